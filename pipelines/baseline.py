@@ -1,0 +1,68 @@
+"""Stage baseline@<key>: fits one encoder that needs no training -> artifacts/.../encoders/<key>."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows import encoding, errors, figures, params, prepared, tracking, work
+from narrows.model import to_unit
+from narrows.plugins import resolved
+
+
+def main(key: str) -> None:
+    p = params.load()
+    row = params.select(p.baselines, key, "baselines")
+    data = prepared.read(p.dataset.name)
+    config = encoding.config(key, "baseline", resolved(row), data)
+    fingerprint = work.fingerprint("baseline", key, [p.seed, config["row"]], data.digest)
+
+    def flat(x: Tensor) -> np.ndarray:
+        return to_unit(x).flatten(1).numpy()
+
+    with (
+        work.output(Path("artifacts", data.name, "encoders", key)) as folder,
+        tracking.start(
+            key,
+            fingerprint,
+            tracking.Data(data.name, data.digest, data.x.shape),
+            {"stage": "baseline", "autoencoder": key},
+        ) as run,
+    ):
+        run.log_params({**config["row"], "seed": p.seed})
+        began = time.perf_counter()
+        state = row.module.fit(row.config, flat(data.rows("train")), p.seed)
+        codes = row.module.encode(state, flat(data.all()))
+        seconds = time.perf_counter() - began
+
+        def reconstruct(x: Tensor) -> Tensor:
+            x_hat = row.module.decode(state, row.module.encode(state, flat(x)))
+            return torch.from_numpy(x_hat).float().reshape(x.shape)
+
+        shown = data.shown()
+        x = to_unit(shown).numpy()
+        samples = encoding.Samples(x, x, reconstruct(shown).numpy())
+        train = {
+            "fingerprint": fingerprint,
+            "seed": p.seed,
+            "code_size": codes.shape[1],
+            "n_parameters": sum(array.size for array in state.values()),
+            "epochs_run": 0,
+            "best_epoch": 0,
+            "seconds": seconds,
+            "splits": encoding.errors_by_split(reconstruct, data),
+        }
+        np.savez(folder / "state.npz", **state)
+        encoding.save(folder, config, codes, samples, train)
+        run.log_metrics(encoding.metrics(train))
+        run.log_image("reconstructions", figures.reconstructions(*samples), step=0)
+        histogram = figures.to_array(figures.code_histogram(codes))
+        run.log_image("code_histogram", histogram, step=0)
+        run.log_file(folder / "config.json")
+
+
+if __name__ == "__main__":
+    errors.run(lambda: main(*sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""Stage cluster@<key>: clusters the codes of one encoder -> artifacts/.../clusterings/<key>."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from narrows import errors, params, splits, tracking, work
+from narrows.plugins import resolved
+
+
+def main(key: str) -> None:
+    p = params.load()
+    row = params.select(p.clusterings, key, "clusterings")
+    encoder = Path("artifacts", p.dataset.name, "encoders", row.encoder)
+    codes = np.load(encoder / "codes.npy", mmap_mode="r")
+    split = np.load(Path("data", p.dataset.name, "split.npy"))
+    config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
+
+    told = {**resolved(row), "n_clusters": p.n_clusters, "seed": p.seed}
+    digest = work.digest(encoder / "codes.npy", Path("data", p.dataset.name, "split.npy"))
+    fingerprint = work.fingerprint("cluster", key, told, digest)
+    with (
+        work.output(Path("artifacts", p.dataset.name, "clusterings", key)) as folder,
+        tracking.start(
+            key,
+            fingerprint,
+            tracking.Data(
+                p.dataset.name,
+                config["data_digest"],
+                (config["n_samples"], *config["input_shape"]),
+            ),
+            {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.clusterer.name},
+        ) as run,
+    ):
+        run.log_params({**told, "autoencoder": config["row"]})
+        train = codes[split == splits.NAMES.index("train")]
+        if p.n_clusters > len(train):
+            raise errors.UserError(
+                f"params.yaml: n_clusters is {p.n_clusters}, but there are {len(train)} train rows"
+            )
+        began = time.perf_counter()
+        clusterer = row.clusterer.module
+        state = clusterer.fit(row.clusterer.config, train, p.n_clusters, p.seed)
+        clusters = clusterer.predict(state, codes).astype(np.int32)
+        seconds = time.perf_counter() - began
+
+        arrays = {f"state_{name}": array for name, array in state.items()}
+        np.savez(folder / "clusters.npz", clusters=clusters, **arrays)
+        info = {
+            "fingerprint": fingerprint,
+            "encoder": row.encoder,
+            "clusterer": row.clusterer.name,
+            "n_clusters": p.n_clusters,
+            "seed": p.seed,
+            "seconds": seconds,
+        }
+        (folder / "cluster.json").write_text(json.dumps(info, indent=2) + "\n")
+        n_found = len(np.unique(clusters[clusters >= 0]))  # -1 is noise
+        run.log_metrics({"seconds": seconds, "n_clusters_found": n_found})
+
+
+if __name__ == "__main__":
+    errors.run(lambda: main(*sys.argv[1:]))

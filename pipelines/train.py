@@ -1,0 +1,89 @@
+"""Stage train@<key>: fits one autoencoder, encodes all samples -> artifacts/.../encoders/<key>."""
+
+import csv
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from narrows import encoding, errors, figures, params, prepared, tracking, training, work
+from narrows.model import Autoencoder, corrupt, encode_all, reconstruct_all, to_unit
+from narrows.plugins import resolved
+
+
+def main(key: str) -> None:
+    p = params.load()
+    row = params.select(p.autoencoders, key, "autoencoders")
+    data = prepared.read(p.dataset.name)
+    config = encoding.config(key, "autoencoder", resolved(row), data)
+    fingerprint = work.fingerprint("train", key, [p.seed, config["row"]], data.digest)
+    checkpoints = work.checkpoints("train", fingerprint)
+
+    x = to_unit(data.shown())
+    noisy = corrupt(row, x, torch.Generator().manual_seed(p.seed))
+
+    def shown(model: Autoencoder) -> encoding.Samples:
+        x_hat = reconstruct_all(model, noisy.to(training.device_of(model))).cpu()
+        return encoding.Samples(x.numpy(), noisy.numpy(), x_hat.numpy())
+
+    with (
+        work.output(Path("artifacts", data.name, "encoders", key)) as folder,
+        tracking.start(
+            key,
+            fingerprint,
+            tracking.Data(data.name, data.digest, data.x.shape),
+            {"stage": "train", "autoencoder": key},
+            resumes=checkpoints.exists(),
+        ) as run,
+    ):
+        run.log_params({**config["row"], "seed": p.seed})
+
+        def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder) -> None:
+            run.log_metrics(metrics, step=epoch)
+            if epoch in training.PICTURE_EPOCHS:
+                print(f"train@{key}: epoch {epoch}, val/loss {metrics['val/loss']:.4f}", flush=True)
+                run.log_image("reconstructions", figures.reconstructions(*shown(model)), step=epoch)
+
+        fitted = training.fit(
+            row,
+            data.rows("train"),
+            data.rows("val"),
+            p.seed,
+            p.device,
+            checkpoints,
+            on_epoch,
+        )
+        model = fitted.model
+        codes = encode_all(model, data.all())
+        samples = shown(model)
+        train = {
+            "fingerprint": fingerprint,
+            "seed": p.seed,
+            "code_size": codes.shape[1],
+            "n_parameters": sum(weight.numel() for weight in model.parameters()),
+            "epochs_run": len(fitted.history),
+            "best_epoch": fitted.best_epoch,
+            "seconds": fitted.seconds,
+            "splits": encoding.errors_by_split(lambda x: reconstruct_all(model, x), data),
+        }
+        encoding.save(folder, config, codes, samples, train)
+        torch.save(model.state_dict(), folder / "weights.pt")
+        with (folder / "history.csv").open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(fitted.history[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(fitted.history)
+
+        last = len(fitted.history)
+        run.log_metrics(encoding.metrics(train), step=last)
+        if last not in training.PICTURE_EPOCHS:
+            run.log_image("reconstructions", figures.reconstructions(*samples), step=last)
+        histogram = figures.to_array(figures.code_histogram(codes))
+        run.log_image("code_histogram", histogram, step=last)
+        run.log_file(folder / "config.json")
+        run.log_file(folder / "history.csv")
+    shutil.rmtree(checkpoints)
+
+
+if __name__ == "__main__":
+    errors.run(lambda: main(*sys.argv[1:]))

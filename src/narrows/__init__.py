@@ -1,0 +1,1 @@
+"""narrows: experiment-tracked autoencoders and deep clustering."""

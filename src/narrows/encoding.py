@@ -1,0 +1,93 @@
+"""What every encoder leaves behind, a baseline as well as an autoencoder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from narrows import reconstruction, splits
+from narrows.model import to_unit
+from narrows.prepared import Prepared
+
+
+class Samples(NamedTuple):
+    """What every picture shows: clean, as the encoder saw them, decoded; (16, ...) in [0, 1]."""
+
+    x: np.ndarray
+    noisy: np.ndarray
+    reconstruction: np.ndarray
+
+
+def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str, Any]:
+    """What config.json says: enough to build the encoder again and to know its data."""
+    return {
+        "key": key,
+        "kind": kind,
+        "row": row,
+        "dataset": data.name,
+        "data_digest": data.digest,
+        "input_shape": list(data.x.shape[1:]),
+        "n_samples": len(data.x),
+    }
+
+
+def errors_by_split(
+    reconstruct: Callable[[Tensor], Tensor], data: Prepared
+) -> dict[str, dict[str, float | None]]:
+    """mse, psnr and ssim of clean samples on train, val and test.
+
+    Args:
+        reconstruct: samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1].
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    for name in splits.NAMES:
+        stored = data.rows(name)
+        x, x_hat = to_unit(stored), reconstruct(stored).cpu()
+        mse = reconstruction.mse(x, x_hat)
+        found[name] = {
+            "mse": mse,
+            "psnr": reconstruction.psnr(mse),
+            "ssim": reconstruction.ssim(x, x_hat),
+        }
+    return found
+
+
+def save(
+    folder: Path,
+    config: dict[str, Any],
+    codes: Float[np.ndarray, "N D"],
+    samples: Samples,
+    train: dict[str, Any],
+) -> None:
+    """Writes config.json, codes.npy, samples.npz and train.json into the folder.
+
+    Args:
+        codes: of all samples, in the order of x.npy.
+        train: cost and errors; see README, "What a stage leaves".
+    """
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    np.save(folder / "codes.npy", codes.astype(np.float32, copy=False))
+    np.savez(
+        folder / "samples.npz",
+        x=samples.x,
+        noisy=samples.noisy,
+        reconstruction=samples.reconstruction,
+    )
+    (folder / "train.json").write_text(json.dumps(train, indent=2) + "\n")
+
+
+def metrics(train: dict[str, Any]) -> dict[str, float]:
+    """The numbers of train.json under their MLflow keys; undefined ones are left out.
+
+    >>> metrics({"seconds": 2.5, "splits": {"val": {"mse": 0.25, "psnr": None}}})
+    {'seconds': 2.5, 'val/mse': 0.25}
+    """
+    names = ("seconds", "n_parameters", "epochs_run", "best_epoch")
+    told = {name: float(train[name]) for name in names if name in train}
+    for split, found in train["splits"].items():
+        told |= {f"{split}/{k}": value for k, value in found.items() if value is not None}
+    return told

@@ -1,0 +1,201 @@
+"""Arrays -> pictures. Imports nothing of the package and keeps no state (no pyplot).
+
+Charts are matplotlib `Figure`s, grids of samples uint8 arrays. `save` writes either as a small PNG
+and the same input as the same bytes, because results are in git. Colours are Petroff's ten
+(arXiv:2107.02270), chosen to stay apart under colour-vision deficiencies; classes 11 to 20 repeat
+them with another marker.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Integer, UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+Picture = UInt8[np.ndarray, "height width 3"]
+COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+MARKERS = ("o", "^")
+N_CLASSES = len(COLOURS) * len(MARKERS)
+NOISE_COLOUR = "#c8c8c8"
+INK, FAINT = "#222222", "#8a8a8a"
+DPI = 120
+SAMPLE_SIDE = 96  # pixels of an enlarged sample: still a digit when a grid is a 200-pixel tile
+GAP, BLOCK_GAP, GAP_VALUE = 2, 8, 128  # pixels; grey shows between black and between white samples
+
+
+def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None = None) -> Picture:
+    """A near-square grid: in each block, one row per given array, one sample per column.
+
+    With original, reconstruction and error as `rows` and four columns this is one block of 3 x 4;
+    samples beyond the near-square are left out.
+
+    Args:
+        rows: arrays of one shape (n, C, H, W), C 1 or 3, or (n, D), which is laid out as a near
+            square of its D values; in [0, 1], clipped.
+        columns: samples side by side.
+        scale: screen pixels per pixel, nearest neighbour; None enlarges to about 96 a sample.
+    """
+    pictures = [_pictures(row) for row in rows]
+    n, height, width, _ = pictures[0].shape
+    if scale is None:
+        scale = max(1, round(SAMPLE_SIDE / max(height, width)))
+    columns = min(columns, n)
+    n_blocks = min(max(1, round(columns / len(rows))), math.ceil(n / columns))
+    strips = []
+    for block in range(n_blocks):
+        chosen = slice(block * columns, (block + 1) * columns)
+        strips += [_strip(picture[chosen], columns, scale) for picture in pictures]
+        strips.append(np.full((BLOCK_GAP - GAP, strips[0].shape[1], 3), GAP_VALUE, np.uint8))
+    return np.concatenate(strips[:-1])[:-GAP, :-GAP]
+
+
+def reconstructions(
+    x: np.ndarray, noisy: np.ndarray, x_hat: np.ndarray, columns: int = 4
+) -> Picture:
+    """`sample_grid` with rows for original, corrupted, reconstruction and error.
+
+    Args:
+        x, noisy, x_hat: clean, as seen by the encoder, and decoded; arrays as for `sample_grid`.
+            The corrupted row is left out where nothing was corrupted.
+    """
+    corrupted = [] if np.array_equal(x, noisy) else [noisy]
+    return sample_grid([x, *corrupted, x_hat, np.abs(x - x_hat)], columns)
+
+
+def code_histogram(z: Float[np.ndarray, "N D"]) -> Figure:
+    """How often each code value occurs, log scale; mean and share of exact zeros in the title."""
+    zeros_fraction = float(np.mean(z == 0))
+    figure, axes = _chart(f"Code values: mean {z.mean():.3g}, {zeros_fraction:.1%} exact zeros")
+    axes.hist(z.ravel(), bins=60, color=COLOURS[0], log=True)
+    axes.set_xlabel("code value")
+    axes.set_ylabel("count")
+    return figure
+
+
+def code_map(
+    points: Float[np.ndarray, "N 2"], colours: Integer[np.ndarray, " N"], title: str
+) -> Figure:
+    """Scatter of points in the plane, one colour per class; -1 (noise) is grey and lies below.
+
+    The legend names up to 20 classes; of more, the colours repeat and the legend is left out.
+    """
+    figure, axes = _chart(title)
+    classes = np.unique(colours)
+    for value in classes.tolist():
+        x, y = points[colours == value].T
+        colour, marker, label = NOISE_COLOUR, "o", "noise"
+        if value >= 0:
+            colour, label = COLOURS[value % len(COLOURS)], str(value)
+            marker = MARKERS[value // len(COLOURS) % len(MARKERS)]
+        axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if len(classes) <= N_CLASSES:
+        axes.legend(
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            frameon=False,
+            markerscale=2.5,
+            handletextpad=0,
+        )
+    return figure
+
+
+def confusion(
+    matrix: Integer[np.ndarray, "R C"],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Counts of (label, cluster) pairs; the shade is the share of the row, so of the label."""
+    figure, axes = _chart(title)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xlabel("cluster")
+    axes.set_ylabel("label")
+    if max(matrix.shape) > N_CLASSES:  # too small to read
+        return figure
+    axes.set_xticks(range(len(column_names)), column_names)
+    axes.set_yticks(range(len(row_names)), row_names)
+    for row, column in np.argwhere(matrix > 0).tolist():
+        ink = "white" if shares[row, column] > 0.5 else INK
+        count = str(matrix[row, column])
+        axes.text(column, row, count, ha="center", va="center", color=ink, fontsize=8)
+    return figure
+
+
+def curves(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], ylabel: str, title: str = ""
+) -> Figure:
+    """One line per name, of (epochs, values)."""
+    figure, axes = _chart(title)
+    for i, (name, (x, y)) in enumerate(series.items()):
+        marker = "o" if len(x) < 2 else ""  # a line of one point is invisible
+        axes.plot(x, y, color=COLOURS[i % len(COLOURS)], marker=marker, linewidth=1.8, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=FAINT, alpha=0.25)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(ylabel)
+    axes.legend(frameon=False)
+    return figure
+
+
+def to_array(figure: Figure) -> Picture:
+    """The drawn figure as pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save(picture: Figure | Picture, path: Path) -> None:
+    """Writes a PNG of at most 256 colours, without metadata."""
+    pixels = to_array(picture) if isinstance(picture, Figure) else picture
+    Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def _pictures(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:
+    """(n, C, H, W) or (n, D) in [0, 1] -> colour pixels; the last tile of a vector is padding."""
+    if row.ndim == 2:
+        n, n_values = row.shape
+        width = math.ceil(math.sqrt(n_values))
+        height = math.ceil(n_values / width)
+        padded = np.zeros((n, height * width), row.dtype)
+        padded[:, :n_values] = row
+        row = padded.reshape(n, 1, height, width)
+    if row.ndim != 4 or row.shape[1] not in (1, 3):
+        raise ValueError(f"a row is (n, 1 or 3, H, W) or (n, D), found {row.shape}")
+    pixels = (row.clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    return np.broadcast_to(pixels, (*pixels.shape[:3], 3))
+
+
+def _strip(
+    pictures: UInt8[np.ndarray, "n height width 3"], columns: int, scale: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Samples side by side, each enlarged and followed by a gap to its right and below."""
+    large = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+    missing = columns - len(large)
+    gaps = ((0, missing), (0, GAP), (0, GAP), (0, 0))
+    framed = np.pad(large, gaps, constant_values=GAP_VALUE)
+    return np.concatenate(framed, axis=1)
+
+
+def _chart(title: str) -> tuple[Figure, Axes]:
+    """A figure of the house's size and manner, with one pair of axes."""
+    figure = Figure(figsize=(4.8, 4.0), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=11, loc="left", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes

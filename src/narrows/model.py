@@ -1,0 +1,71 @@
+"""A row of `autoencoders:` as a torch module; how it encodes is said by the row's kind."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from narrows.plugins import Plugin
+
+EVALUATION_BATCH = 4096
+
+
+class Autoencoder(nn.Module):
+    """The trainable parts of one row and the verbs of its kind, over batches in [0, 1]."""
+
+    def __init__(self, row: Plugin, input_shape: tuple[int, ...]):
+        super().__init__()
+        self.kind, self.cfg = row.module, row.config
+        self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
+
+    def encode(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:
+        """The code, deterministic."""
+        z: Tensor = self.kind.encode(self.cfg, self.parts, x)
+        return z
+
+    def decode(self, z: Float[Tensor, "B D"]) -> Float[Tensor, "B ..."]:
+        x_hat: Tensor = self.kind.decode(self.cfg, self.parts, z)
+        return x_hat
+
+    def loss(
+        self, noisy: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Named terms, each a mean over the batch; "loss" is their sum and is minimised."""
+        z, terms = self.kind.loss(self.cfg, self.parts, noisy, clean)
+        penalty = self.cfg.penalty
+        terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+
+
+def to_unit(x: Tensor) -> Float[Tensor, "B ..."]:
+    """uint8 pictures as floats in [0, 1]; anything else as it is, in float32.
+
+    >>> to_unit(torch.tensor([[0, 51, 255]], dtype=torch.uint8))
+    tensor([[0.0000, 0.2000, 1.0000]])
+    """
+    return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+
+
+def corrupt(row: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:
+    """The row's corruption of a batch (B, ...); the clean batch is left as it is."""
+    corruption = row.config.corruption
+    noisy: Tensor = corruption.module.corrupt(corruption.config, clean, generator)
+    return noisy
+
+
+@torch.inference_mode()
+def encode_all(model: Autoencoder, x: Tensor) -> Float[np.ndarray, "N D"]:
+    """Codes of all samples x (N, ...), in batches on the device where x lives."""
+    return np.concatenate([model.encode(batch).cpu().numpy() for batch in _batches(x)])
+
+
+@torch.inference_mode()
+def reconstruct_all(model: Autoencoder, x: Tensor) -> Float[Tensor, "N ..."]:
+    """Reconstructions of all samples x (N, ...), in batches on the device where x lives."""
+    return torch.cat([model.decode(model.encode(batch)) for batch in _batches(x)])
+
+
+def _batches(x: Tensor) -> Iterator[Tensor]:
+    return (to_unit(batch) for batch in x.split(EVALUATION_BATCH))

@@ -1,0 +1,27 @@
+"""Adam (Kingma & Ba 2015, arXiv:1412.6980), torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pydantic import NonNegativeFloat, PositiveFloat
+
+from narrows.plugins import config
+
+if TYPE_CHECKING:
+    import torch
+
+
+@config
+class Config:
+    lr: PositiveFloat = 1e-3
+    """Step size."""
+    weight_decay: NonNegativeFloat = 0.0
+    """L2 penalty on the weights, added to the gradient."""
+
+
+def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    import torch
+
+    return torch.optim.Adam(weights, lr=cfg.lr, weight_decay=cfg.weight_decay)

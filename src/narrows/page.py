@@ -1,0 +1,86 @@
+"""results/<dataset>/report.html: one static page that opens offline."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from narrows.illustrations import Picture
+from narrows.scoring import Row
+
+
+def render(
+    dataset: str,
+    shape: Sequence[int],
+    n_per_split: Mapping[str, int],
+    labelled: bool,
+    baselines: Collection[str],
+    autoencoders: Sequence[Row],
+    clusterings: Sequence[Row],
+    encoder_pictures: Mapping[str, Sequence[Picture]],
+    clustering_pictures: Mapping[str, Sequence[Picture]],
+) -> str:
+    """The page as text; whatever a name holds is escaped.
+
+    Args:
+        shape: of one sample, (C, H, W) or (D,).
+        baselines: keys of the encoders that every autoencoder has to beat.
+        autoencoders: rows of autoencoders.csv.
+        clusterings: rows of clusterings.csv.
+        encoder_pictures: by the encoder's key; files relative to the page.
+        clustering_pictures: by the clustering's key.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    tests = [row for row in autoencoders if row["split"] == "test"]
+    ladder = ranked([row for row in clusterings if row["split"] == "test"], labelled)
+    return environment.get_template("report.html.j2").render(
+        dataset=dataset,
+        shape=" x ".join(map(str, shape)),
+        n_per_split=n_per_split,
+        labelled=labelled,
+        baselines=baselines,
+        autoencoders=tests,
+        clusterings=ladder,
+        finding=finding(ladder, baselines) if labelled else None,
+        sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
+        encoder_pictures=encoder_pictures,
+        clustering_pictures=clustering_pictures,
+    )
+
+
+def ranked(rows: Sequence[Row], labelled: bool) -> list[Row]:
+    """Best first: by ACC, without labels by silhouette; undefined scores come last."""
+    score = "acc" if labelled else "silhouette"
+    return sorted(rows, key=lambda row: math.inf if row[score] is None else -row[score])
+
+
+def finding(ladder: Sequence[Row], baselines: Collection[str]) -> dict[str, Any] | None:
+    """The best clustering of a learned code and of a baseline's, of how many, and the ACC gained.
+
+    None where there is only one kind.
+    """
+    learned = [row for row in ladder if row["encoder"] not in baselines]
+    plain = [row for row in ladder if row["encoder"] in baselines]
+    if not (learned and plain):
+        return None
+    return {
+        "learned": learned[0],
+        "baseline": plain[0],
+        "n_learned": len(learned),
+        "n_baseline": len(plain),
+        "gain": learned[0]["acc"] - plain[0]["acc"],
+    }
+
+
+def _number(value: float | int | None, digits: int = 3) -> str:
+    """A fixed number of decimals with thousands separated, a dash where there is no value."""
+    return "\u2013" if value is None else f"{value:,.{digits}f}"

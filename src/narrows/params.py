@@ -1,0 +1,158 @@
+"""params.yaml, typed and checked: the one place where YAML becomes Python.
+
+Every stage loads the whole file, so a typo under `clusterings` already stops `fetch`. A key
+nobody reads, a missing key, a wrong type or a value out of range is one sentence with its path.
+"""
+
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field, NonNegativeInt
+from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
+from ruamel.yaml.error import YAMLError
+
+from narrows import plugins
+from narrows.errors import UserError
+from narrows.plugins import Plugin, config
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
+
+
+@config
+class Prepare:
+    test_fraction: Fraction
+    """Share of all rows kept for the test split; unused where the data brings its own test set."""
+    val_fraction: Fraction
+    """Share of the other rows held out for early stopping, schedules and search."""
+
+
+@config
+class Clustering:
+    encoder: str
+    """Key of a row of `baselines` or `autoencoders`, whose codes are clustered."""
+    clusterer: Annotated[Plugin, "clusterers"]
+    """The method, a file in src/narrows/clusterers/."""
+
+
+@config
+class Params:
+    seed: NonNegativeInt
+    """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    """Where training runs; auto takes an accelerator where there is one."""
+    dataset: Annotated[Plugin, "datasets"]
+    """Where the data comes from, a file in src/narrows/datasets/."""
+    prepare: Prepare
+    n_clusters: Annotated[int, Field(ge=2)]
+    """Number k of clusters for the methods that need one; it is never read off the labels."""
+    baselines: dict[str, Annotated[Plugin, "baselines"]]
+    """Encoders that need no training, the rows that every autoencoder has to beat."""
+    autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
+    clusterings: dict[str, Clustering]
+
+    def __post_init__(self) -> None:
+        if both := sorted(self.baselines.keys() & self.autoencoders.keys()):
+            raise ValueError(f"{both[0]!r} stands under baselines and under autoencoders")
+        encoders = [*self.baselines, *self.autoencoders]
+        for key, row in self.clusterings.items():
+            if row.encoder not in encoders:
+                raise ValueError(
+                    f"clusterings.{key}.encoder: {row.encoder!r} is no row of baselines or "
+                    f"autoencoders{_nearest(row.encoder, encoders)}"
+                )
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Reads and checks the whole file.
+
+    Raises:
+        UserError: one sentence with the file, the key's path, what was found, what is accepted.
+    """
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file here; run from the project's folder") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return from_dict(raw)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def from_dict(raw: Any) -> Params:
+    """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
+    params: Params = _build(Params, raw, "")
+    return params
+
+
+def select(rows: dict[str, Any], key: str, section: str) -> Any:
+    """The row that a stage was asked for by its key."""
+    if key not in rows:
+        raise UserError(f"{section} has no row {key!r}{_nearest(key, rows)}; it has {list(rows)}")
+    return rows[key]
+
+
+def _build(hint: Any, raw: Any, where: str) -> Any:
+    """`raw` as the type `hint`; plug-ins, dataclasses and tables of rows are built inside out."""
+    if typing.get_origin(hint) is Annotated and typing.get_args(hint)[0] is Plugin:
+        return _plugin(typing.get_args(hint)[1], raw, where)
+    if dataclasses.is_dataclass(hint):
+        return _fill(hint, _mapping(raw, where), where)
+    if typing.get_origin(hint) is dict:
+        for key in _mapping(raw, where):
+            if not (isinstance(key, str) and KEY.fullmatch(key)):
+                raise UserError(f"{where}: {key!r} is no name: use a-z, 0-9, - and _")
+        return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def _plugin(family: str, raw: Any, where: str) -> Plugin:
+    rest = dict(_mapping(raw, where))
+    name = rest.pop("name", None)
+    names = plugins.available(family)
+    if name not in names:
+        found = "is missing" if name is None else f"{name!r} is not known{_nearest(name, names)}"
+        raise UserError(f"{where}.name {found}; accepted are {', '.join(names)}")
+    return Plugin(family, name, _fill(plugins.load(family, name).Config, rest, where))
+
+
+def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    dot = f"{where}." if where else ""
+    for key in raw:
+        if key not in hints:
+            accepted = f"accepted are {', '.join(hints)}" if hints else "it takes no key but name"
+            raise UserError(f"{dot}{key} is not known{_nearest(key, hints)}; {accepted}")
+    for field in dataclasses.fields(cls):
+        has_default = {field.default, field.default_factory} != {dataclasses.MISSING}
+        if field.name not in raw and not has_default:
+            raise UserError(f"{dot}{field.name} is missing")
+    values = {key: _build(hints[key], value, f"{dot}{key}") for key, value in raw.items()}
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # a cross-check of our own, already a sentence
+            raise UserError(f"{dot}{first['ctx']['error']!s}") from None
+        path = ".".join(str(part) for part in first["loc"])
+        told = first["msg"][0].lower() + first["msg"][1:]
+        raise UserError(f"{dot}{path}: {told}, found {first['input']!r}") from None
+
+
+def _mapping(raw: Any, where: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {raw!r}")
+    return raw
+
+
+def _nearest(key: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

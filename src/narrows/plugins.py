@@ -1,0 +1,63 @@
+"""The word after `name:` in params.yaml is a file in src/narrows/<family>/.
+
+A plug-in file holds a `Config` and the verbs of its family. Its heavy imports (torch,
+scikit-learn) stand inside the verbs: every stage reads every selected `Config` to check
+params.yaml, and `fetch` should not wait for torch.
+"""
+
+import dataclasses
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, cast, dataclass_transform
+
+import pydantic
+
+PACKAGE = Path(__file__).parent
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def config(cls: type[T]) -> type[T]:
+    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly."""
+    strict = pydantic.ConfigDict(strict=True, extra="forbid")
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
+    return cast(type[T], made)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """One `{name: ..., ...}` of params.yaml: the file it names and that file's filled-in Config."""
+
+    family: str
+    name: str
+    config: Any
+
+    @property
+    def module(self) -> ModuleType:
+        return load(self.family, self.name)
+
+
+def available(family: str) -> list[str]:
+    """Names that `name:` may take: the family's files, less the private ones."""
+    return sorted(f.stem for f in (PACKAGE / family).glob("*.py") if not f.stem.startswith("_"))
+
+
+def load(family: str, name: str) -> ModuleType:
+    """The plug-in file as a module."""
+    return import_module(f"narrows.{family}.{name}")
+
+
+def resolved(value: Any) -> Any:
+    """The plain mapping that params.yaml would hold, with every default filled in.
+
+    >>> resolved(Plugin("penalties", "none", load("penalties", "none").Config()))
+    {'name': 'none'}
+    """
+    if isinstance(value, Plugin):
+        return {"name": value.name, **resolved(value.config)}
+    if dataclasses.is_dataclass(value):
+        return {f.name: resolved(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: resolved(item) for key, item in value.items()}
+    return [resolved(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,152 @@
+"""Where a dataset's bytes come from: mirrors in order, every file checked by its SHA-256.
+
+Each mirror (mirrors.py has the kinds) is asked for the files that are still missing. What it
+sends is written under a temporary name while it is hashed, and renamed into place only if the
+hash is right, whoever sent it.
+"""
+
+import hashlib
+import http.client
+import os
+import tarfile
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tqdm import tqdm
+
+from narrows.errors import UserError
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    """Name in the raw folder."""
+    sha256: str
+    """Of the file as it lies in the raw folder, in hex."""
+    max_bytes: int
+    """Reading stops past it: the exact size where it is published, else a bound on it."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    name: str
+    """How messages call it."""
+    open: Callable[[File, Path], AbstractContextManager[IO[bytes]]]
+    """The content of one file; the folder is scratch space, the same for all files of a fetch."""
+
+
+class Refused(Exception):
+    """Why one file was not taken from a mirror; it may still have the others."""
+
+
+class Unreachable(Refused):
+    """Why a mirror can give no file at all."""
+
+
+# the last three: of cut and corrupt archives
+BROKEN = (Refused, OSError, http.client.HTTPException, EOFError, zlib.error, tarfile.TarError)
+
+
+def fetch(files: Sequence[File], raw_dir: Path, mirrors: Iterable[Mirror]) -> None:
+    """Puts `files` into `raw_dir`, each from the first mirror that has it right.
+
+    Files that are there and verified are not fetched again, and `mirrors` is read no further
+    than needed.
+
+    Raises:
+        UserError: no mirror had some file; lists what each of them said.
+    """
+    missing = [file for file in files if not _is_verified(file, raw_dir)]
+    if not missing:
+        return
+    raw_dir.mkdir(parents=True, exist_ok=True)
+    said: list[str] = []
+    for mirror in mirrors:
+        missing = _ask(mirror, missing, raw_dir, said)
+        if not missing:
+            return
+    names = ", ".join(file.name for file in missing)
+    raise UserError(
+        "\n  ".join([f"no mirror gave {names}, wanted in {raw_dir}:", *said])
+        + "\nPut them into a folder, as they are or as .gz, and name it in NARROWS_MIRROR."
+    )
+
+
+def require(files: Sequence[File], raw_dir: Path) -> None:
+    """Raises `UserError` unless all `files` lie in `raw_dir`, verified."""
+    for file in files:
+        if not _is_verified(file, raw_dir):
+            state = "not the published file" if (raw_dir / file.name).exists() else "missing"
+            raise UserError(f"{raw_dir / file.name} is {state}; run the stage fetch again")
+
+
+def _ask(mirror: Mirror, wanted: list[File], raw_dir: Path, said: list[str]) -> list[File]:
+    """Takes what one mirror has; returns what is still missing, and adds the reasons to `said`."""
+    missing: list[File] = []
+    with tempfile.TemporaryDirectory(prefix="narrows-") as scratch:
+        for i, file in enumerate(wanted):
+            start = time.monotonic()
+            try:
+                with mirror.open(file, Path(scratch)) as stream:
+                    n_bytes = _store(stream, file, raw_dir)
+            except Unreachable as why:
+                said.append(f"{mirror.name}: {why}")
+                print(said[-1], flush=True)
+                return missing + wanted[i:]
+            except BROKEN as why:
+                said.append(f"{mirror.name}: {file.name}: {why}")
+                print(said[-1], flush=True)
+                missing.append(file)
+            else:
+                took_s = time.monotonic() - start
+                print(
+                    f"{mirror.name}: {file.name}, {n_bytes:,} bytes in {took_s:.1f} s", flush=True
+                )
+    return missing
+
+
+def _store(stream: IO[bytes], file: File, raw_dir: Path) -> int:
+    """Writes the stream under a temporary name, verifies it, renames it; returns its size."""
+    part = raw_dir / f"{file.name}.part"
+    digest, n_bytes = hashlib.sha256(), 0
+    bar = tqdm(
+        desc=file.name,
+        total=file.max_bytes,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=None,  # None: only a terminal gets a bar
+    )
+    try:
+        with bar, part.open("wb") as sink:
+            while chunk := stream.read(CHUNK_BYTES):
+                n_bytes += len(chunk)
+                if n_bytes > file.max_bytes:
+                    raise Refused(f"sent more than the {file.max_bytes:,} bytes of this file")
+                digest.update(chunk)
+                sink.write(chunk)
+                bar.update(len(chunk))
+        if digest.hexdigest() != file.sha256:
+            raise Refused(
+                f"sent {n_bytes:,} bytes with SHA-256 {digest.hexdigest()}, not {file.sha256}"
+            )
+        os.replace(part, raw_dir / file.name)
+    finally:
+        part.unlink(missing_ok=True)
+    return n_bytes
+
+
+def _is_verified(file: File, raw_dir: Path) -> bool:
+    path = raw_dir / file.name
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256

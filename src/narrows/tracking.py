@@ -1,0 +1,258 @@
+"""MLflow's view of every run. The only file that imports mlflow; without it, nothing is logged.
+
+A run is found again by its fingerprint tag, so one row on one data set is one run: a stage that
+resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import numpy as np
+import psutil
+
+from narrows.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FINGERPRINT = "fingerprint"
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run was given, for MLflow's dataset column."""
+
+    name: str
+    digest: str
+    """SHA-256 over x.npy and split.npy."""
+    shape: tuple[int, ...]
+    """(N, ...) of all samples."""
+
+
+class Run:
+    """One MLflow run. This class logs nothing: it stands in where mlflow is not installed."""
+
+    def log_params(self, params: dict[str, Any]) -> None:
+        """Nested mappings become dotted keys; cannot be changed afterwards."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+        """All metrics of one step in one request."""
+
+    def log_image(self, key: str, image: np.ndarray, step: int) -> None:
+        """A picture, uint8 (H, W, 3), under a key that is the same in every run."""
+
+    def log_file(self, file: Path) -> None:
+        """A copy of the file among the run's artifacts."""
+
+
+class MlflowRun(Run):
+    def __init__(self, client: MlflowClient, run_id: str):
+        self.client, self.run_id = client, run_id
+
+    def log_params(self, params: dict[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        logged = [Param(key, str(value)) for key, value in _flat(params).items()]
+        self.client.log_batch(self.run_id, params=logged)
+
+    def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        now = get_current_time_millis()
+        logged = [Metric(key, value, now, step) for key, value in metrics.items()]
+        self.client.log_batch(self.run_id, metrics=logged)
+
+    def log_image(self, key: str, image: np.ndarray, step: int) -> None:
+        self.client.log_image(self.run_id, image, key=key, step=step, synchronous=True)
+
+    def log_file(self, file: Path) -> None:
+        self.client.log_artifact(self.run_id, str(file))
+
+
+def root() -> Path:
+    """The repository's folder; of the original one inside a temporary workspace of `dvc exp run`,
+    which DVC deletes afterwards."""
+    here = Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    parts = here.parts
+    inside = [i for i in range(len(parts) - 2) if parts[i : i + 3] == (".dvc", "tmp", "exps")]
+    return Path(*parts[: inside[0]]) if inside else here
+
+
+def uri() -> str:
+    """MLFLOW_TRACKING_URI, else one sqlite store in the repository's mlruns/."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root()}/mlruns/mlflow.db"
+
+
+@contextlib.contextmanager
+def start(
+    name: str, fingerprint: str, data: Data, tags: dict[str, str], resumes: bool = False
+) -> Iterator[Run]:
+    """The run of a stage; FINISHED, FAILED or KILLED by the way in which the block ends.
+
+    Args:
+        name: shown in the runs table.
+        tags: stage and whatever one filters by.
+        resumes: go on in the run of this fingerprint; otherwise that run is deleted first.
+    """
+    client = _client()
+    if client is None:
+        yield Run()
+        return
+    from mlflow.entities import Dataset, DatasetInput
+
+    experiment = _experiment(client, data.name)
+    _sweep(client, experiment)
+    found = _find(client, experiment, fingerprint)
+    if found is not None and not resumes:
+        client.delete_run(found)
+        found = None
+    tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **_provenance()}
+    if found is None:
+        found = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        schema = json.dumps({"shape": data.shape})
+        told = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
+        client.log_inputs(found, datasets=[DatasetInput(told)])
+    else:
+        client.update_run(found, status="RUNNING")
+        for key, value in tags.items():
+            client.set_tag(found, key, value)
+    try:
+        yield MlflowRun(client, found)
+    except BaseException as error:
+        killed = isinstance(error, KeyboardInterrupt | SystemExit)
+        client.set_terminated(found, "KILLED" if killed else "FAILED")
+        raise
+    client.set_terminated(found, "FINISHED")
+
+
+def again(fingerprint: str, dataset: str) -> Run:
+    """The finished run of this fingerprint, to add scores to; logs nothing if it is not there."""
+    client = _client()
+    if client is None:
+        return Run()
+    found = _find(client, _experiment(client, dataset), fingerprint)
+    return MlflowRun(client, found) if found else Run()
+
+
+def _client() -> MlflowClient | None:
+    return None if importlib.util.find_spec("mlflow") is None else _connect(uri())
+
+
+@functools.cache
+def _connect(store: str) -> MlflowClient:
+    """A client of the store, whose tables are made once, under a lock, in WAL mode if sqlite."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    import sqlalchemy
+    from sqlalchemy.exc import SQLAlchemyError
+
+    logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # less "Updating database tables"
+    mlflow.set_tracking_uri(store)
+    client = mlflow.MlflowClient(store)
+    if "://" in store and not store.startswith(("http://", "https://")):
+        folder = root() / "mlruns"
+        folder.mkdir(exist_ok=True)
+        try:
+            with filelock.FileLock(folder / ".init.lock"):
+                client.search_experiments(max_results=1)
+                if store.startswith("sqlite:"):
+                    with sqlalchemy.create_engine(store).connect() as connection:
+                        connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+        except SQLAlchemyError as error:
+            raise UserError(f"MLflow's store {_masked(store)} does not open: {error}") from None
+    return client
+
+
+def _masked(store: str) -> str:
+    import sqlalchemy
+
+    return sqlalchemy.make_url(store).render_as_string(hide_password=True)
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    """Id of the experiment of a data set, created if it is not there."""
+    folder = root() / "mlruns"
+    folder.mkdir(exist_ok=True)
+    with filelock.FileLock(folder / ".init.lock"):
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        local = None if uri().startswith("http") else (folder / "artifacts" / name).as_uri()
+        return str(client.create_experiment(name, artifact_location=local))
+
+
+def _find(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
+    runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{fingerprint}'", max_results=1)
+    return runs[0].info.run_id if runs else None
+
+
+def _sweep(client: MlflowClient, experiment: str) -> None:
+    """Runs that a kill -9 left RUNNING are KILLED, if their process was on this machine."""
+    here = f"tags.host = '{socket.gethostname()}' AND attributes.status = 'RUNNING'"
+    for run in client.search_runs([experiment], here):
+        pid, started = run.data.tags["process"].split("@")
+        try:
+            alive = f"{psutil.Process(int(pid)).create_time():.0f}" == started
+        except psutil.NoSuchProcess:
+            alive = False
+        if not alive:
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _provenance() -> dict[str, str]:
+    """Tags that lead from a run back to the code, the machine and the process."""
+    process = psutil.Process()
+    tags = {
+        "mlflow.source.name": Path(sys.argv[0]).name,
+        "mlflow.source.type": "LOCAL",
+        "host": socket.gethostname(),
+        "process": f"{process.pid}@{process.create_time():.0f}",
+        "python": platform.python_version(),
+    }
+    if commit := _git("rev-parse", "HEAD"):
+        tags["mlflow.source.git.commit"] = commit
+        tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower()
+    lock = Path("dvc.lock")
+    if lock.exists():
+        tags["dvc_lock"] = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    return tags
+
+
+def _git(*words: str) -> str:
+    """What git answers, or nothing outside a repository or without git."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """
+    >>> _flat({"a": 1, "b": {"name": "mlp", "hidden": [128]}})
+    {'a': 1, 'b': 'mlp', 'b.hidden': [128]}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix.removesuffix(".") if prefix and key == "name" else prefix + key] = value
+    return flat

@@ -1,0 +1,76 @@
+"""Work that is killed resumes and never resumes the wrong thing; outputs appear whole or not.
+
+Checkpoints live in .work/<stage>/<fingerprint>/, outside DVC's outs (which DVC deletes before a
+stage runs). The fingerprint of checkpoints covers the code too: a changed network starts anew.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from narrows.errors import UserError
+
+WORK = Path(".work")
+
+
+def fingerprint(stage: str, key: str, resolved: Any, digest: str) -> str:
+    """Hex name of "this row, with these params, on this data"; equal in every process."""
+    told = json.dumps([stage, key, resolved, digest], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def digest(*files: Path) -> str:
+    """SHA-256 over the contents of the files, in order."""
+    return hashlib.sha256(b"".join(_sha256(file) for file in files)).hexdigest()
+
+
+def checkpoints(stage: str, fingerprint: str) -> Path:
+    """Folder of a stage's unfinished work, tied to the code of the package loaded by now."""
+    loaded = sys.modules.values()
+    files = {Path(m.__file__) for m in loaded if m.__name__.startswith("narrows.") and m.__file__}
+    code = digest(*sorted(files))[:16]
+    return WORK / stage / f"{fingerprint}-{code}"
+
+
+@contextlib.contextmanager
+def output(folder: Path) -> Iterator[Path]:
+    """Yields an empty folder that becomes `folder` if the block ends well, replacing an old one.
+
+    Holds a lock meanwhile, because a training that outlived its killed `dvc repro` must not write
+    beside the next one.
+
+    Raises:
+        UserError: another process is writing this output.
+    """
+    partial = WORK / "partial" / folder
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(partial.with_name(partial.name + ".lock"), timeout=0)
+    owner = partial.with_name(partial.name + ".pid")
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        pid = owner.read_text() if owner.exists() else "unknown"
+        raise UserError(
+            f"{folder}: another process (pid {pid}) is writing it; wait for it or end it"
+        ) from None
+    with lock:
+        owner.write_text(str(os.getpid()))
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(folder)
+
+
+def _sha256(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

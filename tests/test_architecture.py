@@ -1,0 +1,106 @@
+"""Who may import whom. A new edge is a decision: change the table in the same commit."""
+
+import ast
+from pathlib import Path
+
+from narrows import plugins
+
+SRC = Path(__file__).parent.parent / "src/narrows"
+FAMILIES = {folder.name for folder in SRC.iterdir() if (folder / "__init__.py").exists()}
+BASE = {"errors", "plugins"}
+ALLOWED = {  # importer -> what it may import of the package at most
+    "errors": set(),
+    "plugins": set(),
+    "figures": set(),
+    "losses": set(),
+    "metrics": set(),
+    "reconstruction": set(),
+    "mirrors": {"errors", "sources"},
+    "sources": {"errors"},
+    "splits": {"errors"},
+    "work": {"errors"},
+    "tracking": {"errors"},
+    "params": BASE,
+    "prepared": {"splits", "work"},
+    "model": {"plugins"},
+    "encoding": {"figures", "model", "prepared", "reconstruction", "splits"},
+    "training": {"errors", "model", "plugins"},
+    "scoring": {"errors", "metrics", "splits"},
+    "illustrations": {"figures", "metrics", "scoring", "splits"},
+    "page": {"illustrations", "scoring", "splits"},
+    "datasets": BASE | {"mirrors", "sources"},
+    "corruptions": BASE,
+    "networks": BASE,
+    "penalties": BASE,
+    "optimizers": BASE,
+    "schedules": BASE,
+    "baselines": BASE,
+    "clusterers": BASE,
+    "autoencoders": BASE | {"losses", "networks._base"},
+}
+ONLY_IN = {
+    "lightning": {"training"},
+    "pytorch_lightning": {"training"},
+    "mlflow": {"tracking"},
+    "optuna": {"search"},
+}
+HEAVY = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlxtend", "umap"}
+
+
+def edges() -> list[tuple[str, str]]:
+    """(file without suffix, dotted module it imports) for every import in the package."""
+    found = []
+    for file in SRC.rglob("*.py"):
+        unit = file.relative_to(SRC).with_suffix("").as_posix().replace("/", ".")
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found += [(unit, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                deeper = [f"{module}.{alias.name}" for alias in node.names]
+                found += [(unit, name) for name in deeper if module.startswith("narrows")]
+                found += [(unit, module)] if not module.startswith("narrows") else []
+    return found
+
+
+def test_only_allowed_edges() -> None:
+    found = [(unit, m.removeprefix("narrows.")) for unit, m in edges() if m.startswith("narrows.")]
+    assert len(found) > 20
+    for unit, module in found:
+        importer, imported = unit.split(".")[0], module.split(".")
+        if imported[0] in FAMILIES:
+            private = importer == imported[0] and imported[1].startswith("_")
+            allowed = private or ".".join(imported[:2]) in ALLOWED[importer]
+        else:
+            allowed = imported[0] in ALLOWED[importer]
+        assert allowed, f"{unit} may not import {module}"
+
+
+def test_frameworks_stay_in_their_file() -> None:
+    for unit, module in edges():
+        top = module.split(".")[0]
+        assert top not in ONLY_IN or unit in ONLY_IN[top], f"{unit} may not import {top}"
+
+
+def test_nothing_imports_the_pipelines() -> None:
+    assert not [unit for unit, module in edges() if module.split(".")[0] == "pipelines"]
+
+
+def test_plugins_import_heavy_libraries_inside_their_verbs() -> None:
+    """Every stage reads every selected Config; `fetch` should not wait for torch."""
+    files = [
+        SRC / family / f"{name}.py" for family in FAMILIES for name in plugins.available(family)
+    ]
+    assert len(files) > 15
+    for file in files:
+        for node in ast.parse(file.read_text()).body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            heavy = {name.split(".")[0] for name in names} & HEAVY
+            assert not heavy, f"{file.name} imports {heavy} at the top"
+
+
+def test_files_stay_under_300_lines() -> None:
+    files = [*SRC.rglob("*.py"), *SRC.parents[1].glob("pipelines/*.py")]
+    long = {f.name: n for f in files if (n := len(f.read_text().splitlines())) > 300}
+    assert not long

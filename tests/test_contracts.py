@@ -1,0 +1,218 @@
+"""Every file in a family folder keeps the family's contract. A new file is tested by existing."""
+
+import ast
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from narrows import plugins
+from narrows.plugins import Plugin
+
+SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
+EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a default
+    "networks.mlp": {"hidden": (7,)},
+    "baselines.pca": {"code_size": 3},
+    "clusterers.kmeans": {"n_init": 2},
+}
+
+
+def members(family: str) -> list[Any]:
+    names = plugins.available(family)
+    assert names, f"{family} is empty"
+    return [pytest.param(family, name, id=f"{family}.{name}") for name in names]
+
+
+def plugin(family: str, name: str) -> Plugin:
+    options = EXAMPLES.get(f"{family}.{name}", {})
+    return Plugin(family, name, plugins.load(family, name).Config(**options))
+
+
+def row(kind: str = "plain", loss: str = "bce", **parts: Plugin) -> Plugin:
+    """A small row of `autoencoders:`, with some of its plug-ins replaced."""
+    base = plugins.load("autoencoders", "_base")
+    train = base.Train(
+        epochs=1,
+        batch_size=4,
+        optimizer=parts.pop("optimizer", plugin("optimizers", "adam")),
+        schedule=parts.pop("schedule", plugin("schedules", "none")),
+        patience=None,
+    )
+    chosen = {
+        "network": plugin("networks", "mlp"),
+        "corruption": plugin("corruptions", "none"),
+        "penalty": plugin("penalties", "none"),
+    } | parts
+    config = plugins.load("autoencoders", kind).Config(
+        code_size=3,
+        code_activation="linear",
+        output_activation="sigmoid",
+        loss=loss,
+        train=train,
+        **chosen,
+    )
+    return Plugin("autoencoders", kind, config)
+
+
+def build(chosen: Plugin, shape: tuple[int, ...]) -> Any:
+    from narrows.model import Autoencoder
+
+    torch.manual_seed(0)
+    return Autoencoder(chosen, shape)
+
+
+FAMILIES = ("datasets", "corruptions", "networks", "penalties", "optimizers", "schedules")
+FAMILIES += ("baselines", "autoencoders", "clusterers")
+
+
+@pytest.mark.parametrize(("family", "name"), [m for f in FAMILIES for m in members(f)])
+def test_every_knob_has_a_docstring(family: str, name: str) -> None:
+    module = plugins.load(family, name)
+    assert module.__doc__
+    (cls,) = ast.parse(inspect.getsource(module.Config)).body
+    assert isinstance(cls, ast.ClassDef)
+    fields = [i for i, node in enumerate(cls.body) if isinstance(node, ast.AnnAssign)]
+    for i in fields:
+        after = cls.body[i + 1] if i + 1 < len(cls.body) else None
+        told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        assert told, f"{module.__name__}: line {cls.body[i].lineno} of Config needs a docstring"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("family", "name"), members("networks"))
+def test_network_joins_any_shape_to_a_code(family: str, name: str, shape: tuple[int, ...]) -> None:
+    network = plugin(family, name)
+    encoder = network.module.encoder(network.config, shape, 3)
+    decoder = network.module.decoder(network.config, 3, shape)
+    z = encoder(torch.randn(64, *shape))
+    assert z.shape == (64, 3)
+    assert z.min() < 0  # no activation after the last layer
+    assert decoder(z).shape == (64, *shape)
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize(("family", "name"), members("autoencoders"))
+class TestAutoencoder:
+    shape = (1, 8, 8)
+
+    def test_code_is_deterministic_and_of_the_row_s_size(self, family, name, loss) -> None:
+        model, x = build(row(name, loss), self.shape), torch.rand(5, *self.shape)
+        z = model.encode(x)
+        assert z.shape == (5, 3)
+        assert torch.equal(z, model.encode(x))
+        assert model.decode(z).shape == x.shape
+        assert ((model.decode(z) >= 0) & (model.decode(z) <= 1)).all()
+
+    def test_loss_is_a_mean_over_the_batch(self, family, name, loss) -> None:
+        """Fifty times the same batch has the same loss: no term is summed over the batch."""
+        model, x = build(row(name, loss), self.shape), torch.rand(3, *self.shape)
+        once, often = model.loss(x, x), model.loss(x.repeat(50, 1, 1, 1), x.repeat(50, 1, 1, 1))
+        assert often["loss"].item() == pytest.approx(once["loss"].item(), rel=0.05)
+        total = sum(value for key, value in once.items() if key != "loss")
+        assert once["loss"].item() == pytest.approx(total.item())
+
+    def test_every_weight_gets_a_gradient(self, family, name, loss) -> None:
+        model, x = build(row(name, loss), self.shape), torch.rand(4, *self.shape)
+        model.loss(x, x)["loss"].backward()
+        weights = list(model.parameters())
+        assert weights
+        assert all(w.grad is not None and w.grad.abs().sum() > 0 for w in weights)
+
+    def test_overfits_one_batch(self, family, name, loss) -> None:
+        model, x = build(row(name, loss), self.shape), (torch.rand(8, *self.shape) > 0.5).float()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        first = ((model.decode(model.encode(x)) - x) ** 2).mean().item()
+        for _ in range(300):
+            optimizer.zero_grad()
+            model.loss(x, x)["loss"].backward()
+            optimizer.step()
+        assert ((model.decode(model.encode(x)) - x) ** 2).mean().item() < 0.6 * first
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("family", "name"), members("corruptions"))
+def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> None:
+    corruption, x = plugin(family, name), torch.rand(4, *shape)
+    clean = x.clone()
+    once, again = (
+        corruption.module.corrupt(corruption.config, x, torch.Generator().manual_seed(7))
+        for _ in "ab"
+    )
+    assert torch.equal(once, again)
+    assert once.shape == x.shape
+    assert ((once >= 0) & (once <= 1)).all()
+    assert torch.equal(x, clean), "the clean batch was changed"
+
+
+@pytest.mark.parametrize(("family", "name"), members("penalties"))
+def test_penalty_is_a_scalar_and_never_negative(family, name) -> None:
+    penalty, encoder = plugin(family, name), nn.Linear(5, 3)
+    x = torch.rand(6, 5)
+    value = penalty.module.penalty(penalty.config, encoder(x), x, encoder)
+    assert value.shape == ()
+    assert value >= 0
+
+
+@pytest.mark.parametrize(("family", "name"), members("optimizers"))
+def test_optimizer_goes_downhill(family, name) -> None:
+    optimizer, weight = plugin(family, name), nn.Parameter(torch.tensor([1.0]))
+    stepper = optimizer.module.optimizer(optimizer.config, [weight])
+    for _ in range(5):
+        stepper.zero_grad()
+        (weight**2).sum().backward()
+        stepper.step()
+    assert 0 < weight.item() < 1
+
+
+@pytest.mark.parametrize(("family", "name"), members("schedules"))
+def test_schedule_never_raises_the_rate(family, name) -> None:
+    schedule, weight = plugin(family, name), nn.Parameter(torch.tensor([1.0]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    stepper = schedule.module.schedule(schedule.config, optimizer, 4)
+    rates = [0.5]
+    for _ in range(4):
+        optimizer.step()
+        stepper.step(1.0) if name == "plateau" else stepper.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == sorted(rates, reverse=True)
+    assert all(rate >= 0 for rate in rates)
+    assert (rates[-1] < 0.5) == (name == "cosine")
+
+
+@pytest.mark.parametrize(("family", "name"), members("baselines"))
+def test_baseline_encodes_and_decodes_from_saved_arrays(family, name, tmp_path) -> None:
+    baseline = plugin(family, name)
+    x = np.random.default_rng(0).random((40, 5)).astype(np.float32)
+    np.savez(tmp_path / "state.npz", **baseline.module.fit(baseline.config, x, seed=0))
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+        z = baseline.module.encode(state, x)
+        x_hat = baseline.module.decode(state, z)
+    assert len(z) == 40
+    assert x_hat.shape == x.shape
+    assert ((x_hat - x) ** 2).mean() < x.var()
+
+
+@pytest.mark.parametrize(("family", "name"), members("clusterers"))
+class TestClusterer:
+    def blobs(self) -> np.ndarray:
+        centres = np.repeat(np.eye(3) * 50, 20, axis=0)
+        noise = np.random.default_rng(0).normal(size=centres.shape)
+        return (centres + noise).astype(np.float32)
+
+    def test_finds_three_far_blobs_and_predicts_from_saved_arrays(self, family, name, tmp_path):
+        clusterer, z = plugin(family, name), self.blobs()
+        np.savez(tmp_path / "state.npz", **clusterer.module.fit(clusterer.config, z, 3, seed=0))
+        with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+            clusters = clusterer.module.predict(state, z)
+        assert clusters.shape == (60,)
+        assert [len(set(clusters[i : i + 20])) for i in (0, 20, 40)] == [1, 1, 1]
+        assert len(set(clusters)) == 3
+
+    def test_obeys_its_seed(self, family, name) -> None:
+        clusterer, z = plugin(family, name), self.blobs()
+        once, again = (clusterer.module.fit(clusterer.config, z, 3, seed=1) for _ in "ab")
+        assert once.keys() == again.keys()
+        assert all(np.array_equal(once[key], again[key]) for key in once)

@@ -1,0 +1,109 @@
+"""dvc.yaml tells the truth: deps list what a stage imports, and labels reach only `report`.
+
+DVC hashes the files in `deps` and does not follow imports (dvc issue 9195), so a forgotten line
+means a stale result that looks fresh.
+"""
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.repo import Repo
+
+from narrows import params
+from narrows.plugins import Plugin
+
+ROOT = Path(__file__).parent.parent
+CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
+    *(f"src/narrows/{name}.py" for name in ("errors", "params", "plugins", "tracking", "work")),
+}
+STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
+
+
+def imports(path: Path) -> Iterator[Path]:
+    """Files of the package that `path` imports, directly."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("narrows"):
+            dotted = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            dotted = [a.name for a in node.names if a.name.startswith("narrows.")]
+        else:
+            continue
+        files = (ROOT / "src" / (str(name).replace(".", "/") + ".py") for name in dotted)
+        yield from (file for file in files if file.exists())
+
+
+def closure(path: Path) -> set[str]:
+    seen, todo = set(), [path]
+    while todo:
+        for file in imports(todo.pop()):
+            name = file.relative_to(ROOT).as_posix()
+            if name not in seen | CARRIERS:
+                seen.add(name)
+                todo.append(file)
+    return seen
+
+
+def plugins_of(value: Any) -> Iterator[Plugin]:
+    """Every plug-in that a section of params.yaml selects, at any depth."""
+    if isinstance(value, Plugin):
+        yield value
+        yield from plugins_of(value.config)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from plugins_of(getattr(value, field.name))
+
+
+def selected(address: str) -> set[str]:
+    """Files of the plug-ins that a stage loads by name."""
+    p = params.load(ROOT / "params.yaml")
+    stage, _, key = address.partition("@")
+    rows = {"baseline": p.baselines, "train": p.autoencoders, "cluster": p.clusterings}
+    section = rows[stage][key] if key else {"fetch": p.dataset, "prepare": p.dataset}.get(stage)
+    files = set()
+    for plugin in plugins_of(section):
+        file = f"src/narrows/{plugin.family}/{plugin.name}.py"
+        files |= {file} | closure(ROOT / file)
+    return files
+
+
+def deps(address: str) -> set[str]:
+    return {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in STAGES[address].deps}
+
+
+def test_every_row_is_a_stage() -> None:
+    p = params.load(ROOT / "params.yaml")
+    rows = [f"baseline@{key}" for key in p.baselines]
+    rows += [f"train@{key}" for key in p.autoencoders]
+    rows += [f"cluster@{key}" for key in p.clusterings]
+    assert sorted(STAGES) == sorted(["fetch", "prepare", "report", *rows])
+
+
+@pytest.mark.parametrize("address", STAGES)
+def test_deps_are_the_import_closure(address: str) -> None:
+    script = f"pipelines/{address.partition('@')[0]}.py"
+    needed = {script} | closure(ROOT / script) | selected(address)
+    if not address.startswith("report"):
+        needed -= {"src/narrows/figures.py"}  # pictures for MLflow: a new style trains nothing
+    code = {dep for dep in deps(address) if dep.endswith(".py")}
+    assert needed <= code, f"{address}: add {sorted(needed - code)}"
+    surplus = {dep for dep in code - needed if not Path(dep).name.startswith("_")}
+    assert not surplus, f"{address}: take out {sorted(surplus)}"  # shared _files serve other rows
+
+
+@pytest.mark.parametrize("address", [a for a in STAGES if a != "report"])
+def test_labels_reach_no_stage_before_report(address: str) -> None:
+    """Neither the labels nor a folder that holds them; nor raw files, past `prepare`."""
+    holders = {"data", *(str(Path(out.fs_path).parent) for out in STAGES["prepare"].outs)}
+    for dep in deps(address):
+        assert "labels" not in dep
+        assert dep not in holders
+        if address not in ("prepare",):
+            assert not dep.endswith("/raw")
+
+
+def test_report_depends_on_the_labels() -> None:
+    assert f"data/{params.load(ROOT / 'params.yaml').dataset.name}/labels.npy" in deps("report")

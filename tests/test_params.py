@@ -1,0 +1,131 @@
+"""A wrong params.yaml is one sentence that names the key, what was found and what is accepted."""
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from narrows import params
+from narrows.errors import UserError
+from narrows.plugins import resolved
+
+ROOT = Path(__file__).parent.parent
+RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """A copy of params.yaml with one dotted key set."""
+    raw = copy.deepcopy(RAW)
+    *folders, last = path.split(".")
+    section = raw
+    for folder in folders:
+        section = section[folder]
+    section[last] = value
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sed", 0, r"^sed is not known \(did you mean 'seed'\?\); accepted are seed, device"),
+        ("seed", True, r"^seed: .*integer, found True"),
+        ("seed", -1, r"^seed: .*greater than or equal to 0, found -1"),
+        ("device", "gpu", r"^device: .*'auto', 'cpu', 'cuda' or 'mps', found 'gpu'"),
+        ("dataset", "mnist", r"^dataset should be a mapping of keys, found 'mnist'"),
+        ("dataset.name", "mnist5k", r"^dataset.name 'mnist5k' .*mean 'mnist_5k'.*fashion_mnist"),
+        ("dataset.name", ["mnist"], r"^dataset.name \['mnist'\] is not known"),
+        ("dataset.mirror", "/x", r"^dataset.mirror is not known; it takes no key but name"),
+        ("prepare.val_fraction", 1.0, r"^prepare.val_fraction: .*less than 1, found 1.0"),
+        ("prepare.val_fraction", "0.1", r"^prepare.val_fraction: .*number, found '0.1'"),
+        ("n_clusters", 1, r"^n_clusters: .*greater than or equal to 2, found 1"),
+        ("baselines.pca", {"name": "pca"}, r"^baselines.pca.code_size is missing"),
+        ("baselines.deep", {"name": "identity"}, r"^'deep' stands under baselines and under auto"),
+        ("baselines.a/b", {"name": "identity"}, r"^baselines: 'a/b' is no name"),
+        ("autoencoders.deep.losss", "mse", r"^autoencoders.deep.losss is not known .*'loss'"),
+        ("autoencoders.deep.loss", "bce", r"^autoencoders.deep.loss: bce needs .*found 'linear'"),
+        ("autoencoders.deep.network.hidden", [500, 0], r"deep.network.hidden.1: .*than 0, found 0"),
+        ("autoencoders.deep.network.hidden", 500, r"deep.network.hidden: .*tuple, found 500"),
+        ("autoencoders.deep.train.epochs", 1.5, r"deep.train.epochs: .*integer, found 1.5"),
+        ("autoencoders.deep.train.optimizer", {"name": "adam", "lrr": 1}, r"optimizer.lrr .*'lr'"),
+        ("autoencoders.deep.train.optimizer", {"name": "adam", "lr": 0}, r"optimizer.lr: .*than 0"),
+        ("clusterings.x", {"encoder": "deep"}, r"^clusterings.x.clusterer is missing"),
+        (
+            "clusterings.deep-kmeans.encoder",
+            "deap",
+            r"^clusterings.deep-kmeans.encoder: 'deap' is no row .*mean 'deep'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        params.from_dict(changed(path, value))
+    assert re.search(message, str(error.value)), str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_key_is_told() -> None:
+    raw = copy.deepcopy(RAW)
+    del raw["autoencoders"]["deep"]["train"]["patience"]
+    with pytest.raises(UserError, match=r"^autoencoders.deep.train.patience is missing$"):
+        params.from_dict(raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file here"),
+        ("seed: [", "not valid YAML"),
+        ("seed: 0\nseed: 1\n", "not valid YAML: .*duplicate key"),
+        ("", "should be a mapping of keys, found None"),
+    ],
+)
+def test_an_unreadable_file_is_told(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        params.load(file)
+
+
+def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    """YAML 1.2: 1e-3 is a number, no is a string."""
+    file = tmp_path / "params.yaml"
+    file.write_text((ROOT / "params.yaml").read_text().replace("lr: 1.0e-3", "lr: 1e-3"))
+    assert params.load(file).autoencoders["deep"].config.train.optimizer.config.lr == 0.001
+
+
+def test_params_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        params.from_dict(RAW).seed = 1  # type: ignore[misc]
+
+
+def test_resolved_is_what_the_file_says_with_defaults() -> None:
+    row = resolved(params.from_dict(RAW).autoencoders["shallow"])
+    written = RAW["autoencoders"]["shallow"]
+    assert {key: row[key] for key in written if key != "train"} == {
+        key: value for key, value in written.items() if key != "train"
+    }
+    assert row["train"]["optimizer"] == {"name": "adadelta", "lr": 1.0, "rho": 0.95}
+
+
+def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path) -> None:
+    text = (
+        (ROOT / "params.yaml")
+        .read_text()
+        .replace("clusterer: {name: kmeans", "clusterer: {nam: kmeans", 1)
+    )
+    (tmp_path / "params.yaml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, ROOT / "pipelines/fetch.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "narrows: params.yaml: clusterings.pixels-kmeans.clusterer.name is"
+    )
+    assert done.stderr.count("\n") == 1
+    assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]

@@ -1,0 +1,259 @@
+"""The report stage on a small artefact folder, with scores by hand."""
+
+import csv
+import json
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from narrows import params, scoring, tracking
+from narrows.errors import UserError
+
+STAGE = Path(__file__).parent.parent / "pipelines/report.py"
+report = SimpleNamespace(**runpy.run_path(str(STAGE), run_name="report"))
+
+# 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
+SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
+LABELS = np.array([0] * 5 + [1] * 5 + [0, 0, 0, 1, 1] + [0, 0, 0, 1, 1])
+# Train matches cluster 1 to label 0 and cluster 0 to label 1; 4 of 5 test rows agree.
+SWAPPED = np.array([1] * 5 + [0] * 5 + [1, 1, 1, 0, 0] + [1, 1, 0, 0, 0])
+NOISY = np.where(np.arange(20) % 5 == 4, -1, SWAPPED)  # one test row in five is noise
+ONE = np.zeros(20, int)
+CLUSTERINGS = {"good": SWAPPED, "noisy": NOISY, "one": ONE}
+
+
+def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
+    folder.mkdir(parents=True)
+    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
+    samples = {"x": x[:4] / 255, "noisy": x[:4] / 255, "reconstruction": x[:4] / 300}
+    np.savez(folder / "samples.npz", **{k: v.astype(np.float32) for k, v in samples.items()})
+    scores = {"mse": 0.0123456789, "psnr": 19.0848501, "ssim": None if x.ndim == 2 else 0.75}
+    exact = {"mse": 0.0, "psnr": None, "ssim": 1.0}
+    train = {
+        "fingerprint": f"f-{folder.name}",
+        "seed": 7,
+        "code_size": 3,
+        "n_parameters": 1234,
+        "epochs_run": 0 if is_baseline else 2,
+        "best_epoch": 0 if is_baseline else 2,
+        "seconds": 1.5,
+        "splits": dict.fromkeys(("train", "val", "test"), exact if is_baseline else scores),
+    }
+    (folder / "train.json").write_text(json.dumps(train))
+    if not is_baseline:
+        (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
+
+
+@pytest.fixture(params=["picture", "table"])
+def x(request: pytest.FixtureRequest) -> np.ndarray:
+    """Two groups far apart, as the labels say."""
+    values = np.random.default_rng(0).integers(0, 50, size=(20, 64)) + 200 * LABELS[:, None]
+    if request.param == "table":
+        return values.astype(np.float32)
+    return values.astype(np.uint8).reshape(20, 1, 8, 8)
+
+
+class Recorder(tracking.Run):
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
+        self.images: list[str] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+        self.metrics |= metrics
+
+    def log_image(self, key: str, image: np.ndarray, step: int) -> None:
+        assert image.dtype == np.uint8
+        assert image.shape[2] == 3
+        self.images.append(key)
+
+
+@pytest.fixture
+def runs() -> dict[tuple[str, str], Recorder]:
+    return {}
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    x: np.ndarray,
+    runs: dict[tuple[str, str], Recorder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A folder with what the earlier stages leave, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data/toy"
+    data.mkdir(parents=True)
+    np.save(data / "x.npy", x)
+    np.save(data / "split.npy", SPLIT)
+    np.save(data / "labels.npy", LABELS)
+    write_encoder(tmp_path / "artifacts/toy/encoders/plain-x", x, is_baseline=True)
+    write_encoder(tmp_path / "artifacts/toy/encoders/deep", x, is_baseline=False)
+    write_encoder(tmp_path / "artifacts/toy/encoders/stale", x, is_baseline=False)
+    for key, clusters in CLUSTERINGS.items():
+        folder = tmp_path / "artifacts/toy/clusterings" / key
+        folder.mkdir(parents=True)
+        np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
+        info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
+        (folder / "cluster.json").write_text(json.dumps(info))
+    encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
+    loaded = SimpleNamespace(
+        seed=7,
+        dataset=SimpleNamespace(name="toy"),
+        baselines={"plain-x": None},
+        autoencoders={"deep": None},
+        clusterings={
+            key: SimpleNamespace(encoder=encoder, clusterer=SimpleNamespace(name="kmeans"))
+            for key, encoder in encoders.items()
+        },
+    )
+    monkeypatch.setattr(params, "load", lambda: loaded)
+    monkeypatch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
+    return tmp_path
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_scores_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) -> None:
+    report.main()
+    rows = read_csv(project / "results/toy/clusterings.csv")
+    assert list(rows[0]) == (
+        "clustering encoder clusterer split n nmi acc ari purity silhouette coverage "
+        "n_clusters_found seconds seed"
+    ).split(" ")
+    found = {(row["clustering"], row["split"]): row for row in rows}
+    assert len(found) == len(rows) == 9
+    assert (found["good", "test"]["acc"], found["good", "test"]["purity"]) == ("0.8", "0.8")
+    assert (found["good", "train"]["acc"], found["good", "train"]["nmi"]) == ("1", "1")
+    assert found["good", "test"]["n"] == "5"
+    assert float(found["good", "train"]["silhouette"]) > 0.5
+    # noisy: the clusters of test rows are 1 1 0 0 noise, labels 0 0 0 1 1: three of five hit.
+    assert (found["noisy", "test"]["acc"], found["noisy", "test"]["coverage"]) == ("0.6", "0.8")
+    assert (found["noisy", "test"]["purity"], found["noisy", "test"]["n_clusters_found"]) == (
+        "0.75",
+        "2",
+    )
+    one = found["one", "test"]
+    assert (one["nmi"], one["silhouette"], one["n_clusters_found"]) == ("0", "", "1")
+    assert (one["seconds"], one["seed"]) == ("0.25", "7")
+
+    good = runs["f-good", "toy"]
+    assert good.metrics["test/acc"] == 0.8
+    assert good.metrics["train/n_clusters_found"] == 2
+    assert good.images == ["clusters", "confusion"]
+    assert "test/silhouette" not in runs["f-one", "toy"].metrics
+
+
+def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
+    report.main()
+    rows = read_csv(project / "results/toy/autoencoders.csv")
+    assert [(row["autoencoder"], row["split"]) for row in rows] == [
+        (key, split) for key in ("plain-x", "deep") for split in ("train", "val", "test")
+    ]
+    ssim = "" if x.ndim == 2 else "0.75"
+    assert list(rows[-1].items()) == [
+        ("autoencoder", "deep"),
+        ("split", "test"),
+        ("code_size", "3"),
+        ("n_parameters", "1234"),
+        ("mse", "0.0123457"),
+        ("psnr", "19.0849"),
+        ("ssim", ssim),
+        ("epochs_run", "2"),
+        ("seconds", "1.5"),
+        ("seed", "7"),
+    ]
+    assert (rows[0]["mse"], rows[0]["psnr"]) == ("0", "")
+
+    summary = json.loads((project / "results/toy/summary.json").read_text())
+    assert list(summary["autoencoders"]) == ["plain-x", "deep"]
+    assert summary["autoencoders"]["plain-x"]["val"] == {"mse": 0.0, "ssim": 1.0}
+    assert summary["autoencoders"]["deep"]["test"]["mse"] == 0.012346
+    assert summary["clusterings"]["one"] == {
+        "acc": 0.6,  # train has five of each; cluster 0 is matched to the first label
+        "nmi": 0.0,
+        "ari": 0.0,
+        "purity": 0.6,
+        "coverage": 1.0,
+        "n_clusters_found": 1,
+    }
+
+
+def test_the_page_shows_every_row_and_its_figures_exist(project: Path) -> None:
+    report.main()
+    results = project / "results/toy"
+    html = (results / "report.html").read_text()
+    sources = [part.split('"')[0] for part in html.split('src="')[1:]]
+    assert set(sources) == {f"figures/{file.name}" for file in (results / "figures").iterdir()}
+    assert {"figures/deep-samples.png", "figures/deep-curves.png", "figures/good-confusion.png"} < (
+        set(sources)
+    )
+    assert html.index(">good</th>") < html.index(">noisy</th>")  # .8 before .6
+    assert "10 train, 5 val, 5 test" in html
+    assert "stale" not in html
+    assert "://" not in html  # nothing is fetched
+
+
+def test_the_same_input_gives_the_same_bytes(project: Path) -> None:
+    def written() -> dict[str, bytes]:
+        report.main()
+        files = sorted((project / "results").rglob("*.*"))
+        return {str(file): file.read_bytes() for file in files if file.is_file()}
+
+    assert written() == written()
+
+
+def test_without_labels_there_is_no_word_of_them(
+    project: Path, runs: dict[tuple[str, str], Recorder]
+) -> None:
+    np.save(project / "data/toy/labels.npy", np.zeros(0, np.int64))
+    report.main()
+    results = project / "results/toy"
+    html = (results / "report.html").read_text()
+    assert "This data has no labels" in html
+    for absent in ("ACC", "NMI", "Purity", "by label", "confusion"):
+        assert absent not in html
+    figures = {file.name for file in (results / "figures").iterdir()}
+    assert "good-clusters.png" in figures
+    assert not any("confusion" in name or "labels" in name for name in figures)
+    row = read_csv(results / "clusterings.csv")[0]
+    assert (row["acc"], row["nmi"], row["ari"], row["purity"]) == ("", "", "", "")
+    assert float(row["silhouette"]) > 0.5
+    assert runs["f-good", "toy"].images == ["clusters"]
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"),
+    [
+        ("data/toy/labels.npy", "prepare"),
+        ("artifacts/toy/encoders/plain-x/codes.npy", "baseline@plain-x"),
+        ("artifacts/toy/encoders/deep/history.csv", "train@deep"),
+        ("artifacts/toy/clusterings/good/clusters.npz", "cluster@good"),
+    ],
+)
+def test_a_missing_file_names_its_stage(project: Path, file: str, stage: str) -> None:
+    (project / file).unlink()
+    with pytest.raises(UserError, match=rf"{file} is missing; run `dvc repro {stage}`"):
+        report.main()
+    assert not (project / "results").exists()
+
+
+def test_artefacts_of_other_data_are_refused(project: Path) -> None:
+    np.savez(project / "artifacts/toy/clusterings/one/clusters.npz", clusters=np.zeros(19, int))
+    with pytest.raises(UserError, match=r"one/clusters.npz has 19 rows and x.npy has 20"):
+        report.main()
+
+
+def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:
+    report.write_csv(tmp_path / "empty.csv", [])
+    assert (tmp_path / "empty.csv").read_text() == ""
+
+
+def test_scores_are_rounded_to_five_digits() -> None:
+    row = {"split": "test", "acc": 0.1234567, "nmi": None, "n_clusters_found": 3, "seconds": 1.0}
+    assert scoring.scores(row) == {"acc": 0.12346, "n_clusters_found": 3}

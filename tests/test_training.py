@@ -1,0 +1,125 @@
+"""Training: the loop's arithmetic, stopping, and resuming exactly."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_contracts import plugin, row
+from torch import Tensor
+
+from narrows import training
+from narrows.errors import UserError
+from narrows.plugins import Plugin, load
+
+
+class Killed(Exception):
+    pass
+
+
+def digits() -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_digits
+
+    x = torch.from_numpy((load_digits().data * 15.9).astype("uint8")).reshape(-1, 1, 8, 8)
+    return x[:600], x[600:800]
+
+
+def training_row(chosen: Plugin | None = None, **changes: Any) -> Plugin:
+    """A row whose `train:` section has some fields replaced."""
+    chosen = chosen or row()
+    train = dataclasses.replace(chosen.config.train, **{"batch_size": 64, **changes})
+    return dataclasses.replace(chosen, config=dataclasses.replace(chosen.config, train=train))
+
+
+def fit(chosen: Plugin, work: Path, kill_after: int | None = None) -> training.Fitted:
+    def on_epoch(epoch: int, metrics: dict[str, float], model: Any) -> None:
+        if epoch == kill_after:
+            raise Killed
+
+    train, val = digits()
+    return training.fit(chosen, train, val, 0, "cpu", work, on_epoch)
+
+
+def same(a: training.Fitted, b: training.Fitted) -> bool:
+    weights = zip(a.model.parameters(), b.model.parameters(), strict=True)
+    return a.history == b.history and all(torch.equal(p, q) for p, q in weights)
+
+
+SCHEDULES = [
+    plugin("schedules", "none"),
+    plugin("schedules", "cosine"),
+    Plugin("schedules", "plateau", load("schedules", "plateau").Config(patience=1)),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: s.name)
+def test_a_training_killed_four_times_equals_an_uninterrupted_one(tmp_path, schedule) -> None:
+    chosen = training_row(epochs=8, schedule=schedule, patience=4)
+    whole = fit(chosen, tmp_path / "whole")
+    for epoch in (1, 3, 5, 8):  # within an epoch: its checkpoint is not yet written
+        with pytest.raises(Killed):
+            fit(chosen, tmp_path / "killed", kill_after=epoch)
+    assert same(fit(chosen, tmp_path / "killed"), whole)
+    assert [r["epoch"] for r in whole.history] == list(range(1, 9))
+
+
+def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None:
+    chosen = training_row(epochs=30, patience=1, optimizer=_sgd(lr=40.0))
+    once = fit(chosen, tmp_path)
+    assert len(once.history) < 30, "this row was meant to stop early"
+    assert same(fit(chosen, tmp_path), once)
+
+
+def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
+    fitted = fit(training_row(epochs=30, patience=2, optimizer=_sgd(lr=40.0)), tmp_path)
+    losses = [r["val/loss"] for r in fitted.history]
+    assert len(losses) <= fitted.best_epoch + 2
+    assert losses[fitted.best_epoch - 1] == min(losses)
+    _, val = digits()
+    x = val / 255
+    kept = fitted.model.loss(x, x)["loss"].item()
+    assert kept == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
+    chosen = training_row(row(loss="mse"), epochs=5, optimizer=_sgd(lr=1e30))
+    chosen = dataclasses.replace(
+        chosen, config=dataclasses.replace(chosen.config, output_activation="linear")
+    )
+    with pytest.raises(UserError, match=r"(train|val)/loss became (nan|inf) in epoch \d"):
+        fit(chosen, tmp_path)
+
+
+def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:
+    """With a rate of almost 0 the model stands still, so the epoch's loss can be computed after
+    it; 600 samples in batches of 64 leave a last one of 24."""
+    fitted = fit(training_row(epochs=1, optimizer=_sgd(lr=1e-30, momentum=0.0)), tmp_path)
+    train, _ = digits()
+    expected = fitted.model.loss(train / 255, train / 255)["loss"].item()
+    assert fitted.history[0]["train/loss"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_schedules_move_the_rate(tmp_path: Path) -> None:
+    """Half a cosine over four epochs from 0.001: cos(pi e / 4) at e = 0, 1, 2, 3."""
+    fitted = fit(training_row(epochs=4, schedule=plugin("schedules", "cosine")), tmp_path)
+    expected = [0.001, 0.00085355, 0.0005, 0.00014645]
+    assert [r["lr"] for r in fitted.history] == pytest.approx(expected, rel=1e-4)
+
+
+def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
+    epoch = 0
+    x = torch.arange(10.0)[:, None]
+    batches = training.Batches(x, 4, lambda: torch.Generator().manual_seed(epoch))
+    first, again = torch.cat(list(batches)), torch.cat(list(batches))
+    epoch = 1
+    second = torch.cat(list(batches))
+    assert len(batches) == len(list(batches)) == 3
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert torch.equal(first.sort(0).values, x)
+    assert torch.equal(second.sort(0).values, x)
+
+
+def _sgd(lr: float, momentum: float = 0.9) -> Plugin:
+    return Plugin("optimizers", "sgd", load("optimizers", "sgd").Config(lr=lr, momentum=momentum))
