@@ -161,40 +161,48 @@ def _connect(store: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
     import sqlalchemy
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # less "Updating database tables"
-    mlflow.set_tracking_uri(store)
-    client = mlflow.MlflowClient(store)
-    if "://" in store and not store.startswith(("http://", "https://")):
-        folder = root() / "mlruns"
-        folder.mkdir(exist_ok=True)
-        try:
-            with filelock.FileLock(folder / ".init.lock"):
-                client.search_experiments(max_results=1)
-                if store.startswith("sqlite:"):
-                    with sqlalchemy.create_engine(store).connect() as connection:
-                        connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
-        except SQLAlchemyError as error:
-            raise UserError(f"MLflow's store {_masked(store)} does not open: {error}") from None
-    return client
+    if store.startswith(("http://", "https://")):
+        return mlflow.MlflowClient(store)
+    try:
+        url = sqlalchemy.make_url(store)
+    except ArgumentError:
+        raise UserError(
+            f"MLFLOW_TRACKING_URI is {store!r}; accepted are URLs of a database "
+            "(sqlite:///..., postgresql+psycopg://...) or of a server (http://...)"
+        ) from None
+    try:
+        engine = sqlalchemy.create_engine(url)
+        with _lock(), engine.connect() as connection:  # fails at once, where MLflow would retry
+            if url.get_backend_name() == "sqlite":
+                connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+            client = mlflow.MlflowClient(store)
+        engine.dispose()
+        return client
+    except (SQLAlchemyError, ImportError) as error:
+        told = str(error).splitlines()[0].replace(store, "it")
+        shown = url.render_as_string(hide_password=True)
+        raise UserError(f"MLflow's store {shown} does not open: {told}") from None
 
 
-def _masked(store: str) -> str:
-    import sqlalchemy
-
-    return sqlalchemy.make_url(store).render_as_string(hide_password=True)
+def _lock() -> filelock.BaseFileLock:
+    """One process at a time makes tables and experiments."""
+    folder = root() / "mlruns"
+    folder.mkdir(exist_ok=True)
+    return filelock.FileLock(folder / ".init.lock")
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
     """Id of the experiment of a data set, created if it is not there."""
-    folder = root() / "mlruns"
-    folder.mkdir(exist_ok=True)
-    with filelock.FileLock(folder / ".init.lock"):
+    with _lock():
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        local = None if uri().startswith("http") else (folder / "artifacts" / name).as_uri()
+        local = (
+            None if uri().startswith("http") else (root() / "mlruns" / "artifacts" / name).as_uri()
+        )
         return str(client.create_experiment(name, artifact_location=local))
 
 

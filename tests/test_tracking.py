@@ -1,0 +1,165 @@
+"""A real MLflow store on sqlite: what is logged, what a status says, and many writers at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrows import tracking
+from narrows.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+DATA = tracking.Data("digits", "abcdef0123456789", (10, 1, 8, 8))
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+
+def runs(filter_string: str = "") -> list[Any]:
+    client = tracking._client()
+    assert client is not None
+    experiment = client.get_experiment_by_name("digits")
+    return list(client.search_runs([experiment.experiment_id], filter_string))
+
+
+def start(fingerprint: str = "f1", resumes: bool = False) -> Any:
+    return tracking.start("deep", fingerprint, DATA, {"stage": "train"}, resumes=resumes)
+
+
+def test_a_run_tells_what_it_was_and_what_it_found(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with start() as run:
+        run.log_params({"network": {"name": "mlp", "hidden": [128]}, "code_size": 32})
+        run.log_metrics({"val/loss": 0.5, "train/loss": 0.25}, step=1)
+        run.log_image("reconstructions", np.full((8, 8, 3), 200, np.uint8), step=1)
+        run.log_file(tmp_path / "config.json")
+    (run,) = runs()
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "deep"
+    assert run.data.params == {"network": "mlp", "network.hidden": "[128]", "code_size": "32"}
+    assert run.data.metrics == {"val/loss": 0.5, "train/loss": 0.25}
+    assert run.data.tags.items() >= {"stage": "train", "dataset": "digits"}.items()
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("digits", "abcdef01")
+    assert json.loads(given.dataset.schema) == {"shape": [10, 1, 8, 8]}
+    files = [f.name for f in (tmp_path / "mlruns/artifacts/digits").rglob("*") if f.is_file()]
+    assert "config.json" in files
+    (picture,) = [name for name in files if name.endswith(".png")]
+    assert picture.startswith("reconstructions+step+1+")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "KILLED")],
+)
+def test_the_status_is_true(error: type[BaseException], status: str) -> None:
+    with pytest.raises(error), start():
+        raise error
+    assert [run.info.status for run in runs()] == [status]
+
+
+def test_a_repeated_stage_has_one_run_with_one_curve() -> None:
+    for _ in range(2):
+        with start() as run:
+            run.log_metrics({"val/loss": 0.5}, step=1)
+    (only,) = runs()
+    assert len(tracking._client().get_metric_history(only.info.run_id, "val/loss")) == 1
+
+
+def test_a_resumed_stage_goes_on_in_its_run() -> None:
+    def interrupted() -> None:
+        with start() as run:
+            run.log_metrics({"val/loss": 0.5}, step=1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with start(resumes=True) as run:
+        run.log_metrics({"val/loss": 0.4}, step=2)
+    (only,) = runs()
+    assert only.info.status == "FINISHED"
+    history = tracking._client().get_metric_history(only.info.run_id, "val/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.4)]
+
+
+def test_scores_are_added_to_the_finished_run() -> None:
+    with start():
+        pass
+    tracking.again("f1", "digits").log_metrics({"test/acc": 0.75})
+    tracking.again("unknown", "digits").log_metrics({"test/acc": 0.1})
+    (only,) = runs()
+    assert only.data.metrics == {"test/acc": 0.75}
+    assert only.info.status == "FINISHED"
+
+
+def test_a_run_whose_process_was_killed_does_not_stay_running() -> None:
+    code = (
+        "import os, signal; from narrows import tracking\n"
+        "data = tracking.Data('digits', 'abcdef0123456789', (10, 1, 8, 8))\n"
+        "with tracking.start('deep', 'killed', data, {'stage': 'train'}):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert [run.info.status for run in runs("tags.fingerprint = 'killed'")] == ["RUNNING"]
+    with start("other"):
+        assert [run.info.status for run in runs("tags.fingerprint = 'killed'")] == ["KILLED"]
+        assert [run.info.status for run in runs("tags.fingerprint = 'other'")] == ["RUNNING"]
+
+
+def test_four_processes_on_a_fresh_store_lose_nothing() -> None:
+    code = (
+        "import sys; from narrows import tracking\n"
+        "data = tracking.Data('digits', 'abcdef0123456789', (10, 1, 8, 8))\n"
+        "with tracking.start(sys.argv[1], sys.argv[1], data, {}) as run:\n"
+        "    for step in range(20): run.log_metrics({'val/loss': step}, step=step)\n"
+    )
+    commands = [[sys.executable, "-c", code, f"w{i}"] for i in range(4)]
+    processes = [subprocess.Popen(command) for command in commands]
+    assert [process.wait() for process in processes] == [0] * 4
+    found = runs()
+    assert sorted(run.info.run_name for run in found) == ["w0", "w1", "w2", "w3"]
+    for run in found:
+        assert run.info.status == "FINISHED"
+        assert len(tracking._client().get_metric_history(run.info.run_id, "val/loss")) == 20
+
+
+def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with start() as run:
+        run.log_metrics({"val/loss": 0.5}, step=1)
+        run.log_image("reconstructions", np.zeros((2, 2, 3), np.uint8), step=1)
+    tracking.again("f1", "digits").log_metrics({"test/acc": 0.75})
+    assert not Path("mlruns").exists()
+
+
+def test_a_store_that_does_not_open_is_told_without_its_password(monkeypatch) -> None:
+    for dead in ("mysql+pymysql://me:secret@127.0.0.1:1/none", "sqlite:////dev/null/x.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", dead)
+        with pytest.raises(UserError) as error, start():
+            pass
+        shown = dead.replace("secret", "***")
+        assert str(error.value).startswith(f"MLflow's store {shown} does not open: ")
+        assert "secret" not in str(error.value)
+
+
+def test_a_store_that_is_no_url_is_told(monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+    with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI is './mlruns'; accepted"), start():
+        pass
+
+
+def test_a_workspace_of_dvc_exp_run_logs_to_the_original_repository(monkeypatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", "/home/me/repo/.dvc/tmp/exps/tmpab12")
+    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
+    monkeypatch.setenv("DVC_ROOT", "/home/me/repo")
+    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert tracking.uri() == "http://127.0.0.1:5000"
