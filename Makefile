@@ -13,7 +13,7 @@ repro: .venv/installed  ## set up, then run every stage that is not up to date
 	dvc repro
 
 test: .venv/installed-dev  ## set up, then run all tests
-	python -m pytest -n auto
+	python -m pytest -n auto --dist loadfile
 
 check: .venv/installed-dev  ## set up, then lint, format, types and the other pre-commit hooks
 	pre-commit run --all-files

@@ -75,7 +75,7 @@ def main(key: str) -> None:
             writer.writerows(fitted.history)
 
         last = len(fitted.history)
-        run.log_metrics(encoding.metrics(train), step=last)
+        run.log_metrics(encoding.metrics(train))
         if last not in training.PICTURE_EPOCHS:
             run.log_image("reconstructions", figures.reconstructions(*samples), step=last)
         histogram = figures.to_array(figures.code_histogram(codes))

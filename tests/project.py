@@ -1,0 +1,80 @@
+"""A copy of the project in a folder of its own, with small rows, driven through `dvc`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    """A row of `autoencoders:` that trains in a second."""
+    none = {"name": "none"}
+    train = {"epochs": 4, "batch_size": 64, "patience": None, "schedule": none}
+    train["optimizer"] = {"name": "adam", "lr": 0.01}
+    base = {"name": "plain", "network": {"name": "mlp", "hidden": [16]}, "code_size": 6}
+    base |= {"code_activation": "relu", "output_activation": "sigmoid", "loss": "bce"}
+    return {**base, "corruption": none, "penalty": none, "train": train | changes}
+
+
+class Project:
+    def __init__(self, folder: Path, autoencoders: dict[str, Any]):
+        self.folder = folder
+        skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        for name in ("src", "pipelines"):
+            shutil.copytree(ROOT / name, folder / name, ignore=skipped)
+        shutil.copy(ROOT / "dvc.yaml", folder)
+        shutil.copy(ROOT / ".dvcignore", folder)
+        kmeans = {"name": "kmeans", "n_init": 2}
+        keys = ["pca", *autoencoders]
+        self.write(
+            {
+                "seed": 0,
+                "device": "cpu",
+                "dataset": {"name": "digits"},
+                "prepare": {"test_fraction": 0.2, "val_fraction": 0.2},
+                "n_clusters": 10,
+                "baselines": {"pca": {"name": "pca", "code_size": 6}},
+                "autoencoders": autoencoders,
+                "clusterings": {f"{k}-kmeans": {"encoder": k, "clusterer": kmeans} for k in keys},
+            }
+        )
+        self.dvc("init", "--no-scm", "--quiet")
+
+    @property
+    def env(self) -> dict[str, str]:
+        env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+        binaries = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+        return env | {"PYTHONPATH": str(self.folder / "src"), "PATH": binaries}
+
+    def read(self) -> dict[str, Any]:
+        params: dict[str, Any] = YAML(typ="safe").load(self.folder / "params.yaml")
+        return params
+
+    def write(self, params: dict[str, Any]) -> None:
+        YAML(typ="safe").dump(params, self.folder / "params.yaml")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """`python ...`, not waited for."""
+        command = [sys.executable, "-u", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=pipe, text=True)
+
+    def dvc(self, *words: str) -> str:
+        """Output of `dvc ...`, which has to succeed."""
+        command = [sys.executable, "-m", "dvc", *words]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def repro(self, *stages: str) -> list[str]:
+        """The stages that `dvc repro` ran."""
+        told = self.dvc("repro", *stages)
+        return [line.split("'")[1] for line in told.splitlines() if line.startswith("Running st")]

@@ -1,0 +1,117 @@
+"""`dvc repro` from nothing to results, in a folder of its own, and what it runs again when."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from project import Project, row
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+ROWS = {"narrow": row(), "other": row(epochs=2)}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"), ROWS)
+    ran = project.repro()
+    trained = ["train@narrow", "train@other"]
+    clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
+    assert sorted(ran) == sorted(
+        ["fetch", "prepare", "baseline@pca", *trained, *clustered, "report"]
+    )
+    return project
+
+
+def scores(project: Project) -> dict[str, object]:
+    told: dict[str, object] = json.loads(
+        (project.folder / "results/digits/summary.json").read_text()
+    )
+    return told
+
+
+def test_results_are_complete(project: Project) -> None:
+    results = project.folder / "results/digits"
+    with (results / "autoencoders.csv").open(newline="") as stream:
+        encoders = list(csv.DictReader(stream))
+    assert [(r["autoencoder"], r["split"]) for r in encoders] == [
+        (key, split) for key in ("pca", "narrow", "other") for split in ("train", "val", "test")
+    ]
+    assert all(0 < float(r["mse"]) < 0.2 for r in encoders)
+    with (results / "clusterings.csv").open(newline="") as stream:
+        clusterings = list(csv.DictReader(stream))
+    assert len(clusterings) == 9
+    test_rows = [r for r in clusterings if r["split"] == "test"]
+    assert all(float(r["acc"]) > 0.3 and r["n"] == "359" for r in test_rows)
+    page = (results / "report.html").read_text()
+    figures = sorted(f"figures/{f.name}" for f in (results / "figures").iterdir())
+    assert len(figures) > 10
+    assert all(f'src="{figure}"' in page for figure in figures)
+
+
+def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
+    client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    clusterings = {f"{key}-kmeans" for key in ("pca", "narrow", "other")}
+    assert set(runs) == {"pca", "narrow", "other"} | clusterings
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    summary = json.loads((project.folder / "results/digits/summary.json").read_text())
+    for key in clusterings:
+        found = runs[key].data.metrics["test/acc"]
+        assert found == pytest.approx(summary["clusterings"][key]["acc"], abs=1e-4)
+    narrow = runs["narrow"].data
+    found = narrow.metrics["test/mse"]
+    assert found == pytest.approx(summary["autoencoders"]["narrow"]["test"]["mse"], abs=1e-4)
+    assert narrow.params.items() >= {"code_size": "6", "network.hidden": "[16]"}.items()
+    history = client.get_metric_history(runs["narrow"].info.run_id, "val/loss")
+    assert [point.step for point in history] == [1, 2, 3, 4]
+    steps = {
+        int(file.path.split("+step+")[1].split("+")[0])
+        for file in client.list_artifacts(runs["narrow"].info.run_id, "images")
+        if "reconstructions" in file.path
+    }
+    assert steps == {1, 2, 4}
+
+
+def test_a_second_repro_runs_nothing(project: Project) -> None:
+    assert project.repro() == []
+
+
+def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
+    params = project.read()
+    params["autoencoders"]["other"]["train"]["epochs"] = 3
+    project.write(params)
+    assert project.repro() == ["train@other", "cluster@other-kmeans", "report"]
+
+
+def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
+    for name in ("optimizers/sgd.py", "schedules/cosine.py", "datasets/mnist.py"):
+        with (project.folder / "src/narrows" / name).open("a") as file:
+            file.write("\n# edited\n")
+    assert project.repro() == []
+
+
+def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> None:
+    with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
+        file.write("\n# edited\n")
+    assert project.repro() == ["baseline@pca", "report"]  # the codes, so the clusters, are the same
+
+
+def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
+    before = scores(project)
+    (project.folder / "mlruns").rename(tmp_path / "mlruns")
+    assert project.repro() == []
+    assert project.dvc("repro", "--force", "--single-item", "report")
+    assert scores(project) == before
+
+
+def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
+    params = project.read()
+    again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
+    again.repro("cluster@narrow-kmeans")
+    for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
+        one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
+        assert one.read_bytes() == other.read_bytes()
