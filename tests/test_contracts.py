@@ -1,7 +1,6 @@
 """Every file in a family folder keeps the family's contract. A new file is tested by existing."""
 
 import ast
-import inspect
 from typing import Any
 
 import numpy as np
@@ -69,16 +68,28 @@ FAMILIES += ("baselines", "autoencoders", "clusterers")
 
 
 @pytest.mark.parametrize(("family", "name"), [m for f in FAMILIES for m in members(f)])
-def test_every_knob_has_a_docstring(family: str, name: str) -> None:
+def test_plugin_says_what_it_is(family: str, name: str) -> None:
     module = plugins.load(family, name)
     assert module.__doc__
-    (cls,) = ast.parse(inspect.getsource(module.Config)).body
-    assert isinstance(cls, ast.ClassDef)
-    fields = [i for i, node in enumerate(cls.body) if isinstance(node, ast.AnnAssign)]
-    for i in fields:
-        after = cls.body[i + 1] if i + 1 < len(cls.body) else None
-        told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        assert told, f"{module.__name__}: line {cls.body[i].lineno} of Config needs a docstring"
+    assert hasattr(module, "Config")
+
+
+def test_every_knob_has_a_docstring() -> None:
+    """Every field of every class that params.yaml fills, in plug-ins and in the core."""
+    n_fields = 0
+    for file in plugins.PACKAGE.rglob("*.py"):
+        for cls in ast.walk(ast.parse(file.read_text())):
+            if not (
+                isinstance(cls, ast.ClassDef) and "config" in map(ast.unparse, cls.decorator_list)
+            ):
+                continue
+            for i, node in enumerate(cls.body):
+                if isinstance(node, ast.AnnAssign):
+                    after = cls.body[i + 1] if i + 1 < len(cls.body) else None
+                    told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                    assert told, f"{file.name}:{node.lineno} {cls.name} needs a docstring here"
+                    n_fields += 1
+    assert n_fields > 30
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -83,6 +83,7 @@ def test_a_resumed_stage_goes_on_in_its_run() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     with start(resumes=True) as run:
+        run.log_metrics({"val/loss": 0.5}, step=1)  # logged before the kill, its checkpoint was not
         run.log_metrics({"val/loss": 0.4}, step=2)
     (only,) = runs()
     assert only.info.status == "FINISHED"

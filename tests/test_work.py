@@ -1,5 +1,7 @@
 """Fingerprints, checkpoints' folders, locks and outputs that appear whole or not at all."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +27,21 @@ def test_fingerprint_tells_stage_row_params_and_data_apart() -> None:
     assert len({work.fingerprint(*base), *(work.fingerprint(*other) for other in others)}) == 5
 
 
-def test_checkpoints_of_other_code_are_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = work.checkpoints("train", "f00")
-    monkeypatch.setattr(work, "digest", lambda *files: "0" * 64)
-    assert work.checkpoints("train", "f00") != before
+def test_checkpoints_of_other_code_are_not_found(tmp_path: Path) -> None:
+    """Any file of the package counts, also one that is imported inside a function."""
+    package = shutil.copytree(Path(work.__file__).parents[1], tmp_path / "src")
+    ask = "from narrows import work; print(work.checkpoints('train', 'f00'))"
+
+    def folder() -> str:
+        command = [sys.executable, "-c", ask]
+        env = os.environ | {"PYTHONPATH": str(package)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    before = folder()
+    assert folder() == before
+    with (package / "narrows/losses.py").open("a") as file:
+        file.write("# edited\n")
+    assert folder() != before
 
 
 def test_digest_by_hand(tmp_path: Path) -> None:

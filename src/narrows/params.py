@@ -50,12 +50,15 @@ class Params:
     dataset: Annotated[Plugin, "datasets"]
     """Where the data comes from, a file in src/narrows/datasets/."""
     prepare: Prepare
+    """How the rows are split."""
     n_clusters: Annotated[int, Field(ge=2)]
     """Number k of clusters for the methods that need one; it is never read off the labels."""
     baselines: dict[str, Annotated[Plugin, "baselines"]]
     """Encoders that need no training, the rows that every autoencoder has to beat."""
     autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
+    """Encoders that are trained; src/narrows/autoencoders/_base.py has the keys of a row."""
     clusterings: dict[str, Clustering]
+    """Which codes are clustered, and how."""
 
     def __post_init__(self) -> None:
         if both := sorted(self.baselines.keys() & self.autoencoders.keys()):

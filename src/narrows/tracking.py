@@ -62,8 +62,9 @@ class Run:
 
 
 class MlflowRun(Run):
-    def __init__(self, client: MlflowClient, run_id: str):
-        self.client, self.run_id = client, run_id
+    def __init__(self, client: MlflowClient, run_id: str, logged: int = 0):
+        self.client, self.run_id, self.logged = client, run_id, logged
+        """Steps 1 to `logged` are there already: a kill can come between log and checkpoint."""
 
     def log_params(self, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
@@ -75,12 +76,15 @@ class MlflowRun(Run):
         from mlflow.entities import Metric
         from mlflow.utils.time import get_current_time_millis
 
+        if 0 < step <= self.logged:
+            return
         now = get_current_time_millis()
         logged = [Metric(key, value, now, step) for key, value in metrics.items()]
         self.client.log_batch(self.run_id, metrics=logged)
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
-        self.client.log_image(self.run_id, image, key=key, step=step, synchronous=True)
+        if not 0 < step <= self.logged:
+            self.client.log_image(self.run_id, image, key=key, step=step, synchronous=True)
 
     def log_file(self, file: Path) -> None:
         self.client.log_artifact(self.run_id, str(file))
@@ -123,6 +127,7 @@ def start(
     if found is not None and not resumes:
         client.delete_run(found)
         found = None
+    logged = 0
     tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **_provenance()}
     if found is None:
         found = client.create_run(experiment, run_name=name, tags=tags).info.run_id
@@ -130,11 +135,12 @@ def start(
         told = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
         client.log_inputs(found, datasets=[DatasetInput(told)])
     else:
+        logged = _last_step(client, found)
         client.update_run(found, status="RUNNING")
         for key, value in tags.items():
             client.set_tag(found, key, value)
     try:
-        yield MlflowRun(client, found)
+        yield MlflowRun(client, found, logged)
     except BaseException as error:
         killed = isinstance(error, KeyboardInterrupt | SystemExit)
         client.set_terminated(found, "KILLED" if killed else "FAILED")
@@ -209,6 +215,11 @@ def _experiment(client: MlflowClient, name: str) -> str:
 def _find(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
     runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{fingerprint}'", max_results=1)
     return runs[0].info.run_id if runs else None
+
+
+def _last_step(client: MlflowClient, run_id: str) -> int:
+    histories = (client.get_metric_history(run_id, k) for k in client.get_run(run_id).data.metrics)
+    return max((point.step for history in histories for point in history), default=0)
 
 
 def _sweep(client: MlflowClient, experiment: str) -> None:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,10 @@ def digest(*files: Path) -> str:
 
 
 def checkpoints(stage: str, fingerprint: str) -> Path:
-    """Folder of a stage's unfinished work, tied to the code of the package loaded by now."""
-    loaded = sys.modules.values()
-    files = {Path(m.__file__) for m in loaded if m.__name__.startswith("narrows.") and m.__file__}
-    code = digest(*sorted(files))[:16]
-    return WORK / stage / f"{fingerprint}-{code}"
+    """Folder of a stage's unfinished work, tied to the code of the whole package: which of its
+    files a training imports is known only when it has run."""
+    code = digest(*sorted(Path(__file__).parent.rglob("*.py")))
+    return WORK / stage / f"{fingerprint}-{code[:16]}"
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ class Train:
     batch_size: PositiveInt
     """Samples per optimiser step."""
     optimizer: Annotated[Plugin, "optimizers"]
+    """How the weights move, a file in src/narrows/optimizers/."""
     schedule: Annotated[Plugin, "schedules"]
     """How the learning rate moves from epoch to epoch."""
     patience: PositiveInt | None
@@ -29,6 +30,7 @@ class Train:
 @config
 class Row:
     network: Annotated[Plugin, "networks"]
+    """Layers of encoder and decoder, a file in src/narrows/networks/."""
     code_size: PositiveInt
     """Numbers D in the code."""
     code_activation: Activation
@@ -40,7 +42,9 @@ class Row:
     corruption: Annotated[Plugin, "corruptions"]
     """What is done to the encoder's input, in training and validation."""
     penalty: Annotated[Plugin, "penalties"]
+    """What is added to the loss, a file in src/narrows/penalties/."""
     train: Train
+    """How long and how it is trained."""
 
     def __post_init__(self) -> None:
         if self.loss == "bce" and self.output_activation != "sigmoid":

@@ -1,7 +1,7 @@
 """Fully connected layers, the decoder mirroring the encoder (Hinton & Salakhutdinov 2006).
 
 Weights start uniform as Glorot & Bengio (2010, equation 16) have it and biases at 0, as in Keras:
-with torch's own start the 500-500-2000-10 row is behind by a factor of two after ten epochs.
+from torch's own start the 500-500-2000-10 row needs twice the epochs (docs/LOG.md).
 """
 
 from __future__ import annotations
