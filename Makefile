@@ -19,6 +19,7 @@ check: .venv/installed-dev  ## set up, then lint, format, types and the other pr
 	pre-commit run --all-files
 
 ui: .venv/installed  ## MLflow's page on the runs of this folder, on this machine only
+	@echo "Runs and pictures: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=CHART"
 	mlflow ui --host 127.0.0.1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlruns/mlflow.db}
 
 .venv/installed: pyproject.toml constraints.txt

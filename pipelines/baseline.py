@@ -32,7 +32,7 @@ def main(key: str) -> None:
             {"stage": "baseline", "autoencoder": key},
         ) as run,
     ):
-        run.log_params({**config["row"], "seed": p.seed})
+        run.log_params(encoding.run_params(config["row"], p.seed))
         began = time.perf_counter()
         state = row.module.fit(row.config, flat(data.rows("train")), p.seed)
         codes = row.module.encode(state, flat(data.all()))

@@ -35,7 +35,8 @@ def main(key: str) -> None:
             {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.clusterer.name},
         ) as run,
     ):
-        run.log_params({**told, "autoencoder": config["row"]})
+        encoded = {"kind": config["row"]["name"], "code_size": codes.shape[1]}
+        run.log_params({**told, **encoded})
         train = codes[split == splits.NAMES.index("train")]
         if p.n_clusters > len(train):
             raise errors.UserError(
@@ -58,8 +59,7 @@ def main(key: str) -> None:
             "seconds": seconds,
         }
         (folder / "cluster.json").write_text(json.dumps(info, indent=2) + "\n")
-        n_found = len(np.unique(clusters[clusters >= 0]))  # -1 is noise
-        run.log_metrics({"seconds": seconds, "n_clusters_found": n_found})
+        run.log_metrics({"seconds": seconds})
 
 
 if __name__ == "__main__":

@@ -37,13 +37,18 @@ def main(key: str) -> None:
             resumes=checkpoints.exists(),
         ) as run,
     ):
-        run.log_params({**config["row"], "seed": p.seed})
+        run.log_params(encoding.run_params(config["row"], p.seed))
 
         def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder) -> None:
             run.log_metrics(metrics, step=epoch)
             if epoch in training.PICTURE_EPOCHS:
-                print(f"train@{key}: epoch {epoch}, val/loss {metrics['val/loss']:.4f}", flush=True)
-                run.log_image("reconstructions", figures.reconstructions(*shown(model)), step=epoch)
+                grid = figures.reconstructions(*shown(model))
+                run.log_image("reconstructions_by_epoch", grid, step=epoch)
+                if metrics:
+                    print(
+                        f"train@{key}: epoch {epoch}, val/loss {metrics['val/loss']:.4f}",
+                        flush=True,
+                    )
 
         fitted = training.fit(
             row,
@@ -74,12 +79,9 @@ def main(key: str) -> None:
             writer.writeheader()
             writer.writerows(fitted.history)
 
-        last = len(fitted.history)
         run.log_metrics(encoding.metrics(train))
-        if last not in training.PICTURE_EPOCHS:
-            run.log_image("reconstructions", figures.reconstructions(*samples), step=last)
-        histogram = figures.to_array(figures.code_histogram(codes))
-        run.log_image("code_histogram", histogram, step=last)
+        run.log_image("reconstructions", figures.reconstructions(*samples), step=0)
+        run.log_image("code_histogram", figures.to_array(figures.code_histogram(codes)), step=0)
         run.log_file(folder / "config.json")
         run.log_file(folder / "history.csv")
     shutil.rmtree(checkpoints)

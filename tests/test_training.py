@@ -34,6 +34,7 @@ def training_row(chosen: Plugin | None = None, **changes: Any) -> Plugin:
 
 def fit(chosen: Plugin, work: Path, kill_after: int | None = None) -> training.Fitted:
     def on_epoch(epoch: int, metrics: dict[str, float], model: Any) -> None:
+        assert (epoch == 0) == (not metrics)
         if epoch == kill_after:
             raise Killed
 

@@ -80,6 +80,16 @@ def save(
     (folder / "train.json").write_text(json.dumps(train, indent=2) + "\n")
 
 
+def run_params(row: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What MLflow shows of a row; its `name` is called `kind` there, beside the run's own name.
+
+    >>> run_params({"name": "plain", "code_size": 32}, seed=0)
+    {'kind': 'plain', 'code_size': 32, 'seed': 0}
+    """
+    rest = {key: value for key, value in row.items() if key != "name"}
+    return {"kind": row["name"], **rest, "seed": seed}
+
+
 def metrics(train: dict[str, Any]) -> dict[str, float]:
     """The numbers of train.json under their MLflow keys; undefined ones are left out.
 

@@ -29,8 +29,8 @@ def encoder_pictures(encoder: Encoder, data: Data, seed: int, folder: Path) -> l
         caption = "Loss by epoch. Units differ between losses: compare within this figure only."
         drawn.append(_save(figure, folder, encoder.key, "curves", caption))
     rows = _drawn_rows(data, seed)
-    figure = figures.code_histogram(np.asarray(encoder.codes[rows]))
-    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(rows):,} rows."
+    figure = figures.code_histogram(np.asarray(encoder.codes))
+    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
     drawn.append(_save(figure, folder, encoder.key, "codes", caption))
     if data.labels is not None:
         title = f"{encoder.key}: codes by label"
@@ -46,7 +46,7 @@ def clustering_pictures(
     """Draws the map of clusters and, with labels, the confusion matrix of the test split."""
     rows = _drawn_rows(data, seed)
     pairs = scoring.matching(data, clustering.clusters)
-    title = f"{clustering.key}: codes by cluster"
+    title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
     colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
     figure = figures.code_map(_plane(encoder, rows, seed), colours, title)

@@ -32,11 +32,13 @@ class Autoencoder(nn.Module):
     def loss(
         self, noisy: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]
     ) -> dict[str, Float[Tensor, ""]]:
-        """Named terms, each a mean over the batch; "loss" is their sum and is minimised."""
+        """What is minimised, a mean over the batch, as "loss"; if a sum, its terms by name too."""
         z, terms = self.kind.loss(self.cfg, self.parts, noisy, clean)
         penalty = self.cfg.penalty
-        terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
-        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+        if penalty.name != "none":
+            terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
+        loss = torch.stack(list(terms.values())).sum()
+        return {"loss": loss, **terms} if len(terms) > 1 else {"loss": loss}
 
 
 def to_unit(x: Tensor) -> Float[Tensor, "B ..."]:

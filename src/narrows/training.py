@@ -22,7 +22,7 @@ from narrows.errors import UserError
 from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, to_unit
 from narrows.plugins import Plugin
 
-PICTURE_EPOCHS = frozenset({1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
+PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
 
 warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.`")  # Lightning 2.6, torch 2.15
@@ -32,7 +32,8 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 class OnEpoch(Protocol):
     def __call__(self, epoch: int, metrics: dict[str, float], model: Autoencoder) -> None:
-        """Called after every epoch, counted from 1, with "train/loss", "val/loss", "lr", ..."""
+        """Called after every epoch, counted from 1, with "train/loss", "val/loss", "lr", ...; and
+        once before the first, as epoch 0, with the untrained model and no metrics."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,9 @@ def fit(
         enable_progress_bar=sys.stderr.isatty(),
     )
     checkpoint = work / "last.ckpt"
+    if not checkpoint.exists():
+        on_epoch(0, {}, module.model.eval())
+        module.model.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     weights = torch.load(work / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     module.load_state_dict(weights)
