@@ -1,6 +1,5 @@
 """Stage baseline@<key>: fits one encoder that needs no training -> artifacts/.../encoders/<key>."""
 
-import sys
 import time
 from pathlib import Path
 
@@ -65,4 +64,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(lambda: main(*sys.argv[1:]))
+    errors.run(main)

@@ -1,7 +1,6 @@
 """Stage cluster@<key>: clusters the codes of one encoder -> artifacts/.../clusterings/<key>."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +14,8 @@ def main(key: str) -> None:
     p = params.load()
     row = params.select(p.clusterings, key, "clusterings")
     encoder = Path("artifacts", p.dataset.name, "encoders", row.encoder)
-    codes = np.load(encoder / "codes.npy", mmap_mode="r")
+    stage = f"{'baseline' if row.encoder in p.baselines else 'train'}@{row.encoder}"
+    codes = np.load(work.existing(encoder / "codes.npy", stage), mmap_mode="r")
     split = np.load(Path("data", p.dataset.name, "split.npy"))
     config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
 
@@ -63,4 +63,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(lambda: main(*sys.argv[1:]))
+    errors.run(main)

@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -50,15 +49,11 @@ def main(key: str) -> None:
                         flush=True,
                     )
 
-        fitted = training.fit(
-            row,
-            data.rows("train"),
-            data.rows("val"),
-            p.seed,
-            p.device,
-            checkpoints,
-            on_epoch,
-        )
+        train_x, val_x = data.rows("train"), data.rows("val")
+        try:
+            fitted = training.fit(row, train_x, val_x, p.seed, p.device, checkpoints, on_epoch)
+        except errors.UserError as error:
+            raise errors.UserError(f"params.yaml: autoencoders.{key}: {error}") from None
         model = fitted.model
         codes = encode_all(model, data.all())
         samples = shown(model)
@@ -88,4 +83,4 @@ def main(key: str) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(lambda: main(*sys.argv[1:]))
+    errors.run(main)

@@ -25,7 +25,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "model": {"plugins"},
     "encoding": {"figures", "model", "prepared", "reconstruction", "splits"},
     "training": {"errors", "model", "plugins"},
-    "scoring": {"errors", "metrics", "splits"},
+    "scoring": {"errors", "metrics", "splits", "work"},
     "illustrations": {"figures", "metrics", "scoring", "splits"},
     "page": {"illustrations", "scoring", "splits"},
     "datasets": BASE | {"mirrors", "sources"},

@@ -113,6 +113,31 @@ def test_resolved_is_what_the_file_says_with_defaults() -> None:
     assert row["train"]["optimizer"] == {"name": "adadelta", "lr": 1.0, "rho": 0.95}
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["train.py"], "narrows: usage: python pipelines/train.py <key>"),
+        (["fetch.py", "x"], "narrows: usage: python pipelines/fetch.py"),
+        (["train.py", "deap"], "narrows: autoencoders has no row 'deap' (did you mean 'deep'?)"),
+        (["train.py", "deep"], "narrows: data/mnist_5k/x.npy is missing; run `dvc repro prepare`"),
+        (["cluster.py", "deep-kmeans"], "codes.npy is missing; run `dvc repro train@deep`"),
+        (["report.py"], "narrows: data/mnist_5k/x.npy is missing; run `dvc repro prepare`"),
+    ],
+)
+def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], told: str) -> None:
+    for name in ("pipelines", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        [sys.executable, f"pipelines/{command[0]}", *command[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path) -> None:
     text = (
         (ROOT / "params.yaml")

@@ -10,25 +10,28 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize(
-    ("file", "columns"),
-    [
-        ("clusterings.csv", ["clustering", "acc", "nmi", "ari", "purity"]),
-        ("autoencoders.csv", ["autoencoder", "code_size", "n_parameters", "mse", "psnr", "ssim"]),
-    ],
-)
-def test_tables_are_the_results_of_the_default(file: str, columns: list[str]) -> None:
-    with (ROOT / "results/mnist_5k" / file).open(newline="") as stream:
-        measured = [row for row in csv.DictReader(stream) if row["split"] == "test"]
-    after = README.split(f"results/mnist_5k/{file}, split test -->")[1].strip()
-    lines = after.split("\n\n")[0].splitlines()[2:]
-    told = {cells[0].strip("` "): cells[1:] for cells in (line[1:-1].split("|") for line in lines)}
-    assert sorted(told) == sorted(row[columns[0]] for row in measured)
-    for row in measured:
-        for name, cell in zip(columns[1:], told[row[columns[0]]], strict=True):
-            digits = len(cell.strip().replace(",", "").partition(".")[2])
-            expected = f"{float(row[name]):.{digits}f}" if row[name] else ""
-            assert cell.strip().replace(",", "") == expected, (row[columns[0]], name)
+TABLE = re.compile(r"<!-- (results/\S+\.csv), split test: (.*) -->\n((?:\|.*\n)+)")
+
+
+def test_every_result_of_the_default_has_its_table() -> None:
+    told = [file for file, _, _ in TABLE.findall(README)]
+    assert {f"results/mnist_5k/{name}.csv" for name in ("clusterings", "autoencoders")} <= set(told)
+    assert len(told) == README.count("<!-- results/")
+
+
+@pytest.mark.parametrize(("file", "columns", "table"), TABLE.findall(README))
+def test_tables_are_the_results(file: str, columns: str, table: str) -> None:
+    key, *names = columns.split()
+    with (ROOT / file).open(newline="") as stream:
+        measured = {row[key]: row for row in csv.DictReader(stream) if row["split"] == "test"}
+    lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    told = {cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in lines}
+    assert sorted(told) == sorted(measured)
+    for row, cells in told.items():
+        for name, cell in zip(names, cells, strict=True):
+            digits = len(cell.partition(".")[2])
+            value = measured[row][name]
+            assert cell == (f"{float(value):,.{digits}f}" if value else ""), (row, name)
 
 
 def test_tree_names_every_file_of_the_package() -> None:

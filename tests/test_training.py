@@ -92,6 +92,13 @@ def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
         fit(chosen, tmp_path)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what is asked for")
+def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
+    train, val = digits()
+    with pytest.raises(UserError, match="device is cuda, which torch does not find"):
+        training.fit(row(), train, val, 0, "cuda", tmp_path, lambda epoch, metrics, model: None)
+
+
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:
     """With a rate of almost 0 the model stands still, so the epoch's loss can be computed after
     it; 600 samples in batches of 64 leave a last one of 24."""

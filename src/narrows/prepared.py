@@ -40,5 +40,5 @@ class Prepared:
 
 def read(name: str) -> Prepared:
     """data/<name>, as `prepare` wrote it."""
-    x, split = Path("data", name, "x.npy"), Path("data", name, "split.npy")
+    x, split = (work.existing(Path("data", name, f), "prepare") for f in ("x.npy", "split.npy"))
     return Prepared(name, np.load(x, mmap_mode="r"), np.load(split), digest=work.digest(x, split))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import metrics, splits
+from narrows import metrics, splits, work
 from narrows.errors import UserError
 
 Row = dict[str, Any]  # one line of a results file; None where a score is not defined
@@ -76,7 +76,7 @@ def read_encoder(folder: Path, data: Data, is_baseline: bool) -> Encoder:
     _same_rows(folder / "codes.npy", codes, data.x)
     history = None
     if not is_baseline:
-        with _existing(folder / "history.csv", stage).open(newline="") as stream:
+        with work.existing(folder / "history.csv", stage).open(newline="") as stream:
             header, *lines = csv.reader(stream)
         history = dict(zip(header, np.array(lines, dtype=float).T, strict=True))
     return Encoder(
@@ -184,23 +184,17 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     return found
 
 
-def _existing(file: Path, stage: str) -> Path:
-    if not file.exists():
-        raise UserError(f"{file} is missing; run `dvc repro {stage}`")
-    return file
-
-
 def _array(file: Path, stage: str) -> np.ndarray:
-    return np.load(_existing(file, stage), mmap_mode="r", allow_pickle=False)
+    return np.load(work.existing(file, stage), mmap_mode="r", allow_pickle=False)
 
 
 def _arrays(file: Path, stage: str) -> dict[str, np.ndarray]:
-    with np.load(_existing(file, stage), allow_pickle=False) as arrays:
+    with np.load(work.existing(file, stage), allow_pickle=False) as arrays:
         return dict(arrays)
 
 
 def _json(file: Path, stage: str) -> dict[str, Any]:
-    return json.loads(_existing(file, stage).read_text(encoding="utf-8"))
+    return json.loads(work.existing(file, stage).read_text(encoding="utf-8"))
 
 
 def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:

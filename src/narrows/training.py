@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from narrows.errors import UserError
@@ -191,7 +192,7 @@ def fit(
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the loss is no longer finite, or the device is not there.
     """
     pl.seed_everything(seed, verbose=False)
     module = Fit(row, train, val, seed)
@@ -210,16 +211,19 @@ def fit(
     if row.config.train.patience is not None:
         stop = Stop("val/loss", patience=row.config.train.patience, check_on_train_epoch_end=True)
         callbacks.insert(2, stop)
-    trainer = pl.Trainer(
-        accelerator=device,
-        devices=1,
-        max_epochs=row.config.train.epochs,
-        callbacks=callbacks,
-        logger=False,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
-    )
+    try:
+        trainer = pl.Trainer(
+            accelerator=device,
+            devices=1,
+            max_epochs=row.config.train.epochs,
+            callbacks=callbacks,
+            logger=False,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=sys.stderr.isatty(),
+        )
+    except MisconfigurationException:
+        raise UserError(f"device is {device}, which torch does not find on this machine") from None
     checkpoint = work / "last.ckpt"
     if not checkpoint.exists():
         on_epoch(0, {}, module.model.eval())

@@ -69,6 +69,13 @@ def output(folder: Path) -> Iterator[Path]:
         partial.replace(folder)
 
 
+def existing(file: Path, stage: str) -> Path:
+    """The file itself, which `stage` leaves; raises `UserError` where it is missing."""
+    if not file.exists():
+        raise UserError(f"{file} is missing; run `dvc repro {stage}`")
+    return file
+
+
 def _sha256(file: Path) -> bytes:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
