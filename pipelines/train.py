@@ -38,23 +38,27 @@ def main(key: str) -> None:
     ):
         run.log_params(encoding.run_params(config["row"], p.seed))
 
-        def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder) -> None:
-            run.log_metrics(metrics, step=epoch)
-            if epoch in training.PICTURE_EPOCHS:
+        def on_epoch(
+            epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0
+        ) -> None:
+            if layer == 0:
+                run.log_metrics(metrics, step=epoch)
+            if epoch not in training.PICTURE_EPOCHS:
+                return
+            if layer == 0:
                 grid = figures.reconstructions(*shown(model))
                 run.log_image("reconstructions_by_epoch", grid, step=epoch)
-                if metrics:
-                    print(
-                        f"train@{key}: epoch {epoch}, val/loss {metrics['val/loss']:.4f}",
-                        flush=True,
-                    )
+            if metrics:
+                of = f"layer {layer}, " if layer else ""
+                told = f"train@{key}: {of}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"
+                print(told, flush=True)
 
         train_x, val_x = data.rows("train"), data.rows("val")
         try:
             fitted = training.fit(row, train_x, val_x, p.seed, p.device, checkpoints, on_epoch)
         except errors.UserError as error:
             raise errors.UserError(f"params.yaml: autoencoders.{key}: {error}") from None
-        model = fitted.model
+        model, phases = fitted.model, (*fitted.layers, fitted)
         codes = encode_all(model, data.all())
         samples = shown(model)
         train = {
@@ -62,24 +66,31 @@ def main(key: str) -> None:
             "seed": p.seed,
             "code_size": codes.shape[1],
             "n_parameters": sum(weight.numel() for weight in model.parameters()),
-            "epochs_run": len(fitted.history),
+            "epochs_run": sum(len(phase.history) for phase in phases),
             "best_epoch": fitted.best_epoch,
-            "seconds": fitted.seconds,
+            "seconds": sum(phase.seconds for phase in phases),
             "splits": encoding.errors_by_split(lambda x: reconstruct_all(model, x), data),
         }
         encoding.save(folder, config, codes, samples, train)
         torch.save(model.state_dict(), folder / "weights.pt")
-        with (folder / "history.csv").open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, list(fitted.history[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(fitted.history)
+        write_history(folder / "history.csv", fitted.history)
+        for i, layer in enumerate(fitted.layers, start=1):
+            write_history(folder / f"history-layer-{i}.csv", layer.history)
 
         run.log_metrics(encoding.metrics(train))
         run.log_image("reconstructions", figures.reconstructions(*samples), step=0)
         run.log_image("code_histogram", figures.to_array(figures.code_histogram(codes)), step=0)
         run.log_file(folder / "config.json")
-        run.log_file(folder / "history.csv")
+        for file in sorted(folder.glob("history*.csv")):
+            run.log_file(file)
     shutil.rmtree(checkpoints)
+
+
+def write_history(file: Path, history: list[dict[str, float]]) -> None:
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
 
 
 if __name__ == "__main__":

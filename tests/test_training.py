@@ -32,10 +32,12 @@ def training_row(chosen: Plugin | None = None, **changes: Any) -> Plugin:
     return dataclasses.replace(chosen, config=dataclasses.replace(chosen.config, train=train))
 
 
-def fit(chosen: Plugin, work: Path, kill_after: int | None = None) -> training.Fitted:
-    def on_epoch(epoch: int, metrics: dict[str, float], model: Any) -> None:
+def fit(
+    chosen: Plugin, work: Path, kill_after: int | None = None, kill_in_layer: int = 0
+) -> training.Fitted:
+    def on_epoch(epoch: int, metrics: dict[str, float], model: Any, layer: int = 0) -> None:
         assert (epoch == 0) == (not metrics)
-        if epoch == kill_after:
+        if (epoch, layer) == (kill_after, kill_in_layer):
             raise Killed
 
     train, val = digits()
@@ -63,6 +65,49 @@ def test_a_training_killed_four_times_equals_an_uninterrupted_one(tmp_path, sche
             fit(chosen, tmp_path / "killed", kill_after=epoch)
     assert same(fit(chosen, tmp_path / "killed"), whole)
     assert [r["epoch"] for r in whole.history] == list(range(1, 9))
+
+
+def test_a_stacked_training_resumes_in_the_right_layer(tmp_path: Path) -> None:
+    """Two layers of two epochs, then three of fine-tuning, killed in each of them."""
+    network = Plugin("networks", "mlp", load("networks", "mlp").Config(hidden=(20,)))
+    chosen = training_row(row("stacked", code_activation="relu", network=network), epochs=3)
+    layered = dataclasses.replace(chosen.config, layer_epochs=2, penalty=plugin("penalties", "l1"))
+    chosen = dataclasses.replace(chosen, config=layered)
+    whole = fit(chosen, tmp_path / "whole")
+    for layer, epoch in ((1, 2), (2, 1), (2, 2), (0, 2)):
+        with pytest.raises(Killed):
+            fit(chosen, tmp_path / "killed", kill_after=epoch, kill_in_layer=layer)
+    resumed = fit(chosen, tmp_path / "killed")
+    assert same(resumed, whole)
+    assert [len(layer.history) for layer in resumed.layers] == [2, 2]
+    assert all(same(a, b) for a, b in zip(resumed.layers, whole.layers, strict=True))
+
+
+def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
+    """Before the fine-tuning, encoding is the layers' encoders in order, decoding their decoders
+    in reverse."""
+    network = Plugin("networks", "mlp", load("networks", "mlp").Config(hidden=(20,)))
+    chosen = training_row(row("stacked", network=network), epochs=1)
+    first: list[Any] = []
+
+    def keep(epoch: int, metrics: dict[str, float], model: Any, layer: int = 0) -> None:
+        if layer == 0 and epoch == 0:
+            x = val[:5] / 255
+            first.extend([model.encode(x).detach(), model.decode(model.encode(x)).detach()])
+
+    train, val = digits()
+    fitted = training.fit(chosen, train, val, 0, "cpu", tmp_path, keep)
+    lower, upper = (layer.model for layer in fitted.layers)
+    z = upper.encode(lower.encode(val[:5] / 255))
+    assert torch.equal(first[0], z)
+    assert torch.allclose(first[1], lower.decode(torch.relu(upper.decode(z))))
+
+
+def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
+    batches = training.Batches(torch.arange(9.0)[:, None], 4, lambda: torch.Generator())
+    assert [len(batch) for batch in batches] == [4, 5]
+    assert len(batches) == 2
+    assert len(training.Batches(torch.zeros(1, 2), 4, lambda: torch.Generator())) == 1
 
 
 def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None:
@@ -96,7 +141,7 @@ def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
     train, val = digits()
     with pytest.raises(UserError, match="device is cuda, which torch does not find"):
-        training.fit(row(), train, val, 0, "cuda", tmp_path, lambda epoch, metrics, model: None)
+        training.fit(row(), train, val, 0, "cuda", tmp_path, lambda *told, **layer: None)
 
 
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str
 def errors_by_split(
     reconstruct: Callable[[Tensor], Tensor], data: Prepared
 ) -> dict[str, dict[str, float | None]]:
-    """mse, psnr and ssim of clean samples on train, val and test.
+    """mse, bce, psnr and ssim of clean samples on train, val and test.
 
     Args:
         reconstruct: samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1].
@@ -50,6 +50,7 @@ def errors_by_split(
         mse = reconstruction.mse(x, x_hat)
         found[name] = {
             "mse": mse,
+            "bce": reconstruction.bce(x, x_hat),
             "psnr": reconstruction.psnr(mse),
             "ssim": reconstruction.ssim(x, x_hat),
         }

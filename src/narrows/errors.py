@@ -1,6 +1,7 @@
 """A user's mistake: one clear sentence on stderr and exit code 1, never a traceback."""
 
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -28,3 +29,5 @@ def run(stage: Callable[..., None]) -> None:
         sys.exit(f"narrows: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    sys.stdout.flush()
+    os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage

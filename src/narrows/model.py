@@ -64,6 +64,12 @@ def encode_all(model: Autoencoder, x: Tensor) -> Float[np.ndarray, "N D"]:
 
 
 @torch.inference_mode()
+def decode_all(model: Autoencoder, z: Tensor) -> Float[Tensor, "N ..."]:
+    """Reconstructions from all codes z (N, D), in batches on the device where z lives."""
+    return torch.cat([model.decode(batch) for batch in z.split(EVALUATION_BATCH)])
+
+
+@torch.inference_mode()
 def reconstruct_all(model: Autoencoder, x: Tensor) -> Float[Tensor, "N ..."]:
     """Reconstructions of all samples x (N, ...), in batches on the device where x lives."""
     return torch.cat([model.decode(model.encode(batch)) for batch in _batches(x)])

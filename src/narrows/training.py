@@ -4,6 +4,9 @@ Everything random in an epoch is drawn from (seed, epoch), so that a training re
 sees the same batches and the same noise as one that was never interrupted.
 """
 
+from __future__ import annotations
+
+import functools
 import logging
 import math
 import sys
@@ -20,7 +23,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from narrows.errors import UserError
-from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, to_unit
+from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
@@ -32,9 +35,15 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 class OnEpoch(Protocol):
-    def __call__(self, epoch: int, metrics: dict[str, float], model: Autoencoder) -> None:
+    def __call__(
+        self, epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0
+    ) -> None:
         """Called after every epoch, counted from 1, with "train/loss", "val/loss", "lr", ...; and
-        once before the first, as epoch 0, with the untrained model and no metrics."""
+        once before the first, as epoch 0, with the untrained model and no metrics.
+
+        While the layers of a stacked row are trained one by one, `layer` counts them from 1 and
+        `model` is that layer alone.
+        """
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Fitted:
     """Counted from 1."""
     seconds: float
     """Wall time of all epochs, those before an interruption included."""
+    layers: tuple[Fitted, ...] = ()
+    """Of a stacked row, input side first: each as it was when the next one began."""
 
 
 class Batches:
@@ -58,7 +69,7 @@ class Batches:
         self.x, self.batch_size, self.shuffle = x, batch_size, shuffle
 
     def __len__(self) -> int:
-        return math.ceil(len(self.x) / self.batch_size)
+        return math.ceil(len(self.x) / self.batch_size) - self._has_single()
 
     def __iter__(self) -> Iterator[Tensor]:
         # a generator function: Lightning calls iter() before it knows the epoch that it resumes
@@ -66,7 +77,14 @@ class Batches:
             yield from (to_unit(batch) for batch in self.x.split(self.batch_size))
             return
         order = torch.randperm(len(self.x), generator=self.shuffle()).to(self.x.device)
-        yield from (to_unit(self.x[rows]) for rows in order.split(self.batch_size))
+        batches = list(order.split(self.batch_size))
+        if self._has_single():
+            batches[-2:] = [torch.cat(batches[-2:])]
+        yield from (to_unit(self.x[rows]) for rows in batches)
+
+    def _has_single(self) -> bool:
+        """A last training batch of one sample, which batch norm refuses, joins the one before."""
+        return self.shuffle is not None and len(self.x) % self.batch_size == 1 < len(self.x)
 
 
 class Fit(pl.LightningModule):
@@ -96,7 +114,8 @@ class Fit(pl.LightningModule):
         return self._terms(clean, "train")["loss"]
 
     def on_validation_epoch_start(self) -> None:
-        self.noise = self._generator(self.seed)  # the same noise in every validation
+        self.noise = self._generator(self.seed)  # the same noise in every validation,
+        torch.manual_seed(self.seed)  # and the same draws of a variational code
 
     def validation_step(self, clean: Tensor, _: int) -> None:
         self._terms(clean, "val")
@@ -185,6 +204,9 @@ def fit(
 ) -> Fitted:
     """Trains until `epochs` or until `patience` runs out; resumes from `work` if it can.
 
+    A stacked row's layers come first, each on the codes of the one before; finished ones are
+    only read again when work is resumed.
+
     Args:
         row: of `autoencoders:`.
         train, val: samples (N, ...), uint8 pictures or floats.
@@ -194,8 +216,33 @@ def fit(
     Raises:
         UserError: the loss is no longer finite, or the device is not there.
     """
+    layers: list[Fitted] = []
+    train_z, val_z = train, val
+    rows: list[Plugin] = row.module.layers(row.config) if row.name == "stacked" else []
+    for i, layer in enumerate(rows, start=1):
+        told = functools.partial(on_epoch, layer=i)
+        layers.append(_fit(layer, train_z, val_z, seed, device, work / f"layer-{i}", told))
+        train_z, val_z = (
+            torch.from_numpy(encode_all(layers[-1].model, z)) for z in (train_z, val_z)
+        )
+    return _fit(row, train, val, seed, device, work, on_epoch, tuple(layers))
+
+
+def _fit(
+    row: Plugin,
+    train: Tensor,
+    val: Tensor,
+    seed: int,
+    device: str,
+    work: Path,
+    on_epoch: OnEpoch,
+    layers: tuple[Fitted, ...] = (),
+) -> Fitted:
+    """One phase of `fit`, from the weights of the `layers` if there are any."""
     pl.seed_everything(seed, verbose=False)
     module = Fit(row, train, val, seed)
+    if layers:
+        row.module.start(module.model.parts, [layer.model.parts for layer in layers])
     history = History(on_epoch)
     clock = pl.callbacks.Timer()
     last = ModelCheckpoint(work, "last", save_on_train_epoch_end=True, enable_version_counter=False)
@@ -237,6 +284,7 @@ def fit(
         history.rows,
         best_epoch=1 + losses.index(min(losses)),
         seconds=clock.time_elapsed("train"),
+        layers=layers,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a row of `autoencoders:` says, whatever its kind; kinds add their own fields."""
+"""What a row of `autoencoders:` says, whatever its kind, and what several kinds share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import PositiveInt
 
-from narrows.networks._base import Activation
+from narrows.networks._base import Activation, activation
 from narrows.plugins import Plugin, config
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor, nn
 
 
 @config
@@ -51,12 +51,46 @@ class Row:
             raise ValueError(
                 f"loss: bce needs output_activation: sigmoid, found {self.output_activation!r}"
             )
+        for part in (self.network, self.corruption, self.penalty):
+            if hasattr(part.module, "check"):  # a plug-in may refuse a row that makes no sense
+                part.module.check(part.config, self)
 
 
-def reconstruction_loss(cfg: Row, raw: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+def build(cfg: Row, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
+    """The modules of an encoder whose output is the code, and of its decoder."""
+    from torch import nn
+
+    network, options = cfg.network.module, cfg.network.config
+    encoder = network.encoder(options, input_shape, cfg.code_size)
+    return {
+        "encoder": nn.Sequential(encoder, activation(cfg.code_activation)),
+        "decoder": network.decoder(options, cfg.code_size, input_shape),
+    }
+
+
+def encode(cfg: Row, parts: nn.ModuleDict, x: Tensor) -> Tensor:
+    """Codes (B, D) of samples (B, ...)."""
+    z: Tensor = parts["encoder"](x)
+    return z
+
+
+def decode(cfg: Row, parts: nn.ModuleDict, z: Tensor) -> Tensor:
+    """Reconstructions (B, ...) from codes (B, D)."""
+    x_hat: Tensor = activation(cfg.output_activation)(parts["decoder"](z))
+    return x_hat
+
+
+def loss(
+    cfg: Row, parts: nn.ModuleDict, noisy: Tensor, clean: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The code (B, D) that a penalty acts on, and the terms whose sum is minimised."""
+    z = encode(cfg, parts, noisy)
+    return z, {"reconstruction": reconstruction_loss(cfg, parts["decoder"](z), clean)}
+
+
+def reconstruction_loss(cfg: Row, raw: Tensor, clean: Tensor) -> Tensor:
     """The row's loss between the decoder's last layer, before activation, and the clean batch."""
     from narrows import losses
-    from narrows.networks._base import activation
 
     if cfg.loss == "bce":
         return losses.bce(raw, clean)

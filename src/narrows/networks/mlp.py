@@ -1,18 +1,14 @@
-"""Fully connected layers, the decoder mirroring the encoder (Hinton & Salakhutdinov 2006).
-
-Weights start uniform as Glorot & Bengio (2010, equation 16) have it and biases at 0, as in Keras:
-from torch's own start the 500-500-2000-10 row needs twice the epochs (docs/LOG.md).
-"""
+"""Fully connected layers, the decoder mirroring the encoder (Hinton & Salakhutdinov 2006)."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
-from narrows.networks._base import Activation, activation
+from narrows.networks._base import Activation, activation, started
 from narrows.plugins import config
 
 if TYPE_CHECKING:
@@ -25,6 +21,10 @@ class Config:
     """Units per hidden layer, input side first; () joins input and code by one layer."""
     activation: Activation = "relu"
     """After every hidden layer."""
+    batch_norm: bool = False
+    """Whether every hidden layer is normalised over the batch, before its activation."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability of a hidden unit to be set to 0 in training, after its activation."""
 
 
 def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
@@ -46,9 +46,9 @@ def _layers(cfg: Config, sizes: tuple[int, ...]) -> list[nn.Module]:
     from torch import nn
 
     layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        linear = nn.Linear(n_in, n_out)
-        nn.init.xavier_uniform_(linear.weight)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, activation(cfg.activation)]
-    return layers[:-1]
+    for n_in, n_out in pairwise(sizes[:-1]):
+        layers.append(started(nn.Linear(n_in, n_out)))
+        layers += [nn.BatchNorm1d(n_out)] if cfg.batch_norm else []
+        layers.append(activation(cfg.activation))
+        layers += [nn.Dropout(cfg.dropout)] if cfg.dropout else []
+    return [*layers, started(nn.Linear(sizes[-2], sizes[-1]))]
