@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from pydantic import PositiveInt
 
+from narrows.clusterers._base import at_most, nearest_centre, training
 from narrows.plugins import config
 
 
@@ -15,15 +18,19 @@ class Config:
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
-    """Centres (n_clusters, D) of the codes z (N, D)."""
+    """Centres (n_clusters, D) of the codes z (N, D); fewer if there are fewer distinct codes."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
-    kmeans = KMeans(n_clusters, n_init=cfg.n_init, random_state=seed).fit(z)
+    z = training(z)
+    kmeans = KMeans(at_most(n_clusters, z), n_init=cfg.n_init, random_state=seed)
+    with warnings.catch_warnings():
+        # codes that differ in their last bit only may still fall together: fewer clusters are fine
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans.fit(z)
     return {"centres": kmeans.cluster_centers_}
 
 
 def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """Index (N,) of the nearest centre for each code of z (N, D)."""
-    from sklearn.metrics import pairwise_distances_argmin
-
-    return pairwise_distances_argmin(z, state["centres"])
+    return nearest_centre(state, z)

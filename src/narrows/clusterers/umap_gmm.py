@@ -1,0 +1,30 @@
+"""A Gaussian mixture in a UMAP of the codes, as N2D does it (McConville et al. 2021).
+
+arXiv:1908.05968. A new code is placed among its neighbours in the map and then joins the component
+with the highest posterior.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import PositiveInt
+
+from narrows.clusterers._base import Map, draw, mixture, most_likely, place, training
+from narrows.plugins import config
+
+
+@config
+class Config(Map):
+    n_init: PositiveInt = 3
+    """Starts of the mixture, of which the one with the highest likelihood wins."""
+
+
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+    """Training codes, their places in the map and the mixture there."""
+    state, places = draw(cfg, training(z), seed)
+    return state | mixture(places, n_clusters, "full", cfg.n_init, seed)
+
+
+def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Component (N,) with the highest posterior at each code's place in the map."""
+    return most_likely(state, place(state, z))
