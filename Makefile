@@ -4,13 +4,19 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check ui
+.PHONY: help repro full test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 repro: .venv/installed  ## set up, then run every stage that is not up to date
 	dvc repro
+
+FULL := -S dataset.name=mnist -S autoencoders.variational.network.hidden=[500,500] -S autoencoders.variational.code_size=20
+FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 -S autoencoders.$(row).train.batch_size=2048)
+
+full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
+	dvc exp run $(FULL)
 
 test: .venv/installed-dev  ## set up, then run all tests
 	python -m pytest -n auto --dist loadfile

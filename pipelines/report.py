@@ -8,40 +8,60 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from narrows import errors, illustrations, page, params, scoring, splits, tracking, work
+from narrows import (
+    artifacts,
+    errors,
+    illustrations,
+    page,
+    params,
+    scoring,
+    splits,
+    tracking,
+    work,
+)
+
+LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoders
 
 
 def main() -> None:
     p = params.load()
     results = Path("results", p.dataset.name)
-    artifacts = Path("artifacts", p.dataset.name)
-    data = scoring.read_data(Path("data", p.dataset.name))
+    made = Path("artifacts", p.dataset.name)
+    data = artifacts.read_data(Path("data", p.dataset.name))
     encoders = {
-        key: scoring.read_encoder(artifacts / "encoders" / key, data, key in p.baselines)
+        key: artifacts.read_encoder(made, key, data, key in p.baselines)
         for key in [*p.baselines, *p.autoencoders]
     }
     clusterings = {
-        key: scoring.read_clustering(
-            artifacts / "clusterings" / key, data, row.encoder, row.clusterer.name
+        key: artifacts.read_clustering(
+            made / "clusterings" / key, data, row.encoder, row.clusterer.name
         )
         for key, row in p.clusterings.items()
     }
-    autoencoder_rows = scoring.autoencoder_rows(list(encoders.values()))
+    fitted = list(encoders.values())
+    autoencoder_rows = scoring.autoencoder_rows(fitted)
     clustering_rows = scoring.clustering_rows(data, list(clusterings.values()), p.seed)
+    code_rows = scoring.code_rows(data, fitted, p.seed)
+    robustness_rows = scoring.robustness_rows(fitted)
+    variational_rows = scoring.variational_rows(fitted)
 
     with work.output(results) as folder:
         (folder / "figures").mkdir()
+        overview_pictures = illustrations.overview_pictures(fitted, data, p.seed, folder)
         encoder_pictures = {
             key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
             for key, encoder in encoders.items()
         }
         clustering_pictures = {
-            key: illustrations.clustering_pictures(c, encoders[c.encoder], data, p.seed, folder)
+            key: illustrations.clustering_pictures(c, encoders[c.encoder], data, folder)
             for key, c in clusterings.items()
         }
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
-        summary = scoring.summary(autoencoder_rows, clustering_rows)
+        write_csv(folder / "codes.csv", code_rows)
+        write_csv(folder / "robustness.csv", robustness_rows, scoring.ROBUSTNESS_COLUMNS)
+        write_csv(folder / "variational.csv", variational_rows, scoring.VARIATIONAL_COLUMNS)
+        summary = scoring.summary(autoencoder_rows, clustering_rows, code_rows)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         html = page.render(
             dataset=p.dataset.name,
@@ -51,26 +71,45 @@ def main() -> None:
             baselines=list(p.baselines),
             autoencoders=autoencoder_rows,
             clusterings=clustering_rows,
+            codes=code_rows,
+            variational=variational_rows,
+            overview_pictures=overview_pictures,
             encoder_pictures=encoder_pictures,
             clustering_pictures=clustering_pictures,
         )
         (folder / "report.html").write_text(html, encoding="utf-8")
 
-    for key, clustering in clusterings.items():  # encoders were scored by the stages that fit them
+    for key, encoder in encoders.items():
+        run = tracking.again(encoder.train["fingerprint"], p.dataset.name)
+        run.log_metrics(scoring.run_metrics(key, code_rows, robustness_rows, variational_rows))
+        log_pictures(
+            run, [q for q in encoder_pictures[key] if q.name not in LOGGED_BEFORE], results
+        )
+    for key, clustering in clusterings.items():
         run = tracking.again(clustering.info["fingerprint"], p.dataset.name)
         for row in clustering_rows:
             if row["clustering"] == key:
                 run.log_metrics({f"{row['split']}/{k}": v for k, v in scoring.scores(row).items()})
-        for picture in clustering_pictures[key]:
-            drawn = Image.open(results / picture.file).convert("RGB")
-            run.log_image(picture.name, np.asarray(drawn), step=0)
+        log_pictures(run, clustering_pictures[key], results)
 
 
-def write_csv(file: Path, rows: Sequence[scoring.Row]) -> None:
-    """Floats to six significant digits; an undefined score is an empty cell."""
+def log_pictures(
+    run: tracking.Run, pictures: Sequence[illustrations.Picture], results: Path
+) -> None:
+    for picture in pictures:
+        drawn = Image.open(results / picture.file).convert("RGB")
+        run.log_image(picture.name, np.asarray(drawn), step=0)
+
+
+def write_csv(file: Path, rows: Sequence[scoring.Row], columns: Sequence[str] = ()) -> None:
+    """Floats to six significant digits; an undefined score is an empty cell.
+
+    Args:
+        columns: the header; where it is not given, the keys of the first row.
+    """
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows(rows[:1])  # the keys
+        writer.writerows([columns] if columns else rows[:1])
         for row in rows:
             writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()])
 

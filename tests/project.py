@@ -41,6 +41,11 @@ class Project:
                 "n_clusters": 10,
                 "baselines": {"pca": {"name": "pca", "code_size": 6}},
                 "autoencoders": autoencoders,
+                "evaluate": {
+                    "corruptions": {"gaussian": {"name": "gaussian", "std": 0.3}},
+                    "map_rows": 100,
+                    "nll_draws": 5,
+                },
                 "clusterings": {f"{k}-kmeans": {"encoder": k, "clusterer": kmeans} for k in keys},
             }
         )

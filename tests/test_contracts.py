@@ -1,6 +1,7 @@
 """Every file in a family folder keeps the family's contract. A new file is tested by existing."""
 
 import ast
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,34 @@ import torch
 from torch import nn
 
 from narrows import plugins
+from narrows.errors import UserError
+from narrows.model import corrupt
 from narrows.plugins import Plugin
 
 SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
 EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a default
     "networks.mlp": {"hidden": (7,)},
+    "networks.conv": {"channels": (4, 6)},
+    "corruptions.gaussian": {"std": 0.3},
+    "corruptions.occlusion": {"shape": "cross", "fraction": 0.2},
+    "corruptions.periodic": {"frequency": 2.0, "angle": 30.0, "amplitude": 0.3},
+    "corruptions.salt_pepper": {"fraction": 0.3},
+    "corruptions.speckle": {"std": 0.3},
+    "penalties.contractive": {"weight": 0.1, "directions": None},
+    "penalties.kl_sparsity": {"target": 0.05, "weight": 0.1},
+    "penalties.l1": {"weight": 0.1},
+    "autoencoders.stacked": {"layer_epochs": 1},
     "baselines.pca": {"code_size": 3},
+    "clusterers.agglomerative": {"linkage": "ward", "n_neighbors": 5},
+    "clusterers.dbscan": {"eps": 5.0, "min_samples": 4},
+    "clusterers.gmm": {"covariance": "full", "n_init": 2},
+    "clusterers.hdbscan": {"min_cluster_size": 10, "min_samples": 2},
     "clusterers.kmeans": {"n_init": 2},
+    "clusterers.minibatch_kmeans": {"batch_size": 32, "n_init": 3},
+    "clusterers.spectral": {"n_neighbors": 5},
+    "clusterers.umap_hdbscan": {"min_cluster_size": 10, "min_samples": 2},
 }
+PICTURES_ONLY = {"conv", "occlusion", "periodic"}  # they refuse the shape (5,)
 
 
 def members(family: str) -> list[Any]:
@@ -30,7 +51,9 @@ def plugin(family: str, name: str) -> Plugin:
     return Plugin(family, name, plugins.load(family, name).Config(**options))
 
 
-def row(kind: str = "plain", loss: str = "bce", **parts: Plugin) -> Plugin:
+def row(
+    kind: str = "plain", loss: str = "bce", code_activation: str = "linear", **parts: Plugin
+) -> Plugin:
     """A small row of `autoencoders:`, with some of its plug-ins replaced."""
     base = plugins.load("autoencoders", "_base")
     train = base.Train(
@@ -47,11 +70,12 @@ def row(kind: str = "plain", loss: str = "bce", **parts: Plugin) -> Plugin:
     } | parts
     config = plugins.load("autoencoders", kind).Config(
         code_size=3,
-        code_activation="linear",
+        code_activation=code_activation,
         output_activation="sigmoid",
         loss=loss,
         train=train,
         **chosen,
+        **EXAMPLES.get(f"autoencoders.{kind}", {}),
     )
     return Plugin("autoencoders", kind, config)
 
@@ -96,6 +120,12 @@ def test_every_knob_has_a_docstring() -> None:
 @pytest.mark.parametrize(("family", "name"), members("networks"))
 def test_network_joins_any_shape_to_a_code(family: str, name: str, shape: tuple[int, ...]) -> None:
     network = plugin(family, name)
+    if name in PICTURES_ONLY and len(shape) == 1:
+        with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
+            network.module.encoder(network.config, shape, 3)
+        with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
+            network.module.decoder(network.config, 3, shape)
+        return
     encoder = network.module.encoder(network.config, shape, 3)
     decoder = network.module.decoder(network.config, 3, shape)
     z = encoder(torch.randn(64, *shape))
@@ -143,28 +173,112 @@ class TestAutoencoder:
         assert ((model.decode(model.encode(x)) - x) ** 2).mean().item() < 0.6 * first
 
 
+COMBINATIONS = list(
+    itertools.product(
+        plugins.available("autoencoders"),
+        plugins.available("networks"),
+        plugins.available("corruptions"),
+        plugins.available("penalties"),
+    )
+)
+
+
+def makes_no_sense(kind: str, network: str, corruption: str, penalty: str) -> bool:
+    if kind == "variational":  # its code is a mean, not between 0 and 1
+        return penalty == "kl_sparsity"
+    return kind == "stacked" and (network == "conv" or corruption in PICTURES_ONLY)
+
+
+@pytest.mark.parametrize(("kind", "network", "corruption", "penalty"), COMBINATIONS)
+def test_every_combination_trains_or_is_refused(kind, network, corruption, penalty) -> None:
+    """Two steps of each phase on colour pictures: finite losses, and weights that move."""
+    sigmoid = plugins.load("networks", "mlp").Config(hidden=(7,), activation="sigmoid")
+
+    def chosen() -> Plugin:
+        return row(
+            kind,
+            code_activation="linear" if kind == "variational" else "sigmoid",
+            network=Plugin("networks", "mlp", sigmoid)
+            if network == "mlp"
+            else plugin("networks", network),
+            corruption=plugin("corruptions", corruption),
+            penalty=plugin("penalties", penalty),
+        )
+
+    if makes_no_sense(kind, network, corruption, penalty):
+        with pytest.raises(
+            ValueError, match=r"(network|corruption|penalty)\.?\w*: .+; found|cannot"
+        ):
+            chosen()
+        return
+    whole, pictures = chosen(), torch.rand(4, 3, 8, 8)
+    x = pictures
+    for phase in whole.module.layers(whole.config) if kind == "stacked" else []:
+        x = two_steps(phase, x)
+    two_steps(whole, pictures)
+
+
+def two_steps(phase: Plugin, x: torch.Tensor) -> torch.Tensor:
+    """The codes of x (B, ...) after two steps."""
+    model = build(phase, tuple(x.shape[1:]))
+    before = [w.detach().clone() for w in model.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        noisy = corrupt(phase, x, torch.Generator().manual_seed(0))
+        loss = model.loss(noisy, x)["loss"]
+        loss.backward()
+        optimizer.step()
+        assert torch.isfinite(loss)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert all(moved)
+    return model.encode(x).detach()
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("family", "name"), members("corruptions"))
 def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> None:
     corruption, x = plugin(family, name), torch.rand(4, *shape)
     clean = x.clone()
-    once, again = (
-        corruption.module.corrupt(corruption.config, x, torch.Generator().manual_seed(7))
-        for _ in "ab"
-    )
-    assert torch.equal(once, again)
-    assert once.shape == x.shape
-    assert ((once >= 0) & (once <= 1)).all()
+
+    def corrupt(seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return corruption.module.corrupt(corruption.config, x, generator)
+
+    if name in PICTURES_ONLY and len(shape) == 1:
+        with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
+            corrupt(7)
+        return
+    noisy = corrupt(7)
+    assert torch.equal(noisy, corrupt(7))
+    assert torch.equal(noisy, corrupt(8)) == (name == "none")
+    assert noisy.shape == x.shape
+    assert noisy.dtype == x.dtype
+    assert ((noisy >= 0) & (noisy <= 1)).all()
     assert torch.equal(x, clean), "the clean batch was changed"
 
 
 @pytest.mark.parametrize(("family", "name"), members("penalties"))
-def test_penalty_is_a_scalar_and_never_negative(family, name) -> None:
-    penalty, encoder = plugin(family, name), nn.Linear(5, 3)
+def test_penalty_is_a_mean_over_the_batch_and_never_negative(family, name) -> None:
+    """With finite gradients in training, and in validation, where autograd is off."""
+    penalty = plugin(family, name)
+    encoder = nn.Sequential(nn.Linear(5, 3), nn.Sigmoid() if name == "kl_sparsity" else nn.Tanh())
+
+    def of(x: torch.Tensor) -> torch.Tensor:
+        return penalty.module.penalty(penalty.config, encoder(x), x, encoder)
+
     x = torch.rand(6, 5)
-    value = penalty.module.penalty(penalty.config, encoder(x), x, encoder)
+    value = of(x)
     assert value.shape == ()
-    assert value >= 0
+    assert (value > 0) == (name != "none")
+    assert of(x.repeat(50, 1)).item() == pytest.approx(value.item(), rel=1e-4)
+    assert value.requires_grad == (name != "none")
+    if value.requires_grad:
+        value.backward()
+        assert all(w.grad is not None and w.grad.isfinite().all() for w in encoder.parameters())
+    with torch.inference_mode():
+        x = x + 0  # an inference tensor, as batches are in validation
+        assert of(x).item() == pytest.approx(value.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(("family", "name"), members("optimizers"))

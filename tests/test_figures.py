@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from narrows import figures
+from narrows import charts, figures, grids
 
 GAP, BLOCK_GAP, GREY = figures.GAP, figures.BLOCK_GAP, figures.GAP_VALUE
 
@@ -95,6 +96,12 @@ def test_twenty_classes_differ_in_colour_or_marker_and_more_have_no_legend() -> 
     assert legend_of(figures.code_map(points, np.arange(21), "")) == []
 
 
+def test_a_map_without_classes_has_one_colour_and_no_legend() -> None:
+    figure = figures.code_map(np.arange(8.0).reshape(4, 2), None, "")
+    assert [len(dots.get_offsets()) for dots in figure.axes[0].collections] == [4]
+    assert legend_of(figure) == []
+
+
 def test_confusion_shades_by_row_and_writes_counts() -> None:
     figure = figures.confusion(np.array([[3, 1], [0, 0]]), ["a", "b"], ["0", "1"], "")
     axes = figure.axes[0]
@@ -115,6 +122,120 @@ def test_curves_draw_every_name() -> None:
     assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[1, 2], [2, 4]]
     one_epoch = figures.curves({"train": (x[:1], x[:1])}, ylabel="loss")
     assert one_epoch.axes[0].lines[0].get_marker() == "o"
+
+
+def test_bars_stand_in_their_order() -> None:
+    axes = charts.bars(np.array([2.0, 0.5]), "unit", "KL, nats", "").axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [2.0, 0.5]
+    assert axes.get_ylabel() == "KL, nats"
+
+
+def test_a_heat_table_writes_numbers_and_dashes_and_grows() -> None:
+    figure = charts.heat_table([[None, 17.25], [8.0, 9.04]], ["a", "b"], ["clean", "box"], "")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["\u2013", "17.2", "8.0", "9.0"]
+    large = charts.heat_table([[1.0]] * 30, [str(i) for i in range(30)], ["box"], "")
+    assert large.get_figheight() > figure.get_figheight()
+    charts.heat_table([[None]], ["exact"], ["clean"], "")  # nothing to shade
+
+
+def test_the_size_curve_names_every_encoder_once_and_apart() -> None:
+    encoders = {f"encoder-{i}": (32, 0.01) for i in range(25)}
+    axes = charts.size_curve(encoders, np.array([0.04, 0.02]), "").axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == sorted(encoders)
+    heights = sorted(text.get_position()[1] for text in axes.texts)
+    assert min(np.diff(heights)) == pytest.approx(1 / 25)
+    assert heights[-1] <= 1
+    (line,) = axes.lines
+    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([1, 2], [0.04, 0.02])
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+
+SHAPES = [(1, 28, 28), (3, 28, 28), (5,)]  # a vector of five is a picture of 2 x 3
+SIDES = {(1, 28, 28): (56, 56), (3, 28, 28): (56, 56), (5,): (2 * 19, 3 * 19)}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_near_square_shows_at_most_36_samples(shape: tuple[int, ...]) -> None:
+    height, width = SIDES[shape]
+    for n, rows, columns in [(1, 1, 1), (5, 2, 3), (64, 6, 6)]:
+        drawn = grids.grid(np.ones((n, *shape), np.float32))
+        size = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3)
+        assert drawn.shape == size
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_strips_run_from_left_to_right(shape: tuple[int, ...]) -> None:
+    """Two rows of three steps: the last step of the second row is white."""
+    samples = np.zeros((2, 3, *shape), np.float32)
+    samples[1, 2] = 1
+    drawn, (height, width) = grids.strips(samples), SIDES[shape]
+    assert drawn.shape == (2 * height + GAP, 3 * width + 2 * GAP, 3)
+    assert (drawn[height + GAP : height + GAP + 10, 2 * (width + GAP) :] == 255).all()
+    assert (drawn == 255).all(axis=2).sum() <= height * width
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("n_blocks", "beside", "below", "columns"), [(2, 1, 2, 8), (5, 2, 3, 4)])
+def test_pairs_are_named_blocks(
+    shape: tuple[int, ...], n_blocks: int, beside: int, below: int, columns: int
+) -> None:
+    samples = np.zeros((n_blocks, 8, *shape), np.float32)
+    names = [f"a very long corruption {i}" for i in range(n_blocks)]
+    drawn, (height, width) = grids.pairs(samples, samples + 1, names), SIDES[shape]
+    block = (2 * height + GAP, 20 + columns * (width + GAP) - GAP)
+    assert drawn.shape[0] == below * block[0] + (below - 1) * BLOCK_GAP
+    assert drawn.shape[1] == beside * block[1] + (beside - 1) * BLOCK_GAP
+    assert (drawn[0, 20 : 20 + width] == 0).all()  # the corrupted above
+    assert (drawn[height + GAP, 20 : 20 + width] == 255).all()  # the restored below
+    assert (drawn[: block[0], :20] != GREY).any()  # the name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_found_is_framed_by_its_label(shape: tuple[int, ...]) -> None:
+    queries, found = np.zeros((8, *shape)), np.ones((8, 2, *shape))
+    same = np.array([[True, False]] * 8)
+    drawn, (height, width) = grids.retrieval(queries, found, same), SIDES[shape]
+    tile = width + 2 * grids.FRAME
+    assert drawn.shape[0] == 8 * (height + 2 * grids.FRAME) + 7 * GAP
+    assert drawn.shape[1] == 3 * tile + GAP + BLOCK_GAP
+    edge = drawn[0]
+    assert (edge[:tile] == GREY).all()
+    assert (edge[tile + BLOCK_GAP : 2 * tile + BLOCK_GAP] == grids.SAME).all()
+    assert (edge[-tile:] == grids.OTHER).all()
+    assert (grids.retrieval(queries, found, None)[0] == GREY).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_thumbnails_lie_apart_and_have_the_colour_of_their_label(shape: tuple[int, ...]) -> None:
+    generator = np.random.default_rng(0)
+    points, samples = generator.normal(size=(500, 2)), generator.random((500, *shape))
+    labels = generator.integers(10, size=500)
+    taken = grids.apart(points, 12)
+    unit = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+    distances = np.abs(unit[taken][:, None] - unit[taken][None]).max(axis=2)
+    assert 20 < len(taken) <= 144
+    assert distances[~np.eye(len(taken), dtype=bool)].min() >= 1 / 12
+    boxes = grids.thumbnail_map(points, samples, labels, "").axes[0].artists
+    assert len(boxes) == len(taken)
+    first = to_hex(boxes[0].patch.get_edgecolor())
+    assert first == figures.COLOURS[labels[taken[0]]]
+    assert len(grids.thumbnail_map(points, samples, None, "").axes[0].artists) == len(taken)
+
+
+def test_points_in_one_place_have_one_thumbnail() -> None:
+    assert len(grids.apart(np.zeros((4, 2)), 12)) == 1
+
+
+@pytest.mark.parametrize("colours", [256, 32])
+def test_saved_maps_and_grids_are_small_and_the_same(tmp_path: Path, colours: int) -> None:
+    generator = np.random.default_rng(0)
+    points, samples = generator.normal(size=(1000, 2)), generator.random((1000, 3, 8, 8))
+    for name in ("a.png", "b.png"):
+        figures.save(grids.thumbnail_map(points, samples, None, ""), tmp_path / name, colours)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").stat().st_size < 40_000
+    with Image.open(tmp_path / "a.png") as image:
+        assert len(image.getcolors()) <= colours
 
 
 def test_saved_bytes_are_the_same_small_and_without_metadata(tmp_path: Path) -> None:

@@ -2,27 +2,43 @@
 
 from typing import Any
 
-from narrows import page
+from narrows import page, scoring
 from narrows.illustrations import Picture
 
 
-def render(clusterings: list[dict[str, Any]], key: str = "deep") -> str:
+def render(
+    clusterings: list[dict[str, Any]], key: str = "deep", labelled: bool = True, **changed: Any
+) -> str:
     autoencoder = {
         **{"autoencoder": key, "split": "test", "code_size": 3, "n_parameters": 12_345},
-        **{"mse": 0.0, "psnr": None, "ssim": None, "epochs_run": 0, "seconds": 1.0, "seed": 0},
+        **{
+            "mse": 0.0,
+            "bce": None,
+            "psnr": None,
+            "ssim": None,
+            "epochs_run": 0,
+            "seconds": 1.0,
+            "seed": 0,
+        },
     }
+    code: dict[str, Any] = dict.fromkeys(("mean", "zeros_fraction", "active_units"), 0.5)
+    code |= {"autoencoder": key, "code_size": 3, "dead_units": 1, "jacobian_norm": None}
     pictures = [Picture("codes", "figures/a b.png", "a caption")]
-    return page.render(
-        dataset="toy",
-        shape=(64,),
-        n_per_split={"train": 1000, "val": 100, "test": 100},
-        labelled=True,
-        baselines=["pixels"],
-        autoencoders=[autoencoder],
-        clusterings=clusterings,
-        encoder_pictures={row["encoder"]: pictures for row in clusterings} | {key: pictures},
-        clustering_pictures={row["clustering"]: pictures for row in clusterings},
-    )
+    given: dict[str, Any] = {
+        "dataset": "toy",
+        "shape": (64,),
+        "n_per_split": {"train": 1000, "val": 100, "test": 100},
+        "labelled": labelled,
+        "baselines": ["pixels"],
+        "autoencoders": [autoencoder],
+        "clusterings": clusterings,
+        "codes": [code | dict.fromkeys(scoring.PROBES, 0.25 if labelled else None)],
+        "variational": [],
+        "overview_pictures": [],
+        "encoder_pictures": {row["encoder"]: pictures for row in clusterings} | {key: pictures},
+        "clustering_pictures": {row["clustering"]: pictures for row in clusterings},
+    }
+    return page.render(**given | changed)
 
 
 def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
@@ -57,3 +73,37 @@ def test_undefined_scores_come_last() -> None:
     rows = [{"silhouette": value, "acc": None} for value in (None, -0.5, 0.25)]
     order = [row["silhouette"] for row in page.ranked(rows, labelled=False)]
     assert order == [0.25, -0.5, None]
+
+
+def test_sections_without_content_are_left_out() -> None:
+    html = render([])
+    assert "Robustness" not in html
+    assert "Likelihood" not in html
+    bound = {"autoencoder": "deep", "elbo": -101.25, "reconstruction": -90.0, "kl": 11.25}
+    overview = [Picture(name, f"figures/{name}.png", "") for name in ("robustness", "code_sizes")]
+    bounds = [bound | {"nll": 99.5, "active_units": 7}]
+    html = render([], overview_pictures=overview, variational=bounds)
+    assert "<td>-101.25</td>" in html
+    assert html.count('src="figures/') == 3
+    assert 'href="robustness.csv"' in html
+
+
+def test_probes_are_shown_with_labels_only() -> None:
+    assert '<td class="bar" style="background-size: 25.0% 60%">0.250</td>' in render([])
+    assert "Linear probe" not in render([], labelled=False)
+
+
+def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
+    names = ("samples", "neighbours", "map", "kl_units")
+    pictures = [Picture(name, f"figures/{name}.png", f"of {name}") for name in names]
+    html = render([], encoder_pictures={"deep": pictures})
+    shown, folded = html.split("<details>")
+    assert "of map" in shown
+    assert "<summary>1 more: kl units</summary>" in folded
+    assert "figures/kl_units.png" in folded
+    assert '<a href="#encoder-deep">' in html
+    assert 'id="encoder-deep"' in html
+    assert html.count("<img ") == html.count('loading="lazy"')
+    for name, is_chart in zip(names, (False, False, True, True), strict=True):
+        tag = html.split(f'src="figures/{name}.png"')[1].split(">")[0]
+        assert ('class="chart"' in tag) == is_chart

@@ -107,9 +107,8 @@ def test_params_cannot_be_changed() -> None:
 def test_resolved_is_what_the_file_says_with_defaults() -> None:
     row = resolved(params.from_dict(RAW).autoencoders["shallow"])
     written = RAW["autoencoders"]["shallow"]
-    assert {key: row[key] for key in written if key != "train"} == {
-        key: value for key, value in written.items() if key != "train"
-    }
+    assert row["network"] == {**written["network"], "batch_norm": False, "dropout": 0.0}
+    assert {**row, "network": 0, "train": 0} == {**written, "network": 0, "train": 0}
     assert row["train"]["optimizer"] == {"name": "adadelta", "lr": 1.0, "rho": 0.95}
 
 

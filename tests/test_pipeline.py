@@ -19,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     trained = ["train@narrow", "train@other"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
     assert sorted(ran) == sorted(
-        ["fetch", "prepare", "baseline@pca", *trained, *clustered, "report"]
+        ["fetch", "prepare", "baseline@pca", *trained, "evaluate", *clustered, "report"]
     )
     return project
 
@@ -29,6 +29,12 @@ def scores(project: Project) -> dict[str, object]:
         (project.folder / "results/digits/summary.json").read_text()
     )
     return told
+
+
+def evaluated(project: Project) -> dict[str, int]:
+    """When each encoder was evaluated, in nanoseconds."""
+    folders = (project.folder / "artifacts/digits/evaluations").iterdir()
+    return {folder.name: (folder / "scores.json").stat().st_mtime_ns for folder in folders}
 
 
 def test_results_are_complete(project: Project) -> None:
@@ -84,7 +90,10 @@ def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
     params = project.read()
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
-    assert project.repro() == ["train@other", "cluster@other-kmeans", "report"]
+    before = evaluated(project)
+    assert project.repro() == ["train@other", "evaluate", "cluster@other-kmeans", "report"]
+    after = evaluated(project)
+    assert {key for key in after if after[key] != before[key]} == {"other"}
 
 
 def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
@@ -97,7 +106,8 @@ def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -
 def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> None:
     with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
         file.write("\n# edited\n")
-    assert project.repro() == ["baseline@pca", "report"]  # the codes, so the clusters, are the same
+    # the codes, so the clusters, are the same
+    assert project.repro() == ["baseline@pca", "evaluate", "report"]
 
 
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:

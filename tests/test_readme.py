@@ -10,12 +10,14 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-TABLE = re.compile(r"<!-- (results/\S+\.csv), split test: (.*) -->\n((?:\|.*\n)+)")
+TABLE = re.compile(r"<!-- (results/\S+\.csv)(?:, split test)?: (.*) -->\n((?:\|.*\n)+)")
 
 
 def test_every_result_of_the_default_has_its_table() -> None:
     told = [file for file, _, _ in TABLE.findall(README)]
-    assert {f"results/mnist_5k/{name}.csv" for name in ("clusterings", "autoencoders")} <= set(told)
+    assert {
+        f"results/mnist_5k/{name}.csv" for name in ("clusterings", "autoencoders", "codes")
+    } <= set(told)
     assert len(told) == README.count("<!-- results/")
 
 
@@ -23,7 +25,9 @@ def test_every_result_of_the_default_has_its_table() -> None:
 def test_tables_are_the_results(file: str, columns: str, table: str) -> None:
     key, *names = columns.split()
     with (ROOT / file).open(newline="") as stream:
-        measured = {row[key]: row for row in csv.DictReader(stream) if row["split"] == "test"}
+        measured = {
+            row[key]: row for row in csv.DictReader(stream) if row.get("split", "test") == "test"
+        }
     lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
     told = {cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in lines}
     assert sorted(told) == sorted(measured)
@@ -38,7 +42,7 @@ def test_tree_names_every_file_of_the_package() -> None:
     tree = README.split("## The tree")[1].split("```")[1]
     named = set(re.findall(r"[\w.-]+\.(?:py|j2)", tree))
     files = [*ROOT.glob("src/narrows/**/*.py"), *ROOT.glob("src/narrows/*.j2")]
-    files += ROOT.glob("pipelines/*.py")
+    files += [*ROOT.glob("pipelines/*.py"), *ROOT.glob("benchmarks/*.py")]
     assert len(files) > 40
     assert named == {file.name for file in files} - {"__init__.py"}
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from narrows import params, scoring, tracking
+from narrows import artifacts, params, scoring, tracking
 from narrows.errors import UserError
 
 STAGE = Path(__file__).parent.parent / "pipelines/report.py"
@@ -25,13 +25,18 @@ ONE = np.zeros(20, int)
 CLUSTERINGS = {"good": SWAPPED, "noisy": NOISY, "one": ONE}
 
 
+PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}
+
+
 def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
+    """The folders of encoder and evaluation; the one that is no baseline is variational."""
     folder.mkdir(parents=True)
     np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
     samples = {"x": x[:4] / 255, "noisy": x[:4] / 255, "reconstruction": x[:4] / 300}
     np.savez(folder / "samples.npz", **{k: v.astype(np.float32) for k, v in samples.items()})
-    scores = {"mse": 0.0123456789, "psnr": 19.0848501, "ssim": None if x.ndim == 2 else 0.75}
-    exact = {"mse": 0.0, "psnr": None, "ssim": 1.0}
+    scores = {"mse": 0.0123456789, "bce": 0.25, "psnr": 19.0848501}
+    scores |= {"ssim": None if x.ndim == 2 else 0.75}
+    exact = {"mse": 0.0, "bce": None, "psnr": None, "ssim": 1.0}
     train = {
         "fingerprint": f"f-{folder.name}",
         "seed": 7,
@@ -45,15 +50,41 @@ def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
     (folder / "train.json").write_text(json.dumps(train))
     if not is_baseline:
         (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
+    write_evaluation(folder.parents[1] / "evaluations" / folder.name, x / 255, is_baseline)
 
 
-@pytest.fixture(params=["picture", "table"])
+def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
+    """Maps of every second row; a table has no filters and no bar can hide a part of it."""
+    folder.mkdir(parents=True)
+    code = {"mean": 5.25, "zeros_fraction": 0.125, "active_units": 2.5, "dead_units": 1}
+    box = {} if x.ndim == 2 else {"box": {"psnr_in": 15.0, "psnr_out": 16.5}}
+    robustness = {"clean": {"psnr_in": None, "psnr_out": None if is_baseline else 20.0}, **box}
+    bound = {"elbo": -101.25, "reconstruction": -90.0, "kl": 11.25, "kl_per_unit": [1.25, 10, 0]}
+    scores = {
+        "fingerprint": "e",
+        "code": code | {"jacobian_norm": None if is_baseline else 3.5},
+        "robustness": robustness,
+        "variational": None if is_baseline else {**bound, "active_units": 2, "nll": 99.5},
+    }
+    (folder / "scores.json").write_text(json.dumps(scores))
+    points = np.arange(20, dtype=np.float32).reshape(10, 2)
+    np.savez(folder / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points[::-1])
+    pairs = np.stack([x[:8]] * len(robustness))
+    pictures = {"corrupted": pairs, "restored": pairs, "interpolations": x[None, :5]}
+    if not is_baseline:
+        pictures |= {"samples": x[:9], "traversal": x[:6].reshape(2, 3, *x.shape[1:])}
+        pictures |= {} if x.ndim == 2 else {"filters": x[:4, :, :3, :3]}
+    np.savez(folder / "pictures.npz", **{k: v.astype(np.float32) for k, v in pictures.items()})
+
+
+@pytest.fixture(params=["picture", "colour", "table"])
 def x(request: pytest.FixtureRequest) -> np.ndarray:
     """Two groups far apart, as the labels say."""
     values = np.random.default_rng(0).integers(0, 50, size=(20, 64)) + 200 * LABELS[:, None]
     if request.param == "table":
         return values.astype(np.float32)
-    return values.astype(np.uint8).reshape(20, 1, 8, 8)
+    grey = values.astype(np.uint8).reshape(20, 1, 8, 8)
+    return grey.repeat(3, axis=1) if request.param == "colour" else grey
 
 
 class Recorder(tracking.Run):
@@ -162,6 +193,7 @@ def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
         ("code_size", "3"),
         ("n_parameters", "1234"),
         ("mse", "0.0123457"),
+        ("bce", "0.25"),
         ("psnr", "19.0849"),
         ("ssim", ssim),
         ("epochs_run", "2"),
@@ -182,6 +214,92 @@ def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
         "coverage": 1.0,
         "n_clusters_found": 1,
     }
+
+
+def test_codes_by_hand(project: Path) -> None:
+    """All 10 train rows are neighbours, the 5 of the same label nearest: votes tie, 0 is taken,
+    and 3 of 5 test labels are 0. A hyperplane separates the two groups."""
+    report.main()
+    rows = read_csv(project / "results/toy/codes.csv")
+    assert [row["autoencoder"] for row in rows] == ["plain-x", "deep"]
+    assert rows[1] == {
+        "autoencoder": "deep",
+        "code_size": "3",
+        "mean": "5.25",
+        "zeros_fraction": "0.125",
+        "active_units": "2.5",
+        "dead_units": "1",
+        "jacobian_norm": "3.5",
+        "linear_probe": "1",
+        "knn": "0.6",
+        **PRECISION,
+        "seed": "7",
+    }
+    assert rows[0]["jacobian_norm"] == ""
+    summary = json.loads((project / "results/toy/summary.json").read_text())
+    assert summary["codes"]["deep"] == {"linear_probe": 1.0, "knn": 0.6}
+
+
+def test_robustness_and_bounds(project: Path, x: np.ndarray) -> None:
+    report.main()
+    results = project / "results/toy"
+    found = [tuple(row.values()) for row in read_csv(results / "robustness.csv")]
+    box = [] if x.ndim == 2 else [("plain-x", "box", "15", "16.5"), ("deep", "box", "15", "16.5")]
+    clean = [("plain-x", "clean", "", ""), ("deep", "clean", "", "20")]
+    assert sorted(found) == sorted(clean + box)
+    assert (results / "robustness.csv").read_text().startswith("autoencoder,corruption,psnr_in,")
+    assert read_csv(results / "variational.csv") == [
+        {
+            "autoencoder": "deep",
+            "elbo": "-101.25",
+            "reconstruction": "-90",
+            "kl": "11.25",
+            "active_units": "2",
+            "nll": "99.5",
+        }
+    ]
+
+
+def test_nothing_to_tell_leaves_a_header(project: Path) -> None:
+    for key in ("plain-x", "deep"):
+        file = project / f"artifacts/toy/evaluations/{key}/scores.json"
+        scores = json.loads(file.read_text()) | {"robustness": {}, "variational": None}
+        file.write_text(json.dumps(scores))
+    report.main()
+    results = project / "results/toy"
+    header = "autoencoder,corruption,psnr_in,psnr_out\n"
+    assert (results / "robustness.csv").read_text() == header
+    assert (results / "variational.csv").read_text().startswith("autoencoder,elbo,")
+    assert "kl_units" not in (results / "report.html").read_text()
+    assert not (results / "figures/all-robustness.png").exists()
+
+
+def test_runs_of_encoders_get_what_their_stage_could_not_know(
+    project: Path, x: np.ndarray, runs: dict[tuple[str, str], Recorder]
+) -> None:
+    report.main()
+    deep, plain = runs["f-deep", "toy"], runs["f-plain-x", "toy"]
+    of_pictures = set() if x.ndim == 2 else {"robustness/box"}
+    probes = {f"test/{name}" for name in ("linear_probe", "knn", *PRECISION)}
+    code = {f"code/{n}" for n in ("mean", "zeros_fraction", "active_units", "dead_units")}
+    bound = {f"vae/{n}" for n in ("elbo", "reconstruction", "kl", "active_units", "nll")}
+    assert set(plain.metrics) == probes | code | of_pictures
+    assert set(deep.metrics) == (
+        probes | code | bound | of_pictures | {"code/jacobian_norm", "robustness/clean"}
+    )
+    assert (deep.metrics["test/knn"], deep.metrics["vae/elbo"]) == (0.6, -101.25)
+    both = ["neighbours", "map", "pca", "corruptions", "interpolations"]
+    assert plain.images == both
+    filters = [] if x.ndim == 2 else ["filters"]
+    assert deep.images == [*both, "generated", "traversal", *filters, "kl_units"]
+
+
+def test_pca_errors_by_hand(tmp_path: Path) -> None:
+    """Train rows on the line (t, t): its first component leaves of the test row (3, 1), which is
+    (2, 2) on that line, (1, -1): 2 over 2 values. The second component leaves nothing."""
+    x = np.array([[0, 0], [2, 2], [4, 4], [3, 1]], np.float32)
+    data = artifacts.Data(x, np.array([0, 0, 0, 2]), None)
+    np.testing.assert_allclose(scoring.pca_errors(data, seed=0), [1, 0], atol=1e-6)
 
 
 def test_the_page_shows_every_row_and_its_figures_exist(project: Path) -> None:
@@ -216,11 +334,16 @@ def test_without_labels_there_is_no_word_of_them(
     results = project / "results/toy"
     html = (results / "report.html").read_text()
     assert "This data has no labels" in html
-    for absent in ("ACC", "NMI", "Purity", "by label", "confusion"):
+    for absent in ("ACC", "NMI", "Purity", "by label", "confusion", "probe", "P@"):
         assert absent not in html
     figures = {file.name for file in (results / "figures").iterdir()}
     assert "good-clusters.png" in figures
     assert not any("confusion" in name or "labels" in name for name in figures)
+    assert {"deep-map.png", "deep-neighbours.png", "all-code_sizes.png"} <= figures
+    code = read_csv(results / "codes.csv")[0]
+    assert {code[name] for name in ("linear_probe", "knn", *PRECISION)} == {""}
+    assert json.loads((results / "summary.json").read_text())["codes"]["deep"] == {}
+    assert not any(name.startswith("test/") for name in runs["f-deep", "toy"].metrics)
     row = read_csv(results / "clusterings.csv")[0]
     assert (row["acc"], row["nmi"], row["ari"], row["purity"]) == ("", "", "", "")
     assert float(row["silhouette"]) > 0.5
@@ -233,6 +356,8 @@ def test_without_labels_there_is_no_word_of_them(
         ("data/toy/labels.npy", "prepare"),
         ("artifacts/toy/encoders/plain-x/codes.npy", "baseline@plain-x"),
         ("artifacts/toy/encoders/deep/history.csv", "train@deep"),
+        ("artifacts/toy/evaluations/deep/scores.json", "evaluate"),
+        ("artifacts/toy/evaluations/deep/maps.npz", "evaluate"),
         ("artifacts/toy/clusterings/good/clusters.npz", "cluster@good"),
     ],
 )

@@ -44,7 +44,7 @@ def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None 
         columns: samples side by side.
         scale: screen pixels per pixel, nearest neighbour; None enlarges to about 96 a sample.
     """
-    pictures = [_pictures(row) for row in rows]
+    pictures = [pixels(row) for row in rows]
     n, height, width, _ = pictures[0].shape
     if scale is None:
         scale = max(1, round(SAMPLE_SIDE / max(height, width)))
@@ -53,7 +53,7 @@ def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None 
     strips = []
     for block in range(n_blocks):
         chosen = slice(block * columns, (block + 1) * columns)
-        strips += [_strip(picture[chosen], columns, scale) for picture in pictures]
+        strips += [strip(picture[chosen], columns, scale) for picture in pictures]
         strips.append(np.full((BLOCK_GAP - GAP, strips[0].shape[1], 3), GAP_VALUE, np.uint8))
     return np.concatenate(strips[:-1])[:-GAP, :-GAP]
 
@@ -74,7 +74,7 @@ def reconstructions(
 def code_histogram(z: Float[np.ndarray, "N D"]) -> Figure:
     """How often each code value occurs, log scale; mean and share of exact zeros in the title."""
     zeros_fraction = float(np.mean(z == 0))
-    figure, axes = _chart(f"Code values: mean {z.mean():.3g}, {zeros_fraction:.1%} exact zeros")
+    figure, axes = chart(f"Code values: mean {z.mean():.3g}, {zeros_fraction:.1%} exact zeros")
     axes.hist(z.ravel(), bins=60, color=COLOURS[0], log=True)
     axes.set_xlabel("code value")
     axes.set_ylabel("count")
@@ -82,14 +82,17 @@ def code_histogram(z: Float[np.ndarray, "N D"]) -> Figure:
 
 
 def code_map(
-    points: Float[np.ndarray, "N 2"], colours: Integer[np.ndarray, " N"], title: str
+    points: Float[np.ndarray, "N 2"], colours: Integer[np.ndarray, " N"] | None, title: str
 ) -> Figure:
     """Scatter of points in the plane, one colour per class; -1 (noise) is grey and lies below.
 
     The legend names up to 20 classes; of more, the colours repeat and the legend is left out.
+    Without classes all points have one colour.
     """
-    figure, axes = _chart(title)
-    classes = np.unique(colours)
+    figure, axes = chart(title)
+    classes = np.unique([] if colours is None else colours).astype(int)
+    if colours is None:
+        axes.scatter(points[:, 0], points[:, 1], s=7, c=COLOURS[0], linewidths=0, alpha=0.8)
     for value in classes.tolist():
         x, y = points[colours == value].T
         colour, marker, label = NOISE_COLOUR, "o", "noise"
@@ -99,7 +102,7 @@ def code_map(
         axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
     axes.set_xticks([])
     axes.set_yticks([])
-    if len(classes) <= N_CLASSES:
+    if 0 < len(classes) <= N_CLASSES:
         axes.legend(
             loc="center left",
             bbox_to_anchor=(1, 0.5),
@@ -117,7 +120,7 @@ def confusion(
     title: str,
 ) -> Figure:
     """Counts of (label, cluster) pairs; the shade is the share of the row, so of the label."""
-    figure, axes = _chart(title)
+    figure, axes = chart(title)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.spines[:].set_visible(False)
@@ -139,7 +142,7 @@ def curves(
     series: Mapping[str, tuple[np.ndarray, np.ndarray]], ylabel: str, title: str = ""
 ) -> Figure:
     """One line per name, of (epochs, values)."""
-    figure, axes = _chart(title)
+    figure, axes = chart(title)
     for i, (name, (x, y)) in enumerate(series.items()):
         marker = "o" if len(x) < 2 else ""  # a line of one point is invisible
         axes.plot(x, y, color=COLOURS[i % len(COLOURS)], marker=marker, linewidth=1.8, label=name)
@@ -158,13 +161,13 @@ def to_array(figure: Figure) -> Picture:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def save(picture: Figure | Picture, path: Path) -> None:
-    """Writes a PNG of at most 256 colours, without metadata."""
-    pixels = to_array(picture) if isinstance(picture, Figure) else picture
-    Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+def save(picture: Figure | Picture, path: Path, n_colours: int = 256) -> None:
+    """Writes a PNG of at most `n_colours`, without metadata. Fewer colours make a smaller file."""
+    drawn = to_array(picture) if isinstance(picture, Figure) else picture
+    Image.fromarray(drawn).quantize(n_colours, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def _pictures(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:
+def pixels(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:
     """(n, C, H, W) or (n, D) in [0, 1] -> colour pixels; the last tile of a vector is padding."""
     if row.ndim == 2:
         n, n_values = row.shape
@@ -175,24 +178,27 @@ def _pictures(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:
         row = padded.reshape(n, 1, height, width)
     if row.ndim != 4 or row.shape[1] not in (1, 3):
         raise ValueError(f"a row is (n, 1 or 3, H, W) or (n, D), found {row.shape}")
-    pixels = (row.clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
-    return np.broadcast_to(pixels, (*pixels.shape[:3], 3))
+    values = (row.clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    return np.broadcast_to(values, (*values.shape[:3], 3))
 
 
-def _strip(
-    pictures: UInt8[np.ndarray, "n height width 3"], columns: int, scale: int
+def strip(
+    pictures: UInt8[np.ndarray, "n height width 3"],
+    columns: int,
+    scale: int,
+    gap_value: int = GAP_VALUE,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Samples side by side, each enlarged and followed by a gap to its right and below."""
     large = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
     missing = columns - len(large)
     gaps = ((0, missing), (0, GAP), (0, GAP), (0, 0))
-    framed = np.pad(large, gaps, constant_values=GAP_VALUE)
+    framed = np.pad(large, gaps, constant_values=gap_value)
     return np.concatenate(framed, axis=1)
 
 
-def _chart(title: str) -> tuple[Figure, Axes]:
-    """A figure of the house's size and manner, with one pair of axes."""
-    figure = Figure(figsize=(4.8, 4.0), dpi=DPI, layout="constrained")
+def chart(title: str, height: float = 4.0) -> tuple[Figure, Axes]:
+    """A figure of the house's width and manner, `height` inches high, with one pair of axes."""
+    figure = Figure(figsize=(4.8, height), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=11, loc="left", color=INK)
     axes.spines[["top", "right"]].set_visible(False)

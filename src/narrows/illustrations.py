@@ -1,15 +1,19 @@
 """The figures of a report: which ones there are, of which arrays, under which caption."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from narrows import figures, metrics, scoring
-from narrows.scoring import Clustering, Data, Encoder
+from narrows import charts, figures, grids, metrics, scoring
+from narrows.artifacts import Clustering, Data, Encoder
 
-MAX_POINTS = 3_000  # of a map: more only overlap
+N_QUERIES, N_FOUND = 8, 8
+N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and hardly seen
+SMALL_TILES = ("corruptions", "interpolations", "generated", "traversal", "filters", "neighbours")
+TILES = ("samples", *SMALL_TILES)  # pictures of samples: not charts, which need paper below them
 
 
 class Picture(NamedTuple):
@@ -19,38 +23,67 @@ class Picture(NamedTuple):
     caption: str
 
 
-def encoder_pictures(encoder: Encoder, data: Data, seed: int, folder: Path) -> list[Picture]:
-    """Draws samples, training curves, code histogram and, with labels, the map of labels."""
-    drawn = [_samples(encoder, folder)]
-    if encoder.history is not None:
-        epochs = encoder.history["epoch"]
-        losses = {name: (epochs, encoder.history[f"{name}/loss"]) for name in ("train", "val")}
-        figure = figures.curves(losses, ylabel="loss", title=f"{encoder.key}: loss by epoch")
-        caption = "Loss by epoch. Units differ between losses: compare within this figure only."
-        drawn.append(_save(figure, folder, encoder.key, "curves", caption))
-    rows = _drawn_rows(data, seed)
-    figure = figures.code_histogram(np.asarray(encoder.codes))
-    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
-    drawn.append(_save(figure, folder, encoder.key, "codes", caption))
-    if data.labels is not None:
-        title = f"{encoder.key}: codes by label"
-        figure = figures.code_map(_plane(encoder, rows, seed), data.labels[rows], title)
-        caption = f"First two principal components of {len(rows):,} codes, coloured by label."
-        drawn.append(_save(figure, folder, encoder.key, "labels", caption))
+def overview_pictures(
+    encoders: Sequence[Encoder], data: Data, seed: int, folder: Path
+) -> list[Picture]:
+    """Draws what compares all encoders: error by code size, and robustness."""
+    drawn = []
+    test = {e.key: (e.train["code_size"], e.train["splits"]["test"]["mse"]) for e in encoders}
+    test = {key: (size, mse) for key, (size, mse) in test.items() if mse > 0}
+    if test:
+        pca = scoring.pca_errors(data, seed)
+        figure = charts.size_curve(test, pca, "Test error by code size")
+        caption = (
+            "Mean squared error on the test split against code size, both axes logarithmic. The "
+            f"line: 1 to {len(pca)} principal components, the best linear codes. Exact copies are "
+            "left out."
+        )
+        drawn.append(_save(figure, folder, "all", "code_sizes", caption))
+    given = encoders[0].evaluation.scores["robustness"]
+    if given:
+        rows = [[psnr["psnr_in"] for psnr in given.values()]]
+        rows += [
+            [psnr["psnr_out"] for psnr in encoder.evaluation.scores["robustness"].values()]
+            for encoder in encoders
+        ]
+        names = ["(corrupted input)", *(encoder.key for encoder in encoders)]
+        figure = charts.heat_table(rows, names, list(given), "PSNR after corruption, dB")
+        caption = (
+            "PSNR in dB of the reconstruction of corrupted test samples against the clean ones; "
+            "higher is better. First row: the corrupted samples themselves, the value to beat. A "
+            "dash is a copy without error."
+        )
+        drawn.append(_save(figure, folder, "all", "robustness", caption))
     return drawn
 
 
+def encoder_pictures(encoder: Encoder, data: Data, seed: int, folder: Path) -> list[Picture]:
+    """Draws everything there is of one encoder; labels, where there are any, give colours.
+
+    Samples, neighbours and map come first: the page shows them at once, the rest on demand.
+    """
+    return [
+        _samples(encoder, folder),
+        _neighbours(encoder, data, seed, folder),
+        *_maps(encoder, data, folder),
+        *_specimens(encoder, folder),
+        *_curves(encoder, folder),
+        _codes(encoder, folder),
+        *_kl_units(encoder, folder),
+    ]
+
+
 def clustering_pictures(
-    clustering: Clustering, encoder: Encoder, data: Data, seed: int, folder: Path
+    clustering: Clustering, encoder: Encoder, data: Data, folder: Path
 ) -> list[Picture]:
     """Draws the map of clusters and, with labels, the confusion matrix of the test split."""
-    rows = _drawn_rows(data, seed)
+    rows = encoder.evaluation.rows
     pairs = scoring.matching(data, clustering.clusters)
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
     colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
-    figure = figures.code_map(_plane(encoder, rows, seed), colours, title)
-    caption = f"First two principal components of {len(rows):,} codes, coloured by cluster."
+    figure = figures.code_map(encoder.evaluation.umap, colours, title)
+    caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
     if pairs:
         caption += " A cluster bears the number and colour of the label it is matched to."
     drawn = [_save(figure, folder, clustering.key, "clusters", caption)]
@@ -80,25 +113,100 @@ def _samples(encoder: Encoder, folder: Path) -> Picture:
     return _save(grid, folder, encoder.key, "samples", caption)
 
 
+def _curves(encoder: Encoder, folder: Path) -> list[Picture]:
+    if encoder.history is None:
+        return []
+    epochs = encoder.history["epoch"]
+    losses = {name: (epochs, encoder.history[f"{name}/loss"]) for name in ("train", "val")}
+    figure = figures.curves(losses, ylabel="loss", title=f"{encoder.key}: loss by epoch")
+    caption = "Loss by epoch. Units differ between losses: compare within this figure only."
+    return [_save(figure, folder, encoder.key, "curves", caption)]
+
+
+def _specimens(encoder: Encoder, folder: Path) -> list[Picture]:
+    """What `evaluate` left of pictures.npz, drawn; which there are depends on the encoder."""
+    found, key = encoder.evaluation.pictures, encoder.key
+    drawn = []
+    names = list(encoder.evaluation.scores["robustness"])
+    if names and {"corrupted", "restored"} <= set(found):
+        picture = grids.pairs(found["corrupted"], found["restored"], names)
+        caption = f"Corrupted samples above their reconstructions: {', '.join(names)}."
+        drawn.append(_save(picture, folder, key, "corruptions", caption))
+    if "interpolations" in found:
+        picture = grids.strips(found["interpolations"])
+        caption = "Decoded codes on the straight line between the codes of two samples."
+        drawn.append(_save(picture, folder, key, "interpolations", caption))
+    if "samples" in found:
+        picture = grids.grid(found["samples"])
+        caption = "Decoded codes that were drawn from the prior: samples that never were."
+        drawn.append(_save(picture, folder, key, "generated", caption))
+    if "traversal" in found:
+        picture = grids.strips(found["traversal"])
+        caption = (
+            "Decoded codes of one sample, moved along one unit per row, from low to high; the "
+            "unit with the largest KL is at the top."
+        )
+        drawn.append(_save(picture, folder, key, "traversal", caption))
+    if "filters" in found:
+        picture = grids.grid(found["filters"], gap_value=255)  # grey is a weight of 0
+        caption = "Weights of the first layer's units; mid-grey is 0, white positive."
+        drawn.append(_save(picture, folder, key, "filters", caption))
+    return drawn
+
+
+def _neighbours(encoder: Encoder, data: Data, seed: int, folder: Path) -> Picture:
+    queries, rows = scoring.nearest_codes(data, encoder, N_QUERIES, seed)
+    rows = rows[:, :N_FOUND]
+    same = None if data.labels is None else data.labels[rows] == data.labels[queries][:, None]
+    found = data.unit(rows.ravel()).reshape(*rows.shape, *data.x.shape[1:])
+    caption = (
+        f"Test samples and, to their right, the {rows.shape[1]} train samples of the nearest codes."
+    )
+    if same is not None:
+        caption += " Light green frame: the same label; dark red: another."
+    picture = grids.retrieval(data.unit(queries), found, same)
+    return _save(picture, folder, encoder.key, "neighbours", caption)
+
+
+def _maps(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
+    told = encoder.evaluation
+    rows = told.rows
+    labels, coloured = None, "."
+    if data.labels is not None:
+        labels, coloured = data.labels[rows], ", coloured by label."
+    figure = grids.thumbnail_map(
+        told.umap, data.unit(rows), labels, f"{encoder.key}: UMAP of codes"
+    )
+    caption = f"UMAP of {len(rows):,} codes with samples at some of their places{coloured}"
+    drawn = [_save(figure, folder, encoder.key, "map", caption)]
+    figure = figures.code_map(told.pca, labels, f"{encoder.key}: PCA of codes")
+    caption = f"First two principal components of the same {len(rows):,} codes{coloured}"
+    return [*drawn, _save(figure, folder, encoder.key, "pca", caption)]
+
+
+def _codes(encoder: Encoder, folder: Path) -> Picture:
+    figure = figures.code_histogram(np.asarray(encoder.codes))
+    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
+    return _save(figure, folder, encoder.key, "codes", caption)
+
+
+def _kl_units(encoder: Encoder, folder: Path) -> list[Picture]:
+    bound = encoder.evaluation.scores["variational"]
+    if bound is None:
+        return []
+    units = np.sort(np.array(bound["kl_per_unit"], dtype=float))[::-1]
+    title = f"{encoder.key}: {bound['kl']:.1f} nats in {bound['active_units']} active units"
+    figure = charts.bars(units, "code unit, largest first", "KL, nats", title)
+    caption = (
+        "KL divergence of each code unit from the prior, in nats: a unit near 0 tells nothing."
+    )
+    return [_save(figure, folder, encoder.key, "kl_units", caption)]
+
+
 def _save(picture: Figure | np.ndarray, folder: Path, key: str, name: str, caption: str) -> Picture:
     file = f"figures/{key}-{name}.png"
-    figures.save(picture, folder / file)
+    figures.save(picture, folder / file, N_COLOURS if name in SMALL_TILES else 256)
     return Picture(name, file, caption)
-
-
-def _drawn_rows(data: Data, seed: int) -> np.ndarray:
-    """The rows that every map shows, ascending."""
-    n = len(data.x)
-    return np.sort(np.random.default_rng(seed).choice(n, min(n, MAX_POINTS), replace=False))
-
-
-def _plane(encoder: Encoder, rows: np.ndarray, seed: int) -> np.ndarray:
-    """(n, 2): the first two principal components; a code of one unit lies on a line."""
-    from sklearn.decomposition import PCA
-
-    codes = np.asarray(encoder.codes[rows])
-    points = PCA(min(2, codes.shape[1]), random_state=seed).fit_transform(codes)
-    return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
 
 
 def _as_labels(clusters: np.ndarray, pairs: dict[int, int], first_free: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from narrows.illustrations import Picture
+from narrows.illustrations import TILES, Picture
 from narrows.scoring import Row
 
 
@@ -19,6 +19,9 @@ def render(
     baselines: Collection[str],
     autoencoders: Sequence[Row],
     clusterings: Sequence[Row],
+    codes: Sequence[Row],
+    variational: Sequence[Row],
+    overview_pictures: Sequence[Picture],
     encoder_pictures: Mapping[str, Sequence[Picture]],
     clustering_pictures: Mapping[str, Sequence[Picture]],
 ) -> str:
@@ -29,7 +32,10 @@ def render(
         baselines: keys of the encoders that every autoencoder has to beat.
         autoencoders: rows of autoencoders.csv.
         clusterings: rows of clusterings.csv.
-        encoder_pictures: by the encoder's key; files relative to the page.
+        codes: rows of codes.csv.
+        variational: rows of variational.csv.
+        overview_pictures: those that compare all encoders; files relative to the page.
+        encoder_pictures: by the encoder's key.
         clustering_pictures: by the clustering's key.
     """
     environment = jinja2.Environment(
@@ -50,8 +56,12 @@ def render(
         baselines=baselines,
         autoencoders=tests,
         clusterings=ladder,
+        codes=codes,
+        variational=variational,
         finding=finding(ladder, baselines) if labelled else None,
         sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
+        tiles=TILES,
+        overview={picture.name: picture for picture in overview_pictures},
         encoder_pictures=encoder_pictures,
         clustering_pictures=clustering_pictures,
     )

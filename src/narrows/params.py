@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
 from ruamel.yaml.error import YAMLError
 
@@ -31,6 +31,16 @@ class Prepare:
     """Share of all rows kept for the test split; unused where the data brings its own test set."""
     val_fraction: Fraction
     """Share of the other rows held out for early stopping, schedules and search."""
+
+
+@config
+class Evaluate:
+    corruptions: dict[str, Annotated[Plugin, "corruptions"]]
+    """Columns of the robustness matrix: what every encoder is tested on."""
+    map_rows: PositiveInt
+    """Samples on the 2-d maps of the codes."""
+    nll_draws: PositiveInt
+    """Codes per sample in a variational row's importance-weighted likelihood."""
 
 
 @config
@@ -57,6 +67,8 @@ class Params:
     """Encoders that need no training, the rows that every autoencoder has to beat."""
     autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
     """Encoders that are trained; src/narrows/autoencoders/_base.py has the keys of a row."""
+    evaluate: Evaluate
+    """What is measured of every encoder without a label."""
     clusterings: dict[str, Clustering]
     """Which codes are clustered, and how."""
 

@@ -1,101 +1,26 @@
 """What the earlier stages left on disk -> the rows of the results.
 
-Labels meet clusters here and nowhere else. Of every clustering the matching of clusters to labels
-is fitted on the train split and applied to validation and test.
+Labels meet clusters and codes here and nowhere else. Of every clustering the matching of clusters
+to labels is fitted on the train split and applied to validation and test; probes of codes learn
+from the train split and are asked about test.
 """
 
-import csv
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from narrows import metrics, splits, work
-from narrows.errors import UserError
+from narrows import metrics, probes, splits
+from narrows.artifacts import Clustering, Data, Encoder
 
 Row = dict[str, Any]  # one line of a results file; None where a score is not defined
-
-
-@dataclass(frozen=True)
-class Data:
-    x: np.ndarray
-    """(N, C, H, W) or (N, D), memory-mapped."""
-    split: np.ndarray
-    """(N,), positions in `splits.NAMES`."""
-    labels: np.ndarray | None
-    """(N,), or None where the data has none."""
-
-    def rows(self, split: str) -> np.ndarray:
-        """Mask (N,) of the rows of one split."""
-        return self.split == splits.NAMES.index(split)
-
-
-@dataclass(frozen=True)
-class Encoder:
-    key: str
-    is_baseline: bool
-    codes: np.ndarray
-    """(N, D), memory-mapped."""
-    train: dict[str, Any]
-    """train.json."""
-    samples: dict[str, np.ndarray]
-    """x, noisy, reconstruction of a few validation rows."""
-    history: dict[str, np.ndarray] | None
-    """Columns of history.csv; None for a baseline."""
-
-
-@dataclass(frozen=True)
-class Clustering:
-    key: str
-    encoder: str
-    clusterer: str
-    clusters: np.ndarray
-    """(N,), -1 is noise."""
-    info: dict[str, Any]
-    """cluster.json."""
-
-
-def read_data(folder: Path) -> Data:
-    """data/<dataset>; raises `UserError` naming the stage to run where a file is missing."""
-    x = _array(folder / "x.npy", "prepare")
-    split = _array(folder / "split.npy", "prepare")
-    labels = _array(folder / "labels.npy", "prepare")
-    _same_rows(folder / "split.npy", split, x)
-    if len(labels):
-        _same_rows(folder / "labels.npy", labels, x)
-    return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None)
-
-
-def read_encoder(folder: Path, data: Data, is_baseline: bool) -> Encoder:
-    """artifacts/<dataset>/encoders/<key>; raises as `read_data` does."""
-    stage = f"{'baseline' if is_baseline else 'train'}@{folder.name}"
-    codes = _array(folder / "codes.npy", stage)
-    _same_rows(folder / "codes.npy", codes, data.x)
-    history = None
-    if not is_baseline:
-        with work.existing(folder / "history.csv", stage).open(newline="") as stream:
-            header, *lines = csv.reader(stream)
-        history = dict(zip(header, np.array(lines, dtype=float).T, strict=True))
-    return Encoder(
-        key=folder.name,
-        is_baseline=is_baseline,
-        codes=codes,
-        train=_json(folder / "train.json", stage),
-        samples=_arrays(folder / "samples.npz", stage),
-        history=history,
-    )
-
-
-def read_clustering(folder: Path, data: Data, encoder: str, clusterer: str) -> Clustering:
-    """artifacts/<dataset>/clusterings/<key>; raises as `read_data` does."""
-    stage = f"cluster@{folder.name}"
-    clusters = _arrays(folder / "clusters.npz", stage)["clusters"]
-    _same_rows(folder / "clusters.npz", clusters, data.x)
-    info = _json(folder / "cluster.json", stage)
-    return Clustering(folder.name, encoder, clusterer, clusters, info)
+CODE = ("mean", "zeros_fraction", "active_units", "dead_units", "jacobian_norm")
+PROBES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")
+VARIATIONAL = ("elbo", "reconstruction", "kl", "active_units", "nll")
+ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")  # of files that may have
+VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)  # no line but the header
+MAX_PCA_SIZE = 256
+MAX_PCA_ROWS = 10_000
 
 
 def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -106,7 +31,10 @@ def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
             "split": split,
             "code_size": encoder.train["code_size"],
             "n_parameters": encoder.train["n_parameters"],
-            **{name: encoder.train["splits"][split][name] for name in ("mse", "psnr", "ssim")},
+            **{
+                name: encoder.train["splits"][split][name]
+                for name in ("mse", "bce", "psnr", "ssim")
+            },
             "epochs_run": encoder.train["epochs_run"],
             "seconds": encoder.train["seconds"],
             "seed": encoder.train["seed"],
@@ -137,6 +65,68 @@ def clustering_rows(data: Data, clusterings: Sequence[Clustering], seed: int) ->
     ]
 
 
+def code_rows(data: Data, encoders: Sequence[Encoder], seed: int) -> list[Row]:
+    """One row per encoder: the lines of codes.csv. Probes are None without labels."""
+    return [
+        {
+            "autoencoder": encoder.key,
+            "code_size": encoder.train["code_size"],
+            **{name: encoder.evaluation.scores["code"][name] for name in CODE},
+            **_probes(data, encoder, seed),
+            "seed": encoder.train["seed"],
+        }
+        for encoder in encoders
+    ]
+
+
+def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """One row per encoder and corruption: the lines of robustness.csv."""
+    return [
+        {"autoencoder": encoder.key, "corruption": corruption, **psnr}
+        for encoder in encoders
+        for corruption, psnr in encoder.evaluation.scores["robustness"].items()
+    ]
+
+
+def variational_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """One row per encoder that has a bound on the likelihood: the lines of variational.csv."""
+    return [
+        {"autoencoder": encoder.key, **{name: bound[name] for name in VARIATIONAL}}
+        for encoder in encoders
+        if (bound := encoder.evaluation.scores["variational"]) is not None
+    ]
+
+
+def nearest_codes(
+    data: Data, encoder: Encoder, n_queries: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Test rows (N,) and the train rows (N, 10) of the codes nearest to theirs, nearest first.
+
+    At most `n_queries` among at most 10,000 train rows, the same for every encoder.
+    """
+    train = probes.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
+    queries = probes.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
+    z = encoder.codes
+    return queries, train[probes.neighbours(z[train], z[queries], probes.N_NEIGHBOURS)]
+
+
+def pca_errors(data: Data, seed: int) -> np.ndarray:
+    """Test MSE of the principal components' best linear codes of 1, 2, ... numbers.
+
+    Up to 256 numbers, of components fitted on at most 10,000 train rows. What the first k leave
+    of a sample is its squared length less that of its first k coordinates (Pythagoras).
+    """
+    from sklearn.decomposition import PCA
+
+    train = probes.drawn(np.flatnonzero(data.rows("train")), MAX_PCA_ROWS, seed)
+    x, test = data.unit(train), data.unit(np.flatnonzero(data.rows("test")))
+    x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
+    pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)
+    left = np.square(test - pca.mean_, dtype=np.float64).sum()
+    explained = np.square(pca.transform(test), dtype=np.float64).sum(axis=0).cumsum()
+    return np.maximum(left - explained, 0) / test.size
+
+
 def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
     """{cluster: label} fitted on the train split; empty without labels."""
     if data.labels is None:
@@ -145,25 +135,63 @@ def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
     return metrics.matching(data.labels[train], clusters[train])
 
 
-def summary(autoencoders: Sequence[Row], clusterings: Sequence[Row]) -> dict[str, Any]:
+def summary(
+    autoencoders: Sequence[Row], clusterings: Sequence[Row], codes: Sequence[Row]
+) -> dict[str, Any]:
     """The nested scores for `dvc metrics`: what a change of code may move, so no seconds."""
-    told: dict[str, Any] = {"autoencoders": {}, "clusterings": {}}
+    told: dict[str, Any] = {"autoencoders": {}, "clusterings": {}, "codes": {}}
     for row in autoencoders:
         if row["split"] != "train":
             told["autoencoders"].setdefault(row["autoencoder"], {})[row["split"]] = scores(row)
     for row in clusterings:
         if row["split"] == "test":
             told["clusterings"][row["clustering"]] = scores(row)
+    for row in codes:
+        told["codes"][row["autoencoder"]] = scores(row)
     return told
 
 
 def scores(row: Row) -> dict[str, float]:
     """The defined scores of a row, to five significant digits."""
-    names = ("mse", "psnr", "ssim", "acc", "nmi", "ari", "purity", "silhouette", "coverage")
+    of_encoders = ("mse", "bce", "psnr", "ssim", "linear_probe", "knn")
+    names = (*of_encoders, "acc", "nmi", "ari", "purity", "silhouette", "coverage")
     found = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
     if "n_clusters_found" in row:
         found["n_clusters_found"] = row["n_clusters_found"]
     return found
+
+
+def run_metrics(
+    key: str, codes: Sequence[Row], robustness: Sequence[Row], variational: Sequence[Row]
+) -> dict[str, float]:
+    """What `report` adds to an encoder's MLflow run; undefined scores are left out."""
+    told: dict[str, float | None] = {}
+    for row in codes:
+        if row["autoencoder"] == key:
+            told |= {f"code/{name}": row[name] for name in CODE}
+            told |= {f"test/{name}": row[name] for name in PROBES}
+    for row in robustness:
+        if row["autoencoder"] == key:
+            told[f"robustness/{row['corruption']}"] = row["psnr_out"]
+    for row in variational:
+        if row["autoencoder"] == key:
+            told |= {f"vae/{name}": row[name] for name in VARIATIONAL}
+    return {name: float(value) for name, value in told.items() if value is not None}
+
+
+def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
+    if data.labels is None:
+        return dict.fromkeys(PROBES)
+    train, test = data.rows("train"), data.rows("test")
+    z, labels = encoder.codes, data.labels
+    linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
+    queries, found = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
+    votes, asked = labels[found], labels[queries]
+    return {
+        "linear_probe": linear,
+        "knn": probes.knn_accuracy(votes, asked),
+        **{f"precision_{k}": probes.precision_at(votes, asked, k) for k in (1, 5, 10)},
+    }
 
 
 def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
@@ -182,23 +210,3 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     found["coverage"] = metrics.coverage(clusters)
     found["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
     return found
-
-
-def _array(file: Path, stage: str) -> np.ndarray:
-    return np.load(work.existing(file, stage), mmap_mode="r", allow_pickle=False)
-
-
-def _arrays(file: Path, stage: str) -> dict[str, np.ndarray]:
-    with np.load(work.existing(file, stage), allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _json(file: Path, stage: str) -> dict[str, Any]:
-    return json.loads(work.existing(file, stage).read_text(encoding="utf-8"))
-
-
-def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:
-    if len(found) != len(x):
-        raise UserError(
-            f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro` to remake it"
-        )

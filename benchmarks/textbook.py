@@ -1,0 +1,232 @@
+"""What the textbooks say of each autoencoder, measured on real MNIST with rows of params.yaml.
+
+    python benchmarks/textbook.py [claim ...] [--seeds 0 1 2]
+
+A claim prints one line per seed and fails the command if it does not hold. Rows are taken from
+params.yaml and changed only where a line of this file says so. docs/benchmarks.md has the figures.
+"""
+
+import argparse
+import copy
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from ruamel.yaml import YAML
+from torch import Tensor
+
+from narrows import evaluation, params, plugins, reconstruction, splits, training
+from narrows.model import to_unit
+from narrows.plugins import Plugin
+
+ROOT = Path(__file__).parent.parent
+RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+FULL = {"train.batch_size": 256, "train.patience": None, "train.schedule": {"name": "cosine"}}
+ADAM = {"name": "adam", "lr": 1e-3}
+
+
+class Data(NamedTuple):
+    train: Tensor
+    val: Tensor
+    test: Tensor
+    """Floats in [0, 1]; the others as stored."""
+
+
+class Claim(NamedTuple):
+    holds: bool
+    told: str
+
+
+def pictures() -> Any:
+    """MNIST as it comes: 60,000 training pictures, then 10,000 for testing."""
+    module, raw = plugins.load("datasets", "mnist"), ROOT / "data/mnist/raw"
+    module.fetch(module.Config(), raw)
+    return module.load(module.Config(), raw)
+
+
+def mnist(seed: int) -> Data:
+    """52,500 train, 7,500 validation and the data's own 10,000 test pictures."""
+    found = pictures()
+    split = splits.assign(len(found.x), found.is_test, 0.2, 0.125, seed)
+    train, val, test = (torch.from_numpy(found.x[split == i]) for i in range(3))
+    return Data(train, val, to_unit(test))
+
+
+def row(key: str, changes: dict[str, Any] | None = None) -> Plugin:
+    """A row of params.yaml with the values at some dotted paths replaced."""
+    raw = copy.deepcopy(RAW)
+    for path, value in (changes or {}).items():
+        *folders, last = path.split(".")
+        node = raw["autoencoders"][key]
+        for folder in folders:
+            node = node[folder]
+        node[last] = value
+    return params.from_dict(raw).autoencoders[key]
+
+
+def fit(chosen: Plugin, data: Data, seed: int) -> training.Fitted:
+    with tempfile.TemporaryDirectory() as work:
+        return training.fit(
+            chosen, data.train, data.val, seed, "auto", Path(work), lambda *_, **__: None
+        )
+
+
+def linear(data: Data, seed: int) -> Claim:
+    """Spans the subspace of PCA (Baldi & Hornik 1989): largest principal angle, and MSE."""
+    from scipy.linalg import subspace_angles
+    from sklearn.decomposition import PCA
+
+    size = 10
+    changes = {**FULL, "code_size": size, "train.epochs": 30}
+    model = fit(row("linear", changes), data, seed).model
+    pca = PCA(size, random_state=0).fit(to_unit(data.train).flatten(1).numpy())
+    x = data.test.flatten(1).numpy()
+    pca_mse = float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).mean())
+    mse = reconstruction.mse(data.test, evaluation.of_model(model).reconstruct(data.test))
+    decoder = next(p for p in model.parts["decoder"].parameters() if p.ndim == 2)
+    angle = np.degrees(subspace_angles(decoder.detach().numpy(), pca.components_.T)[0])
+    told = f"largest angle {angle:.2f} degrees, MSE {mse:.5f}, PCA's {pca_mse:.5f}"
+    return Claim(bool(angle < 5 and mse < 1.01 * pca_mse), told)
+
+
+def sparse(data: Data, seed: int) -> Claim:
+    """An L1 penalty leaves most code values at 0; the same row without it does not."""
+    found = []
+    for penalty in (RAW["autoencoders"]["sparse"]["penalty"], {"name": "none"}):
+        changes = {**FULL, "train.epochs": 20, "penalty": penalty}
+        coder = evaluation.of_model(fit(row("sparse", changes), data, seed).model)
+        z = coder.encode(data.test)
+        scores = evaluation.code_scores(z.numpy())
+        found.append((scores["mean"], scores["zeros_fraction"], mse_of(coder, data.test)))
+    (mean, zeros, mse), (plain_mean, plain_zeros, plain_mse) = found
+    told = (
+        f"mean code {plain_mean:.2f} -> {mean:.2f}, zeros {plain_zeros:.1%} -> {zeros:.1%}, "
+        f"MSE {plain_mse:.4f} -> {mse:.4f}"
+    )
+    return Claim(plain_mean >= 8 * mean and zeros > 0.5, told)
+
+
+def denoising(data: Data, seed: int) -> Claim:
+    """Noise of deviation 0.5, code of 32: better than a plain row, a median filter and non-local
+    means. The settings of the latter are the best of a grid over 100 training pictures."""
+    from scipy.ndimage import median_filter
+    from skimage.restoration import denoise_nl_means
+
+    noisy = evaluation.corrupted(row("denoising-conv").config.corruption, data.test, seed)
+    grey = noisy[:, 0].numpy()
+    means = [denoise_nl_means(p, patch_size=5, patch_distance=8, h=0.2) for p in grey]
+    found = {"noisy": noisy}
+    for key in ("denoising-conv", "conv"):
+        coder = evaluation.of_model(fit(row(key, {**FULL, "train.epochs": 12}), data, seed).model)
+        found[key] = coder.reconstruct(noisy)
+    found["median filter"] = torch.from_numpy(median_filter(grey, size=(1, 3, 3)))[:, None]
+    found["non-local means"] = torch.from_numpy(np.stack(means)).float()[:, None]
+    psnr = {k: reconstruction.psnr(reconstruction.mse(data.test, v)) or 0 for k, v in found.items()}
+    told = ", ".join(f"{name} {value:.1f} dB" for name, value in psnr.items())
+    best = max(psnr, key=lambda name: psnr[name])
+    return Claim(best == "denoising-conv" and psnr[best] >= 18.5, told)
+
+
+def contractive(data: Data, seed: int) -> Claim:
+    """The penalty shrinks the encoder's Jacobian; the sigmoid coder is the same row without it."""
+    found = []
+    for key in ("contractive", "sigmoid-coder"):
+        model = fit(row(key, {"train.epochs": 10}), data, seed).model
+        norm = evaluation.jacobian_norm(model, data.test)
+        found.append((norm, mse_of(evaluation.of_model(model), data.test)))
+    (norm, mse), (plain_norm, plain_mse) = found
+    told = f"Jacobian {plain_norm:.2f} -> {norm:.2f}, MSE {plain_mse:.4f} -> {mse:.4f}"
+    return Claim(plain_norm >= 3 * norm, told)
+
+
+def variational(data: Data, seed: int) -> Claim:
+    """-ELBO of Bernoullis on grey values in [0, 1], code of 20."""
+    changes = {
+        **FULL,
+        "train.optimizer": ADAM,
+        "code_size": 20,
+        "network.hidden": [500, 500],
+        "train.epochs": 60,
+    }
+    model = fit(row("variational", changes), data, seed).model
+    found = evaluation.variational(model, data.test, n_draws=50, seed=seed)
+    assert found is not None
+    told = (
+        f"-ELBO {-found['elbo']:.2f} nats, KL {found['kl']:.2f}, NLL {found['nll']:.2f}, "
+        f"{found['active_units']} of 20 units active"
+    )
+    return Claim(-found["elbo"] <= 100 and found["kl"] >= 0, told)
+
+
+def stacked(data: Data, seed: int) -> Claim:
+    """Layer by layer and fine-tuned, against the same network at once for as many epochs."""
+    changes: dict[str, Any] = {"train.patience": None}
+    one = row("stacked", changes)
+    n_epochs = one.config.train.epochs + one.config.layer_epochs * (
+        len(one.config.network.config.hidden) + 1
+    )
+    keys = ("network", "code_size", "code_activation", "penalty")
+    same = {key: RAW["autoencoders"]["stacked"][key] for key in keys}
+    same |= {f"train.{k}": v for k, v in RAW["autoencoders"]["stacked"]["train"].items()}
+    same |= {"train.epochs": n_epochs, **changes}
+    few = data._replace(train=data.train[:3500], val=data.val[:500])  # as in the default data
+    losses = [
+        min(epoch["val/loss"] for epoch in fit(chosen, few, seed).history)
+        for chosen in (one, row("undercomplete", same))
+    ]
+    told = f"validation loss {losses[0]:.4f} stacked, {losses[1]:.4f} at once, {n_epochs} epochs"
+    return Claim(losses[0] < losses[1], told)
+
+
+def deep(data: Data, seed: int) -> Claim:
+    """784-500-500-2000-10 with a sigmoid code, the documents' settings: first 49,000 pictures,
+    34,300 and 14,700 of them, batch 2048, 500 epochs of Adam; they report a val MSE of 0.0138."""
+    first = torch.from_numpy(pictures().x[:49_000])
+    order = np.random.default_rng(seed).permutation(49_000)
+    documents = data._replace(train=first[order[:34_300]], val=first[order[34_300:]])
+    changes = {
+        "train.epochs": 500,
+        "train.batch_size": 2048,
+        "train.patience": None,
+        "train.schedule": {"name": "none"},
+    }
+    fitted = fit(row("deep-sigmoid", changes), documents, seed)
+    losses = [epoch["val/loss"] for epoch in fitted.history]
+    told = f"val MSE {min(losses):.4f} in epoch {fitted.best_epoch}, {losses[-1]:.4f} in the last"
+    return Claim(min(losses) <= 0.0138, told)
+
+
+def mse_of(coder: evaluation.Coder, x: Tensor) -> float:
+    return reconstruction.mse(x, coder.reconstruct(x))
+
+
+CLAIMS: dict[str, Callable[[Data, int], Claim]] = {
+    claim.__name__: claim
+    for claim in (linear, sparse, denoising, contractive, variational, stacked, deep)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures what the textbooks claim, on MNIST.")
+    parser.add_argument("claims", nargs="*", metavar="claim", help=", ".join(CLAIMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    asked = parser.parse_args()
+    if unknown := set(asked.claims) - set(CLAIMS):
+        parser.error(f"{', '.join(sorted(unknown))}: no such claim; there are {', '.join(CLAIMS)}")
+    failed = []
+    for seed in asked.seeds:
+        data = mnist(seed)
+        for name in asked.claims or CLAIMS:
+            claim = CLAIMS[name](data, seed)
+            print(f"{'holds' if claim.holds else 'FAILS'}  {name}, seed {seed}: {claim.told}")
+            sys.stdout.flush()
+            failed += [] if claim.holds else [name]
+    sys.exit(f"does not hold: {', '.join(failed)}" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

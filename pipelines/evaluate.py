@@ -1,0 +1,97 @@
+"""Stage evaluate: measures each encoder without a label -> artifacts/.../evaluations/<key>.
+
+One process for all rows, because UMAP compiles for 15 s; a row whose inputs have not changed is
+kept as it is.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows import (
+    errors,
+    evaluation,
+    jacobian,
+    model,
+    params,
+    plugins,
+    prepared,
+    reconstruction,
+    specimens,
+    work,
+)
+from narrows.evaluation import Coder
+from narrows.model import Autoencoder, to_unit
+from narrows.plugins import Plugin, resolved
+
+MODULES: tuple[Any, ...] = (evaluation, jacobian, model, reconstruction, specimens)
+"""Whose code is part of a row's inputs; that of its network is in its weights and codes."""
+
+
+def main() -> None:
+    p = params.load()
+    data = prepared.read(p.dataset.name)
+    artifacts = Path("artifacts", data.name)
+    corruption_files = sorted((plugins.PACKAGE / "corruptions").glob("*.py"))
+    code = work.digest(Path(__file__), *corruption_files, *(Path(m.__file__) for m in MODULES))
+    test, shown = to_unit(data.rows("test")), to_unit(data.shown())
+    draws = p.evaluate.nll_draws
+    corruptions = evaluation.applicable(p.evaluate.corruptions, shown)
+    for key, row in {**p.baselines, **p.autoencoders}.items():
+        encoder = artifacts / "encoders" / key
+        stage = f"{'baseline' if key in p.baselines else 'train'}@{key}"
+        weights = encoder / ("state.npz" if key in p.baselines else "weights.pt")
+        files = (encoder / "config.json", weights, encoder / "codes.npy")
+        digest = work.digest(*(work.existing(file, stage) for file in files))
+        told = [p.seed, resolved(p.evaluate), data.digest, code]
+        fingerprint = work.fingerprint("evaluate", key, told, digest)
+        folder = artifacts / "evaluations" / key
+        if is_current(folder, fingerprint):
+            continue
+        if key in p.baselines:
+            coder = of_baseline(row, weights, data.x.shape[1:])
+        else:
+            trained = Autoencoder(row, data.x.shape[1:])
+            trained.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+            coder = evaluation.of_model(trained.eval())
+        codes = np.load(encoder / "codes.npy", mmap_mode="r")
+        with work.output(folder) as partial:
+            scores = evaluation.scores(coder, test, corruptions, draws, p.seed)
+            told_scores = {"fingerprint": fingerprint, **scores}
+            (partial / "scores.json").write_text(json.dumps(told_scores, indent=2) + "\n")
+            maps: dict[str, Any] = evaluation.maps(codes, p.evaluate.map_rows, p.seed)
+            np.savez(partial / "maps.npz", **maps)
+            pictures: dict[str, Any] = specimens.specimens(coder, shown, corruptions, p.seed)
+            np.savez_compressed(partial / "pictures.npz", **pictures)
+        print(f"evaluate: {key}", flush=True)
+    for folder in (artifacts / "evaluations").iterdir():
+        if folder.name not in p.baselines | p.autoencoders:
+            shutil.rmtree(folder)
+
+
+def is_current(folder: Path, fingerprint: str) -> bool:
+    scores = folder / "scores.json"
+    return scores.exists() and json.loads(scores.read_text())["fingerprint"] == fingerprint
+
+
+def of_baseline(row: Plugin, state: Path, shape: tuple[int, ...]) -> Coder:
+    with np.load(state, allow_pickle=False) as arrays:
+        learned = dict(arrays)
+
+    def encode(x: Tensor) -> Tensor:
+        return torch.from_numpy(row.module.encode(learned, x.flatten(1).numpy()))
+
+    def decode(z: Tensor) -> Tensor:
+        x_hat = row.module.decode(learned, z.numpy())
+        return torch.from_numpy(x_hat).float().reshape(-1, *shape)
+
+    return Coder(encode, decode)
+
+
+if __name__ == "__main__":
+    errors.run(main)

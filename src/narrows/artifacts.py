@@ -1,0 +1,143 @@
+"""What the earlier stages left on disk, read back for the report."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows import splits, work
+from narrows.errors import UserError
+
+
+@dataclass(frozen=True)
+class Data:
+    x: np.ndarray
+    """(N, C, H, W) or (N, D), memory-mapped."""
+    split: np.ndarray
+    """(N,), positions in `splits.NAMES`."""
+    labels: np.ndarray | None
+    """(N,), or None where the data has none."""
+
+    def rows(self, split: str) -> np.ndarray:
+        """Mask (N,) of the rows of one split."""
+        return self.split == splits.NAMES.index(split)
+
+    def unit(self, rows: np.ndarray) -> np.ndarray:
+        """Samples of these rows (n, ...) as float32, pictures in [0, 1]."""
+        x = self.x[rows]
+        return x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What stage `evaluate` measured and drew of one encoder, without a label."""
+
+    scores: dict[str, Any]
+    """scores.json: "code", "robustness" by corruption, "variational" or None."""
+    rows: np.ndarray
+    """(n,), the rows of x.npy that the maps show."""
+    pca: np.ndarray
+    """(n, 2), first two principal components of the codes of these rows."""
+    umap: np.ndarray
+    """(n, 2), UMAP of the same codes."""
+    pictures: dict[str, np.ndarray]
+    """By name, in [0, 1]; which there are depends on the encoder. See README."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    key: str
+    is_baseline: bool
+    codes: np.ndarray
+    """(N, D), memory-mapped."""
+    train: dict[str, Any]
+    """train.json."""
+    samples: dict[str, np.ndarray]
+    """x, noisy, reconstruction of a few validation rows."""
+    history: dict[str, np.ndarray] | None
+    """Columns of history.csv; None for a baseline."""
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Clustering:
+    key: str
+    encoder: str
+    clusterer: str
+    clusters: np.ndarray
+    """(N,), -1 is noise."""
+    info: dict[str, Any]
+    """cluster.json."""
+
+
+def read_data(folder: Path) -> Data:
+    """data/<dataset>; raises `UserError` naming the stage to run where a file is missing."""
+    x = _array(folder / "x.npy", "prepare")
+    split = _array(folder / "split.npy", "prepare")
+    labels = _array(folder / "labels.npy", "prepare")
+    _same_rows(folder / "split.npy", split, x)
+    if len(labels):
+        _same_rows(folder / "labels.npy", labels, x)
+    return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None)
+
+
+def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> Encoder:
+    """artifacts/<dataset>/encoders/<key> and evaluations/<key>; raises as `read_data` does."""
+    folder = artifacts / "encoders" / key
+    stage = f"{'baseline' if is_baseline else 'train'}@{key}"
+    codes = _array(folder / "codes.npy", stage)
+    _same_rows(folder / "codes.npy", codes, data.x)
+    history = None
+    if not is_baseline:
+        with work.existing(folder / "history.csv", stage).open(newline="") as stream:
+            header, *lines = csv.reader(stream)
+        history = dict(zip(header, np.array(lines, dtype=float).T, strict=True))
+    return Encoder(
+        key=key,
+        is_baseline=is_baseline,
+        codes=codes,
+        train=_json(folder / "train.json", stage),
+        samples=_arrays(folder / "samples.npz", stage),
+        history=history,
+        evaluation=read_evaluation(artifacts / "evaluations" / key),
+    )
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """artifacts/<dataset>/evaluations/<key>; raises as `read_data` does."""
+    scores = _json(folder / "scores.json", "evaluate")
+    maps = _arrays(folder / "maps.npz", "evaluate")
+    pictures = _arrays(folder / "pictures.npz", "evaluate")
+    return Evaluation(scores, maps["rows"], maps["pca"], maps["umap"], pictures)
+
+
+def read_clustering(folder: Path, data: Data, encoder: str, clusterer: str) -> Clustering:
+    """artifacts/<dataset>/clusterings/<key>; raises as `read_data` does."""
+    stage = f"cluster@{folder.name}"
+    clusters = _arrays(folder / "clusters.npz", stage)["clusters"]
+    _same_rows(folder / "clusters.npz", clusters, data.x)
+    info = _json(folder / "cluster.json", stage)
+    return Clustering(folder.name, encoder, clusterer, clusters, info)
+
+
+def _array(file: Path, stage: str) -> np.ndarray:
+    return np.load(work.existing(file, stage), mmap_mode="r", allow_pickle=False)
+
+
+def _arrays(file: Path, stage: str) -> dict[str, np.ndarray]:
+    with np.load(work.existing(file, stage), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _json(file: Path, stage: str) -> dict[str, Any]:
+    return json.loads(work.existing(file, stage).read_text(encoding="utf-8"))
+
+
+def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:
+    if len(found) != len(x):
+        raise UserError(
+            f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro` to remake it"
+        )
