@@ -18,7 +18,7 @@ from narrows.errors import UserError
 from narrows.model import Autoencoder, decode_all, encode_all
 from narrows.plugins import Plugin
 
-JACOBIAN_SAMPLES = 200
+JACOBIAN_SAMPLES = 100
 JACOBIAN_VALUES = 2**25  # in memory at once: samples x code units x input values
 ACTIVE_VARIANCE = 0.01  # of a code unit's mean; Burda et al. 2016 (arXiv:1509.00519), section 5.2
 UMAP_ROWS = 10  # fewer have no neighbourhoods
@@ -65,7 +65,7 @@ def code_scores(z: Float[np.ndarray, "N D"]) -> dict[str, float]:
 
 
 def jacobian_norm(model: Autoencoder, x: Tensor) -> float:
-    """Mean Frobenius norm of the encoder's Jacobian, over at most 200 of the samples x (N, ...).
+    """Mean Frobenius norm of the encoder's Jacobian, over at most 100 of the samples x (N, ...).
 
     The whole Jacobian, not an estimate: how far a code moves when the sample moves a little.
     """
@@ -171,6 +171,7 @@ def maps(codes: Float[np.ndarray, "N D"], n_rows: int, seed: int) -> dict[str, n
     if len(rows) >= UMAP_ROWS and pca.any():
         from umap import UMAP
 
-        n_neighbors = min(15, len(rows) - 1)
-        plane = UMAP(n_neighbors, random_state=seed, n_jobs=1).fit_transform(z)
+        # as many epochs as UMAP itself takes for large data
+        umap = UMAP(min(15, len(rows) - 1), n_epochs=200, random_state=seed, n_jobs=1)
+        plane = umap.fit_transform(z)
     return {"rows": rows, "pca": pca.astype(np.float32), "umap": plane.astype(np.float32)}
