@@ -32,11 +32,11 @@ def main() -> None:
         key: artifacts.read_encoder(made, key, data, key in p.baselines)
         for key in [*p.baselines, *p.autoencoders]
     }
+    methods = {key: (row.encoder, row.clusterer.name) for key, row in p.clusterings.items()}
+    methods |= {key: (row.encoder, row.method.name) for key, row in p.deep_clusterings.items()}
     clusterings = {
-        key: artifacts.read_clustering(
-            made / "clusterings" / key, data, row.encoder, row.clusterer.name
-        )
-        for key, row in p.clusterings.items()
+        key: artifacts.read_clustering(made, key, data, *method, key in p.deep_clusterings)
+        for key, method in methods.items()
     }
     fitted = list(encoders.values())
     autoencoder_rows = scoring.autoencoder_rows(fitted)
@@ -44,6 +44,10 @@ def main() -> None:
     code_rows = scoring.code_rows(data, fitted, p.seed)
     robustness_rows = scoring.robustness_rows(fitted)
     variational_rows = scoring.variational_rows(fitted)
+    seed_rows = [
+        scoring.seed_row(data, key, artifacts.read_seeds(made, key, p.seeds.values, data))
+        for key in p.seeds.rows
+    ]
 
     with work.output(results) as folder:
         (folder / "figures").mkdir()
@@ -61,6 +65,7 @@ def main() -> None:
         write_csv(folder / "codes.csv", code_rows)
         write_csv(folder / "robustness.csv", robustness_rows, scoring.ROBUSTNESS_COLUMNS)
         write_csv(folder / "variational.csv", variational_rows, scoring.VARIATIONAL_COLUMNS)
+        write_csv(folder / "seeds.csv", seed_rows, scoring.SEED_COLUMNS)
         summary = scoring.summary(autoencoder_rows, clustering_rows, code_rows)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         html = page.render(
@@ -73,6 +78,7 @@ def main() -> None:
             clusterings=clustering_rows,
             codes=code_rows,
             variational=variational_rows,
+            seeds=seed_rows,
             overview_pictures=overview_pictures,
             encoder_pictures=encoder_pictures,
             clustering_pictures=clustering_pictures,
@@ -90,6 +96,15 @@ def main() -> None:
         for row in clustering_rows:
             if row["clustering"] == key:
                 run.log_metrics({f"{row['split']}/{k}": v for k, v in scoring.scores(row).items()})
+        for row in seed_rows:
+            if row["clustering"] == key:
+                run.log_metrics(
+                    {
+                        f"seeds/{k}": float(v)
+                        for k, v in row.items()
+                        if k in scoring.SEEDS and v is not None
+                    }
+                )
         log_pictures(run, clustering_pictures[key], results)
 
 

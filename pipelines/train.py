@@ -1,6 +1,5 @@
 """Stage train@<key>: fits one autoencoder, encodes all samples -> artifacts/.../encoders/<key>."""
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -73,9 +72,9 @@ def main(key: str) -> None:
         }
         encoding.save(folder, config, codes, samples, train)
         torch.save(model.state_dict(), folder / "weights.pt")
-        write_history(folder / "history.csv", fitted.history)
+        encoding.write_history(folder / "history.csv", fitted.history)
         for i, layer in enumerate(fitted.layers, start=1):
-            write_history(folder / f"history-layer-{i}.csv", layer.history)
+            encoding.write_history(folder / f"history-layer-{i}.csv", layer.history)
 
         run.log_metrics(encoding.metrics(train))
         run.log_image("reconstructions", figures.reconstructions(*samples), step=0)
@@ -84,13 +83,6 @@ def main(key: str) -> None:
         for file in sorted(folder.glob("history*.csv")):
             run.log_file(file)
     shutil.rmtree(checkpoints)
-
-
-def write_history(file: Path, history: list[dict[str, float]]) -> None:
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,19 @@ def row(**changes: Any) -> dict[str, Any]:
     return {**base, "corruption": none, "penalty": none, "train": train | changes}
 
 
+def deep_row(encoder: str) -> dict[str, Any]:
+    """A row of `deep_clusterings:` that runs in a second."""
+    method = {"name": "dec", "batch_size": 64, "interval": 5, "max_updates": 2, "tolerance": 0.001}
+    method["optimizer"] = {"name": "sgd", "lr": 0.01}
+    start = {"name": "kmeans", "n_init": 2}
+    return {
+        "encoder": encoder,
+        "start": start,
+        "augmentation": {"name": "none"},
+        "method": method,
+    }
+
+
 class Project:
     def __init__(self, folder: Path, autoencoders: dict[str, Any]):
         self.folder = folder
@@ -46,7 +59,10 @@ class Project:
                     "map_rows": 100,
                     "nll_draws": 5,
                 },
+                "cluster_on": "all",
                 "clusterings": {f"{k}-kmeans": {"encoder": k, "clusterer": kmeans} for k in keys},
+                "deep_clusterings": {f"{keys[1]}-dec": deep_row(keys[1])},
+                "seeds": {"values": [0, 1], "rows": ["pca-kmeans", f"{keys[1]}-dec"]},
             }
         )
         self.dvc("init", "--no-scm", "--quiet")

@@ -18,6 +18,7 @@ SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
 EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a default
     "networks.mlp": {"hidden": (7,)},
     "networks.conv": {"channels": (4, 6)},
+    "corruptions.affine": {"rotation": 12.0, "shift": 0.1, "scale": 0.1},
     "corruptions.gaussian": {"std": 0.3},
     "corruptions.occlusion": {"shape": "cross", "fraction": 0.2},
     "corruptions.periodic": {"frequency": 2.0, "angle": 30.0, "amplitude": 0.3},
@@ -35,9 +36,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a def
     "clusterers.kmeans": {"n_init": 2},
     "clusterers.minibatch_kmeans": {"batch_size": 32, "n_init": 3},
     "clusterers.spectral": {"n_neighbors": 5},
+    "deep_clusterers.dcn": {"weight": 0.1},
     "clusterers.umap_hdbscan": {"min_cluster_size": 10, "min_samples": 2},
 }
-PICTURES_ONLY = {"conv", "occlusion", "periodic"}  # they refuse the shape (5,)
+DEEP = {"batch_size": 32, "interval": 10, "max_updates": 2, "tolerance": 0.01}
+PICTURES_ONLY = {"affine", "conv", "occlusion", "periodic"}  # they refuse the shape (5,)
 
 
 def members(family: str) -> list[Any]:
@@ -48,6 +51,8 @@ def members(family: str) -> list[Any]:
 
 def plugin(family: str, name: str) -> Plugin:
     options = EXAMPLES.get(f"{family}.{name}", {})
+    if family == "deep_clusterers":
+        options = {**DEEP, "optimizer": plugin("optimizers", "adam"), **options}
     return Plugin(family, name, plugins.load(family, name).Config(**options))
 
 
@@ -88,7 +93,7 @@ def build(chosen: Plugin, shape: tuple[int, ...]) -> Any:
 
 
 FAMILIES = ("datasets", "corruptions", "networks", "penalties", "optimizers", "schedules")
-FAMILIES += ("baselines", "autoencoders", "clusterers")
+FAMILIES += ("baselines", "autoencoders", "clusterers", "deep_clusterers")
 
 
 @pytest.mark.parametrize(("family", "name"), [m for f in FAMILIES for m in members(f)])

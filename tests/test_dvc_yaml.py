@@ -65,7 +65,12 @@ def selected(address: str) -> set[str]:
     """Files of the plug-ins that a stage loads by name."""
     p = params.load(ROOT / "params.yaml")
     stage, _, key = address.partition("@")
-    rows = {"baseline": p.baselines, "train": p.autoencoders, "cluster": p.clusterings}
+    rows = {
+        "baseline": p.baselines,
+        "train": p.autoencoders,
+        "cluster": p.clusterings,
+        "deep_cluster": p.deep_clusterings,
+    }
     whole = {"fetch": p.dataset, "prepare": p.dataset, "evaluate": p.evaluate}
     section = rows[stage][key] if key else whole.get(stage)
     files = set()
@@ -84,7 +89,8 @@ def test_every_row_is_a_stage() -> None:
     rows = [f"baseline@{key}" for key in p.baselines]
     rows += [f"train@{key}" for key in p.autoencoders]
     rows += [f"cluster@{key}" for key in p.clusterings]
-    assert sorted(STAGES) == sorted(["fetch", "prepare", "evaluate", "report", *rows])
+    rows += [f"deep_cluster@{key}" for key in p.deep_clusterings]
+    assert sorted(STAGES) == sorted(["fetch", "prepare", "evaluate", "seeds", "report", *rows])
 
 
 @pytest.mark.parametrize("address", STAGES)
@@ -93,6 +99,9 @@ def test_deps_are_the_import_closure(address: str) -> None:
     needed = {script} | closure(ROOT / script) | selected(address)
     if not address.startswith("report"):
         needed -= {"src/narrows/figures.py"}  # pictures for MLflow: a new style trains nothing
+    for folder in (ROOT / dep for dep in deps(address) if (ROOT / dep / "__init__.py").exists()):
+        for file in folder.glob("*.py"):
+            needed |= {file.relative_to(ROOT).as_posix()} | closure(file)
     code = {dep for dep in deps(address) if dep.endswith(".py")}
     families = {dep for dep in deps(address) if (ROOT / dep / "__init__.py").exists()}
     needed = {file for file in needed if str(Path(file).parent) not in families}
@@ -114,3 +123,16 @@ def test_labels_reach_no_stage_before_report(address: str) -> None:
 
 def test_report_depends_on_the_labels() -> None:
     assert f"data/{params.load(ROOT / 'params.yaml').dataset.name}/labels.npy" in deps("report")
+
+
+def test_seeds_are_made_again_by_the_code_that_makes_them() -> None:
+    """The stage keeps what did not change, so its own list has to be that of its deps."""
+    script = (ROOT / "pipelines/seeds.py").read_text()
+    listed = next(
+        node.value
+        for node in ast.parse(script).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CODE"
+    )
+    names = eval(compile(ast.Expression(listed), "seeds", "eval"))
+    lib = {dep.removeprefix("src/narrows/") for dep in deps("seeds") if dep.startswith("src/")}
+    assert set(names) == lib

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ class Data:
     """(N,), or None where the data has none."""
 
     def rows(self, split: str) -> np.ndarray:
-        """Mask (N,) of the rows of one split."""
+        """Mask (N,) of the rows of one split, or of "all"."""
+        if split == "all":
+            return np.full(len(self.split), True)
         return self.split == splits.NAMES.index(split)
 
     def unit(self, rows: np.ndarray) -> np.ndarray:
@@ -71,6 +74,12 @@ class Clustering:
     """(N,), -1 is noise."""
     info: dict[str, Any]
     """cluster.json."""
+    codes: np.ndarray
+    """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
+    history: dict[str, np.ndarray] | None
+    """Columns of a deep clustering's history.csv, by update."""
+    assignments: np.ndarray | None
+    """(T, N), the clusters at every update of a deep clustering."""
 
 
 def read_data(folder: Path) -> Data:
@@ -92,9 +101,7 @@ def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> En
     _same_rows(folder / "codes.npy", codes, data.x)
     history = None
     if not is_baseline:
-        with work.existing(folder / "history.csv", stage).open(newline="") as stream:
-            header, *lines = csv.reader(stream)
-        history = dict(zip(header, np.array(lines, dtype=float).T, strict=True))
+        history = _history(folder / "history.csv", stage)
     return Encoder(
         key=key,
         is_baseline=is_baseline,
@@ -114,13 +121,38 @@ def read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(scores, maps["rows"], maps["pca"], maps["umap"], pictures)
 
 
-def read_clustering(folder: Path, data: Data, encoder: str, clusterer: str) -> Clustering:
+def read_clustering(
+    artifacts: Path, key: str, data: Data, encoder: str, clusterer: str, is_deep: bool
+) -> Clustering:
     """artifacts/<dataset>/clusterings/<key>; raises as `read_data` does."""
-    stage = f"cluster@{folder.name}"
-    clusters = _arrays(folder / "clusters.npz", stage)["clusters"]
-    _same_rows(folder / "clusters.npz", clusters, data.x)
-    info = _json(folder / "cluster.json", stage)
-    return Clustering(folder.name, encoder, clusterer, clusters, info)
+    folder = artifacts / "clusterings" / key
+    stage = f"{'deep_cluster' if is_deep else 'cluster'}@{key}"
+    found = _arrays(folder / "clusters.npz", stage)
+    _same_rows(folder / "clusters.npz", found["clusters"], data.x)
+    return Clustering(
+        key=key,
+        encoder=encoder,
+        clusterer=clusterer,
+        clusters=found["clusters"],
+        info=_json(folder / "cluster.json", stage),
+        codes=_array(
+            (folder if is_deep else artifacts / "encoders" / encoder) / "codes.npy", stage
+        ),
+        history=_history(folder / "history.csv", stage) if is_deep else None,
+        assignments=found["assignments"] if is_deep else None,
+    )
+
+
+def read_seeds(
+    artifacts: Path, key: str, seeds: Sequence[int], data: Data
+) -> dict[int, np.ndarray]:
+    """artifacts/<dataset>/seeds/<key>: clusters (N,) by seed; raises as `read_data` does."""
+    found = {}
+    for seed in seeds:
+        file = artifacts / "seeds" / key / str(seed) / "clusters.npy"
+        found[seed] = _array(file, "seeds")
+        _same_rows(file, found[seed], data.x)
+    return found
 
 
 def _array(file: Path, stage: str) -> np.ndarray:
@@ -130,6 +162,14 @@ def _array(file: Path, stage: str) -> np.ndarray:
 def _arrays(file: Path, stage: str) -> dict[str, np.ndarray]:
     with np.load(work.existing(file, stage), allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def _history(file: Path, stage: str) -> dict[str, np.ndarray]:
+    """Columns of a history.csv; an empty cell is nan."""
+    with work.existing(file, stage).open(newline="") as stream:
+        header, *lines = csv.reader(stream)
+    values = np.array([[cell or "nan" for cell in line] for line in lines], dtype=float)
+    return dict(zip(header, values.T, strict=True))
 
 
 def _json(file: Path, stage: str) -> dict[str, Any]:

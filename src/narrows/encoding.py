@@ -1,5 +1,6 @@
 """What every encoder leaves behind, a baseline as well as an autoencoder."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,14 @@ def save(
         reconstruction=samples.reconstruction,
     )
     (folder / "train.json").write_text(json.dumps(train, indent=2) + "\n")
+
+
+def write_history(file: Path, history: list[dict[str, float]]) -> None:
+    """One line an epoch or update; what the first ones do not have is an empty cell."""
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(history[-1]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
 
 
 def run_params(row: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -139,7 +139,10 @@ def confusion(
 
 
 def curves(
-    series: Mapping[str, tuple[np.ndarray, np.ndarray]], ylabel: str, title: str = ""
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    ylabel: str,
+    title: str = "",
+    xlabel: str = "epoch",
 ) -> Figure:
     """One line per name, of (epochs, values)."""
     figure, axes = chart(title)
@@ -148,7 +151,7 @@ def curves(
         axes.plot(x, y, color=COLOURS[i % len(COLOURS)], marker=marker, linewidth=1.8, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=FAINT, alpha=0.25)
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.legend(frameon=False)
     return figure

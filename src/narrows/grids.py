@@ -53,6 +53,19 @@ def pairs(above: np.ndarray, below: np.ndarray, names: Sequence[str]) -> Picture
     return _joined(lines, axis=0)
 
 
+def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Picture:
+    """A named line per cluster: groups of samples (n, ...) side by side, all of n or fewer."""
+    n = max(len(group) for groups in clusters for group in groups)
+    lines = []
+    for groups, name in zip(clusters, names, strict=True):
+        tiles = []
+        for group in groups:
+            empty = np.full((n - len(group), *group.shape[1:]), GAP_VALUE / 255, group.dtype)
+            tiles.append(_rows([figures.pixels(np.concatenate([group, empty]))]))
+        lines.append(_named(_joined(tiles, axis=1), name))
+    return _joined(lines, axis=0, gap=GAP)
+
+
 def retrieval(
     queries: np.ndarray, found: np.ndarray, same: Bool[np.ndarray, "n k"] | None
 ) -> Picture:

@@ -7,12 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from narrows import charts, figures, grids, metrics, scoring
+from narrows import charts, figures, grids, metrics, scoring, sheets
 from narrows.artifacts import Clustering, Data, Encoder
 
 N_QUERIES, N_FOUND = 8, 8
+N_SHEET, MAX_SHEET = 6, 20  # samples of each kind, clusters
 N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and hardly seen
-SMALL_TILES = ("corruptions", "interpolations", "generated", "traversal", "filters", "neighbours")
+SMALL_TILES = (
+    "corruptions",
+    "interpolations",
+    "generated",
+    "traversal",
+    "filters",
+    "neighbours",
+    "sheet",
+)
 TILES = ("samples", *SMALL_TILES)  # pictures of samples: not charts, which need paper below them
 
 
@@ -102,6 +111,48 @@ def clustering_pictures(
             "the order of the labels they are matched to, unmatched ones and noise last."
         )
         drawn.append(_save(figure, folder, clustering.key, "confusion", caption))
+    return [*drawn, _sheet(clustering, pairs, data, folder), *_updates(clustering, data, folder)]
+
+
+def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path) -> Picture:
+    """Samples of the largest clusters, in the order of the labels they are matched to."""
+    found = sheets.shown(np.asarray(clustering.codes), clustering.clusters, N_SHEET)
+    sizes = {one.cluster: int((clustering.clusters == one.cluster).sum()) for one in found}
+    largest = sorted(found, key=lambda one: -sizes[one.cluster])[:MAX_SHEET]
+    largest.sort(key=lambda one: _place(one.cluster, pairs))
+    groups = [[data.unit(rows) for rows in one[1:]] for one in largest]
+    names = [str(pairs.get(one.cluster, one.cluster)) for one in largest]
+    caption = (
+        f"A line per cluster, of all samples: on the left the {N_SHEET} nearest to the mean of its "
+        "codes, then the farthest, on the right those most torn between it and another."
+    )
+    return _save(grids.sheet(groups, names), folder, clustering.key, "sheet", caption)
+
+
+def _updates(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
+    """What a deep clustering did over time; scores against labels were not seen by it."""
+    if clustering.history is None:
+        return []
+    told, key = clustering.history, clustering.key
+    at, k = told["update"], clustering.info["n_clusters"]
+    health = {
+        "clusters changed": (at, told["label_change"]),
+        "largest cluster": (at, told["largest_share"]),
+        "effective clusters / k": (at, told["effective_clusters"] / k),
+    }
+    figure = figures.curves(health, "share", f"{key}: health", xlabel="update")
+    caption = (
+        "By update: share of samples whose cluster changed, share of the largest cluster, and the "
+        "number of equal clusters with the same entropy over k; a fall of the last is a collapse."
+    )
+    drawn = [_save(figure, folder, key, "health", caption)]
+    if data.labels is not None:
+        scores = {name: (at, values) for name, values in scoring.updates(data, clustering).items()}
+        figure = figures.curves(scores, "score", f"{key}: scores by update", xlabel="update")
+        caption = (
+            "ACC and NMI of all samples at each update, found afterwards from the saved clusters."
+        )
+        drawn.append(_save(figure, folder, key, "updates", caption))
     return drawn
 
 

@@ -17,7 +17,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, row: Plugin, input_shape: tuple[int, ...]):
         super().__init__()
-        self.kind, self.cfg = row.module, row.config
+        self.row, self.kind, self.cfg = row, row.module, row.config
         self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
 
     def encode(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:

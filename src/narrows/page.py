@@ -21,6 +21,7 @@ def render(
     clusterings: Sequence[Row],
     codes: Sequence[Row],
     variational: Sequence[Row],
+    seeds: Sequence[Row],
     overview_pictures: Sequence[Picture],
     encoder_pictures: Mapping[str, Sequence[Picture]],
     clustering_pictures: Mapping[str, Sequence[Picture]],
@@ -34,6 +35,7 @@ def render(
         clusterings: rows of clusterings.csv.
         codes: rows of codes.csv.
         variational: rows of variational.csv.
+        seeds: rows of seeds.csv.
         overview_pictures: those that compare all encoders; files relative to the page.
         encoder_pictures: by the encoder's key.
         clustering_pictures: by the clustering's key.
@@ -58,6 +60,7 @@ def render(
         clusterings=ladder,
         codes=codes,
         variational=variational,
+        seeds=seeds,
         finding=finding(ladder, baselines) if labelled else None,
         sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
         tiles=TILES,

@@ -52,6 +52,26 @@ class Clustering:
 
 
 @config
+class DeepClustering:
+    encoder: str
+    """Key of a row of `autoencoders`, whose weights are refined."""
+    start: Annotated[Plugin, "clusterers"]
+    """Gives the first clusters, a file in src/narrows/clusterers/."""
+    augmentation: Annotated[Plugin, "corruptions"]
+    """Done to the samples that learn; the targets are those of the clean ones."""
+    method: Annotated[Plugin, "deep_clusterers"]
+    """What is learned, a file in src/narrows/deep_clusterers/."""
+
+
+@config
+class Seeds:
+    values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
+    """Of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
+    rows: tuple[str, ...]
+    """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
+
+
+@config
 class Params:
     seed: NonNegativeInt
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
@@ -69,18 +89,37 @@ class Params:
     """Encoders that are trained; src/narrows/autoencoders/_base.py has the keys of a row."""
     evaluate: Evaluate
     """What is measured of every encoder without a label."""
+    cluster_on: Literal["all", "train"]
+    """Samples that clusterers are fitted on; `train` keeps validation and test for scoring."""
     clusterings: dict[str, Clustering]
     """Which codes are clustered, and how."""
+    deep_clusterings: dict[str, DeepClustering]
+    """Encoders that are refined together with their clusters."""
+    seeds: Seeds
+    """What is repeated, encoder and all, for mean and spread."""
 
     def __post_init__(self) -> None:
-        if both := sorted(self.baselines.keys() & self.autoencoders.keys()):
-            raise ValueError(f"{both[0]!r} stands under baselines and under autoencoders")
-        encoders = [*self.baselines, *self.autoencoders]
-        for key, row in self.clusterings.items():
-            if row.encoder not in encoders:
+        sections = ("baselines", "autoencoders"), ("clusterings", "deep_clusterings")
+        for one, other in sections:  # of a pair, keys are names of the same folders
+            if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
+                raise ValueError(f"{both[0]!r} stands under {one} and under {other}")
+        encoders = {
+            "clusterings": ("baselines or autoencoders", {**self.baselines, **self.autoencoders}),
+            "deep_clusterings": ("autoencoders", self.autoencoders),
+        }
+        for section, (where, known) in encoders.items():
+            for key, row in getattr(self, section).items():
+                if row.encoder not in known:
+                    raise ValueError(
+                        f"{section}.{key}.encoder: {row.encoder!r} is no row of "
+                        f"{where}{_nearest(row.encoder, known)}"
+                    )
+        rows = {**self.clusterings, **self.deep_clusterings}
+        for key in self.seeds.rows:
+            if key not in rows:
                 raise ValueError(
-                    f"clusterings.{key}.encoder: {row.encoder!r} is no row of baselines or "
-                    f"autoencoders{_nearest(row.encoder, encoders)}"
+                    f"seeds.rows: {key!r} is no row of clusterings or deep_clusterings"
+                    f"{_nearest(key, rows)}"
                 )
 
 

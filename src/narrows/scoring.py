@@ -5,7 +5,7 @@ to labels is fitted on the train split and applied to validation and test; probe
 from the train split and are asked about test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,11 @@ Row = dict[str, Any]  # one line of a results file; None where a score is not de
 CODE = ("mean", "zeros_fraction", "active_units", "dead_units", "jacobian_norm")
 PROBES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")
 VARIATIONAL = ("elbo", "reconstruction", "kl", "active_units", "nll")
+SEEDS = (
+    *("acc_mean", "acc_sd", "nmi_mean", "nmi_sd"),
+    *("chosen", "acc_chosen", "best", "acc_best", "gap"),
+)
+SEED_COLUMNS = ("clustering", "n_seeds", "agreement", *SEEDS)
 ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")  # of files that may have
 VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)  # no line but the header
 MAX_PCA_SIZE = 256
@@ -45,7 +50,7 @@ def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def clustering_rows(data: Data, clusterings: Sequence[Clustering], seed: int) -> list[Row]:
-    """One row per clustering and split: the lines of clusterings.csv.
+    """One row per clustering and split, and one for all rows: the lines of clusterings.csv.
 
     The silhouette is taken in the space of the data itself, the same for every row: in each
     encoder's own space the values would not compare.
@@ -61,8 +66,41 @@ def clustering_rows(data: Data, clusterings: Sequence[Clustering], seed: int) ->
             "seed": clustering.info["seed"],
         }
         for clustering in clusterings
-        for split in splits.NAMES
+        for split in (*splits.NAMES, "all")
     ]
+
+
+def seed_row(data: Data, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
+    """One line of seeds.csv: a clustering over seeds, of all rows, matched to labels per seed.
+
+    `chosen` is the seed whose clusters agree most with those of the others, by the mean of their
+    adjusted Rand indices: a medoid, found without a label. `best` is what labels would have
+    chosen, and `gap` what they would have gained. Deviations are of a sample (n - 1).
+    """
+    seeds = list(by_seed)
+    agree = np.array([[metrics.ari(by_seed[a], by_seed[b]) or 0.0 for b in seeds] for a in seeds])
+    others = (agree.sum(axis=1) - agree.diagonal()) / max(1, len(seeds) - 1)
+    chosen = seeds[int(others.argmax())]
+    row: Row = {"clustering": key, "n_seeds": len(seeds), "agreement": float(others.mean())}
+    row |= dict.fromkeys(SEEDS)
+    row["chosen"] = chosen
+    if data.labels is None:
+        return row
+    pairs = {seed: metrics.matching(data.labels, by_seed[seed]) for seed in seeds}
+    acc = {s: metrics.accuracy(data.labels, by_seed[s], pairs[s]) for s in seeds}
+    nmi = [metrics.nmi(data.labels, by_seed[s]) or 0.0 for s in seeds]
+    best = max(seeds, key=lambda seed: acc[seed])
+    spread = len(seeds) > 1
+    return row | {
+        "acc_mean": float(np.mean(list(acc.values()))),
+        "acc_sd": float(np.std(list(acc.values()), ddof=1)) if spread else None,
+        "nmi_mean": float(np.mean(nmi)),
+        "nmi_sd": float(np.std(nmi, ddof=1)) if spread else None,
+        "acc_chosen": acc[chosen],
+        "best": best,
+        "acc_best": acc[best],
+        "gap": acc[best] - acc[chosen],
+    }
 
 
 def code_rows(data: Data, encoders: Sequence[Encoder], seed: int) -> list[Row]:
@@ -127,6 +165,21 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     return np.maximum(left - explained, 0) / test.size
 
 
+def updates(data: Data, clustering: Clustering) -> dict[str, np.ndarray]:
+    """ACC and NMI over all rows at every update of a deep clustering, (T,) each.
+
+    ACC is matched at each update anew: what a paper would report had it stopped there.
+    """
+    assert clustering.assignments is not None
+    assert data.labels is not None
+    acc, nmi = [], []
+    for clusters in clustering.assignments.astype(int):
+        pairs = metrics.matching(data.labels, clusters)
+        acc.append(metrics.accuracy(data.labels, clusters, pairs))
+        nmi.append(metrics.nmi(data.labels, clusters) or 0.0)
+    return {"ACC": np.array(acc), "NMI": np.array(nmi)}
+
+
 def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
     """{cluster: label} fitted on the train split; empty without labels."""
     if data.labels is None:
@@ -154,7 +207,7 @@ def summary(
 def scores(row: Row) -> dict[str, float]:
     """The defined scores of a row, to five significant digits."""
     of_encoders = ("mse", "bce", "psnr", "ssim", "linear_probe", "knn")
-    names = (*of_encoders, "acc", "nmi", "ari", "purity", "silhouette", "coverage")
+    names = (*of_encoders, "acc", "acc_covered", "nmi", "ari", "purity", "silhouette", "coverage")
     found = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
     if "n_clusters_found" in row:
         found["n_clusters_found"] = row["n_clusters_found"]
@@ -199,10 +252,14 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     pairs = matching(data, clusters)
     clusters = clusters[chosen]
     found: Row = {"n": len(clusters), "nmi": None, "acc": None, "ari": None, "purity": None}
+    found["acc_covered"] = None
     if data.labels is not None:
         labels = data.labels[chosen]
         found["nmi"] = metrics.nmi(labels, clusters)
         found["acc"] = metrics.accuracy(labels, clusters, pairs)
+        kept = clusters != metrics.NOISE
+        if kept.any():
+            found["acc_covered"] = metrics.accuracy(labels[kept], clusters[kept], pairs)
         found["ari"] = metrics.ari(labels, clusters)
         found["purity"] = metrics.purity(labels, clusters)
     points = data.x.reshape(len(data.x), -1)[chosen]

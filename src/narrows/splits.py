@@ -49,3 +49,12 @@ def assign(
             f"prepare.val_fraction {val_fraction}; each split needs at least one row"
         )
     return split
+
+
+def fitted(split: np.ndarray, cluster_on: str) -> np.ndarray:
+    """Mask (N,) of the rows that clusterers are fitted on: `cluster_on` is "all" or "train".
+
+    >>> fitted(np.array([0, 1, 2]), "train").tolist()
+    [True, False, False]
+    """
+    return np.full(len(split), True) if cluster_on == "all" else split == NAMES.index("train")

@@ -1,4 +1,4 @@
-"""Fits one autoencoder. The only file that imports Lightning.
+"""Fits one autoencoder, as a Lightning module.
 
 Everything random in an epoch is drawn from (seed, epoch), so that a training resumed after a kill
 sees the same batches and the same noise as one that was never interrupted.
@@ -7,10 +7,7 @@ sees the same batches and the same noise as one that was never interrupted.
 from __future__ import annotations
 
 import functools
-import logging
 import math
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +16,15 @@ from typing import Any, Protocol
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
 from narrows.errors import UserError
 from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
+from narrows.trainer import trainer_on
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
-
-warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.`")  # Lightning 2.6, torch 2.15
-warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # meant: it is resumed
-logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 class OnEpoch(Protocol):
@@ -258,19 +251,7 @@ def _fit(
     if row.config.train.patience is not None:
         stop = Stop("val/loss", patience=row.config.train.patience, check_on_train_epoch_end=True)
         callbacks.insert(2, stop)
-    try:
-        trainer = pl.Trainer(
-            accelerator=device,
-            devices=1,
-            max_epochs=row.config.train.epochs,
-            callbacks=callbacks,
-            logger=False,
-            num_sanity_val_steps=0,
-            enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty(),
-        )
-    except MisconfigurationException:
-        raise UserError(f"device is {device}, which torch does not find on this machine") from None
+    trainer = trainer_on(device, row.config.train.epochs, callbacks)
     checkpoint = work / "last.ckpt"
     if not checkpoint.exists():
         on_epoch(0, {}, module.model.eval())

@@ -145,6 +145,8 @@ class Map:
     """Neighbours that shape the map, and of which a new code takes its place."""
     min_dist: Annotated[float, Field(ge=0)] = 0.0
     """How close codes may lie in the map; 0 packs clusters most densely."""
+    n_epochs: PositiveInt | None = None
+    """Passes that lay it out; null takes 500 of fewer than 10,000 codes and 200 of more."""
 
 
 def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -168,6 +170,7 @@ def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.
             n_neighbors,
             cfg.n_components,
             min_dist=cfg.min_dist,
+            n_epochs=cfg.n_epochs,
             precomputed_knn=(near, distances),
             random_state=seed,
             n_jobs=1,

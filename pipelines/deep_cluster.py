@@ -1,0 +1,90 @@
+"""Stage deep_cluster@<key>: refines an encoder with its clusters -> artifacts/.../clusterings."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from narrows import encoding, errors, params, prepared, refinement, splits, start, tracking, work
+from narrows.model import Autoencoder
+from narrows.plugins import resolved
+
+
+def main(key: str) -> None:
+    p = params.load()
+    row = params.select(p.deep_clusterings, key, "deep_clusterings")
+    data = prepared.read(p.dataset.name)
+    encoder = Path("artifacts", data.name, "encoders", row.encoder)
+    files = [encoder / "weights.pt", encoder / "config.json"]
+    digest = work.digest(*(work.existing(file, f"train@{row.encoder}") for file in files))
+    told = {**resolved(row), "n_clusters": p.n_clusters, "cluster_on": p.cluster_on}
+    told["seed"] = p.seed
+    fingerprint = work.fingerprint("deep_cluster", key, [told, data.digest], digest)
+    checkpoints = work.checkpoints("deep_cluster", fingerprint)
+    model = Autoencoder(p.autoencoders[row.encoder], data.x.shape[1:])
+    model.load_state_dict(torch.load(files[0], weights_only=True, map_location="cpu"))
+
+    with (
+        work.output(Path("artifacts", data.name, "clusterings", key)) as folder,
+        tracking.start(
+            key,
+            fingerprint,
+            tracking.Data(data.name, data.digest, data.x.shape),
+            {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.method.name},
+            resumes=checkpoints.exists(),
+        ) as run,
+    ):
+        run.log_params({**told, "code_size": model.cfg.code_size})
+
+        def on_update(update: int, health: dict[str, float]) -> None:
+            run.log_metrics({f"health/{k}": v for k, v in health.items()}, step=update)
+            changed, active = health["label_change"], health["active_clusters"]
+            told = f"update {update}, {changed:.2%} of the clusters changed, {active} active"
+            print(f"deep_cluster@{key}: {told}", flush=True)
+
+        job = start.Job(
+            x=data.all(),
+            fitted=splits.fitted(data.split, p.cluster_on),
+            model=model,
+            start=row.start,
+            n_clusters=p.n_clusters,
+            augmentation=row.augmentation,
+            seed=p.seed,
+            device=p.device,
+            work=checkpoints,
+            on_update=on_update,
+        )
+        try:
+            refined = refinement.refine(row.method, job)
+        except errors.UserError as error:
+            raise errors.UserError(f"params.yaml: deep_clusterings.{key}: {error}") from None
+        start.remember(
+            folder / "clusters.npz",
+            refined.state,
+            clusters=start.hardened(refined.soft).astype(np.int32),
+            soft=refined.soft,
+            assignments=refined.assignments,
+        )
+        np.save(folder / "codes.npy", refined.codes)
+        weights = {"model": refined.model.state_dict(), "parts": refined.parts}
+        torch.save(weights, folder / "weights.pt")
+        encoding.write_history(folder / "history.csv", refined.history)
+        info = {
+            "fingerprint": fingerprint,
+            "encoder": row.encoder,
+            "clusterer": row.method.name,
+            "n_clusters": p.n_clusters,
+            "seed": p.seed,
+            "seconds": refined.seconds,
+            "fell_back": refined.fell_back,
+        }
+        (folder / "cluster.json").write_text(json.dumps(info, indent=2) + "\n")
+        run.log_metrics({"seconds": refined.seconds})
+        run.log_file(folder / "history.csv")
+    shutil.rmtree(checkpoints)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,74 @@
+"""Stage seeds: clusterings again under other seeds -> artifacts/<dataset>/seeds/<key>/<seed>.
+
+What is done and has not changed is kept, also when the stage is killed in between.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows import errors, params, prepared, repeats, work
+from narrows.plugins import PACKAGE, resolved
+
+CODE = (
+    *("autoencoders", "baselines", "clusterers", "corruptions", "deep_clusterers", "networks"),
+    *("optimizers", "penalties", "schedules"),
+    *("health.py", "jacobian.py", "losses.py", "model.py", "prepared.py", "refinement.py"),
+    *("repeats.py", "splits.py", "start.py", "trainer.py", "training.py"),
+)
+"""Of the package, what a result here depends on: the deps of this stage in dvc.yaml."""
+
+
+def main() -> None:
+    p = params.load()
+    data = prepared.read(p.dataset.name)
+    artifacts = Path("artifacts", data.name, "seeds")
+    artifacts.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
+    encoders = {**p.baselines, **p.autoencoders}
+    files = (
+        file for name in CODE for file in sorted((PACKAGE / name).glob("*.py")) or [PACKAGE / name]
+    )
+    code = work.digest(Path(__file__), *files)
+    done = set()
+    for encoder in dict.fromkeys(rows[key].encoder for key in p.seeds.rows):
+        for seed in p.seeds.values:
+            found = None
+            for key in (key for key in p.seeds.rows if rows[key].encoder == encoder):
+                told = [
+                    resolved(rows[key]),
+                    resolved(encoders[encoder]),
+                    p.n_clusters,
+                    p.cluster_on,
+                ]
+                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + code)
+                folder = artifacts / key / str(seed)
+                done.add(folder)
+                if is_current(folder, fingerprint):
+                    continue
+                checkpoints = work.checkpoints("seeds", fingerprint)
+                found = found or repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
+                clusters, seconds = repeats.clusters(
+                    p, key, found, seed, data, checkpoints / "clusters"
+                )
+                with work.output(folder) as partial:
+                    np.save(partial / "clusters.npy", clusters.astype(np.int32))
+                    info = {"fingerprint": fingerprint, "seconds": found.seconds + seconds}
+                    (partial / "seed.json").write_text(json.dumps(info, indent=2) + "\n")
+                shutil.rmtree(checkpoints, ignore_errors=True)
+                print(f"seeds: {key}, seed {seed}, {seconds:.0f} s", flush=True)
+    for folder in artifacts.glob("*/*"):
+        if folder not in done:
+            shutil.rmtree(folder)
+
+
+def is_current(folder: Path, fingerprint: str) -> bool:
+    told = folder / "seed.json"
+    return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint
+
+
+if __name__ == "__main__":
+    errors.run(main)

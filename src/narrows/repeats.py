@@ -1,0 +1,74 @@
+"""A clustering made again under another seed, from the encoder's first weight on."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from narrows import refinement, splits, start, training
+from narrows.model import Autoencoder, encode_all, to_unit
+from narrows.params import Params
+from narrows.prepared import Prepared
+
+
+@dataclass(frozen=True)
+class Encoder:
+    codes: np.ndarray
+    """(N, D) of all samples."""
+    model: Autoencoder | None
+    """None for a baseline."""
+    seconds: float
+
+
+def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encoder:
+    """A row of `baselines` or `autoencoders`, fitted; the splits stay those of `p.seed`."""
+    began = time.perf_counter()
+    if key in p.baselines:
+        row = p.baselines[key]
+        train, everything = (
+            to_unit(x).flatten(1).numpy() for x in (data.rows("train"), data.all())
+        )
+        codes = row.module.encode(row.module.fit(row.config, train, seed), everything)
+        return Encoder(codes.astype(np.float32), None, time.perf_counter() - began)
+
+    def quiet(*_: object, **__: object) -> None:
+        """Nothing is told of single epochs."""
+
+    fitted = training.fit(
+        p.autoencoders[key], data.rows("train"), data.rows("val"), seed, p.device, work, quiet
+    )
+    model = fitted.model.cpu()
+    return Encoder(encode_all(model, data.all()), model, fitted.seconds)
+
+
+def clusters(
+    p: Params, key: str, found: Encoder, seed: int, data: Prepared, work: Path
+) -> tuple[np.ndarray, float]:
+    """Clusters (N,) of a row of `clusterings` or `deep_clusterings`, and the seconds they took.
+
+    The encoder is left as it was, for the next row.
+    """
+    fitted = splits.fitted(data.split, p.cluster_on)
+    began = time.perf_counter()
+    if key in p.clusterings:
+        chosen = p.clusterings[key].clusterer
+        state = chosen.module.fit(chosen.config, found.codes[fitted], p.n_clusters, seed)
+        return chosen.module.predict(state, found.codes), time.perf_counter() - began
+    row = p.deep_clusterings[key]
+    assert found.model is not None
+    model = Autoencoder(p.autoencoders[row.encoder], data.x.shape[1:])
+    model.load_state_dict(found.model.state_dict())
+    job = start.Job(
+        x=data.all(),
+        fitted=fitted,
+        model=model,
+        start=row.start,
+        n_clusters=p.n_clusters,
+        augmentation=row.augmentation,
+        seed=seed,
+        device=p.device,
+        work=work,
+    )
+    refined = refinement.refine(row.method, job)
+    return start.hardened(refined.soft), time.perf_counter() - began

@@ -1,0 +1,251 @@
+"""Deep clustering by hand and on small planted clusters."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_contracts import build, members, plugin, row
+
+from narrows import health, plugins, refinement
+from narrows.errors import UserError
+from narrows.plugins import Plugin
+from narrows.refinement import Refined, predict, refine
+from narrows.start import Job, OnUpdate, hardened
+
+LABELS = np.repeat([0, 1, 2], 40)
+
+
+def samples() -> torch.Tensor:
+    """Three kinds of 8 x 8 pictures, each a bright third with noise."""
+    x = np.random.default_rng(0).integers(0, 20, size=(120, 1, 8, 8))
+    for label in range(3):
+        x[label == LABELS, :, label * 3 : label * 3 + 2] += 230
+    return torch.from_numpy(x.astype(np.uint8))
+
+
+def method(name: str, **options: Any) -> Plugin:
+    """A deep clusterer with settings that suit 120 pictures."""
+    chosen = plugin("deep_clusterers", name)
+    return dataclasses.replace(chosen, config=dataclasses.replace(chosen.config, **options))
+
+
+def job(work: Path, name: str = "dec", **changes: Any) -> Job:
+    kind, loss = ("variational", "bce") if name == "vade" else ("plain", "bce")
+    base: dict[str, Any] = {
+        "x": samples(),
+        "fitted": np.arange(120) % 4 > 0,
+        "model": build(row(kind, loss), (1, 8, 8)),
+        "start": plugin("clusterers", "kmeans"),
+        "n_clusters": 3,
+        "augmentation": plugin("corruptions", "none"),
+        "seed": 0,
+        "device": "cpu",
+        "work": work,
+    }
+    return Job(**base | changes)
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_at(stop: int) -> OnUpdate:
+    def killed(update: int, _: dict[str, float]) -> None:
+        if update == stop:
+            raise KilledError
+
+    return killed
+
+
+def same(one: Refined, other: Refined) -> bool:
+    weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    return (
+        np.array_equal(one.soft, other.soft)
+        and np.array_equal(one.assignments, other.assignments)
+        and one.history == other.history
+        and all(torch.equal(a, b) for a, b in weights)
+    )
+
+
+@pytest.mark.parametrize(("family", "name"), members("deep_clusterers"))
+class TestContract:
+    def test_finds_what_was_planted_and_predicts_it(self, family, name, tmp_path) -> None:
+        task = job(tmp_path, name)
+        chosen = plugin(family, name)
+        found = refine(chosen, task)
+        clusters = hardened(found.soft)
+        assert clusters.shape == (120,)
+        assert [len(set(clusters[label == LABELS])) for label in range(3)] == [1, 1, 1]
+        assert len(set(clusters)) == 3
+        assert found.codes.shape == (120, 3)
+        assert found.assignments.shape == (len(found.history), 120)
+        assert predict(chosen, found, task.start, task.x[:50]).tolist() == clusters[:50].tolist()
+
+    def test_moves_the_encoder(self, family, name, tmp_path) -> None:
+        task = job(tmp_path, name)
+        before = [w.clone() for w in task.model.parts["encoder"].parameters()]
+        after = refine(plugin(family, name), task).model.parts["encoder"].parameters()
+        assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+    def test_killed_at_every_update_it_ends_as_if_it_was_not(self, family, name, tmp_path) -> None:
+        chosen = method(name, tolerance=0.0, max_updates=3)
+        whole = refine(chosen, job(tmp_path / "whole", name))
+        for update in (0, 1, 2, 3):
+            with pytest.raises(KilledError):
+                refine(chosen, job(tmp_path / "cut", name, on_update=killed_at(update)))
+        cut = refine(chosen, job(tmp_path / "cut", name))
+        assert len(cut.history) == 4
+        assert same(whole, cut)
+        assert same(cut, refine(chosen, job(tmp_path / "cut", name)))  # ended, and called again
+
+    def test_learns_from_fitted_rows_only(self, family, name, tmp_path) -> None:
+        """Other values in the rest change no weight."""
+        chosen, x = method(name, max_updates=1), samples()
+        x[~job(tmp_path).fitted] = 255 - x[~job(tmp_path).fitted]
+        one = refine(chosen, job(tmp_path / "one", name))
+        other = refine(chosen, job(tmp_path / "other", name, x=x))
+        weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+        assert all(torch.equal(a, b) for a, b in weights)
+
+    def test_start_with_one_cluster_is_refused(self, family, name, tmp_path) -> None:
+        start = plugin("clusterers", "dbscan")
+        start = dataclasses.replace(start, config=dataclasses.replace(start.config, eps=1e6))
+        with pytest.raises(UserError, match="dbscan finds 1 clusters, it needs two"):
+            refine(plugin(family, name), job(tmp_path, name, start=start))
+
+
+def test_stops_when_few_clusters_change_but_not_before_a_whole_pass(tmp_path: Path) -> None:
+    """Clusters that far apart never change; 90 fitted rows in batches of 8 take 12 steps."""
+    still = refine(
+        method("dec", tolerance=0.01, interval=4, batch_size=8, max_updates=9), job(tmp_path)
+    )
+    assert [line["label_change"] for line in still.history] == [0.0] * 4
+
+
+@pytest.mark.parametrize("name", ["dec", "idec", "dcn"])
+def test_targets_are_those_of_the_whole_fitted_set(name: str, tmp_path: Path) -> None:
+    module = refinement.Refine(method(name), job(tmp_path))
+    module._look()
+    assert module.target.shape == (90, 3)
+    assert torch.allclose(module.target.sum(dim=1), torch.ones(90))
+
+
+class Collapsing:
+    """A method whose loss pulls all codes to one point."""
+
+    @staticmethod
+    def of(on_collapse: str) -> Plugin:
+        dec = method("dec", on_collapse=on_collapse, interval=200, max_updates=5, tolerance=0.0)
+        optimizer = plugins.load("optimizers", "adam")
+        adam = Plugin("optimizers", "adam", optimizer.Config(lr=0.05))
+        return dataclasses.replace(dec, config=dataclasses.replace(dec.config, optimizer=adam))
+
+    @staticmethod
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        def loss(cfg, parts, model, noisy, clean, p) -> dict[str, torch.Tensor]:
+            z = model.encode(noisy)
+            return {"clustering": (z - parts["centres"][0].detach()).square().mean()}
+
+        monkeypatch.setattr(plugins.load("deep_clusterers", "dec"), "loss", loss)
+
+
+class TestCollapse:
+    def test_stops_with_a_sentence(self, tmp_path, monkeypatch) -> None:
+        Collapsing.plant(monkeypatch)
+        told = r"collapsed at update \d: they are worth 1\.\d equal ones and the largest holds"
+        with pytest.raises(UserError, match=told):
+            refine(Collapsing.of("stop"), job(tmp_path))
+
+    def test_or_keeps_the_clusters_of_the_start(self, tmp_path, monkeypatch) -> None:
+        Collapsing.plant(monkeypatch)
+        task = job(tmp_path)
+        weights = [w.clone() for w in task.model.parameters()]
+        found = refine(Collapsing.of("start"), task)
+        assert found.fell_back
+        assert np.array_equal(hardened(found.soft), found.assignments[0])
+        after = found.model.parameters()
+        assert all(torch.equal(a, b) for a, b in zip(weights, after, strict=True))
+        assert found.history[-1]["effective_clusters"] < 1.5
+
+
+def test_soft_reset_shakes_the_encoder_and_clusters_anew(tmp_path: Path) -> None:
+    shaken = method("idec", reset_every=1, reset_keep=0.5, max_updates=3, tolerance=0.0)
+    found = refine(shaken, job(tmp_path / "shaken"))
+    plain = refine(method("idec", max_updates=3, tolerance=0.0), job(tmp_path / "plain"))
+    assert found.history[0] == plain.history[0]
+    assert found.history[-1] != plain.history[-1]
+    assert [len(set(hardened(found.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
+
+
+class TestLosses:
+    """Terms by hand on a model whose encoder is the identity of two numbers."""
+
+    def test_dcn_pulls_to_the_centre_it_belongs_to(self) -> None:
+        dcn = plugins.load("deep_clusterers", "dcn")
+        parts = {"centres": torch.tensor([[0.0, 0.0], [10.0, 0.0]])}
+        z = torch.tensor([[1.0, 2.0], [9.0, 0.0]])
+        assert dcn.soft(None, parts, z).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+        dcn.recentre(None, parts, torch.tensor([[1.0, 1.0], [3.0, 1.0]]))
+        assert parts["centres"].tolist() == [[2.0, 1.0], [10.0, 0.0]]  # the empty one stays
+
+    def test_vade_posterior_weighs_components(self) -> None:
+        """At the middle of two equal Gaussians the weights 3 : 1 decide."""
+        vade = plugins.load("deep_clusterers", "vade")
+        parts = {
+            "logits": torch.tensor([3.0, 1.0]).log(),
+            "centres": torch.tensor([[-1.0], [1.0]]),
+            "log_variances": torch.zeros(2, 1),
+        }
+        found = vade.soft(None, parts, torch.zeros(1, 1))
+        assert torch.allclose(found, torch.tensor([[0.75, 0.25]]))
+
+    def test_vade_needs_a_variational_row(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="needs an encoder row of name: variational"):
+            refine(method("vade"), job(tmp_path, "dec"))
+
+    def test_vade_with_one_standard_component_is_the_variational_bound(self) -> None:
+        vade = plugins.load("deep_clusterers", "vade")
+        model = build(row("variational", "bce"), (1, 8, 8))
+        parts = {
+            "logits": torch.zeros(1),
+            "centres": torch.zeros(1, 3),
+            "log_variances": torch.zeros(1, 3),
+        }
+        x = samples()[:9] / 255
+        torch.manual_seed(1)
+        found = vade.loss(None, parts, model, x, x, torch.ones(9, 1))
+        torch.manual_seed(1)
+        _, bound = model.kind.loss(model.cfg, model.parts, x, x)
+        assert torch.allclose(found["reconstruction"], bound["reconstruction"])
+        assert torch.allclose(found["clustering"], bound["kl"])
+
+    def test_self_label_smooths_and_noise_has_no_target(self) -> None:
+        module = plugins.load("deep_clusterers", "self_label")
+        cfg = method("self_label", smoothing=0.3).config
+        target = module.target(cfg, torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
+        assert torch.allclose(target, torch.tensor([[0.1, 0.8, 0.1], [0.0, 0.0, 0.0]]))
+
+
+class TestHealth:
+    def test_one_line(self) -> None:
+        """4 samples: one of four changed, shares 1/2, 1/2, 0; centres 0, 3 and 7."""
+        told = health.told(
+            np.array([0, 0, 1, 1]),
+            np.array([0, 0, 0, 1]),
+            3,
+            np.array([[0.0], [3.0], [7.0]]),
+        )
+        assert told == {
+            "label_change": 0.25,
+            "active_clusters": 2.0,
+            "largest_share": 0.5,
+            "effective_clusters": pytest.approx(2.0),
+            "centre_distance": 3.0,
+        }
+
+    def test_more_clusters_than_before_leave_one_over(self) -> None:
+        found = health.names(np.array([0, 1, 1, 2]), np.array([1, 0, 0, 0]), 2)
+        assert found.tolist() == [1, 0, -1, -1]
