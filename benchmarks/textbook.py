@@ -97,7 +97,8 @@ def sparse(data: Data, seed: int) -> Claim:
     """An L1 penalty leaves most code values at 0; the same row without it does not."""
     found = []
     for penalty in (RAW["autoencoders"]["sparse"]["penalty"], {"name": "none"}):
-        changes = {**FULL, "train.epochs": 20, "penalty": penalty}
+        rate = {"name": "adam", "lr": 2e-3}
+        changes = {**FULL, "train.epochs": 20, "train.optimizer": rate, "penalty": penalty}
         coder = evaluation.of_model(fit(row("sparse", changes), data, seed).model)
         z = coder.encode(data.test)
         scores = evaluation.code_scores(z.numpy())
@@ -164,15 +165,14 @@ def variational(data: Data, seed: int) -> Claim:
 
 def stacked(data: Data, seed: int) -> Claim:
     """Layer by layer and fine-tuned, against the same network at once for as many epochs."""
-    changes: dict[str, Any] = {"train.patience": None}
-    one = row("stacked", changes)
+    one = row("stacked", {"train.patience": None, "train.epochs": 20, "layer_epochs": 10})
     n_epochs = one.config.train.epochs + one.config.layer_epochs * (
         len(one.config.network.config.hidden) + 1
     )
     keys = ("network", "code_size", "code_activation", "penalty")
     same = {key: RAW["autoencoders"]["stacked"][key] for key in keys}
     same |= {f"train.{k}": v for k, v in RAW["autoencoders"]["stacked"]["train"].items()}
-    same |= {"train.epochs": n_epochs, **changes}
+    same |= {"train.epochs": n_epochs, "train.patience": None}
     few = data._replace(train=data.train[:3500], val=data.val[:500])  # as in the default data
     losses = [
         min(epoch["val/loss"] for epoch in fit(chosen, few, seed).history)

@@ -45,7 +45,9 @@ def main() -> None:
     robustness_rows = scoring.robustness_rows(fitted)
     variational_rows = scoring.variational_rows(fitted)
     seed_rows = [
-        scoring.seed_row(data, key, artifacts.read_seeds(made, key, p.seeds.values, data))
+        scoring.seed_row(
+            data, key, artifacts.read_seeds(made, clusterings[key], p.seeds.values, data)
+        )
         for key in p.seeds.rows
     ]
 

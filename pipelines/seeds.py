@@ -35,7 +35,7 @@ def main() -> None:
     code = work.digest(Path(__file__), *files)
     done = set()
     for encoder in dict.fromkeys(rows[key].encoder for key in p.seeds.rows):
-        for seed in p.seeds.values:
+        for seed in (seed for seed in p.seeds.values if seed != p.seed):  # that is the row's own
             found = None
             for key in (key for key in p.seeds.rows if rows[key].encoder == encoder):
                 told = [

@@ -113,3 +113,45 @@ def test_single_pixels_are_occluded_by_their_share() -> None:
     assert abs(share - 0.25) < 5 * 0.0022
     table = corrupted("occlusion", torch.ones(100, 400), shape="pixels", fraction=0.25)
     assert abs((table == 0).float().mean().item() - 0.25) < 5 * 0.0022
+
+
+def centroids(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Centres of brightness of pictures (B, 1, H, W): columns and rows (B,), from the middle."""
+    mass = x.sum((1, 2, 3))
+    height, width = x.shape[2:]
+    columns = (x.sum((1, 2)) * (torch.arange(width) - (width - 1) / 2)).sum(1) / mass
+    rows = (x.sum((1, 3)) * (torch.arange(height) - (height - 1) / 2)).sum(1) / mass
+    return columns, rows
+
+
+def test_affine_turns_in_a_picture_that_is_no_square() -> None:
+    """A blob 7 right of the middle stays 7 away from it, at an angle of up to 60 degrees."""
+    x = torch.zeros(500, 1, 21, 41)
+    x[:, :, 9:12, 26:29] = 1
+    columns, rows = centroids(corrupted("affine", x, rotation=60, shift=0, scale=0))
+    assert torch.allclose(torch.hypot(columns, rows), torch.tensor(7.0), atol=0.1)
+    angles = torch.atan2(rows, columns).rad2deg()
+    assert angles.abs().max() < 61
+    assert angles.max() > 50
+    assert angles.min() < -50
+
+
+def test_affine_shifts_by_a_share_of_each_side_and_scales() -> None:
+    """Shifts are even between -4 and 4 columns and -2 and 2 rows: deviations of 8 and 4 / sqrt(12),
+    with an error of 0.45 / sqrt(500) = 2 % of them."""
+    x = torch.zeros(500, 1, 20, 40)
+    x[:, :, 9:11, 19:21] = 1
+    columns, rows = centroids(corrupted("affine", x, rotation=0, shift=0.1, scale=0))
+    assert max(columns.abs().max(), 2 * rows.abs().max()) < 4.01
+    assert columns.std().item() == pytest.approx(8 / 12**0.5, rel=0.1)
+    assert rows.std().item() == pytest.approx(4 / 12**0.5, rel=0.1)
+    square = torch.zeros(500, 1, 40, 40)
+    square[:, :, 10:30, 10:30] = 1
+    sides = corrupted("affine", square, rotation=0, shift=0, scale=0.2).sum((1, 2, 3)).sqrt()
+    assert 16 < sides.min() < 17.5  # 20 / 1.2 and 20 / 0.8
+    assert 23.5 < sides.max() < 25.5
+
+
+def test_affine_that_does_nothing_changes_nothing() -> None:
+    x = torch.rand(3, 2, 9, 12, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(corrupted("affine", x, rotation=0, shift=0, scale=0), x, atol=1e-5)

@@ -59,6 +59,21 @@ def changed(path: str, value: Any) -> dict[str, Any]:
             "deap",
             r"^clusterings.deep-kmeans.encoder: 'deap' is no row .*mean 'deep'",
         ),
+        (
+            "deep_clusterings.deep-dec.encoder",
+            "pca",
+            r"^deep_clusterings.deep-dec.encoder: 'pca' is no row of autoencoders",
+        ),
+        (
+            "deep_clusterings.deep-kmeans",
+            {"encoder": "deep"},
+            r"^deep_clusterings.deep-kmeans.start is missing",
+        ),
+        (
+            "seeds.rows",
+            ["deep-dek"],
+            r"^seeds.rows: 'deep-dek' is no row of clusterings .*mean 'deep-dec'",
+        ),
     ],
 )
 def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:

@@ -18,6 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     ran = project.repro()
     trained = ["train@narrow", "train@other"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
+    clustered += ["deep_cluster@narrow-dec", "seeds"]
     assert sorted(ran) == sorted(
         ["fetch", "prepare", "baseline@pca", *trained, "evaluate", *clustered, "report"]
     )
@@ -47,7 +48,7 @@ def test_results_are_complete(project: Project) -> None:
     assert all(0 < float(r["mse"]) < 0.2 for r in encoders)
     with (results / "clusterings.csv").open(newline="") as stream:
         clusterings = list(csv.DictReader(stream))
-    assert len(clusterings) == 9
+    assert len(clusterings) == 4 * 4  # splits, and all rows
     test_rows = [r for r in clusterings if r["split"] == "test"]
     assert all(float(r["acc"]) > 0.3 and r["n"] == "359" for r in test_rows)
     page = (results / "report.html").read_text()
@@ -61,7 +62,7 @@ def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    clusterings = {f"{key}-kmeans" for key in ("pca", "narrow", "other")}
+    clusterings = {f"{key}-kmeans" for key in ("pca", "narrow", "other")} | {"narrow-dec"}
     assert set(runs) == {"pca", "narrow", "other"} | clusterings
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     summary = json.loads((project.folder / "results/digits/summary.json").read_text())
@@ -91,7 +92,7 @@ def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
     before = evaluated(project)
-    assert project.repro() == ["train@other", "evaluate", "cluster@other-kmeans", "report"]
+    assert project.repro() == ["train@other", "evaluate", "cluster@other-kmeans", "seeds", "report"]
     after = evaluated(project)
     assert {key for key in after if after[key] != before[key]} == {"other"}
 
@@ -107,7 +108,7 @@ def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> No
     with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
         file.write("\n# edited\n")
     # the codes, so the clusters, are the same
-    assert project.repro() == ["baseline@pca", "evaluate", "report"]
+    assert project.repro() == ["baseline@pca", "evaluate", "seeds", "report"]
 
 
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ SWAPPED = np.array([1] * 5 + [0] * 5 + [1, 1, 1, 0, 0] + [1, 1, 0, 0, 0])
 NOISY = np.where(np.arange(20) % 5 == 4, -1, SWAPPED)  # one test row in five is noise
 ONE = np.zeros(20, int)
 CLUSTERINGS = {"good": SWAPPED, "noisy": NOISY, "one": ONE}
+SEEDS = {0: ONE, 3: SWAPPED, 7: SWAPPED}  # 7 is the seed of the rows themselves
 
 
 PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}
@@ -75,6 +76,20 @@ def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
         pictures |= {"samples": x[:9], "traversal": x[:6].reshape(2, 3, *x.shape[1:])}
         pictures |= {} if x.ndim == 2 else {"filters": x[:4, :, :3, :3]}
     np.savez(folder / "pictures.npz", **{k: v.astype(np.float32) for k, v in pictures.items()})
+
+
+def write_deep_clustering(folder: Path, x: np.ndarray) -> None:
+    """All in one cluster at first, right at the end."""
+    folder.mkdir(parents=True)
+    assignments = np.stack([ONE, SWAPPED]).astype(np.int16)
+    np.savez(folder / "clusters.npz", clusters=SWAPPED.astype(np.int32), assignments=assignments)
+    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
+    (folder / "history.csv").write_text(
+        "update,clustering,label_change,largest_share,effective_clusters\n"
+        "0,,0,1,1\n1,0.5,0.5,0.5,2\n"
+    )
+    info = {"fingerprint": "f-refined", "seed": 7, "seconds": 0.5, "n_clusters": 2}
+    (folder / "cluster.json").write_text(json.dumps(info))
 
 
 @pytest.fixture(params=["picture", "colour", "table"])
@@ -130,6 +145,11 @@ def project(
         info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
         (folder / "cluster.json").write_text(json.dumps(info))
     encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
+    write_deep_clustering(tmp_path / "artifacts/toy/clusterings/refined", x)
+    for seed, clusters in [(0, ONE), (3, SWAPPED)]:
+        folder = tmp_path / "artifacts/toy/seeds/good" / str(seed)
+        folder.mkdir(parents=True)
+        np.save(folder / "clusters.npy", clusters.astype(np.int32))
     loaded = SimpleNamespace(
         seed=7,
         dataset=SimpleNamespace(name="toy"),
@@ -139,6 +159,10 @@ def project(
             key: SimpleNamespace(encoder=encoder, clusterer=SimpleNamespace(name="kmeans"))
             for key, encoder in encoders.items()
         },
+        deep_clusterings={
+            "refined": SimpleNamespace(encoder="deep", method=SimpleNamespace(name="dec"))
+        },
+        seeds=SimpleNamespace(values=tuple(SEEDS), rows=("good",)),
     )
     monkeypatch.setattr(params, "load", lambda: loaded)
     monkeypatch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
@@ -154,17 +178,19 @@ def test_scores_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) ->
     report.main()
     rows = read_csv(project / "results/toy/clusterings.csv")
     assert list(rows[0]) == (
-        "clustering encoder clusterer split n nmi acc ari purity silhouette coverage "
+        "clustering encoder clusterer split n nmi acc ari purity acc_covered silhouette coverage "
         "n_clusters_found seconds seed"
     ).split(" ")
     found = {(row["clustering"], row["split"]): row for row in rows}
-    assert len(found) == len(rows) == 9
+    assert len(found) == len(rows) == 16
     assert (found["good", "test"]["acc"], found["good", "test"]["purity"]) == ("0.8", "0.8")
     assert (found["good", "train"]["acc"], found["good", "train"]["nmi"]) == ("1", "1")
     assert found["good", "test"]["n"] == "5"
     assert float(found["good", "train"]["silhouette"]) > 0.5
+    assert (found["good", "all"]["acc"], found["good", "all"]["n"]) == ("0.95", "20")
     # noisy: the clusters of test rows are 1 1 0 0 noise, labels 0 0 0 1 1: three of five hit.
     assert (found["noisy", "test"]["acc"], found["noisy", "test"]["coverage"]) == ("0.6", "0.8")
+    assert found["noisy", "test"]["acc_covered"] == "0.75"
     assert (found["noisy", "test"]["purity"], found["noisy", "test"]["n_clusters_found"]) == (
         "0.75",
         "2",
@@ -176,7 +202,9 @@ def test_scores_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) ->
     good = runs["f-good", "toy"]
     assert good.metrics["test/acc"] == 0.8
     assert good.metrics["train/n_clusters_found"] == 2
-    assert good.images == ["clusters", "confusion"]
+    assert good.images == ["clusters", "confusion", "sheet"]
+    refined = runs["f-refined", "toy"]
+    assert refined.images == ["clusters", "confusion", "sheet", "health", "updates"]
     assert "test/silhouette" not in runs["f-one", "toy"].metrics
 
 
@@ -211,9 +239,34 @@ def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
         "nmi": 0.0,
         "ari": 0.0,
         "purity": 0.6,
+        "acc_covered": 0.6,
         "coverage": 1.0,
         "n_clusters_found": 1,
     }
+
+
+def test_updates_are_scored_afterwards(project: Path) -> None:
+    """One cluster holds 11 of 20 of label 0; the other clustering misses one of 20."""
+    data = artifacts.read_data(project / "data/toy")
+    made = project / "artifacts/toy"
+    refined = artifacts.read_clustering(made, "refined", data, "deep", "dec", is_deep=True)
+    found = scoring.updates(data, refined)
+    assert found["ACC"].tolist() == [0.55, 0.95]
+    assert found["NMI"][0] == 0
+
+
+def test_seeds_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) -> None:
+    """ACC .55, .95, .95; two agree fully and not at all with the first, so 3 is chosen."""
+    report.main()
+    (row,) = read_csv(project / "results/toy/seeds.csv")
+    assert (row["clustering"], row["n_seeds"]) == ("good", "3")
+    assert (row["chosen"], row["acc_chosen"], row["acc_best"], row["gap"]) == (
+        *("3", "0.95", "0.95", "0"),
+    )
+    assert float(row["acc_mean"]) == pytest.approx((0.55 + 0.95 + 0.95) / 3, abs=1e-5)
+    assert float(row["acc_sd"]) == pytest.approx(0.4 / np.sqrt(3), abs=1e-5)
+    assert float(row["agreement"]) == pytest.approx((0 + 0.5 + 0.5) / 3, abs=1e-5)
+    assert runs["f-good", "toy"].metrics["seeds/acc_mean"] == pytest.approx(0.8166667)
 
 
 def test_codes_by_hand(project: Path) -> None:

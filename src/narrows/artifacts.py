@@ -144,12 +144,16 @@ def read_clustering(
 
 
 def read_seeds(
-    artifacts: Path, key: str, seeds: Sequence[int], data: Data
+    artifacts: Path, own: Clustering, seeds: Sequence[int], data: Data
 ) -> dict[int, np.ndarray]:
-    """artifacts/<dataset>/seeds/<key>: clusters (N,) by seed; raises as `read_data` does."""
+    """Clusters (N,) of a row by seed, its own and artifacts/<dataset>/seeds; raises as `read_data`
+    does."""
     found = {}
     for seed in seeds:
-        file = artifacts / "seeds" / key / str(seed) / "clusters.npy"
+        if seed == own.info["seed"]:
+            found[seed] = own.clusters
+            continue
+        file = artifacts / "seeds" / own.key / str(seed) / "clusters.npy"
         found[seed] = _array(file, "seeds")
         _same_rows(file, found[seed], data.x)
     return found
