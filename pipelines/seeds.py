@@ -11,15 +11,10 @@ from typing import Any
 import numpy as np
 
 from narrows import errors, params, prepared, repeats, work
-from narrows.plugins import PACKAGE, resolved
+from narrows.plugins import PACKAGE, resolved, selected
 
-CODE = (
-    *("autoencoders", "baselines", "clusterers", "corruptions", "deep_clusterers", "networks"),
-    *("optimizers", "penalties", "schedules"),
-    *("health.py", "jacobian.py", "losses.py", "model.py", "prepared.py", "refinement.py"),
-    *("repeats.py", "splits.py", "start.py", "trainer.py", "training.py"),
-)
-"""Of the package, what a result here depends on: the deps of this stage in dvc.yaml."""
+CORE = "health jacobian losses model prepared refinement repeats splits start trainer training"
+"""Of the package, what a result here depends on beside the plug-ins that its rows name."""
 
 
 def main() -> None:
@@ -29,22 +24,14 @@ def main() -> None:
     artifacts.mkdir(parents=True, exist_ok=True)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     encoders = {**p.baselines, **p.autoencoders}
-    files = (
-        file for name in CODE for file in sorted((PACKAGE / name).glob("*.py")) or [PACKAGE / name]
-    )
-    code = work.digest(Path(__file__), *files)
     done = set()
     for encoder in dict.fromkeys(rows[key].encoder for key in p.seeds.rows):
         for seed in (seed for seed in p.seeds.values if seed != p.seed):  # that is the row's own
             found = None
             for key in (key for key in p.seeds.rows if rows[key].encoder == encoder):
-                told = [
-                    resolved(rows[key]),
-                    resolved(encoders[encoder]),
-                    p.n_clusters,
-                    p.cluster_on,
-                ]
-                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + code)
+                made_of = [rows[key], encoders[encoder]]
+                told = [*map(resolved, made_of), p.n_clusters, p.cluster_on, code(*made_of)]
+                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest)
                 folder = artifacts / key / str(seed)
                 done.add(folder)
                 if is_current(folder, fingerprint):
@@ -63,6 +50,16 @@ def main() -> None:
     for folder in artifacts.glob("*/*"):
         if folder not in done:
             shutil.rmtree(folder)
+
+
+def code(*rows: Any) -> str:
+    """Digest of what a row's results depend on: the core, and its plug-ins with what they share."""
+    chosen = [plugin for row in rows for plugin in selected(row)]
+    files = {PACKAGE / plugin.family / f"{plugin.name}.py" for plugin in chosen}
+    files |= {file for plugin in chosen for file in (PACKAGE / plugin.family).glob("_*.py")}
+    return work.digest(
+        Path(__file__), *(PACKAGE / f"{name}.py" for name in CORE.split(" ")), *sorted(files)
+    )
 
 
 def is_current(folder: Path, fingerprint: str) -> bool:

@@ -34,6 +34,7 @@ def render(
         "clusterings": clusterings,
         "codes": [code | dict.fromkeys(scoring.PROBES, 0.25 if labelled else None)],
         "variational": [],
+        "seeds": [],
         "overview_pictures": [],
         "encoder_pictures": {row["encoder"]: pictures for row in clusterings} | {key: pictures},
         "clustering_pictures": {row["clustering"]: pictures for row in clusterings},
@@ -42,9 +43,22 @@ def render(
 
 
 def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
-    row = dict.fromkeys(("nmi", "ari", "purity", "silhouette", "coverage", "seconds"), 0.5)
+    row = dict.fromkeys(
+        ("nmi", "ari", "purity", "acc_covered", "silhouette", "coverage", "seconds"), 0.5
+    )
     names = {"clustering": key, "encoder": encoder, "clusterer": "kmeans", "split": "test"}
     return {**names, **row, "acc": acc, "n_clusters_found": 10}
+
+
+def test_seeds_tell_what_labels_would_have_gained() -> None:
+    row: dict[str, Any] = dict.fromkeys(scoring.SEED_COLUMNS, 0.5)
+    row |= {"clustering": "deep-k", "n_seeds": 3, "gap": 0.0625, "acc_sd": None}
+    html = render([clustering("deep-k", "deep", 0.5)], seeds=[row])
+    assert '<section id="seeds">' in html
+    assert "<td>0.062</td>" in html
+    unlabelled = render([], labelled=False, seeds=[row])
+    assert "Agreement" in unlabelled
+    assert "0.062" not in unlabelled
 
 
 def test_names_are_escaped() -> None:

@@ -400,7 +400,7 @@ def test_without_labels_there_is_no_word_of_them(
     row = read_csv(results / "clusterings.csv")[0]
     assert (row["acc"], row["nmi"], row["ari"], row["purity"]) == ("", "", "", "")
     assert float(row["silhouette"]) > 0.5
-    assert runs["f-good", "toy"].images == ["clusters"]
+    assert runs["f-good", "toy"].images == ["clusters", "sheet"]
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ def shown(z: Float[np.ndarray, "N D"], clusters: Integer[np.ndarray, " N"], n: i
     """At most `n` rows of each kind for each cluster; noise, -1, is none.
 
     Example:
-        Means are 1 and 11; 2 is the first one's most torn, 1 from its own mean and 9 from the next:
+        Means are 5/3 and 11. 2 is the nearest to the first, 0 the farthest, and 3 the most torn:
 
-        >>> z = np.array([[0.0], [1.0], [2.0], [11.0]])
+        >>> z = np.array([[0.0], [2.0], [3.0], [11.0]])
         >>> first, second = shown(z, np.array([0, 0, 0, 1]), n=1)
         >>> [rows.tolist() for rows in first[1:]]
         [[1], [0], [2]]

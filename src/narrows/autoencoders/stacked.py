@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "build", "decode", "encode", "layers", "loss", "start"]
 
-PICTURES_ONLY = ("occlusion", "periodic")
+PICTURES_ONLY = ("affine", "occlusion", "periodic")
 
 
 @config
