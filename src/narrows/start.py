@@ -73,9 +73,11 @@ def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
 
 
 def remember(file: Path, state: State, **arrays: np.ndarray) -> None:
-    """Writes arrays, and a clusterer's state beside them."""
+    """Writes arrays, and a clusterer's state beside them; whole or not at all."""
     told = {**arrays, **{f"state_{name}": array for name, array in state.items()}}
-    np.savez(file, allow_pickle=False, **told)
+    partial = file.with_name("partial.npz")
+    np.savez(partial, allow_pickle=False, **told)
+    partial.replace(file)
 
 
 def remembered(file: Path) -> tuple[State, dict[str, np.ndarray]]:
