@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 
 from narrows import errors, params, prepared, repeats, work
-from narrows.plugins import PACKAGE, resolved, selected
-
-CORE = "health jacobian losses model prepared refinement repeats splits start trainer training"
-"""Of the package, what a result here depends on beside the plug-ins that its rows name."""
+from narrows.plugins import resolved
 
 
 def main() -> None:
     p = params.load()
     data = prepared.read(p.dataset.name)
-    artifacts = Path("artifacts", data.name, "seeds")
+    made = Path("artifacts", data.name)
+    artifacts = made / "seeds"
     artifacts.mkdir(parents=True, exist_ok=True)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     encoders = {**p.baselines, **p.autoencoders}
@@ -29,9 +27,19 @@ def main() -> None:
         for seed in (seed for seed in p.seeds.values if seed != p.seed):  # that is the row's own
             found = None
             for key in (key for key in p.seeds.rows if rows[key].encoder == encoder):
-                made_of = [rows[key], encoders[encoder]]
-                told = [*map(resolved, made_of), p.n_clusters, p.cluster_on, code(*made_of)]
-                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest)
+                told = [
+                    resolved(rows[key]),
+                    resolved(encoders[encoder]),
+                    p.n_clusters,
+                    p.cluster_on,
+                ]
+                # the row's own result tells whether code that it depends on has changed
+                own = (
+                    made / "encoders" / encoder / "codes.npy",
+                    made / "clusterings" / key / "clusters.npz",
+                )
+                digest = work.digest(*own, Path(__file__), Path(repeats.__file__))
+                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
                 folder = artifacts / key / str(seed)
                 done.add(folder)
                 if is_current(folder, fingerprint):
@@ -50,16 +58,6 @@ def main() -> None:
     for folder in artifacts.glob("*/*"):
         if folder not in done:
             shutil.rmtree(folder)
-
-
-def code(*rows: Any) -> str:
-    """Digest of what a row's results depend on: the core, and its plug-ins with what they share."""
-    chosen = [plugin for row in rows for plugin in selected(row)]
-    files = {PACKAGE / plugin.family / f"{plugin.name}.py" for plugin in chosen}
-    files |= {file for plugin in chosen for file in (PACKAGE / plugin.family).glob("_*.py")}
-    return work.digest(
-        Path(__file__), *(PACKAGE / f"{name}.py" for name in CORE.split(" ")), *sorted(files)
-    )
 
 
 def is_current(folder: Path, fingerprint: str) -> bool:

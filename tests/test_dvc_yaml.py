@@ -107,16 +107,3 @@ def test_labels_reach_no_stage_before_report(address: str) -> None:
 
 def test_report_depends_on_the_labels() -> None:
     assert f"data/{params.load(ROOT / 'params.yaml').dataset.name}/labels.npy" in deps("report")
-
-
-def test_seeds_are_made_again_by_the_code_that_makes_them() -> None:
-    """The stage keeps what did not change; plug-ins aside, its own list has to be that of its
-    deps."""
-    script = (ROOT / "pipelines/seeds.py").read_text()
-    (listed,) = (
-        ast.literal_eval(node.value)
-        for node in ast.parse(script).body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CORE"
-    )
-    files = {Path(dep).name for dep in deps("seeds") if dep.startswith("src/narrows/")}
-    assert {f"{name}.py" for name in listed.split(" ")} == {n for n in files if n[-3:] == ".py"}

@@ -98,17 +98,10 @@ def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
 
 
 def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
-    def repeated() -> dict[str, int]:
-        files = (project.folder / "artifacts/digits/seeds").rglob("seed.json")
-        return {str(file): file.stat().st_mtime_ns for file in files}
-
-    before = repeated()
-    assert len(before) == 2
     for name in ("optimizers/adadelta.py", "schedules/cosine.py", "datasets/mnist.py"):
         with (project.folder / "src/narrows" / name).open("a") as file:
             file.write("\n# edited\n")
-    assert project.repro() == ["seeds"]  # depends on whole families, and looks itself
-    assert repeated() == before
+    assert project.repro() == []
 
 
 def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> None:
