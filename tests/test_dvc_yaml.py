@@ -5,13 +5,16 @@ means a stale result that looks fresh.
 """
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.repo import Repo
 
-from narrows import params, plugins
+from narrows import params
+from narrows.plugins import Plugin
 
 ROOT = Path(__file__).parent.parent
 CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
@@ -45,6 +48,19 @@ def closure(path: Path) -> set[str]:
     return seen
 
 
+def plugins_of(value: Any) -> Iterator[Plugin]:
+    """Every plug-in that a section of params.yaml names, at any depth."""
+    if isinstance(value, Plugin):
+        yield value
+        yield from plugins_of(value.config)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from plugins_of(item)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from plugins_of(getattr(value, field.name))
+
+
 def selected(address: str) -> set[str]:
     """Files of the plug-ins that a stage loads by name."""
     p = params.load(ROOT / "params.yaml")
@@ -58,7 +74,7 @@ def selected(address: str) -> set[str]:
     whole = {"fetch": p.dataset, "prepare": p.dataset, "evaluate": p.evaluate}
     section = rows[stage][key] if key else whole.get(stage)
     files = set()
-    for plugin in plugins.selected(section):
+    for plugin in plugins_of(section):
         file = f"src/narrows/{plugin.family}/{plugin.name}.py"
         files |= {file} | closure(ROOT / file)
     return files

@@ -6,7 +6,6 @@ params.yaml, and `fetch` should not wait for torch.
 """
 
 import dataclasses
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -47,19 +46,6 @@ def available(family: str) -> list[str]:
 def load(family: str, name: str) -> ModuleType:
     """The plug-in file as a module."""
     return import_module(f"narrows.{family}.{name}")
-
-
-def selected(value: Any) -> Iterator[Plugin]:
-    """Every plug-in that a section of params.yaml names, at any depth."""
-    if isinstance(value, Plugin):
-        yield value
-        yield from selected(value.config)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from selected(item)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from selected(getattr(value, field.name))
 
 
 def resolved(value: Any) -> Any:
