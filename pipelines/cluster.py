@@ -19,7 +19,8 @@ def main(key: str) -> None:
     split = np.load(Path("data", p.dataset.name, "split.npy"))
     config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
 
-    told = {**resolved(row), "n_clusters": p.n_clusters, "cluster_on": p.cluster_on}
+    n_clusters = params.n_clusters(p)
+    told = {**resolved(row), "n_clusters": n_clusters, "cluster_on": p.cluster_on}
     told["seed"] = p.seed
     digest = work.digest(encoder / "codes.npy", Path("data", p.dataset.name, "split.npy"))
     fingerprint = work.fingerprint("cluster", key, told, digest)
@@ -39,14 +40,14 @@ def main(key: str) -> None:
         encoded = {"kind": config["row"]["name"], "code_size": codes.shape[1]}
         run.log_params({**told, **encoded})
         fitted = codes[splits.fitted(split, p.cluster_on)]
-        if p.n_clusters > len(fitted):
+        if n_clusters > len(fitted):
             raise errors.UserError(
-                f"params.yaml: n_clusters is {p.n_clusters}, but there are {len(fitted)} rows to "
+                f"params.yaml: n_clusters is {n_clusters}, but there are {len(fitted)} rows to "
                 f"cluster_on: {p.cluster_on}"
             )
         began = time.perf_counter()
         clusterer = row.clusterer.module
-        state = clusterer.fit(row.clusterer.config, fitted, p.n_clusters, p.seed)
+        state = clusterer.fit(row.clusterer.config, fitted, n_clusters, p.seed)
         clusters = clusterer.predict(state, codes).astype(np.int32)
         seconds = time.perf_counter() - began
 
@@ -54,9 +55,10 @@ def main(key: str) -> None:
         np.savez(folder / "clusters.npz", clusters=clusters, **arrays)
         info = {
             "fingerprint": fingerprint,
+            "row": resolved(row),
             "encoder": row.encoder,
             "clusterer": row.clusterer.name,
-            "n_clusters": p.n_clusters,
+            "n_clusters": n_clusters,
             "seed": p.seed,
             "seconds": seconds,
         }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from narrows import encoding, errors, params, prepared, refinement, splits, start, tracking, work
-from narrows.model import Autoencoder
+from narrows.model import restored
 from narrows.plugins import resolved
 
 
@@ -19,12 +19,13 @@ def main(key: str) -> None:
     encoder = Path("artifacts", data.name, "encoders", row.encoder)
     files = [encoder / "weights.pt", encoder / "config.json"]
     digest = work.digest(*(work.existing(file, f"train@{row.encoder}") for file in files))
-    told = {**resolved(row), "n_clusters": p.n_clusters, "cluster_on": p.cluster_on}
+    n_clusters = params.n_clusters(p)
+    told = {**resolved(row), "n_clusters": n_clusters, "cluster_on": p.cluster_on}
     told["seed"] = p.seed
     fingerprint = work.fingerprint("deep_cluster", key, [told, data.digest], digest)
     checkpoints = work.checkpoints("deep_cluster", fingerprint)
-    model = Autoencoder(p.autoencoders[row.encoder], data.x.shape[1:])
-    model.load_state_dict(torch.load(files[0], weights_only=True, map_location="cpu"))
+    weights = torch.load(files[0], weights_only=True, map_location="cpu")
+    model = restored(p.autoencoders[row.encoder], data.x.shape[1:], weights)
 
     with (
         work.output(Path("artifacts", data.name, "clusterings", key)) as folder,
@@ -49,7 +50,7 @@ def main(key: str) -> None:
             fitted=splits.fitted(data.split, p.cluster_on),
             model=model,
             start=row.start,
-            n_clusters=p.n_clusters,
+            n_clusters=n_clusters,
             augmentation=row.augmentation,
             seed=p.seed,
             device=p.device,
@@ -68,14 +69,15 @@ def main(key: str) -> None:
             assignments=refined.assignments,
         )
         np.save(folder / "codes.npy", refined.codes)
-        weights = {"model": refined.model.state_dict(), "parts": refined.parts}
-        torch.save(weights, folder / "weights.pt")
+        learned = {"model": refined.model.state_dict(), "parts": refined.parts}
+        torch.save(learned, folder / "weights.pt")
         encoding.write_history(folder / "history.csv", refined.history)
         info = {
             "fingerprint": fingerprint,
+            "row": resolved(row),
             "encoder": row.encoder,
             "clusterer": row.method.name,
-            "n_clusters": p.n_clusters,
+            "n_clusters": n_clusters,
             "seed": p.seed,
             "seconds": refined.seconds,
             "fell_back": refined.fell_back,

@@ -1,11 +1,12 @@
-"""Stage evaluate: measures each encoder without a label -> artifacts/.../evaluations/<key>.
+"""Stage evaluate: measures each encoder without a label -> artifacts/<dataset>/evaluations.
 
-One process for all rows, because UMAP compiles for 15 s; a row whose inputs have not changed is
-kept as it is.
+Codes that a deep clustering refined get their map here, too. One process for all rows, because
+UMAP compiles for 15 s; a row whose inputs have not changed is kept as it is.
 """
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from narrows import (
     work,
 )
 from narrows.evaluation import Coder
-from narrows.model import Autoencoder, to_unit
+from narrows.model import to_unit
 from narrows.plugins import Plugin, resolved
 
 MODULES: tuple[Any, ...] = (evaluation, jacobian, model, reconstruction, specimens)
@@ -50,15 +51,14 @@ def main() -> None:
         digest = work.digest(*(work.existing(file, stage) for file in files))
         told = [p.seed, resolved(p.evaluate), data.digest, code]
         fingerprint = work.fingerprint("evaluate", key, told, digest)
-        folder = artifacts / "evaluations" / key
-        if is_current(folder, fingerprint):
+        folder = artifacts / "evaluations/encoders" / key
+        if work.is_current(folder / "scores.json", fingerprint):
             continue
         if key in p.baselines:
             coder = of_baseline(row, weights, data.x.shape[1:])
         else:
-            trained = Autoencoder(row, data.x.shape[1:])
-            trained.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-            coder = evaluation.of_model(trained.eval())
+            found = torch.load(weights, weights_only=True, map_location="cpu")
+            coder = evaluation.of_model(model.restored(row, data.x.shape[1:], found))
         codes = np.load(encoder / "codes.npy", mmap_mode="r")
         with work.output(folder) as partial:
             scores = evaluation.scores(coder, test, corruptions, draws, p.seed)
@@ -69,14 +69,33 @@ def main() -> None:
             pictures: dict[str, Any] = specimens.specimens(coder, shown, corruptions, p.seed)
             np.savez_compressed(partial / "pictures.npz", **pictures)
         print(f"evaluate: {key}", flush=True)
-    for folder in (artifacts / "evaluations").iterdir():
-        if folder.name not in p.baselines | p.autoencoders:
+    map_refined(p, artifacts, code)
+    keep_only(artifacts / "evaluations/encoders", {**p.baselines, **p.autoencoders})
+    keep_only(artifacts / "evaluations/refined", p.deep_clusterings)
+
+
+def map_refined(p: params.Params, artifacts: Path, code: str) -> None:
+    """Maps of the codes that deep clusterings refined."""
+    for key in p.deep_clusterings:
+        file = artifacts / "clusterings" / key / "codes.npy"
+        digest = work.digest(work.existing(file, f"deep_cluster@{key}"))
+        fingerprint = work.fingerprint("evaluate", key, [p.seed, p.evaluate.map_rows, code], digest)
+        folder = artifacts / "evaluations/refined" / key
+        if work.is_current(folder / "maps.json", fingerprint):
+            continue
+        codes = np.load(file, mmap_mode="r")
+        with work.output(folder) as partial:
+            maps: dict[str, Any] = evaluation.maps(codes, p.evaluate.map_rows, p.seed)
+            np.savez(partial / "maps.npz", **maps)
+            (partial / "maps.json").write_text(json.dumps({"fingerprint": fingerprint}) + "\n")
+        print(f"evaluate: codes refined by {key}", flush=True)
+
+
+def keep_only(evaluations: Path, rows: Collection[str]) -> None:
+    """Deletes what is left of rows that are no longer in params.yaml."""
+    for folder in evaluations.glob("*"):
+        if folder.name not in rows:
             shutil.rmtree(folder)
-
-
-def is_current(folder: Path, fingerprint: str) -> bool:
-    scores = folder / "scores.json"
-    return scores.exists() and json.loads(scores.read_text())["fingerprint"] == fingerprint
 
 
 def of_baseline(row: Plugin, state: Path, shape: tuple[int, ...]) -> Coder:

@@ -38,6 +38,7 @@ def main() -> None:
         key: artifacts.read_clustering(made, key, data, *method, key in p.deep_clusterings)
         for key, method in methods.items()
     }
+    chosen = artifacts.read_choose_k(made)
     fitted = list(encoders.values())
     autoencoder_rows = scoring.autoencoder_rows(fitted)
     clustering_rows = scoring.clustering_rows(data, list(clusterings.values()), p.seed)
@@ -53,17 +54,18 @@ def main() -> None:
 
     with work.output(results) as folder:
         (folder / "figures").mkdir()
-        overview_pictures = illustrations.overview_pictures(fitted, data, p.seed, folder)
+        overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
         encoder_pictures = {
             key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
             for key, encoder in encoders.items()
         }
         clustering_pictures = {
-            key: illustrations.clustering_pictures(c, encoders[c.encoder], data, folder)
+            key: illustrations.clustering_pictures(c, data, folder)
             for key, c in clusterings.items()
         }
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
+        write_csv(folder / "n_clusters.csv", chosen.curve)
         write_csv(folder / "codes.csv", code_rows)
         write_csv(folder / "robustness.csv", robustness_rows, scoring.ROBUSTNESS_COLUMNS)
         write_csv(folder / "variational.csv", variational_rows, scoring.VARIATIONAL_COLUMNS)

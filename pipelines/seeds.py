@@ -22,6 +22,7 @@ def main() -> None:
     artifacts.mkdir(parents=True, exist_ok=True)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     encoders = {**p.baselines, **p.autoencoders}
+    n_clusters = params.n_clusters(p)
     done = set()
     for encoder in dict.fromkeys(rows[key].encoder for key in p.seeds.rows):
         for seed in (seed for seed in p.seeds.values if seed != p.seed):  # that is the row's own
@@ -30,7 +31,7 @@ def main() -> None:
                 told = [
                     resolved(rows[key]),
                     resolved(encoders[encoder]),
-                    p.n_clusters,
+                    n_clusters,
                     p.cluster_on,
                 ]
                 # the row's own result tells whether code that it depends on has changed
@@ -42,12 +43,12 @@ def main() -> None:
                 fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
                 folder = artifacts / key / str(seed)
                 done.add(folder)
-                if is_current(folder, fingerprint):
+                if work.is_current(folder / "seed.json", fingerprint):
                     continue
                 checkpoints = work.checkpoints("seeds", fingerprint)
                 found = found or repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
                 clusters, seconds = repeats.clusters(
-                    p, key, found, seed, data, checkpoints / "clusters"
+                    p, key, n_clusters, found, seed, data, checkpoints / "clusters"
                 )
                 with work.output(folder) as partial:
                     np.save(partial / "clusters.npy", clusters.astype(np.int32))
@@ -58,11 +59,6 @@ def main() -> None:
     for folder in artifacts.glob("*/*"):
         if folder not in done:
             shutil.rmtree(folder)
-
-
-def is_current(folder: Path, fingerprint: str) -> bool:
-    told = folder / "seed.json"
-    return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ class Project:
                     "map_rows": 100,
                     "nll_draws": 5,
                 },
+                "choose_k": {"encoder": "pca", "largest": 4},
                 "cluster_on": "all",
                 "clusterings": {f"{k}-kmeans": {"encoder": k, "clusterer": kmeans} for k in keys},
                 "deep_clusterings": {f"{keys[1]}-dec": deep_row(keys[1])},

@@ -42,7 +42,11 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("dataset.mirror", "/x", r"^dataset.mirror is not known; it takes no key but name"),
         ("prepare.val_fraction", 1.0, r"^prepare.val_fraction: .*less than 1, found 1.0"),
         ("prepare.val_fraction", "0.1", r"^prepare.val_fraction: .*number, found '0.1'"),
-        ("n_clusters", 1, r"^n_clusters: .*greater than or equal to 2, found 1"),
+        ("n_clusters", 1, r"^n_clusters: accepted are auto and numbers from 2 on, found 1$"),
+        ("n_clusters", True, r"^n_clusters: .*, found True$"),
+        ("n_clusters", "atuo", r"^n_clusters: .*, found 'atuo'$"),
+        ("choose_k.largest", 1, r"^choose_k.largest: .*greater than or equal to 2, found 1"),
+        ("choose_k.encoder", "pcb", r"^choose_k.encoder: 'pcb' is no row of .*mean 'pca'"),
         ("baselines.pca", {"name": "pca"}, r"^baselines.pca.code_size is missing"),
         ("baselines.deep", {"name": "identity"}, r"^'deep' stands under baselines and under auto"),
         ("baselines.a/b", {"name": "identity"}, r"^baselines: 'a/b' is no name"),
@@ -81,6 +85,17 @@ def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:
         params.from_dict(changed(path, value))
     assert re.search(message, str(error.value)), str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_auto_is_a_number_of_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = params.from_dict(changed("n_clusters", "auto"))
+    with pytest.raises(UserError, match=r"n_clusters.json is missing; run `dvc repro choose_k`"):
+        params.n_clusters(told)
+    file = tmp_path / "artifacts/mnist_5k/choose_k/n_clusters.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"n_clusters": 6}')
+    assert params.n_clusters(told) == 6
 
 
 def test_a_missing_key_is_told() -> None:

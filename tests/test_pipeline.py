@@ -20,7 +20,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
     clustered += ["deep_cluster@narrow-dec", "seeds"]
     assert sorted(ran) == sorted(
-        ["fetch", "prepare", "baseline@pca", *trained, "evaluate", *clustered, "report"]
+        ["fetch", "prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
     )
     return project
 
@@ -34,7 +34,7 @@ def scores(project: Project) -> dict[str, object]:
 
 def evaluated(project: Project) -> dict[str, int]:
     """When each encoder was evaluated, in nanoseconds."""
-    folders = (project.folder / "artifacts/digits/evaluations").iterdir()
+    folders = (project.folder / "artifacts/digits/evaluations/encoders").iterdir()
     return {folder.name: (folder / "scores.json").stat().st_mtime_ns for folder in folders}
 
 
@@ -92,7 +92,8 @@ def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
     before = evaluated(project)
-    assert project.repro() == ["train@other", "evaluate", "cluster@other-kmeans", "seeds", "report"]
+    ran = project.repro()
+    assert sorted(ran) == ["cluster@other-kmeans", "evaluate", "report", "seeds", "train@other"]
     after = evaluated(project)
     assert {key for key in after if after[key] != before[key]} == {"other"}
 
@@ -108,7 +109,28 @@ def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> No
     with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
         file.write("\n# edited\n")
     # the codes, so the clusters, are the same
-    assert project.repro() == ["baseline@pca", "evaluate", "seeds", "report"]
+    assert sorted(project.repro()) == ["baseline@pca", "evaluate", "report", "seeds"]
+
+
+PREDICT = """
+import sys
+from pathlib import Path
+import numpy as np
+from narrows import saved
+artifacts, x = Path("artifacts/digits"), np.load("data/digits/x.npy")
+for key in sys.argv[1:]:
+    clusters = np.load(artifacts / "clusterings" / key / "clusters.npz")["clusters"]
+    assert len(set(clusters.tolist())) > 5
+    found = saved.load(artifacts, key).predict(x[1000:])
+    assert found.tolist() == clusters[1000:].tolist(), key
+"""
+
+
+def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
+    """Of a baseline, an autoencoder and a deep clustering."""
+    process = project.start("-c", PREDICT, "pca-kmeans", "narrow-kmeans", "narrow-dec")
+    process.communicate(timeout=120)
+    assert process.returncode == 0
 
 
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
@@ -126,3 +148,21 @@ def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path:
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_auto_takes_the_recommended_number_of_clusters(project: Project) -> None:
+    params = project.read()
+    params["n_clusters"] = "auto"
+    project.write(params)
+    ran = project.repro("cluster@pca-kmeans")
+    artifacts = project.folder / "artifacts/digits"
+    curve = json.loads((artifacts / "choose_k/curve.json").read_text())
+    assert curve["recommended"] in (2, 3, 4)
+    assert [row["n_clusters"] for row in curve["curve"]] == [2, 3, 4]
+    told = json.loads((artifacts / "clusterings/pca-kmeans/cluster.json").read_text())
+    assert told["n_clusters"] == curve["recommended"]
+    assert ran == ["choose_k", "cluster@pca-kmeans"]
+    params["n_clusters"] = curve["recommended"]
+    params["choose_k"]["largest"] = 5
+    project.write(params)
+    assert project.repro("cluster@pca-kmeans") == ["choose_k"]  # k itself is the same

@@ -51,7 +51,7 @@ def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
     (folder / "train.json").write_text(json.dumps(train))
     if not is_baseline:
         (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
-    write_evaluation(folder.parents[1] / "evaluations" / folder.name, x / 255, is_baseline)
+    write_evaluation(folder.parents[1] / "evaluations/encoders" / folder.name, x / 255, is_baseline)
 
 
 def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
@@ -90,6 +90,18 @@ def write_deep_clustering(folder: Path, x: np.ndarray) -> None:
     )
     info = {"fingerprint": "f-refined", "seed": 7, "seconds": 0.5, "n_clusters": 2}
     (folder / "cluster.json").write_text(json.dumps(info))
+    maps = folder.parents[1] / "evaluations/refined" / folder.name
+    maps.mkdir(parents=True)
+    points = np.arange(20, dtype=np.float32).reshape(10, 2)
+    np.savez(maps / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points)
+
+
+def write_choose_k(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    curve = [{"n_clusters": 2, "silhouette": 0.75, "stability": 1.0, "bic": -1.5}]
+    curve += [{"n_clusters": 3, "silhouette": None, "stability": 0.5, "bic": -2.25}]
+    (folder / "curve.json").write_text(json.dumps({"recommended": 2, "curve": curve}))
+    (folder / "n_clusters.json").write_text('{"n_clusters": 2}')
 
 
 @pytest.fixture(params=["picture", "colour", "table"])
@@ -146,6 +158,7 @@ def project(
         (folder / "cluster.json").write_text(json.dumps(info))
     encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
     write_deep_clustering(tmp_path / "artifacts/toy/clusterings/refined", x)
+    write_choose_k(tmp_path / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
         folder = tmp_path / "artifacts/toy/seeds/good" / str(seed)
         folder.mkdir(parents=True)
@@ -315,7 +328,7 @@ def test_robustness_and_bounds(project: Path, x: np.ndarray) -> None:
 
 def test_nothing_to_tell_leaves_a_header(project: Path) -> None:
     for key in ("plain-x", "deep"):
-        file = project / f"artifacts/toy/evaluations/{key}/scores.json"
+        file = project / f"artifacts/toy/evaluations/encoders/{key}/scores.json"
         scores = json.loads(file.read_text()) | {"robustness": {}, "variational": None}
         file.write_text(json.dumps(scores))
     report.main()
@@ -409,8 +422,10 @@ def test_without_labels_there_is_no_word_of_them(
         ("data/toy/labels.npy", "prepare"),
         ("artifacts/toy/encoders/plain-x/codes.npy", "baseline@plain-x"),
         ("artifacts/toy/encoders/deep/history.csv", "train@deep"),
-        ("artifacts/toy/evaluations/deep/scores.json", "evaluate"),
-        ("artifacts/toy/evaluations/deep/maps.npz", "evaluate"),
+        ("artifacts/toy/evaluations/encoders/deep/scores.json", "evaluate"),
+        ("artifacts/toy/evaluations/encoders/deep/maps.npz", "evaluate"),
+        ("artifacts/toy/evaluations/refined/refined/maps.npz", "evaluate"),
+        ("artifacts/toy/choose_k/curve.json", "choose_k"),
         ("artifacts/toy/clusterings/good/clusters.npz", "cluster@good"),
     ],
 )
@@ -425,6 +440,16 @@ def test_artefacts_of_other_data_are_refused(project: Path) -> None:
     np.savez(project / "artifacts/toy/clusterings/one/clusters.npz", clusters=np.zeros(19, int))
     with pytest.raises(UserError, match=r"one/clusters.npz has 19 rows and x.npy has 20"):
         report.main()
+
+
+def test_the_number_of_clusters_is_told(project: Path) -> None:
+    report.main()
+    rows = read_csv(project / "results/toy/n_clusters.csv")
+    assert [list(row.values()) for row in rows] == [
+        ["2", "0.75", "1", "-1.5"],
+        ["3", "", "0.5", "-2.25"],
+    ]
+    assert "Number of clusters" in (project / "results/toy/report.html").read_text()
 
 
 def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:

@@ -80,6 +80,19 @@ class Clustering:
     """Columns of a deep clustering's history.csv, by update."""
     assignments: np.ndarray | None
     """(T, N), the clusters at every update of a deep clustering."""
+    map_rows: np.ndarray
+    """(n,), the rows of x.npy that the map shows."""
+    umap: np.ndarray
+    """(n, 2), UMAP of the codes of these rows."""
+
+
+@dataclass(frozen=True)
+class ChosenK:
+    curve: list[dict[str, Any]]
+    """By k: "n_clusters", "silhouette", "stability" and "bic"."""
+    recommended: int | None
+    taken: int
+    """What the clusterings were told."""
 
 
 def read_data(folder: Path) -> Data:
@@ -94,7 +107,7 @@ def read_data(folder: Path) -> Data:
 
 
 def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> Encoder:
-    """artifacts/<dataset>/encoders/<key> and evaluations/<key>; raises as `read_data` does."""
+    """artifacts/<dataset>/encoders/<key> and its evaluation; raises as `read_data` does."""
     folder = artifacts / "encoders" / key
     stage = f"{'baseline' if is_baseline else 'train'}@{key}"
     codes = _array(folder / "codes.npy", stage)
@@ -109,12 +122,12 @@ def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> En
         train=_json(folder / "train.json", stage),
         samples=_arrays(folder / "samples.npz", stage),
         history=history,
-        evaluation=read_evaluation(artifacts / "evaluations" / key),
+        evaluation=read_evaluation(artifacts / "evaluations/encoders" / key),
     )
 
 
 def read_evaluation(folder: Path) -> Evaluation:
-    """artifacts/<dataset>/evaluations/<key>; raises as `read_data` does."""
+    """artifacts/<dataset>/evaluations/encoders/<key>; raises as `read_data` does."""
     scores = _json(folder / "scores.json", "evaluate")
     maps = _arrays(folder / "maps.npz", "evaluate")
     pictures = _arrays(folder / "pictures.npz", "evaluate")
@@ -129,6 +142,8 @@ def read_clustering(
     stage = f"{'deep_cluster' if is_deep else 'cluster'}@{key}"
     found = _arrays(folder / "clusters.npz", stage)
     _same_rows(folder / "clusters.npz", found["clusters"], data.x)
+    mapped = f"refined/{key}" if is_deep else f"encoders/{encoder}"
+    maps = _arrays(artifacts / "evaluations" / mapped / "maps.npz", "evaluate")
     return Clustering(
         key=key,
         encoder=encoder,
@@ -140,7 +155,18 @@ def read_clustering(
         ),
         history=_history(folder / "history.csv", stage) if is_deep else None,
         assignments=found["assignments"] if is_deep else None,
+        map_rows=maps["rows"],
+        umap=maps["umap"],
     )
+
+
+def read_choose_k(artifacts: Path) -> ChosenK:
+    """artifacts/<dataset>/choose_k; raises as `read_data` does."""
+    told = _json(artifacts / "choose_k/curve.json", "choose_k")
+    taken = json.loads(
+        work.existing(artifacts / "choose_k/n_clusters.json", "choose_k").read_text()
+    )
+    return ChosenK(told["curve"], told["recommended"], taken)
 
 
 def read_seeds(

@@ -87,6 +87,26 @@ def size_curve(
     return figure
 
 
+def by_n_clusters(
+    measures: Mapping[str, Sequence[float | None]], ks: Sequence[int], chosen: int, title: str
+) -> Figure:
+    """One small chart per measure over the number of clusters, with a line at the chosen one."""
+    figure = Figure(figsize=(4.8, 1.2 + 1.2 * len(measures)), dpi=figures.DPI, layout="constrained")
+    figure.suptitle(title, fontsize=11, x=0.02, ha="left", color=figures.INK)
+    every = figure.subplots(len(measures), sharex=True, squeeze=False)[:, 0]
+    for axes, (name, values), colour in zip(every, measures.items(), figures.COLOURS, strict=False):
+        known = [np.nan if value is None else value for value in values]
+        axes.plot(ks, known, color=colour, marker="o", markersize=3.5, linewidth=1.5)
+        axes.axvline(chosen, color=figures.FAINT, linestyle="--", linewidth=1)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(figures.FAINT)
+        axes.tick_params(colors=figures.INK, labelsize=9)
+        axes.set_ylabel(name)
+    every[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    every[-1].set_xlabel("number of clusters")
+    return figure
+
+
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
     """Descending heights moved as little as this simple rule can, until `gap` lies between them.
 

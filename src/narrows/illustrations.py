@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from narrows import charts, figures, grids, metrics, scoring, sheets
-from narrows.artifacts import Clustering, Data, Encoder
+from narrows.artifacts import ChosenK, Clustering, Data, Encoder
 
 N_QUERIES, N_FOUND = 8, 8
 N_SHEET, MAX_SHEET = 6, 20  # samples of each kind, clusters
@@ -33,10 +33,10 @@ class Picture(NamedTuple):
 
 
 def overview_pictures(
-    encoders: Sequence[Encoder], data: Data, seed: int, folder: Path
+    encoders: Sequence[Encoder], chosen: ChosenK, data: Data, seed: int, folder: Path
 ) -> list[Picture]:
-    """Draws what compares all encoders: error by code size, and robustness."""
-    drawn = []
+    """Draws what is told of all rows: numbers of clusters, error by code size, robustness."""
+    drawn = _n_clusters(chosen, folder)
     test = {e.key: (e.train["code_size"], e.train["splits"]["test"]["mse"]) for e in encoders}
     test = {key: (size, mse) for key, (size, mse) in test.items() if mse > 0}
     if test:
@@ -82,16 +82,14 @@ def encoder_pictures(encoder: Encoder, data: Data, seed: int, folder: Path) -> l
     ]
 
 
-def clustering_pictures(
-    clustering: Clustering, encoder: Encoder, data: Data, folder: Path
-) -> list[Picture]:
+def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
     """Draws the map of clusters and, with labels, the confusion matrix of the test split."""
-    rows = encoder.evaluation.rows
+    rows = clustering.map_rows
     pairs = scoring.matching(data, clustering.clusters)
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
     colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
-    figure = figures.code_map(encoder.evaluation.umap, colours, title)
+    figure = figures.code_map(clustering.umap, colours, title)
     caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
     if pairs:
         caption += " A cluster bears the number and colour of the label it is matched to."
@@ -112,6 +110,22 @@ def clustering_pictures(
         )
         drawn.append(_save(figure, folder, clustering.key, "confusion", caption))
     return [*drawn, _sheet(clustering, pairs, data, folder), *_updates(clustering, data, folder)]
+
+
+def _n_clusters(chosen: ChosenK, folder: Path) -> list[Picture]:
+    if chosen.recommended is None:
+        return []
+    measures = {
+        name: [row[name] for row in chosen.curve] for name in ("silhouette", "stability", "bic")
+    }
+    ks = [row["n_clusters"] for row in chosen.curve]
+    title = f"{chosen.recommended} clusters recommended, {chosen.taken} taken"
+    figure = charts.by_n_clusters(measures, ks, chosen.recommended, title)
+    caption = (
+        "Gaussian mixtures of 2 and more clusters in one map of the codes. The dashed line: the "
+        "highest silhouette times stability."
+    )
+    return [_save(figure, folder, "all", "n_clusters", caption)]
 
 
 def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path) -> Picture:

@@ -41,6 +41,13 @@ class Autoencoder(nn.Module):
         return {"loss": loss, **terms} if len(terms) > 1 else {"loss": loss}
 
 
+def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tensor]) -> Autoencoder:
+    """The trained autoencoder of a row, for codes and reconstructions."""
+    model = Autoencoder(row, input_shape)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
 def to_unit(x: Tensor) -> Float[Tensor, "B ..."]:
     """uint8 pictures as floats in [0, 1]; anything else as it is, in float32.
 

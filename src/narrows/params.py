@@ -6,6 +6,7 @@ nobody reads, a missing key, a wrong type or a value out of range is one sentenc
 
 import dataclasses
 import difflib
+import json
 import re
 import typing
 from collections.abc import Iterable
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PlainValidator, PositiveInt
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
 from ruamel.yaml.error import YAMLError
 
-from narrows import plugins
+from narrows import plugins, work
 from narrows.errors import UserError
 from narrows.plugins import Plugin, config
 
@@ -41,6 +42,14 @@ class Evaluate:
     """Samples on the 2-d maps of the codes."""
     nll_draws: PositiveInt
     """Codes per sample in a variational row's importance-weighted likelihood."""
+
+
+@config
+class ChooseK:
+    encoder: str
+    """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
+    largest: Annotated[int, Field(ge=2)]
+    """Numbers of clusters from 2 to this one are compared."""
 
 
 @config
@@ -71,6 +80,12 @@ class Seeds:
     """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
 
 
+def _k(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and value >= 2):
+        return value
+    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {value!r}")
+
+
 @config
 class Params:
     seed: NonNegativeInt
@@ -81,14 +96,17 @@ class Params:
     """Where the data comes from, a file in src/narrows/datasets/."""
     prepare: Prepare
     """How the rows are split."""
-    n_clusters: Annotated[int, Field(ge=2)]
-    """Number k of clusters for the methods that need one; it is never read off the labels."""
+    n_clusters: Annotated[int | Literal["auto"], PlainValidator(_k)]
+    """Number k of clusters for the methods that need one; never read off the labels. `auto` takes
+    what stage `choose_k` recommends."""
     baselines: dict[str, Annotated[Plugin, "baselines"]]
     """Encoders that need no training, the rows that every autoencoder has to beat."""
     autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
     """Encoders that are trained; src/narrows/autoencoders/_base.py has the keys of a row."""
     evaluate: Evaluate
     """What is measured of every encoder without a label."""
+    choose_k: ChooseK
+    """Which numbers of clusters are compared, and where."""
     cluster_on: Literal["all", "train"]
     """Samples that clusterers are fitted on; `train` keeps validation and test for scoring."""
     clusterings: dict[str, Clustering]
@@ -103,17 +121,18 @@ class Params:
         for one, other in sections:  # of a pair, keys are names of the same folders
             if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
                 raise ValueError(f"{both[0]!r} stands under {one} and under {other}")
-        encoders = {
-            "clusterings": ("baselines or autoencoders", {**self.baselines, **self.autoencoders}),
-            "deep_clusterings": ("autoencoders", self.autoencoders),
-        }
-        for section, (where, known) in encoders.items():
-            for key, row in getattr(self, section).items():
-                if row.encoder not in known:
-                    raise ValueError(
-                        f"{section}.{key}.encoder: {row.encoder!r} is no row of "
-                        f"{where}{_nearest(row.encoder, known)}"
-                    )
+        either, trained = "baselines or autoencoders", "autoencoders"
+        encoders = {either: {**self.baselines, **self.autoencoders}, trained: self.autoencoders}
+        named: list[tuple[str, Any, str]] = [("choose_k", self.choose_k, either)]
+        named += [(f"clusterings.{key}", row, either) for key, row in self.clusterings.items()]
+        deep = self.deep_clusterings.items()
+        named += [(f"deep_clusterings.{key}", row, trained) for key, row in deep]
+        for path, row, where in named:
+            if row.encoder not in encoders[where]:
+                raise ValueError(
+                    f"{path}.encoder: {row.encoder!r} is no row of "
+                    f"{where}{_nearest(row.encoder, encoders[where])}"
+                )
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:
@@ -145,6 +164,17 @@ def from_dict(raw: Any) -> Params:
     """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
     params: Params = _build(Params, raw, "")
     return params
+
+
+def plugin(family: str, raw: dict[str, Any]) -> Plugin:
+    """A plug-in as `plugins.resolved` wrote it down."""
+    return _plugin(family, raw, family)
+
+
+def n_clusters(p: Params) -> int:
+    """k as stage `choose_k` settled it: a number, also where params.yaml says auto."""
+    file = Path("artifacts", p.dataset.name, "choose_k", "n_clusters.json")
+    return int(json.loads(work.existing(file, "choose_k").read_text())["n_clusters"])
 
 
 def select(rows: dict[str, Any], key: str, section: str) -> Any:

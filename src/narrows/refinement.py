@@ -255,14 +255,3 @@ def refine(method: Plugin, job: Job) -> Refined:
         seconds=clock.time_elapsed("train"),
         fell_back=module.fell_back,
     )
-
-
-def predict(method: Plugin, refined: Refined, start: Plugin, x: Tensor) -> np.ndarray:
-    """Clusters (N,) of new samples x (N, ...)."""
-    codes = encode_all(refined.model, x)
-    if hasattr(method.module, "soft"):
-        return hardened(
-            method.module.soft(method.config, refined.parts, torch.from_numpy(codes)).numpy()
-        )
-    clusters: np.ndarray = refined.state["names"][start.module.predict(refined.state, codes)]
-    return clusters

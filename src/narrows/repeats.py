@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows import refinement, splits, start, training
-from narrows.model import Autoencoder, encode_all, to_unit
+from narrows.model import Autoencoder, encode_all, restored, to_unit
 from narrows.params import Params
 from narrows.prepared import Prepared
 
@@ -43,7 +43,13 @@ def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encod
 
 
 def clusters(
-    p: Params, key: str, found: Encoder, seed: int, data: Prepared, work: Path
+    p: Params,
+    key: str,
+    n_clusters: int,
+    found: Encoder,
+    seed: int,
+    data: Prepared,
+    work: Path,
 ) -> tuple[np.ndarray, float]:
     """Clusters (N,) of a row of `clusterings` or `deep_clusterings`, and the seconds they took.
 
@@ -53,18 +59,17 @@ def clusters(
     began = time.perf_counter()
     if key in p.clusterings:
         chosen = p.clusterings[key].clusterer
-        state = chosen.module.fit(chosen.config, found.codes[fitted], p.n_clusters, seed)
+        state = chosen.module.fit(chosen.config, found.codes[fitted], n_clusters, seed)
         return chosen.module.predict(state, found.codes), time.perf_counter() - began
     row = p.deep_clusterings[key]
     assert found.model is not None
-    model = Autoencoder(p.autoencoders[row.encoder], data.x.shape[1:])
-    model.load_state_dict(found.model.state_dict())
+    weights = found.model.state_dict()
     job = start.Job(
         x=data.all(),
         fitted=fitted,
-        model=model,
+        model=restored(p.autoencoders[row.encoder], data.x.shape[1:], weights),
         start=row.start,
-        n_clusters=p.n_clusters,
+        n_clusters=n_clusters,
         augmentation=row.augmentation,
         seed=seed,
         device=p.device,

@@ -69,6 +69,11 @@ def output(folder: Path) -> Iterator[Path]:
         partial.replace(folder)
 
 
+def is_current(told: Path, fingerprint: str) -> bool:
+    """Whether the JSON file, where there is one, says that it was made from these inputs."""
+    return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint
+
+
 def existing(file: Path, stage: str) -> Path:
     """The file itself, which `stage` leaves; raises `UserError` where it is missing."""
     if not file.exists():

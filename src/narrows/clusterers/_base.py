@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -119,12 +119,22 @@ def mixture(
 
 def most_likely(state: State, z: np.ndarray) -> np.ndarray:
     """Component (N,) of the mixture with the highest posterior."""
+    clusters: np.ndarray = _model(state).predict(finite(z).astype(np.float64))
+    return clusters
+
+
+def bic(state: State, z: np.ndarray) -> float:
+    """Bayesian information criterion of the mixture (Schwarz 1978), per code; lower is better."""
+    return float(_model(state).bic(finite(z).astype(np.float64))) / len(z)
+
+
+def _model(state: State) -> Any:
     from sklearn.mixture import GaussianMixture
 
     model = GaussianMixture(len(state["weights"]), covariance_type=str(state["covariance"]))
     model.weights_, model.means_ = state["weights"], state["means"]
     model.precisions_cholesky_ = state["precisions_cholesky"]
-    return model.predict(finite(z).astype(np.float64))
+    return model
 
 
 def dense(z: np.ndarray, min_cluster_size: int, min_samples: int) -> np.ndarray:
