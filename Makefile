@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full test check ui
+.PHONY: help repro full seeds-table test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 
 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
 	dvc exp run $(FULL)
+
+seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents/, hours on a CPU
+	python benchmarks/documents.py --seeds 0 1 2
 
 test: .venv/installed-dev  ## set up, then run all tests
 	python -m pytest -n auto --dist loadfile

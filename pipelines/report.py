@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from PIL import Image
 
 from narrows import (
@@ -55,14 +56,17 @@ def main() -> None:
     with work.output(results) as folder:
         (folder / "figures").mkdir()
         overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
-        encoder_pictures = {
-            key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
-            for key, encoder in encoders.items()
-        }
-        clustering_pictures = {
-            key: illustrations.clustering_pictures(c, data, folder)
-            for key, c in clusterings.items()
-        }
+        draw = [
+            delayed(illustrations.encoder_pictures)(encoder, data, p.seed, folder)
+            for encoder in fitted
+        ]
+        draw += [
+            delayed(illustrations.clustering_pictures)(clustering, data, folder)
+            for clustering in clusterings.values()
+        ]
+        drawn = Parallel(n_jobs=-1)(draw)
+        encoder_pictures = dict(zip(encoders, drawn, strict=False))
+        clustering_pictures = dict(zip(clusterings, drawn[len(encoders) :], strict=True))
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
         write_csv(folder / "n_clusters.csv", chosen.curve)

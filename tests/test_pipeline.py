@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from project import Project, row
+from project import Project, deep_row, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 ROWS = {"narrow": row(), "other": row(epochs=2)}
@@ -112,27 +112,6 @@ def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> No
     assert sorted(project.repro()) == ["baseline@pca", "evaluate", "report", "seeds"]
 
 
-PREDICT = """
-import sys
-from pathlib import Path
-import numpy as np
-from narrows import saved
-artifacts, x = Path("artifacts/digits"), np.load("data/digits/x.npy")
-for key in sys.argv[1:]:
-    clusters = np.load(artifacts / "clusterings" / key / "clusters.npz")["clusters"]
-    assert len(set(clusters.tolist())) > 5
-    found = saved.load(artifacts, key).predict(x[1000:])
-    assert found.tolist() == clusters[1000:].tolist(), key
-"""
-
-
-def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
-    """Of a baseline, an autoencoder and a deep clustering."""
-    process = project.start("-c", PREDICT, "pca-kmeans", "narrow-kmeans", "narrow-dec")
-    process.communicate(timeout=120)
-    assert process.returncode == 0
-
-
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
     before = scores(project)
     (project.folder / "mlruns").rename(tmp_path / "mlruns")
@@ -148,6 +127,34 @@ def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path:
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
         assert one.read_bytes() == other.read_bytes()
+
+
+PREDICT = """
+import sys
+from pathlib import Path
+import numpy as np
+from narrows import saved
+artifacts, x = Path("artifacts/digits"), np.load("data/digits/x.npy")
+for key in sys.argv[1:]:
+    clusters = np.load(artifacts / "clusterings" / key / "clusters.npz")["clusters"]
+    assert len(set(clusters.tolist())) > 5
+    found = saved.load(artifacts, key).predict(x[1000:])
+    assert found.tolist() == clusters[1000:].tolist(), key
+"""
+
+
+def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
+    """Of a baseline, an autoencoder, and deep clusterings with and without their own rule."""
+    params = project.read()
+    deep = deep_row("narrow")
+    deep["method"] |= {"name": "self_label", "max_updates": 1}
+    params["deep_clusterings"]["narrow-self"] = deep
+    project.write(params)
+    assert project.repro("deep_cluster@narrow-self") == ["deep_cluster@narrow-self"]
+    keys = ("pca-kmeans", "narrow-kmeans", "narrow-dec", "narrow-self")
+    process = project.start("-c", PREDICT, *keys)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
 
 
 def test_auto_takes_the_recommended_number_of_clusters(project: Project) -> None:
