@@ -9,15 +9,18 @@ leaves, 1 for a mistake that a sentence explains.
 import argparse
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
+from matplotlib.figure import Figure
 
-from narrows import errors, params, prepared, search, trials, work
+from narrows import errors, gains, params, prepared, search, studies, trials, work
 from narrows.errors import UserError
 
 NOTHING_NEW, BUSY = 3, 75  # the latter is EX_TEMPFAIL: try again later
@@ -45,19 +48,33 @@ def main(*words: str) -> None:
     ends = time.monotonic() + asked.timeout if asked.timeout else None
     data = prepared.read(p.dataset.name)
     job = search.job(p, asked.search, data)
-    study = search.study(job, search.storage(search.url(), asked.heartbeat))
-    before = search.n_finished(study)
-    target = None if asked.n_trials is None else before + asked.n_trials
+    study = search.study(job, studies.storage(studies.url(), asked.heartbeat))
+    before, began = studies.ended(study), time.monotonic()
+    target = None
+    if asked.n_trials is not None:
+        target = studies.n_finished(study) + asked.n_trials
     with trials.invocation(job, data) as (run, watching):
         if asked.workers == 1:
             search.add_trials(job, study, search.Limits(target, ends), watching)
         else:
             several(asked, str(run.id), target, ends)
-    new = search.n_finished(study) - before
-    print(f"search: {new} new trials, {before + new} in all", flush=True)
-    sys.stdout.flush()
-    if not new:
+        gained = studies.gains(study, job.objectives, before, time.monotonic() - began)
+        page = report(gained, studies.plots(study, job.objectives))
+        run.log_file(page)
+        run.log_metrics(trials.best(gained))
+    print(f"search: {len(gained.new)} trials ended, {page} tells what got better", flush=True)
+    if gained.count("COMPLETE") + gained.count("PRUNED") == 0:
         sys.exit(NOTHING_NEW)
+
+
+def report(gained: gains.Gains, plots: dict[str, Figure]) -> Path:
+    """studies/<study>/<time>.html, and the same as latest.html."""
+    folder = Path("studies", gained.study)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.html"
+    page.write_text(gains.render(gained, plots), encoding="utf-8")
+    shutil.copy(page, folder / "latest.html")
+    return page
 
 
 def worker(p: params.Params, asked: argparse.Namespace) -> None:
@@ -67,7 +84,7 @@ def worker(p: params.Params, asked: argparse.Namespace) -> None:
     torch.set_num_threads(asked.threads)
     data = prepared.read(p.dataset.name)
     job = search.job(p, asked.search, data)
-    study = search.study(job, search.storage(search.url(), asked.heartbeat))
+    study = search.study(job, studies.storage(studies.url(), asked.heartbeat))
     ends = time.monotonic() + asked.timeout if asked.timeout else None
     parent = None if asked.worker_of == "None" else asked.worker_of
     limits = search.Limits(asked.target, ends)

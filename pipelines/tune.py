@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from narrows import errors, params, prepared, search, trials, work
+from narrows import errors, params, prepared, search, studies, trials, work
 
 
 def main(key: str) -> None:
@@ -11,12 +11,12 @@ def main(key: str) -> None:
     chosen = params.select(p.searches, key, "searches")
     data = prepared.read(p.dataset.name)
     job = search.job(p, key, data)
-    study = search.study(job, search.storage(search.url()))
+    study = search.study(job, studies.storage(studies.url()))
     limits = search.Limits(n_finished=chosen.n_trials, deadline=None)
-    if search.n_finished(study) < chosen.n_trials:
+    if studies.n_finished(study) < chosen.n_trials:
         with trials.invocation(job, data) as (_, watching):
             search.add_trials(job, study, limits, watching)
-    best = search.winner(study)
+    best = studies.winner(study)
     told = {
         "study": job.name,
         "trial": best.number,
@@ -25,7 +25,9 @@ def main(key: str) -> None:
     }
     with work.output(Path("artifacts", data.name, "tuned", key)) as folder:
         (folder / "winner.json").write_text(json.dumps(told, indent=2) + "\n")
-        (folder / "trials.json").write_text(json.dumps(search.table(job, study), indent=2) + "\n")
+        (folder / "trials.json").write_text(
+            json.dumps(studies.table(study, job.objectives), indent=2) + "\n"
+        )
     print(
         f"tune@{key}: trial {best.number} of {len(study.trials)}, {told['objectives']}", flush=True
     )

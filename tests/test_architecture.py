@@ -25,20 +25,12 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "sections": {"plugins", "space"},
     "space": {"plugins"},
     "search": {
-        *(
-            "errors",
-            "model",
-            "params",
-            "plugins",
-            "prepared",
-            "sections",
-            "space",
-            "training",
-            "work",
-        ),
-        "objectives._base",
+        *("errors", "model", "objectives._base", "params", "plugins", "prepared", "sections"),
+        *("space", "studies", "training", "work"),
     },
-    "trials": {"figures", "model", "prepared", "search", "tracking"},
+    "gains": set(),
+    "studies": {"errors", "gains", "work"},
+    "trials": {"figures", "gains", "model", "prepared", "search", "tracking"},
     "objectives": BASE | {"metrics", "model"},
     "prepared": {"splits", "work"},
     "model": {"plugins"},
@@ -76,7 +68,7 @@ ONLY_IN = {
     "lightning": {"refinement", "trainer", "training"},
     "pytorch_lightning": {"refinement", "trainer", "training"},
     "mlflow": {"tracking"},
-    "optuna": {"search"},
+    "optuna": {"search", "studies"},
 }
 HEAVY = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlxtend", "umap"}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from project import row
 
-from narrows import params, plugins, search, space
+from narrows import params, plugins, search, space, studies
 from narrows.errors import UserError
 from narrows.plugins import Plugin
 from narrows.sections import Search
@@ -82,7 +82,7 @@ def job(*objectives: Plugin, pruner: str = "none", **changes: Any) -> search.Job
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
-    return search.storage(f"sqlite:///{tmp_path}/studies/studies.db")
+    return studies.storage(f"sqlite:///{tmp_path}/studies/studies.db")
 
 
 def limits(n: int | None) -> search.Limits:
@@ -95,8 +95,8 @@ def test_a_study_is_gone_on_with_until_it_holds_enough(kept: Any) -> None:
     search.add_trials(task, study, limits(2), watch)
     search.add_trials(task, search.study(task, kept), limits(5), watch)
     search.add_trials(task, search.study(task, kept), limits(5), watch)
-    assert search.n_finished(study) == len(watch.rows) == 5
-    best = search.winner(study)
+    assert studies.n_finished(study) == len(watch.rows) == 5
+    best = studies.winner(study)
     assert best.values == [min(t.values[0] for t in study.trials)]
     made = search.row_of(task, best)
     assert made["code_size"] == best.params["code_size"]
@@ -146,8 +146,8 @@ def test_a_front_has_no_trial_that_another_beats(kept: Any) -> None:
     search.add_trials(task, study, limits(6), Watch())
     assert [d.name for d in study.directions] == ["MINIMIZE", "MINIMIZE"]
     assert all(t.values[1] == t.params["code_size"] for t in study.trials)
-    assert search.winner(study, 1).values[1] == min(t.values[1] for t in study.trials)
-    assert search.winner(study).values[0] == min(t.values[0] for t in study.trials)
+    assert studies.winner(study, 1).values[1] == min(t.values[1] for t in study.trials)
+    assert studies.winner(study).values[0] == min(t.values[0] for t in study.trials)
 
 
 def test_bad_trials_are_pruned(kept: Any) -> None:
@@ -187,6 +187,6 @@ def test_clusters_are_judged_without_labels(name: str, low: float, high: float, 
 )
 def test_a_database_that_does_not_open_is_told(url: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message) as error:
-        search.storage(url)
+        studies.storage(url)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)

@@ -1,20 +1,17 @@
 """Studies: rows of `autoencoders:` with values that Optuna draws, judged without a label.
 
-The only file that imports optuna. A study is kept in a database, so that any number of workers, on
-one machine or many, now or next week, add trials to it. Its name holds a fingerprint of everything
-that its values depend on: a changed search is another study, and trials never mix.
+A study is kept in a database, so that any number of workers, on one machine or many, now or next
+week, add trials to it. Its name holds a fingerprint of everything that its values depend on: a
+changed search is another study, and trials never mix.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
@@ -22,24 +19,12 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor
 
-from narrows import params, plugins, space, training, work
+from narrows import params, plugins, space, studies, training, work
 from narrows.errors import UserError
 from narrows.model import Autoencoder
 from narrows.objectives._base import Trained
 from narrows.params import Search
 from narrows.prepared import Prepared
-
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-MAX_RETRIES = 10
-PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
-    "none": optuna.pruners.NopPruner,
-    "median": optuna.pruners.MedianPruner,
-    "hyperband": optuna.pruners.HyperbandPruner,
-}
-retry = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES)
 
 
 class Stopped(KeyboardInterrupt):
@@ -61,6 +46,11 @@ class Job:
     val: Tensor
     seed: int
     device: str
+
+    @property
+    def objectives(self) -> list[str]:
+        """Their names, in the order of a trial's values."""
+        return [objective.name for objective in self.search.objectives]
 
     @property
     def name(self) -> str:
@@ -98,11 +88,6 @@ class Watch(Protocol):
 Watching = Callable[[int], AbstractContextManager[Watch]]  # of a trial's number
 
 
-def url() -> str:
-    """NARROWS_STUDIES, else one sqlite database in studies/."""
-    return os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
-
-
 def job(p: params.Params, key: str, data: Prepared) -> Job:
     """The search `key` of params.yaml on the train and validation rows of the data."""
     chosen = p.searches[key]
@@ -111,58 +96,10 @@ def job(p: params.Params, key: str, data: Prepared) -> Job:
     return Job(key, chosen, row, data.name, data.digest, train, val, p.seed, p.device)
 
 
-def storage(url: str, heartbeat: int = 60) -> RDBStorage:
-    """The database of studies; trials of a worker that is silent for three heartbeats are retried.
-
-    Args:
-        url: sqlite:///... or postgresql+psycopg://...
-        heartbeat: seconds between two signs of life of a running trial.
-
-    Raises:
-        UserError: it does not open. A password is not told.
-    """
-    import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except ArgumentError:
-        raise UserError(
-            f"the storage of studies is {url!r}; accepted are URLs of a database, "
-            "sqlite:///studies/studies.db or postgresql+psycopg://user:password@host/name"
-        ) from None
-    shown = parsed.render_as_string(hide_password=True)
-    try:
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        with work.lock("studies"):  # two processes at once would make the same tables
-            return RDBStorage(
-                url,
-                heartbeat_interval=heartbeat,
-                grace_period=3 * heartbeat,
-                heartbeat_stale_trial_callback=retry,
-            )
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        told = str(error).splitlines()[0].replace(url, "it")
-        raise UserError(f"the storage of studies {shown} does not open: {told}") from None
-
-
 def study(job: Job, kept: RDBStorage) -> optuna.Study:
-    """The study of a job, created where it is not there."""
-    with work.lock("studies"):
-        return optuna.create_study(
-            storage=kept,
-            study_name=job.name,
-            directions=[o.module.DIRECTION for o in job.search.objectives],
-            load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=job.seed),
-            pruner=PRUNERS[job.search.pruner](),
-        )
-
-
-def n_finished(found: optuna.Study) -> int:
-    """Trials with a result, those that were pruned included."""
-    return len(found.get_trials(deepcopy=False, states=FINISHED))
+    """The job's study, created where it is not there."""
+    directions = [o.module.DIRECTION for o in job.search.objectives]
+    return studies.opened(kept, job.name, directions, job.search.pruner, job.seed)
 
 
 def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> None:
@@ -178,7 +115,7 @@ def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching
     n_failed = 0
     while not limits.passed():
         states = [t.state for t in found.get_trials(deepcopy=False)]
-        finished = sum(state in FINISHED for state in states)
+        finished = sum(state in studies.FINISHED for state in states)
         running = states.count(TrialState.RUNNING)
         if limits.n_finished is not None and finished >= limits.n_finished:
             return
@@ -193,30 +130,11 @@ def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching
             raise UserError(f"params.yaml: searches.{job.key}: {told}")
 
 
-def winner(found: optuna.Study, objective: int = 0) -> FrozenTrial:
-    """The best finished trial by one objective; of a front, its end."""
-    best = [t for t in found.best_trials if t.values is not None]
-    sign = 1 if found.directions[objective] == optuna.study.StudyDirection.MINIMIZE else -1
-    return min(best, key=lambda trial: (sign * trial.values[objective], trial.number))
-
-
 def row_of(job: Job, trial: FrozenTrial) -> dict[str, Any]:
     """The row of `autoencoders:` that a finished trial was."""
     return space.changed(
         job.row, space.draw(job.search.space, optuna.trial.FixedTrial(trial.params))
     )
-
-
-def table(job: Job, found: optuna.Study) -> list[dict[str, Any]]:
-    """Every trial: number, state, seconds, what was drawn, and the objectives' values if any."""
-    names = [o.name for o in job.search.objectives]
-    rows = []
-    for trial in found.get_trials(deepcopy=False):
-        seconds = None if trial.duration is None else trial.duration.total_seconds()
-        values = dict(zip(names, trial.values or (), strict=False))
-        told = {"trial": trial.number, "state": trial.state.name, "seconds": seconds}
-        rows.append({**told, "params": trial.params, **values})
-    return rows
 
 
 def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> int:
@@ -234,7 +152,7 @@ def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> i
     try:
         found.optimize(objective, n_trials=1, catch=(UserError,))
     except Stopped:
-        retry(found, found.get_trials(deepcopy=False)[ran[-1]])
+        studies.retry(found, found.get_trials(deepcopy=False)[ran[-1]])
         if not limits.passed():
             raise
     return ran[-1]

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from narrows import figures, tracking
+from narrows.gains import Gains
 from narrows.model import Autoencoder, reconstruct_all, to_unit
 from narrows.prepared import Prepared
 from narrows.search import Job, Watch, Watching
@@ -65,3 +66,13 @@ class _Logged:
         self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
         told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         print(f"{self.name}: {told}", flush=True)
+
+
+def best(gained: Gains) -> dict[str, float]:
+    """The best value of each objective and the speed, for the parent's run."""
+    told = {
+        f"best/{one['name']}": one["after"][one["name"]]
+        for one in gained.objectives
+        if one["after"] is not None
+    }
+    return told | {"trials_per_hour": gained.finished_per_hour, "trials": len(gained.new)}
