@@ -18,7 +18,8 @@ from narrows.search import Job, Watch, Watching
 def invocation(job: Job, data: Prepared) -> Iterator[tuple[tracking.Run, Watching]]:
     """The parent's run, and what `search.add_trials` asks for the children's."""
     tags = {"stage": "search", "search": job.key, "study": job.name}
-    with tracking.start(job.key, uuid.uuid4().hex, _told(data), tags) as parent:
+    name = f"{job.key} search"
+    with tracking.start(name, uuid.uuid4().hex, _told(data), tags) as parent:
         yield parent, watching(job, data, parent.id)
 
 
