@@ -18,7 +18,7 @@ FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
 	dvc exp run $(FULL)
 
-seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents/, hours on a CPU
+seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2
 
 test: .venv/installed-dev  ## set up, then run all tests

@@ -50,8 +50,8 @@ def loss(
         return z, reconstruction
     share = torch.rand(len(z), 1, device=z.device) / 2
     mixed = decode(cfg, parts, share * z + (1 - share) * z.roll(1, dims=0))
-    critic, detached = parts["critic"], dict(parts["critic"].named_parameters())
-    detached = {name: weight.detach() for name, weight in detached.items()}
+    critic = parts["critic"]
+    detached = {name: weight.detach() for name, weight in critic.named_parameters()}
     fooled = functional_call(critic, detached, (mixed,)).mean(dim=1)
     x_hat = activation(cfg.output_activation)(raw).detach()
     real = cfg.gamma * clean + (1 - cfg.gamma) * x_hat
