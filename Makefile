@@ -29,7 +29,7 @@ search: .venv/installed  ## go on with a study: make search SEARCH=small-codes T
 dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
 	optuna-dashboard --host 127.0.0.1 $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
 
-seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents/, hours on a CPU
+seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2
 
 test: .venv/installed-dev  ## set up, then run all tests

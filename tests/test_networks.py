@@ -92,12 +92,3 @@ def test_dropout_and_batch_norm_act_in_training_only(name: str, options: dict[st
         assert not torch.allclose(network(batch)[:4], network(batch[:4]))
         network.eval()
         assert torch.allclose(network(batch)[:4], network(batch[:4]), atol=1e-6)
-
-
-def test_mlp_may_start_as_wide_as_its_inputs_say() -> None:
-    """1 / sqrt(400) = .05 against Glorot's sqrt(6 / 500) = .11; uniform, so the largest is near."""
-    encoder, _ = pair("mlp", (400,), hidden=(100,), start="fan_in")
-    glorot, _ = pair("mlp", (400,), hidden=(100,))
-    assert encoder[1].weight.abs().max().item() == pytest.approx(0.05, rel=0.01)
-    assert glorot[1].weight.abs().max().item() == pytest.approx(0.012**0.5, rel=0.01)
-    assert not encoder[1].bias.any()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, PositiveInt
 
-from narrows.networks._base import Activation, Start, activation, started
+from narrows.networks._base import Activation, activation, started
 from narrows.plugins import config
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ class Config:
     """Whether every hidden layer is normalised over the batch, before its activation."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Probability of a hidden unit to be set to 0 in training, after its activation."""
-    start: Start = "glorot"
-    """How far the first weights reach; `started` in _base.py has both rules."""
 
 
 def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
@@ -49,8 +47,8 @@ def _layers(cfg: Config, sizes: tuple[int, ...]) -> list[nn.Module]:
 
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes[:-1]):
-        layers.append(started(nn.Linear(n_in, n_out), cfg.start))
+        layers.append(started(nn.Linear(n_in, n_out)))
         layers += [nn.BatchNorm1d(n_out)] if cfg.batch_norm else []
         layers.append(activation(cfg.activation))
         layers += [nn.Dropout(cfg.dropout)] if cfg.dropout else []
-    return [*layers, started(nn.Linear(sizes[-2], sizes[-1]), cfg.start)]
+    return [*layers, started(nn.Linear(sizes[-2], sizes[-1]))]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class Config:
     lr: PositiveFloat = 1e-3
     """Step size."""
+    eps: PositiveFloat = 1e-8
+    """Added to the root of the mean squared gradient, which it outweighs where gradients are tiny.
+    Keras takes 1e-7, and deep rows reconstruct better with it (docs/LOG.md)."""
     weight_decay: NonNegativeFloat = 0.0
     """L2 penalty on the weights, added to the gradient."""
 
@@ -24,4 +27,4 @@ class Config:
 def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
     import torch
 
-    return torch.optim.Adam(weights, lr=cfg.lr, weight_decay=cfg.weight_decay)
+    return torch.optim.Adam(weights, lr=cfg.lr, eps=cfg.eps, weight_decay=cfg.weight_decay)
