@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full seeds-table test check ui
+.PHONY: help repro full search dashboard seeds-table test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,17 @@ FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 
 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
 	dvc exp run $(FULL)
+
+SEARCH ?= small-codes
+TIMEOUT ?= 10m
+WORKERS ?= 2
+IF_RUNNING ?= join
+
+search: .venv/installed  ## go on with a study: make search SEARCH=small-codes TIMEOUT=2h WORKERS=2
+	python pipelines/search.py $(SEARCH) --timeout $(TIMEOUT) --workers $(WORKERS) --if-running $(IF_RUNNING)
+
+dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
+	optuna-dashboard --host 127.0.0.1 $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
 
 seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2

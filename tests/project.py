@@ -54,6 +54,14 @@ class Project:
                 "n_clusters": 10,
                 "baselines": {"pca": {"name": "pca", "code_size": 6}},
                 "autoencoders": autoencoders,
+                "searches": {
+                    "tuned": {
+                        "row": keys[1],
+                        "space": {"code_size": {"low": 4, "high": 8}},
+                        "objectives": [{"name": "reconstruction"}, {"name": "code_size"}],
+                        "n_trials": 2,
+                    }
+                },
                 "evaluate": {
                     "corruptions": {"gaussian": {"name": "gaussian", "std": 0.3}},
                     "map_rows": 100,

@@ -21,7 +21,17 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "splits": {"errors"},
     "work": {"errors"},
     "tracking": {"errors"},
-    "params": BASE | {"work"},
+    "params": BASE | {"sections", "space", "work"},
+    "sections": {"plugins", "space"},
+    "space": {"plugins"},
+    "search": {
+        *("errors", "model", "objectives._base", "params", "plugins", "prepared", "sections"),
+        *("space", "studies", "training", "work"),
+    },
+    "gains": set(),
+    "studies": {"errors", "gains", "work"},
+    "trials": {"figures", "gains", "model", "prepared", "search", "tracking"},
+    "objectives": BASE | {"metrics", "model"},
     "prepared": {"splits", "work"},
     "model": {"plugins"},
     "encoding": {"figures", "model", "prepared", "reconstruction", "splits"},
@@ -58,7 +68,7 @@ ONLY_IN = {
     "lightning": {"refinement", "trainer", "training"},
     "pytorch_lightning": {"refinement", "trainer", "training"},
     "mlflow": {"tracking"},
-    "optuna": {"search"},
+    "optuna": {"search", "studies"},
 }
 HEAVY = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlxtend", "umap"}
 

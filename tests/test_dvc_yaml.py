@@ -19,6 +19,7 @@ from narrows.plugins import Plugin
 ROOT = Path(__file__).parent.parent
 CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
     *(f"src/narrows/{name}.py" for name in ("errors", "params", "plugins", "tracking", "work")),
+    *(f"src/narrows/{name}.py" for name in ("sections", "space")),
 }
 SHARED = {"src/narrows/jacobian.py"}  # serves the rows with one penalty, and `train` is one list
 STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
@@ -68,6 +69,8 @@ def selected(address: str) -> set[str]:
     rows = {
         "baseline": p.baselines,
         "train": p.autoencoders,
+        "train_tuned": p.searches,
+        "tune": p.searches,
         "cluster": p.clusterings,
         "deep_cluster": p.deep_clusterings,
     }
@@ -88,6 +91,7 @@ def test_every_row_is_a_stage() -> None:
     p = params.load(ROOT / "params.yaml")
     rows = [f"baseline@{key}" for key in p.baselines]
     rows += [f"train@{key}" for key in p.autoencoders]
+    rows += [f"{stage}@{key}" for stage in ("tune", "train_tuned") for key in p.searches]
     rows += [f"cluster@{key}" for key in p.clusterings]
     rows += [f"deep_cluster@{key}" for key in p.deep_clusterings]
     single = ["fetch", "prepare", "choose_k", "evaluate", "seeds", "report"]
@@ -96,7 +100,7 @@ def test_every_row_is_a_stage() -> None:
 
 @pytest.mark.parametrize("address", STAGES)
 def test_deps_are_the_import_closure(address: str) -> None:
-    script = f"pipelines/{address.partition('@')[0]}.py"
+    script = f"pipelines/{address.partition('@')[0].removesuffix('_tuned')}.py"
     needed = {script} | closure(ROOT / script) | selected(address)
     if not address.startswith("report"):
         needed -= {"src/narrows/figures.py"}  # pictures for MLflow: a new style trains nothing

@@ -16,7 +16,7 @@ ROWS = {"narrow": row(), "other": row(epochs=2)}
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("project"), ROWS)
     ran = project.repro()
-    trained = ["train@narrow", "train@other"]
+    trained = ["train@narrow", "train@other", "tune@tuned", "train_tuned@tuned"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
     clustered += ["deep_cluster@narrow-dec", "seeds"]
     assert sorted(ran) == sorted(
@@ -43,7 +43,9 @@ def test_results_are_complete(project: Project) -> None:
     with (results / "autoencoders.csv").open(newline="") as stream:
         encoders = list(csv.DictReader(stream))
     assert [(r["autoencoder"], r["split"]) for r in encoders] == [
-        (key, split) for key in ("pca", "narrow", "other") for split in ("train", "val", "test")
+        (key, split)
+        for key in ("pca", "narrow", "other", "tuned")
+        for split in ("train", "val", "test")
     ]
     assert all(0 < float(r["mse"]) < 0.2 for r in encoders)
     with (results / "clusterings.csv").open(newline="") as stream:
@@ -63,7 +65,8 @@ def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
     assert experiment is not None
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     clusterings = {f"{key}-kmeans" for key in ("pca", "narrow", "other")} | {"narrow-dec"}
-    assert set(runs) == {"pca", "narrow", "other"} | clusterings
+    trials = {"tuned search", "tuned-0", "tuned-1"}
+    assert set(runs) == {"pca", "narrow", "other", "tuned"} | clusterings | trials
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     summary = json.loads((project.folder / "results/digits/summary.json").read_text())
     for key in clusterings:

@@ -10,74 +10,29 @@ import json
 import re
 import typing
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field, NonNegativeInt, PlainValidator, PositiveInt
+from pydantic import NonNegativeInt, PlainValidator
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
 from ruamel.yaml.error import YAMLError
 
-from narrows import plugins, work
+from narrows import plugins, space, work
 from narrows.errors import UserError
 from narrows.plugins import Plugin, config
+from narrows.sections import (
+    ChooseK,
+    Clustering,
+    DeepClustering,
+    Evaluate,
+    Prepare,
+    Search,
+    Seeds,
+)
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
-
-
-@config
-class Prepare:
-    test_fraction: Fraction
-    """Share of all rows kept for the test split; unused where the data brings its own test set."""
-    val_fraction: Fraction
-    """Share of the other rows held out for early stopping, schedules and search."""
-
-
-@config
-class Evaluate:
-    corruptions: dict[str, Annotated[Plugin, "corruptions"]]
-    """Columns of the robustness matrix: what every encoder is tested on."""
-    map_rows: PositiveInt
-    """Samples on the 2-d maps of the codes."""
-    nll_draws: PositiveInt
-    """Codes per sample in a variational row's importance-weighted likelihood."""
-
-
-@config
-class ChooseK:
-    encoder: str
-    """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
-    largest: Annotated[int, Field(ge=2)]
-    """Numbers of clusters from 2 to this one are compared."""
-
-
-@config
-class Clustering:
-    encoder: str
-    """Key of a row of `baselines` or `autoencoders`, whose codes are clustered."""
-    clusterer: Annotated[Plugin, "clusterers"]
-    """The method, a file in src/narrows/clusterers/."""
-
-
-@config
-class DeepClustering:
-    encoder: str
-    """Key of a row of `autoencoders`, whose weights are refined."""
-    start: Annotated[Plugin, "clusterers"]
-    """Gives the first clusters, a file in src/narrows/clusterers/."""
-    augmentation: Annotated[Plugin, "corruptions"]
-    """Done to the samples that learn; the targets are those of the clean ones."""
-    method: Annotated[Plugin, "deep_clusterers"]
-    """What is learned, a file in src/narrows/deep_clusterers/."""
-
-
-@config
-class Seeds:
-    values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    """Of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
-    rows: tuple[str, ...]
-    """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
 
 
 def _k(value: Any) -> Any:
@@ -103,6 +58,8 @@ class Params:
     """Encoders that need no training, the rows that every autoencoder has to beat."""
     autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
     """Encoders that are trained; src/narrows/autoencoders/_base.py has the keys of a row."""
+    searches: dict[str, Search]
+    """Studies: rows whose values Optuna tunes. The winner is an encoder under the study's key."""
     evaluate: Evaluate
     """What is measured of every encoder without a label."""
     choose_k: ChooseK
@@ -117,12 +74,9 @@ class Params:
     """What is repeated, encoder and all, for mean and spread."""
 
     def __post_init__(self) -> None:
-        sections = ("baselines", "autoencoders"), ("clusterings", "deep_clusterings")
-        for one, other in sections:  # of a pair, keys are names of the same folders
-            if both := sorted(getattr(self, one).keys() & getattr(self, other).keys()):
-                raise ValueError(f"{both[0]!r} stands under {one} and under {other}")
-        either, trained = "baselines or autoencoders", "autoencoders"
-        encoders = {either: {**self.baselines, **self.autoencoders}, trained: self.autoencoders}
+        either, trained = "baselines, autoencoders or searches", "autoencoders or searches"
+        tuned = {**self.autoencoders, **self.searches}
+        encoders = {either: {**self.baselines, **tuned}, trained: tuned}
         named: list[tuple[str, Any, str]] = [("choose_k", self.choose_k, either)]
         named += [(f"clusterings.{key}", row, either) for key, row in self.clusterings.items()]
         deep = self.deep_clusterings.items()
@@ -133,6 +87,8 @@ class Params:
                     f"{path}.encoder: {row.encoder!r} is no row of "
                     f"{where}{_nearest(row.encoder, encoders[where])}"
                 )
+        for key, search in self.searches.items():
+            self._try_out(key, search)
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:
@@ -141,9 +97,22 @@ class Params:
                     f"{_nearest(key, rows)}"
                 )
 
+    def _try_out(self, key: str, search: Search) -> None:
+        """The ends of every range and every choice, so that no trial meets a misspelt key."""
+        if search.row not in self.autoencoders:
+            known = _nearest(search.row, self.autoencoders)
+            raise ValueError(f"searches.{key}.row: {search.row!r} is no row of autoencoders{known}")
+        row = plugins.resolved(self.autoencoders[search.row])
+        for changes in space.corners(search.space):
+            try:
+                _plugin("autoencoders", space.changed(row, changes), "row")
+            except (UserError, ValueError) as error:
+                told = str(error).removeprefix("row.")
+                raise ValueError(f"searches.{key}: with {changes}: {told}") from None
+
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Reads and checks the whole file.
+    """Reads and checks the whole file; winners of searches that are there join the autoencoders.
 
     Raises:
         UserError: one sentence with the file, the key's path, what was found, what is accepted.
@@ -155,14 +124,37 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     try:
-        return from_dict(raw)
+        return with_winners(from_dict(raw))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def with_winners(p: Params) -> Params:
+    """The same with the rows that stage `tune` left, under the keys of their searches."""
+    files = {key: winner_file(p, key) for key in p.searches}
+    rows = {
+        key: plugin("autoencoders", json.loads(file.read_text())["row"])
+        for key, file in files.items()
+        if file.exists()
+    }
+    return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
+
+
+def winner_file(p: Params, key: str) -> Path:
+    """Where stage `tune` tells the winner of a search."""
+    return Path("artifacts", p.dataset.name, "tuned", key, "winner.json")
 
 
 def from_dict(raw: Any) -> Params:
     """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
     params: Params = _build(Params, raw, "")
+    for sections in (
+        ("baselines", "autoencoders", "searches"),
+        ("clusterings", "deep_clusterings"),
+    ):
+        for one, other in combinations(sections, 2):  # keys are names of the same folders
+            if both := sorted(getattr(params, one).keys() & getattr(params, other).keys()):
+                raise UserError(f"{both[0]!r} stands under {one} and under {other}")
     return params
 
 
@@ -195,6 +187,9 @@ def _build(hint: Any, raw: Any, where: str) -> Any:
             if not (isinstance(key, str) and KEY.fullmatch(key)):
                 raise UserError(f"{where}: {key!r} is no name: use a-z, 0-9, - and _")
         return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
+    if typing.get_origin(hint) is tuple and isinstance(raw, list):
+        one = typing.get_args(hint)[0]
+        return tuple(_build(one, value, f"{where}.{i}") for i, value in enumerate(raw))
     return tuple(raw) if isinstance(raw, list) else raw
 
 

@@ -60,6 +60,14 @@ class Run:
     def log_file(self, file: Path) -> None:
         """A copy of the file among the run's artifacts."""
 
+    def set_tag(self, key: str, value: str) -> None:
+        """A word to filter by."""
+
+    @property
+    def id(self) -> str | None:
+        """What `start` takes as the parent of other runs."""
+        return None
+
 
 class MlflowRun(Run):
     def __init__(self, client: MlflowClient, run_id: str, logged: int = 0):
@@ -89,6 +97,13 @@ class MlflowRun(Run):
     def log_file(self, file: Path) -> None:
         self.client.log_artifact(self.run_id, str(file))
 
+    def set_tag(self, key: str, value: str) -> None:
+        self.client.set_tag(self.run_id, key, value)
+
+    @property
+    def id(self) -> str | None:
+        return self.run_id
+
 
 def root() -> Path:
     """The repository's folder; of the original one inside a temporary workspace of `dvc exp run`,
@@ -106,7 +121,12 @@ def uri() -> str:
 
 @contextlib.contextmanager
 def start(
-    name: str, fingerprint: str, data: Data, tags: dict[str, str], resumes: bool = False
+    name: str,
+    fingerprint: str,
+    data: Data,
+    tags: dict[str, str],
+    resumes: bool = False,
+    parent: str | None = None,
 ) -> Iterator[Run]:
     """The run of a stage; FINISHED, FAILED or KILLED by the way in which the block ends.
 
@@ -114,6 +134,7 @@ def start(
         name: shown in the runs table.
         tags: stage and whatever one filters by.
         resumes: go on in the run of this fingerprint; otherwise that run is deleted first.
+        parent: id of the run below which the runs table shows this one.
     """
     client = _client()
     if client is None:
@@ -129,6 +150,7 @@ def start(
         found = None
     logged = 0
     tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **_provenance()}
+    tags |= {} if parent is None else {"mlflow.parentRunId": parent}
     if found is None:
         found = client.create_run(experiment, run_name=name, tags=tags).info.run_id
         schema = json.dumps({"shape": data.shape})

@@ -69,6 +69,14 @@ def output(folder: Path) -> Iterator[Path]:
         partial.replace(folder)
 
 
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """One process of this folder at a time; the others wait."""
+    WORK.mkdir(exist_ok=True)
+    with filelock.FileLock(WORK / f"{name}.lock"):
+        yield
+
+
 def is_current(told: Path, fingerprint: str) -> bool:
     """Whether the JSON file, where there is one, says that it was made from these inputs."""
     return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint

@@ -1,0 +1,37 @@
+"""Stage tune@<key>: makes sure of a search's trials -> artifacts/<dataset>/tuned/<key>."""
+
+import json
+from pathlib import Path
+
+from narrows import errors, params, prepared, search, studies, trials, work
+
+
+def main(key: str) -> None:
+    p = params.load()
+    chosen = params.select(p.searches, key, "searches")
+    data = prepared.read(p.dataset.name)
+    job = search.job(p, key, data)
+    study = search.study(job, studies.storage(studies.url()))
+    limits = search.Limits(n_finished=chosen.n_trials, deadline=None)
+    if studies.n_finished(study) < chosen.n_trials:
+        with trials.invocation(job, data) as (_, watching):
+            search.add_trials(job, study, limits, watching)
+    best = studies.winner(study)
+    told = {
+        "study": job.name,
+        "trial": best.number,
+        "objectives": dict(zip((o.name for o in chosen.objectives), best.values, strict=True)),
+        "row": search.row_of(job, best),
+    }
+    with work.output(Path("artifacts", data.name, "tuned", key)) as folder:
+        (folder / "winner.json").write_text(json.dumps(told, indent=2) + "\n")
+        (folder / "trials.json").write_text(
+            json.dumps(studies.table(study, job.objectives), indent=2) + "\n"
+        )
+    print(
+        f"tune@{key}: trial {best.number} of {len(study.trials)}, {told['objectives']}", flush=True
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

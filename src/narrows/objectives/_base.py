@@ -1,0 +1,38 @@
+"""What an objective is asked about, and clusters that several of them look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from narrows.model import Autoencoder
+
+MAX_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trial's model, on the rows that a search may see: never those of the test split."""
+
+    model: Autoencoder
+    train: Tensor
+    """Samples (N, ...) as stored."""
+    val: Tensor
+    seed: int
+
+
+def clustered(trained: Trained, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most 5,000 training samples (n, D), flat and in [0, 1], and the clusters (n,) that K-means
+    finds in their codes."""
+    from sklearn.cluster import KMeans
+
+    from narrows.model import encode_all, to_unit
+
+    x = trained.train[:MAX_ROWS]  # the order of the rows is that of the data: drawn beforehand
+    codes = encode_all(trained.model, x)
+    kmeans = KMeans(n_clusters, n_init=5, random_state=trained.seed).fit(codes)
+    return to_unit(x).flatten(1).numpy(), kmeans.labels_

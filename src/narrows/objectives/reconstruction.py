@@ -1,0 +1,25 @@
+"""Mean squared error of clean validation samples, per value: comparable whatever the row's loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from narrows.plugins import config
+
+if TYPE_CHECKING:
+    from narrows.objectives._base import Trained
+
+DIRECTION = "minimize"
+
+
+@config
+class Config:
+    pass
+
+
+def measure(cfg: Config, trained: Trained) -> float:
+    """The error of reconstructions of validation samples in [0, 1]."""
+    from narrows.model import reconstruct_all, to_unit
+
+    errors = reconstruct_all(trained.model, trained.val) - to_unit(trained.val)
+    return float(errors.square().mean())

@@ -1,0 +1,172 @@
+"""Databases of Optuna's studies, and what is read from a study: winner, table, gains, plots."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from matplotlib.figure import Figure
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from narrows import work
+from narrows.errors import UserError
+from narrows.gains import Gains
+
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+MAX_RETRIES = 10
+MIN_FOR_IMPORTANCE = 4  # complete trials
+PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
+    "none": optuna.pruners.NopPruner,
+    "median": optuna.pruners.MedianPruner,
+    "hyperband": optuna.pruners.HyperbandPruner,
+}
+retry = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES)
+
+
+def url() -> str:
+    """NARROWS_STUDIES, else one sqlite database in studies/."""
+    return os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
+
+
+def storage(url: str, heartbeat: int = 60) -> RDBStorage:
+    """The database of studies; trials of a worker that is silent for three heartbeats are retried.
+
+    Args:
+        url: sqlite:///... or postgresql+psycopg://...
+        heartbeat: seconds between two signs of life of a running trial.
+
+    Raises:
+        UserError: it does not open. A password is not told.
+    """
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except ArgumentError:
+        raise UserError(
+            f"the storage of studies is {url!r}; accepted are URLs of a database, "
+            "sqlite:///studies/studies.db or postgresql+psycopg://user:password@host/name"
+        ) from None
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        with work.lock("studies"):  # two processes at once would make the same tables
+            return RDBStorage(
+                url,
+                heartbeat_interval=heartbeat,
+                grace_period=3 * heartbeat,
+                heartbeat_stale_trial_callback=retry,
+            )
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        told = str(error).splitlines()[0].replace(url, "it")
+        raise UserError(f"the storage of studies {shown} does not open: {told}") from None
+
+
+def opened(
+    kept: RDBStorage, name: str, directions: Sequence[Any], pruner: str, seed: int
+) -> optuna.Study:
+    """The study of this name, created where it is not there."""
+    with work.lock("studies"):
+        return optuna.create_study(
+            storage=kept,
+            study_name=name,
+            directions=directions,
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=PRUNERS[pruner](),
+        )
+
+
+def n_finished(found: optuna.Study) -> int:
+    """Trials with a result, those that were pruned included."""
+    return len(found.get_trials(deepcopy=False, states=FINISHED))
+
+
+def ended(found: optuna.Study) -> set[int]:
+    """Numbers of the trials that neither run nor wait."""
+    return {t.number for t in found.get_trials(deepcopy=False) if t.state.is_finished()}
+
+
+def winner(found: optuna.Study, objective: int = 0) -> FrozenTrial:
+    """The best finished trial by one objective; of a front, its end."""
+    best = [t for t in found.best_trials if t.values is not None]
+    sign = 1 if found.directions[objective] == StudyDirection.MINIMIZE else -1
+    return min(best, key=lambda trial: (sign * trial.values[objective], trial.number))
+
+
+def table(found: optuna.Study, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Every trial: number, state, seconds, what was drawn, and the objectives' values if any."""
+    rows = []
+    for trial in found.get_trials(deepcopy=False):
+        seconds = None if trial.duration is None else trial.duration.total_seconds()
+        values = dict(zip(names, trial.values or (), strict=False))
+        told = {"trial": trial.number, "state": trial.state.name, "seconds": seconds}
+        rows.append({**told, "params": trial.params, **values})
+    return rows
+
+
+def gains(found: optuna.Study, names: Sequence[str], before: set[int], seconds: float) -> Gains:
+    """What has changed since only the trials `before` had ended."""
+    rows = table(found, names)
+    done = [row for row in rows if row["state"] == TrialState.COMPLETE.name]
+    old = [row for row in done if row["trial"] in before]
+    told = []
+    for name, direction in zip(names, found.directions, strict=True):
+        sides = {"before": _best(old, name, direction), "after": _best(done, name, direction)}
+        told.append({"name": name, "direction": direction.name.lower(), **sides})
+    importance = {}
+    if len(done) >= MIN_FOR_IMPORTANCE:
+        for i, name in enumerate(names):
+            shares = optuna.importance.get_param_importances(found, target=_value(i))
+            importance[name] = {key: float(share) for key, share in shares.items()}
+    front = [trial.number for trial in found.best_trials] if done else []
+    new = sorted(ended(found) - before)
+    return Gains(found.study_name, told, rows, new, front, importance, seconds)
+
+
+def plots(found: optuna.Study, names: Sequence[str]) -> dict[str, Figure]:
+    """History, slices and parallel coordinates of every objective, and the front of two."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as drawn
+
+    kinds: dict[str, Callable[..., Any]] = {
+        "history": drawn.plot_optimization_history,
+        "slice": drawn.plot_slice,
+        "parallel_coordinates": drawn.plot_parallel_coordinate,
+    }
+    figures = {}
+    for i, name in enumerate(names):
+        for kind, draw in kinds.items():
+            draw(found, target=_value(i), target_name=name)
+            figures[f"{kind}_{name}"] = pyplot.gcf()
+    if len(names) == 2:
+        drawn.plot_pareto_front(found, target_names=list(names))
+        figures["front"] = pyplot.gcf()
+    pyplot.close("all")
+    return figures
+
+
+def _best(rows: list[dict[str, Any]], name: str, direction: StudyDirection) -> Any:
+    sign = 1 if direction == StudyDirection.MINIMIZE else -1
+    return min(rows, key=lambda row: sign * row[name], default=None)
+
+
+def _value(i: int) -> Callable[[FrozenTrial], float]:
+    def value(trial: FrozenTrial) -> float:
+        return float(trial.values[i])
+
+    return value

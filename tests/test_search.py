@@ -1,0 +1,192 @@
+"""Studies: trials are counted once, resumed where they stopped, and see no test row."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from project import row
+
+from narrows import params, plugins, search, space, studies
+from narrows.errors import UserError
+from narrows.plugins import Plugin
+from narrows.sections import Search
+
+SPACE = {"code_size": {"low": 2, "high": 6}, "train.optimizer.lr": {"low": 1e-3, "high": 1e-1}}
+
+
+class Watch:
+    """Keeps what it is told; raises at an epoch of its choice."""
+
+    def __init__(self, stop_at: int | None = None):
+        self.stop_at = stop_at
+        self.rows: list[dict[str, Any]] = []
+        self.epochs: list[list[int]] = []
+        self.n_pruned = 0
+
+    @contextmanager
+    def __call__(self, number: int) -> Iterator["Watch"]:
+        self.epochs.append([])
+        yield self
+
+    def began(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self.epochs[-1].append(epoch)
+        if epoch == self.stop_at:
+            raise KeyboardInterrupt
+
+    def pruned(self) -> None:
+        self.n_pruned += 1
+
+    def judged(self, values: dict[str, float], model: Any) -> None: ...
+
+
+def objective(name: str, **options: Any) -> Plugin:
+    return Plugin("objectives", name, plugins.load("objectives", name).Config(**options))
+
+
+def job(*objectives: Plugin, pruner: str = "none", **changes: Any) -> search.Job:
+    """A search over a small row on 90 samples of three kinds."""
+    kinds = np.random.default_rng(0).random((3, 36), dtype=np.float32)
+    noise = np.random.default_rng(1).random((120, 36), dtype=np.float32)
+    x = torch.from_numpy(0.9 * kinds.repeat(40, axis=0) + 0.1 * noise)[torch.randperm(120)]
+    chosen = Search(
+        row="narrow",
+        space=SPACE,
+        objectives=objectives or (objective("reconstruction"),),
+        n_trials=3,
+        pruner=pruner,
+    )
+    base = plugins.resolved(params.plugin("autoencoders", row()))
+    made = search.Job(
+        key="small",
+        search=chosen,
+        row=base,
+        dataset="toy",
+        digest="d",
+        train=x[:90],
+        val=x[90:],
+        seed=0,
+        device="cpu",
+    )
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    return studies.storage(f"sqlite:///{tmp_path}/studies/studies.db")
+
+
+def limits(n: int | None) -> search.Limits:
+    return search.Limits(n_finished=n, deadline=None)
+
+
+def test_a_study_is_gone_on_with_until_it_holds_enough(kept: Any) -> None:
+    watch, task = Watch(), job()
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(2), watch)
+    search.add_trials(task, search.study(task, kept), limits(5), watch)
+    search.add_trials(task, search.study(task, kept), limits(5), watch)
+    assert studies.n_finished(study) == len(watch.rows) == 5
+    best = studies.winner(study)
+    assert best.values == [min(t.values[0] for t in study.trials)]
+    made = search.row_of(task, best)
+    assert made["code_size"] == best.params["code_size"]
+    assert made["network"] == task.row["network"]
+
+
+def test_another_space_is_another_study(kept: Any) -> None:
+    one = job()
+    other = job(search=dataclasses.replace(one.search, space=space_of(high=7)))
+    assert one.name == job().name
+    assert one.name.startswith("toy-small-")
+    assert len({one.name, other.name, job(digest="e").name, job(seed=1).name}) == 4
+
+
+def space_of(high: int) -> space.Space:
+    return space.parse(SPACE | {"code_size": {"low": 2, "high": high}})
+
+
+def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
+    task, stopped, whole = job(), Watch(stop_at=3), Watch()
+    study = search.study(task, kept)
+    with pytest.raises(KeyboardInterrupt):
+        search.add_trials(task, study, limits(1), stopped)
+    assert [t.state.name for t in study.trials] == ["FAIL", "WAITING"]
+    search.add_trials(task, study, limits(1), whole)
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
+    assert stopped.epochs == [[1, 2, 3]]
+    assert whole.epochs == [[3, 4]], "the third epoch's checkpoint was not written yet"
+    assert stopped.rows == whole.rows
+    fresh = dataclasses.replace(task, digest="fresh")
+    again = search.study(fresh, kept)
+    search.add_trials(fresh, again, limits(1), Watch())
+    assert again.trials[0].params == study.trials[1].params
+    assert again.trials[0].values == study.trials[1].values, "as if it had never been stopped"
+
+
+def test_no_epoch_begins_after_the_deadline(kept: Any) -> None:
+    task, watch = job(), Watch()
+    study = search.study(task, kept)
+    search.add_trials(task, study, search.Limits(n_finished=None, deadline=0.0), watch)
+    assert study.trials == []
+
+
+def test_a_front_has_no_trial_that_another_beats(kept: Any) -> None:
+    task = job(objective("reconstruction"), objective("code_size"))
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(6), Watch())
+    assert [d.name for d in study.directions] == ["MINIMIZE", "MINIMIZE"]
+    assert all(t.values[1] == t.params["code_size"] for t in study.trials)
+    assert studies.winner(study, 1).values[1] == min(t.values[1] for t in study.trials)
+    assert studies.winner(study).values[0] == min(t.values[0] for t in study.trials)
+
+
+def test_bad_trials_are_pruned(kept: Any) -> None:
+    """Learning rates of 1e-9 learn nothing; the median of the five first trials does better."""
+    task = job(pruner="median")
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(5), Watch())
+    hopeless = {"code_size": 2, "train.optimizer.lr": 1e-3}
+    study.enqueue_trial(hopeless)
+    watch = Watch()
+    search.add_trials(task, study, limits(6), watch)
+    assert study.trials[-1].state == optuna.trial.TrialState.PRUNED
+    assert watch.n_pruned == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("silhouette", 0.3, 1), ("pseudo_labels", 0.9, 1)]
+)
+def test_clusters_are_judged_without_labels(name: str, low: float, high: float, kept: Any) -> None:
+    task = job(objective(name, n_clusters=3))
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(1), Watch())
+    assert study.directions[0].name == "MAXIMIZE"
+    assert low < study.trials[0].values[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "accepted are URLs of a database"),
+        (
+            "postgresql+psycopg://u:secret@localhost:1/x",
+            r"postgresql\+psycopg://u:\*\*\*@localhost",
+        ),
+        ("sqlite:////proc/none/studies.db", "does not open"),
+    ],
+)
+def test_a_database_that_does_not_open_is_told(url: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        studies.storage(url)
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
