@@ -124,7 +124,7 @@ def main() -> None:
 def side_by_side(calls: Sequence[Any]) -> list[list[illustrations.Picture]]:
     """What `joblib.delayed` calls return, on all cores where there are many."""
     n_jobs = min(os.cpu_count() or 1, max(1, len(calls) // MIN_CALLS))
-    returned: list[list[illustrations.Picture]] = Parallel(n_jobs)(calls)
+    returned: list[list[illustrations.Picture]] = Parallel(n_jobs, max_nbytes=None)(calls)
     if n_jobs > 1:  # they would outlive a stage, which ends without tidying up
         get_reusable_executor().shutdown()
     return returned

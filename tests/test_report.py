@@ -449,6 +449,8 @@ def test_the_number_of_clusters_is_told(project: Path) -> None:
         ["2", "0.75", "1", "-1.5"],
         ["3", "", "0.5", "-2.25"],
     ]
+    told = artifacts.read_choose_k(project / "artifacts/toy")
+    assert (told.recommended, told.taken) == (2, 2)
     assert "Number of clusters" in (project / "results/toy/report.html").read_text()
 
 

@@ -162,11 +162,10 @@ def read_clustering(
 
 def read_choose_k(artifacts: Path) -> ChosenK:
     """artifacts/<dataset>/choose_k; raises as `read_data` does."""
-    told = _json(artifacts / "choose_k/curve.json", "choose_k")
-    taken = json.loads(
-        work.existing(artifacts / "choose_k/n_clusters.json", "choose_k").read_text()
-    )
-    return ChosenK(told["curve"], told["recommended"], taken)
+    folder = artifacts / "choose_k"
+    told = _json(folder / "curve.json", "choose_k")
+    taken = _json(folder / "n_clusters.json", "choose_k")
+    return ChosenK(told["curve"], told["recommended"], taken["n_clusters"])
 
 
 def read_seeds(

@@ -13,7 +13,7 @@ from narrows import metrics
 from narrows.clusterers._base import Map, bic, draw, mixture, most_likely, training
 
 MAX_ROWS = 10_000
-N_HALVES = 5
+N_HALVES = 3
 Row = dict[str, Any]  # of one k; None where a measure is not defined
 
 

@@ -115,9 +115,8 @@ def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> lis
 def _n_clusters(chosen: ChosenK, folder: Path) -> list[Picture]:
     if chosen.recommended is None:
         return []
-    measures = {
-        name: [row[name] for row in chosen.curve] for name in ("silhouette", "stability", "bic")
-    }
+    names = {"silhouette": "silhouette", "stability": "stability", "BIC": "bic"}
+    measures = {name: [row[key] for row in chosen.curve] for name, key in names.items()}
     ks = [row["n_clusters"] for row in chosen.curve]
     title = f"{chosen.recommended} clusters recommended, {chosen.taken} taken"
     figure = charts.by_n_clusters(measures, ks, chosen.recommended, title)

@@ -76,7 +76,7 @@ class Refine(pl.LightningModule):
         self.verbs, self.cfg, self.job, self.model = method.module, method.config, job, job.model
         self.x, self.rows = job.x, torch.from_numpy(np.flatnonzero(job.fitted))
         self.initial = {name: weight.clone() for name, weight in job.model.state_dict().items()}
-        codes = encode_all(job.model, job.x)
+        codes = encode_all(job.model.eval(), job.x)  # batch norm as it was learned
         self.start, self.first = started(job, codes)
         self.n_clusters = int(self.first.max()) + 1
         self.parts = nn.ParameterDict(self._parts(codes, self.first))
@@ -241,6 +241,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     )
     trainer = trainer_on(job.device, method.config.max_updates, [clock, last])
     checkpoint = job.work / "last.ckpt"
+    module.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     module.cpu().eval()
     state, arrays = remembered(job.work / "look.npz")
