@@ -2,14 +2,10 @@
 
 import csv
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from narrows import (
@@ -24,7 +20,6 @@ from narrows import (
     work,
 )
 
-MIN_CALLS = 8  # for every process that is started
 LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoders
 
 
@@ -60,18 +55,14 @@ def main() -> None:
     with work.output(results) as folder:
         (folder / "figures").mkdir()
         overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
-        drawn = side_by_side(
-            [
-                delayed(illustrations.encoder_pictures)(encoder, data, p.seed, folder)
-                for encoder in fitted
-            ]
-            + [
-                delayed(illustrations.clustering_pictures)(clustering, data, folder)
-                for clustering in clusterings.values()
-            ]
-        )
-        encoder_pictures = dict(zip(encoders, drawn, strict=False))
-        clustering_pictures = dict(zip(clusterings, drawn[len(encoders) :], strict=True))
+        encoder_pictures = {
+            key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
+            for key, encoder in encoders.items()
+        }
+        clustering_pictures = {
+            key: illustrations.clustering_pictures(c, data, folder)
+            for key, c in clusterings.items()
+        }
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
         write_csv(folder / "n_clusters.csv", chosen.curve)
@@ -119,15 +110,6 @@ def main() -> None:
                     }
                 )
         log_pictures(run, clustering_pictures[key], results)
-
-
-def side_by_side(calls: Sequence[Any]) -> list[list[illustrations.Picture]]:
-    """What `joblib.delayed` calls return, on all cores where there are many."""
-    n_jobs = min(os.cpu_count() or 1, max(1, len(calls) // MIN_CALLS))
-    returned: list[list[illustrations.Picture]] = Parallel(n_jobs, max_nbytes=None)(calls)
-    if n_jobs > 1:  # they would outlive a stage, which ends without tidying up
-        get_reusable_executor().shutdown()
-    return returned
 
 
 def log_pictures(

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from narrows import errors, params, prepared, search, studies, trials, work
+from narrows import errors, params, plugins, prepared, search, studies, trials, work
 
 
 def main(key: str) -> None:
@@ -17,11 +17,14 @@ def main(key: str) -> None:
         with trials.invocation(job, data) as (_, watching):
             search.add_trials(job, study, limits, watching)
     best = studies.winner(study)
+    row = search.row_of(job, best)
     told = {
         "study": job.name,
         "trial": best.number,
         "objectives": dict(zip((o.name for o in chosen.objectives), best.values, strict=True)),
-        "row": search.row_of(job, best),
+        "row": row,
+        # `train_tuned` cannot depend on files that are known only now; on this it does
+        "code": work.digest(*plugins.files(params.plugin("autoencoders", row))),
     }
     with work.output(Path("artifacts", data.name, "tuned", key)) as folder:
         (folder / "winner.json").write_text(json.dumps(told, indent=2) + "\n")

