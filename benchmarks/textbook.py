@@ -182,31 +182,13 @@ def stacked(data: Data, seed: int) -> Claim:
     return Claim(losses[0] < losses[1], told)
 
 
-def deep(data: Data, seed: int) -> Claim:
-    """784-500-500-2000-10 with a sigmoid code, the documents' settings: first 49,000 pictures,
-    34,300 and 14,700 of them, batch 2048, 500 epochs of Adam; they report a val MSE of 0.0138."""
-    first = torch.from_numpy(pictures().x[:49_000])
-    order = np.random.default_rng(seed).permutation(49_000)
-    documents = data._replace(train=first[order[:34_300]], val=first[order[34_300:]])
-    changes = {
-        "train.epochs": 500,
-        "train.batch_size": 2048,
-        "train.patience": None,
-        "train.schedule": {"name": "none"},
-    }
-    fitted = fit(row("deep-sigmoid", changes), documents, seed)
-    losses = [epoch["val/loss"] for epoch in fitted.history]
-    told = f"val MSE {min(losses):.4f} in epoch {fitted.best_epoch}, {losses[-1]:.4f} in the last"
-    return Claim(min(losses) <= 0.0138, told)
-
-
 def mse_of(coder: evaluation.Coder, x: Tensor) -> float:
     return reconstruction.mse(x, coder.reconstruct(x))
 
 
 CLAIMS: dict[str, Callable[[Data, int], Claim]] = {
     claim.__name__: claim
-    for claim in (linear, sparse, denoising, contractive, variational, stacked, deep)
+    for claim in (linear, sparse, denoising, contractive, variational, stacked)
 }
 
 

@@ -11,7 +11,7 @@ def main(key: str) -> None:
     chosen = params.select(p.searches, key, "searches")
     data = prepared.read(p.dataset.name)
     job = search.job(p, key, data)
-    study = search.study(job, studies.storage(studies.url()))
+    study = search.study(job, studies.storage(studies.url()), p.seed)
     limits = search.Limits(n_finished=chosen.n_trials, deadline=None)
     if studies.n_finished(study) < chosen.n_trials:
         with trials.invocation(job, data) as (_, watching):

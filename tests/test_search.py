@@ -103,6 +103,27 @@ def test_a_study_is_gone_on_with_until_it_holds_enough(kept: Any) -> None:
     assert made["network"] == task.row["network"]
 
 
+def test_two_workers_draw_other_values(kept: Any) -> None:
+    task = job()
+    for _ in range(2):
+        study = search.study(task, kept)
+        search.add_trials(task, study, limits(studies.n_finished(study) + 1), Watch())
+    one, other = (trial.params["train.optimizer.lr"] for trial in study.trials)
+    assert one != other
+
+
+def test_a_seed_draws_the_same_and_goes_on(kept: Any) -> None:
+    drawn = []
+    for digest in ("one", "other"):
+        task = job(digest=digest)
+        for n in (1, 2):
+            study = search.study(task, kept, seed=3)
+            search.add_trials(task, study, limits(n), Watch())
+        drawn.append([trial.params for trial in study.trials])
+    assert drawn[0] == drawn[1]
+    assert drawn[0][0] != drawn[0][1]
+
+
 def test_another_space_is_another_study(kept: Any) -> None:
     one = job()
     other = job(search=dataclasses.replace(one.search, space=space_of(high=7)))
@@ -117,7 +138,7 @@ def space_of(high: int) -> space.Space:
 
 def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
     task, stopped, whole = job(), Watch(stop_at=3), Watch()
-    study = search.study(task, kept)
+    study = search.study(task, kept, seed=0)
     with pytest.raises(KeyboardInterrupt):
         search.add_trials(task, study, limits(1), stopped)
     assert [t.state.name for t in study.trials] == ["FAIL", "WAITING"]
@@ -127,7 +148,7 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
     assert whole.epochs == [[3, 4]], "the third epoch's checkpoint was not written yet"
     assert stopped.rows == whole.rows
     fresh = dataclasses.replace(task, digest="fresh")
-    again = search.study(fresh, kept)
+    again = search.study(fresh, kept, seed=0)
     search.add_trials(fresh, again, limits(1), Watch())
     assert again.trials[0].params == study.trials[1].params
     assert again.trials[0].values == study.trials[1].values, "as if it had never been stopped"

@@ -96,10 +96,10 @@ def job(p: params.Params, key: str, data: Prepared) -> Job:
     return Job(key, chosen, row, data.name, data.digest, train, val, p.seed, p.device)
 
 
-def study(job: Job, kept: RDBStorage) -> optuna.Study:
-    """The job's study, created where it is not there."""
+def study(job: Job, kept: RDBStorage, seed: int | None = None) -> optuna.Study:
+    """The job's study, created where it is not there; `seed` as in `studies.opened`."""
     directions = [o.module.DIRECTION for o in job.search.objectives]
-    return studies.opened(kept, job.name, directions, job.search.pruner, job.seed)
+    return studies.opened(kept, job.name, directions, job.search.pruner, seed)
 
 
 def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> None:

@@ -19,7 +19,7 @@ from narrows.errors import UserError
 from narrows.gains import Gains
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 MAX_RETRIES = 10
@@ -74,18 +74,25 @@ def storage(url: str, heartbeat: int = 60) -> RDBStorage:
 
 
 def opened(
-    kept: RDBStorage, name: str, directions: Sequence[Any], pruner: str, seed: int
+    kept: RDBStorage, name: str, directions: Sequence[Any], pruner: str, seed: int | None
 ) -> optuna.Study:
-    """The study of this name, created where it is not there."""
+    """The study of this name, created where it is not there.
+
+    Args:
+        seed: of the draws, where one worker alone makes the study again; with one seed several
+            workers would draw the same. None draws anew.
+    """
     with work.lock("studies"):
-        return optuna.create_study(
+        found = optuna.create_study(
             storage=kept,
             study_name=name,
             directions=directions,
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=seed),
             pruner=PRUNERS[pruner](),
         )
+    n_drawn = len(found.get_trials(deepcopy=False))  # their draws are not to come again
+    found.sampler = optuna.samplers.TPESampler(seed=None if seed is None else seed + n_drawn)
+    return found
 
 
 def n_finished(found: optuna.Study) -> int:
@@ -128,7 +135,7 @@ def gains(found: optuna.Study, names: Sequence[str], before: set[int], seconds: 
     importance = {}
     if len(done) >= MIN_FOR_IMPORTANCE:
         for i, name in enumerate(names):
-            shares = optuna.importance.get_param_importances(found, target=_value(i))
+            shares = _importance(found, i)
             importance[name] = {key: float(share) for key, share in shares.items()}
     front = [trial.number for trial in found.best_trials] if done else []
     new = sorted(ended(found) - before)
@@ -158,6 +165,17 @@ def plots(found: optuna.Study, names: Sequence[str]) -> dict[str, Figure]:
         figures["front"] = pyplot.gcf()
     pyplot.close("all")
     return figures
+
+
+def _importance(found: optuna.Study, i: int) -> dict[str, float]:
+    """Shares of the variance of the i-th objective, towards its better end."""
+    sign = 1 if found.directions[i] == StudyDirection.MINIMIZE else -1
+    with warnings.catch_warnings():
+        # Optuna says that it looks at low values: these are
+        warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator", UserWarning)
+        return optuna.importance.get_param_importances(
+            found, target=lambda trial: sign * float(trial.values[i])
+        )
 
 
 def _best(rows: list[dict[str, Any]], name: str, direction: StudyDirection) -> Any:
