@@ -37,11 +37,6 @@ class Gains:
     def finished_per_hour(self) -> float:
         return 3600 * (self.count("COMPLETE") + self.count("PRUNED")) / max(self.seconds, 1e-9)
 
-    @property
-    def better(self) -> bool:
-        """Whether a new trial lies on the front."""
-        return bool(set(self.new) & set(self.front))
-
 
 def render(gains: Gains, plots: dict[str, Figure]) -> str:
     """The page as text, pictures within; whatever a name holds is escaped."""

@@ -108,7 +108,7 @@ def ended(found: optuna.Study) -> set[int]:
 def winner(found: optuna.Study, objective: int = 0) -> FrozenTrial:
     """The best finished trial by one objective; of a front, its end."""
     best = [t for t in found.best_trials if t.values is not None]
-    sign = 1 if found.directions[objective] == StudyDirection.MINIMIZE else -1
+    sign = _sign(found.directions[objective])
     return min(best, key=lambda trial: (sign * trial.values[objective], trial.number))
 
 
@@ -169,7 +169,7 @@ def plots(found: optuna.Study, names: Sequence[str]) -> dict[str, Figure]:
 
 def _importance(found: optuna.Study, i: int) -> dict[str, float]:
     """Shares of the variance of the i-th objective, towards its better end."""
-    sign = 1 if found.directions[i] == StudyDirection.MINIMIZE else -1
+    sign = _sign(found.directions[i])
     with warnings.catch_warnings():
         # Optuna says that it looks at low values: these are
         warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator", UserWarning)
@@ -179,8 +179,13 @@ def _importance(found: optuna.Study, i: int) -> dict[str, float]:
 
 
 def _best(rows: list[dict[str, Any]], name: str, direction: StudyDirection) -> Any:
-    sign = 1 if direction == StudyDirection.MINIMIZE else -1
+    sign = _sign(direction)
     return min(rows, key=lambda row: sign * row[name], default=None)
+
+
+def _sign(direction: StudyDirection) -> int:
+    """What makes a smaller value the better one."""
+    return 1 if direction == StudyDirection.MINIMIZE else -1
 
 
 def _value(i: int) -> Callable[[FrozenTrial], float]:
