@@ -18,6 +18,7 @@ from narrows.plugins import Plugin
 from narrows.sections import Search
 
 SPACE = {"code_size": {"low": 2, "high": 6}, "train.optimizer.lr": {"low": 1e-3, "high": 1e-1}}
+GOOD = {"code_size": 6, "train.optimizer.lr": 0.03}
 
 
 class Watch:
@@ -172,13 +173,13 @@ def test_a_front_has_no_trial_that_another_beats(kept: Any) -> None:
 
 
 def test_bad_trials_are_pruned(kept: Any) -> None:
-    """Learning rates of 1e-9 learn nothing; the median of the five first trials does better."""
-    task = job(pruner="median")
+    """The smallest code and rate of the space learn less than the median of five good trials."""
+    task, watch = job(pruner="median"), Watch()
     study = search.study(task, kept)
+    for _ in range(5):
+        study.enqueue_trial(GOOD)
     search.add_trials(task, study, limits(5), Watch())
-    hopeless = {"code_size": 2, "train.optimizer.lr": 1e-3}
-    study.enqueue_trial(hopeless)
-    watch = Watch()
+    study.enqueue_trial({"code_size": 2, "train.optimizer.lr": 1e-3})
     search.add_trials(task, study, limits(6), watch)
     assert study.trials[-1].state == optuna.trial.TrialState.PRUNED
     assert watch.n_pruned == 1
@@ -190,6 +191,7 @@ def test_bad_trials_are_pruned(kept: Any) -> None:
 def test_clusters_are_judged_without_labels(name: str, low: float, high: float, kept: Any) -> None:
     task = job(objective(name, n_clusters=3))
     study = search.study(task, kept)
+    study.enqueue_trial(GOOD)
     search.add_trials(task, study, limits(1), Watch())
     assert study.directions[0].name == "MAXIMIZE"
     assert low < study.trials[0].values[0] <= 1
