@@ -113,6 +113,21 @@ def test_two_workers_draw_other_values(kept: Any) -> None:
     assert one != other
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
+def test_of_two_that_begin_the_last_trial_one_goes_on(kept: Any) -> None:
+    """As if another worker had asked for a trial between the count and the draw."""
+    task, watch = job(), Watch()
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(1), watch)
+    other = study.ask()
+    with pytest.raises(UserError, match="enough"):
+        studies.refuse_surplus(study, study.ask(), 2)
+    studies.refuse_surplus(study, other, 2)
+    study.tell(other, state=optuna.trial.TrialState.FAIL)
+    search.add_trials(task, study, limits(2), watch)
+    assert studies.n_finished(study) == 2
+
+
 def test_a_seed_draws_the_same_and_goes_on(kept: Any) -> None:
     drawn = []
     for digest in ("one", "other"):

@@ -106,7 +106,8 @@ def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching
     """Runs trials one after the other until a limit is reached; goes on with those left behind.
 
     Trials that other workers are running count as if they were finished, so that several workers
-    do not overshoot; a worker then waits for them, because one may die.
+    do not overshoot; a worker then waits for them, because one may die. Where two begin the last
+    one at the same time, the later is surplus: it fails before it draws anything.
 
     Raises:
         UserError: more trials fail than are asked for.
@@ -124,7 +125,8 @@ def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching
             optuna.storages.fail_stale_trials(found)
             continue
         number = _run(job, found, limits, watching)
-        n_failed += found.get_trials(deepcopy=False)[number].state == TrialState.FAIL
+        ran = found.get_trials(deepcopy=False)[number]
+        n_failed += ran.state == TrialState.FAIL and not studies.is_surplus(ran)
         if n_failed > max(3, job.search.n_trials):
             told = f"{n_failed} trials failed, see their runs in MLflow"
             raise UserError(f"params.yaml: searches.{job.key}: {told}")
@@ -143,6 +145,8 @@ def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> i
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
         ran.append(trial.number)
+        if limits.n_finished is not None:
+            studies.refuse_surplus(found, trial, limits.n_finished)
         with watching(trial.number) as watch:
             values = _values(job, found, limits, trial, watch)
         if values is None:

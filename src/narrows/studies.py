@@ -22,6 +22,7 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+SURPLUS = "surplus"  # user attribute of a trial that was not needed
 MAX_RETRIES = 10
 MIN_FOR_IMPORTANCE = 4  # complete trials
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
@@ -100,9 +101,26 @@ def n_finished(found: optuna.Study) -> int:
     return len(found.get_trials(deepcopy=False, states=FINISHED))
 
 
+def refuse_surplus(found: optuna.Study, trial: optuna.Trial, n_wanted: int) -> None:
+    """Raises UserError if the study will hold `n_wanted` finished trials without this one.
+
+    The earlier trials that have ended well, run or wait decide, so two workers that begin a trial
+    at the same time agree on who goes on.
+    """
+    earlier = found.get_trials(deepcopy=False)[: trial.number]
+    if sum(one.state != TrialState.FAIL for one in earlier) >= n_wanted:
+        trial.set_user_attr(SURPLUS, True)
+        raise UserError("enough other trials are running")
+
+
+def is_surplus(trial: FrozenTrial) -> bool:
+    return SURPLUS in trial.user_attrs
+
+
 def ended(found: optuna.Study) -> set[int]:
-    """Numbers of the trials that neither run nor wait."""
-    return {t.number for t in found.get_trials(deepcopy=False) if t.state.is_finished()}
+    """Numbers of the trials that neither run nor wait, surplus ones left out."""
+    trials = found.get_trials(deepcopy=False)
+    return {t.number for t in trials if t.state.is_finished() and not is_surplus(t)}
 
 
 def winner(found: optuna.Study, objective: int = 0) -> FrozenTrial:
@@ -116,6 +134,8 @@ def table(found: optuna.Study, names: Sequence[str]) -> list[dict[str, Any]]:
     """Every trial: number, state, seconds, what was drawn, and the objectives' values if any."""
     rows = []
     for trial in found.get_trials(deepcopy=False):
+        if is_surplus(trial):
+            continue
         seconds = None if trial.duration is None else trial.duration.total_seconds()
         values = dict(zip(names, trial.values or (), strict=False))
         told = {"trial": trial.number, "state": trial.state.name, "seconds": seconds}
