@@ -119,11 +119,12 @@ def test_of_two_that_begin_the_last_trial_one_goes_on(kept: Any) -> None:
     task, watch = job(), Watch()
     study = search.study(task, kept)
     search.add_trials(task, study, limits(1), watch)
-    other = study.ask()
-    with pytest.raises(UserError, match="enough"):
-        studies.refuse_surplus(study, study.ask(), 2)
+    other, surplus = study.ask(), study.ask()
     studies.refuse_surplus(study, other, 2)
-    study.tell(other, state=optuna.trial.TrialState.FAIL)
+    with pytest.raises(UserError, match="enough"):
+        studies.refuse_surplus(study, surplus, 2)
+    for one in (other, surplus):
+        study.tell(one, state=optuna.trial.TrialState.FAIL)
     search.add_trials(task, study, limits(2), watch)
     assert studies.n_finished(study) == 2
 
