@@ -10,8 +10,6 @@ import argparse
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -20,11 +18,9 @@ from pathlib import Path
 import filelock
 from matplotlib.figure import Figure
 
-from narrows import errors, gains, params, prepared, search, studies, trials, work
-from narrows.errors import UserError
+from narrows import errors, gains, params, plugins, prepared, search, studies, trials, work
 
 NOTHING_NEW, BUSY = 3, 75  # the latter is EX_TEMPFAIL: try again later
-MAX_RESTARTS = 3  # of a worker that dies
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 
 
@@ -34,9 +30,12 @@ def main(*words: str) -> None:
     params.select(p.searches, asked.search, "searches")
     if asked.storage:
         os.environ["NARROWS_STUDIES"] = asked.storage  # workers inherit it
-    if asked.worker_of:
-        worker(p, asked)
-        return
+    with studies.reported(studies.url()):
+        worker(p, asked) if asked.worker_of else invoke(p, asked)
+
+
+def invoke(p: params.Params, asked: argparse.Namespace) -> None:
+    """What one types: makes or joins the study, adds trials, and tells what got better."""
     lock = filelock.FileLock(work.WORK / f"search-{asked.search}.lock", timeout=0)
     work.WORK.mkdir(exist_ok=True)
     try:
@@ -45,7 +44,7 @@ def main(*words: str) -> None:
         if asked.if_running == "leave":
             print(f"search: {asked.search} is being searched already", file=sys.stderr)
             sys.exit(BUSY)
-    ends = time.monotonic() + asked.timeout if asked.timeout else None
+    ends = time.time() + asked.timeout if asked.timeout else None  # workers share the clock
     data = prepared.read(p.dataset.name)
     job = search.job(p, asked.search, data)
     study = search.study(job, studies.storage(studies.url(), asked.heartbeat))
@@ -54,7 +53,7 @@ def main(*words: str) -> None:
     if asked.n_trials is not None:
         target = studies.n_finished(study) + asked.n_trials
     with trials.invocation(job, data) as (run, watching):
-        if asked.workers == 1:
+        if asked.workers == 1 and asked.launcher == "processes":
             search.add_trials(job, study, search.Limits(target, ends), watching)
         else:
             several(asked, str(run.id), target, ends)
@@ -85,42 +84,21 @@ def worker(p: params.Params, asked: argparse.Namespace) -> None:
     data = prepared.read(p.dataset.name)
     job = search.job(p, asked.search, data)
     study = search.study(job, studies.storage(studies.url(), asked.heartbeat))
-    ends = time.monotonic() + asked.timeout if asked.timeout else None
     parent = None if asked.worker_of == "None" else asked.worker_of
-    limits = search.Limits(asked.target, ends)
+    limits = search.Limits(asked.target, asked.until)
     search.add_trials(job, study, limits, trials.watching(job, data, parent))
 
 
 def several(asked: argparse.Namespace, parent: str, target: int | None, ends: float | None) -> None:
-    """Runs workers until they end, replacing those that die; a signal ends them all."""
+    """Runs workers until they end, wherever the launcher puts them."""
     threads = max(1, (os.cpu_count() or 1) // asked.workers)
-    env = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-
-    def started() -> subprocess.Popen[bytes]:
-        words = [asked.search, "--worker-of", parent, "--threads", str(threads)]
-        words += ["--heartbeat", str(asked.heartbeat)]
-        words += [] if target is None else ["--target", str(target)]
-        words += [] if ends is None else ["--timeout", f"{max(1, ends - time.monotonic()):.0f}s"]
-        return subprocess.Popen([sys.executable, str(Path(__file__)), *words], env=env)
-
-    running, restarts = [started() for _ in range(asked.workers)], 0
-    try:
-        while running:
-            time.sleep(0.2)
-            for one in [one for one in running if one.poll() is not None]:
-                running.remove(one)
-                if one.returncode == 0:
-                    continue
-                restarts += 1
-                if restarts > MAX_RESTARTS:
-                    raise UserError(f"{restarts} workers ended with errors, which stand above")
-                print(f"search: a worker ended with {one.returncode}, another begins", flush=True)
-                running.append(started())
-    finally:
-        for one in running:
-            one.send_signal(signal.SIGTERM)
-        for one in running:
-            one.wait()
+    command = [str(Path(__file__)), asked.search, "--worker-of", parent]
+    command += ["--threads", str(threads), "--heartbeat", str(asked.heartbeat)]
+    command += [] if target is None else ["--target", str(target)]
+    command += [] if ends is None else ["--until", str(ends)]
+    plugins.load("launchers", asked.launcher).run(
+        command, asked.workers, threads, asked.gpus_per_trial
+    )
 
 
 def arguments(words: tuple[str, ...]) -> argparse.Namespace:
@@ -131,12 +109,18 @@ def arguments(words: tuple[str, ...]) -> argparse.Namespace:
     parser.add_argument("--timeout", type=seconds, help="time budget, like 90m or 2h")
     parser.add_argument("--n-trials", type=int, help="finished trials to add")
     parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
+    parser.add_argument(
+        "--launcher", choices=plugins.available("launchers"), default="processes", help="of workers"
+    )
+    parser.add_argument(
+        "--gpus-per-trial", type=float, default=0.0, help="what Ray keeps for a worker, like 0.25"
+    )
     parser.add_argument("--storage", help="URL of the database of studies")
     parser.add_argument("--if-running", choices=("join", "leave"), default="join")
     parser.add_argument("--heartbeat", type=int, default=60, help="seconds between signs of life")
-    for hidden in ("--worker-of", "--threads", "--target"):  # what a search tells its workers
-        kind = str if hidden == "--worker-of" else int
-        parser.add_argument(hidden, type=kind, help=argparse.SUPPRESS)
+    hidden = {"--worker-of": str, "--threads": int, "--target": int, "--until": float}
+    for word, kind in hidden.items():  # what a search tells its workers
+        parser.add_argument(word, type=kind, help=argparse.SUPPRESS)
     asked = parser.parse_args(words)
     if asked.timeout is None and asked.n_trials is None and not asked.worker_of:
         parser.error("--timeout or --n-trials says when to end")

@@ -11,12 +11,13 @@ def main(key: str) -> None:
     chosen = params.select(p.searches, key, "searches")
     data = prepared.read(p.dataset.name)
     job = search.job(p, key, data)
-    study = search.study(job, studies.storage(studies.url()), p.seed)
     limits = search.Limits(n_finished=chosen.n_trials, deadline=None)
-    if studies.n_finished(study) < chosen.n_trials:
-        with trials.invocation(job, data) as (_, watching):
-            search.add_trials(job, study, limits, watching)
-    best = studies.winner(study)
+    with studies.reported(studies.url()):
+        study = search.study(job, studies.storage(studies.url()), p.seed)
+        if studies.n_finished(study) < chosen.n_trials:
+            with trials.invocation(job, data) as (_, watching):
+                search.add_trials(job, study, limits, watching)
+        best = studies.winner(study)
     row = search.row_of(job, best)
     told = {
         "study": job.name,

@@ -31,6 +31,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "gains": set(),
     "studies": {"errors", "gains", "work"},
     "trials": {"figures", "gains", "model", "prepared", "search", "tracking"},
+    "launchers": {"errors"},
     "objectives": BASE | {"metrics", "model"},
     "prepared": {"splits", "work"},
     "model": {"plugins"},
@@ -69,6 +70,7 @@ ONLY_IN = {
     "pytorch_lightning": {"refinement", "trainer", "training"},
     "mlflow": {"tracking"},
     "optuna": {"search", "studies"},
+    "ray": {"launchers.ray"},
 }
 HEAVY = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlxtend", "umap"}
 

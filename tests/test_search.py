@@ -1,6 +1,8 @@
 """Studies: trials are counted once, resumed where they stopped, and see no test row."""
 
+import contextlib
 import dataclasses
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import sqlalchemy
 import torch
 from project import row
 
@@ -174,7 +177,7 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
 def test_no_epoch_begins_after_the_deadline(kept: Any) -> None:
     task, watch = job(), Watch()
     study = search.study(task, kept)
-    search.add_trials(task, study, search.Limits(n_finished=None, deadline=0.0), watch)
+    search.add_trials(task, study, search.Limits(n_finished=None, deadline=1.0), watch)
     assert study.trials == []
 
 
@@ -222,10 +225,40 @@ def test_clusters_are_judged_without_labels(name: str, low: float, high: float, 
             r"postgresql\+psycopg://u:\*\*\*@localhost",
         ),
         ("sqlite:////proc/none/studies.db", "does not open"),
+        ("sqlite:///other.db", "holds tables of something else"),
     ],
 )
-def test_a_database_that_does_not_open_is_told(url: str, message: str, tmp_path: Path) -> None:
+def test_a_database_that_does_not_open_is_told(
+    url: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with contextlib.closing(sqlite3.connect("other.db")) as other:  # as MLflow leaves it
+        other.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        other.execute("INSERT INTO alembic_version VALUES ('a1b2c3')")
+        other.commit()
     with pytest.raises(UserError, match=message) as error:
         studies.storage(url)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_full_disk_is_told_and_no_trial_is_lost(kept: Any) -> None:
+    task, url = job(), str(kept.url)
+    study = search.study(task, kept)
+    search.add_trials(task, study, limits(1), Watch())
+
+    def full(connection: Any, _: Any) -> None:
+        (n_pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {n_pages}")
+
+    sqlalchemy.event.listen(kept.engine, "connect", full)
+    kept.engine.dispose()
+    with pytest.raises(UserError, match=r"studies\.db does not answer: .*full"):
+        with studies.reported(url):
+            search.add_trials(task, study, limits(300), Watch())
+    sqlalchemy.event.remove(kept.engine, "connect", full)
+    kept.engine.dispose()
+    n = studies.n_finished(study)
+    search.add_trials(task, study, limits(n + 1), Watch())
+    assert studies.n_finished(study) == n + 1

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 N_TRIALS = 8
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
+@pytest.fixture
+def url(kind: str, tmp_path: Path) -> Iterator[str]:
+    if kind == "sqlite":
         yield f"sqlite:///{tmp_path}/studies.db"
         return
     with warnings.catch_warnings():
@@ -35,26 +35,35 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def workers(search: psutil.Process) -> list[psutil.Process]:
-    return [one for one in search.children() if "--worker-of" in one.cmdline()]
+    """Those of Ray are children of its own workers."""
+    found = search.children(recursive=True)
+    return [one for one in found if any(Path(word).name == "search.py" for word in one.cmdline())]
 
 
-def test_workers_that_are_killed_lose_no_trial(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "launcher", "n_killed"),
+    [("sqlite", "processes", 2), ("postgresql", "processes", 2), ("postgresql", "ray", 1)],
+)
+def test_workers_that_are_killed_lose_no_trial(
+    url: str, launcher: str, n_killed: int, tmp_path: Path
+) -> None:
     project = Project(tmp_path / "project", {"narrow": row(epochs=20)})
     project.repro("prepare")
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", "2", "--heartbeat", "1"]
+    words += ["--launcher", launcher]
     lines = []
     with project.start("pipelines/search.py", *words, "--storage", url) as searching:
         process, killed = psutil.Process(searching.pid), 0
         assert searching.stdout is not None
         for line in searching.stdout:
             lines.append(line)
-            if "trial" in line and "reconstruction" in line and killed < 2:
+            if "trial" in line and "reconstruction" in line and killed < n_killed:
                 victim = workers(process)[killed % 2]
                 os.kill(victim.pid, signal.SIGKILL)
                 killed += 1
                 time.sleep(1)
     assert searching.returncode == 0, "".join(lines)
-    assert killed == 2
+    assert killed == n_killed
 
     kept = optuna.storages.RDBStorage(url)
     found = optuna.load_study(study_name=None, storage=kept).trials

@@ -67,10 +67,10 @@ class Limits:
     n_finished: int | None
     """Finished trials that the study holds then; None for any number."""
     deadline: float | None
-    """`time.monotonic()` after which no epoch begins; None for never."""
+    """`time.time()` after which no epoch begins; None for never."""
 
     def passed(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self.deadline is not None and time.time() >= self.deadline
 
 
 class Watch(Protocol):

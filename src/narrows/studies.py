@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from matplotlib.figure import Figure
@@ -17,6 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from narrows import work
 from narrows.errors import UserError
 from narrows.gains import Gains
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
@@ -48,30 +52,58 @@ def storage(url: str, heartbeat: int = 60) -> RDBStorage:
     Raises:
         UserError: it does not open. A password is not told.
     """
-    import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except ArgumentError:
-        raise UserError(
-            f"the storage of studies is {url!r}; accepted are URLs of a database, "
-            "sqlite:///studies/studies.db or postgresql+psycopg://user:password@host/name"
-        ) from None
-    shown = parsed.render_as_string(hide_password=True)
+    parsed = _parsed(url)
     try:
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        with work.lock("studies"):  # two processes at once would make the same tables
+        with (
+            reported(url),
+            work.lock("studies"),
+        ):  # two processes at once would make the same tables
             return RDBStorage(
                 url,
                 heartbeat_interval=heartbeat,
                 grace_period=3 * heartbeat,
                 heartbeat_stale_trial_callback=retry,
             )
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        told = str(error).splitlines()[0].replace(url, "it")
-        raise UserError(f"the storage of studies {shown} does not open: {told}") from None
+    except (ImportError, OSError) as error:
+        raise _refused(url, "does not open", error) from None
+    except RuntimeError as error:  # of Optuna, about tables of another version or of MLflow
+        raise _refused(url, "holds tables of something else", error) from None
+
+
+@contextlib.contextmanager
+def reported(url: str) -> Iterator[None]:
+    """Makes a sentence of what a database says when it is unreachable, full or locked.
+
+    Raises:
+        UserError: it says so. A password is not told.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise _refused(url, "does not answer", error.__cause__ or error) from None
+
+
+def _parsed(url: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise UserError(
+            f"the storage of studies is {url!r}; accepted are URLs of a database, "
+            "sqlite:///studies/studies.db or postgresql+psycopg://user:password@host/name"
+        ) from None
+
+
+def _refused(url: str, what: str, error: BaseException) -> UserError:
+    shown = _parsed(url).render_as_string(hide_password=True)
+    told = str(error).splitlines()[0].replace(url, "it")
+    return UserError(f"the storage of studies {shown} {what}: {told}")
 
 
 def opened(

@@ -1,0 +1,98 @@
+"""Rows of params.yaml on all 70,000 pictures of MNIST or Fashion-MNIST, as papers report them.
+
+    python benchmarks/papers.py mnist [--rows pca-umap-gmm ...] [--seeds 0 1 2]
+
+k is given, the last epoch counts, every picture is clustered and scored, no label is used for any
+choice; encoders learn from 90 % of the pictures. A line for each row and seed is added to
+results/papers.csv; lines that are there already are not measured again. CHANGES says how rows
+differ from params.yaml, which is written for 5,000 pictures.
+"""
+
+import argparse
+import copy
+import csv
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from narrows import metrics, params, plugins, prepared, repeats, space, splits
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results/papers.csv"
+K = 10
+EPOCHS = {"denoising-conv": 3, "deep": 10}
+STEPS = 490 * 3  # three epochs of batches of 128
+CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
+    "cluster_on": "all",
+    "deep_clusterings.denoising-conv-self-label.method.interval": STEPS,
+    "deep_clusterings.denoising-conv-self-label.method.max_updates": 1,
+}
+FIELDS = ["dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds"]
+
+
+def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
+    module, raw = plugins.load("datasets", dataset), ROOT / "data" / dataset / "raw"
+    module.fetch(module.Config(), raw)
+    found = module.load(module.Config(), raw)
+    split = splits.assign(len(found.x), None, 0.05, 0.05, 0)  # test and validation: not learnt from
+    return prepared.Prepared(dataset, found.x, split, ""), found.labels
+
+
+def rows() -> params.Params:
+    raw = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    return params.from_dict(space.changed(copy.deepcopy(raw), CHANGES))
+
+
+def measured() -> list[dict[str, Any]]:
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def measure(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> np.ndarray:
+    encoder = {**p.clusterings, **p.deep_clusterings}[key].encoder
+    with tempfile.TemporaryDirectory() as work:
+        found = repeats.encoder(p, encoder, seed, data, Path(work, "encoder"))
+        return repeats.clusters(p, key, K, found, seed, data, Path(work, "clusters"))[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", choices=("mnist", "fashion_mnist"))
+    parser.add_argument("--rows", nargs="+", default=["pca-umap-gmm", "denoising-conv-self-label"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(10)))
+    asked = parser.parse_args()
+    p, (data, labels) = rows(), load(asked.dataset)
+    for key in asked.rows:
+        for seed in asked.seeds:
+            done = measured()
+            if any(
+                (d["dataset"], d["row"], d["seed"]) == (data.name, key, str(seed)) for d in done
+            ):
+                continue
+            wall, cpu = time.perf_counter(), time.process_time()
+            found = measure(p, key, seed, data)
+            told = {
+                "dataset": data.name,
+                "row": key,
+                "seed": seed,
+                "acc": metrics.accuracy(labels, found, metrics.matching(labels, found)),
+                "nmi": metrics.nmi(labels, found),
+                "ari": metrics.ari(labels, found),
+                "seconds": round(time.perf_counter() - wall),
+                "cpu_seconds": round(time.process_time() - cpu),
+            }
+            print(told, flush=True)
+            with RESULTS.open("w", newline="") as stream:
+                writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows([*done, told])
+
+
+if __name__ == "__main__":
+    main()
