@@ -5,7 +5,7 @@ from importlib import import_module
 
 from narrows import errors
 
-COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
+COMMANDS = {  # the name of a file in src/narrows/commands/, imported when asked for
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
 }
 

@@ -15,8 +15,13 @@ function make(tag, className, text) {
   return element;
 }
 
-// Names. What a file is called is shown with its control characters visible.
-const visible = (text) => text.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0))));
+// Names. Of what a file is called, control characters are made visible, and bytes that are no UTF-8
+// (they arrive as lone surrogates, one each) become replacement characters.
+const visible = (text) =>
+  text
+    .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
+    .replace(/\u007f/g, "\u2421")
+    .replace(/[\ud800-\udfff]/gu, "\ufffd");
 const label = (at) => (paths ? visible(paths[at]) : `row ${told.rows[at]}`);
 const key = `narrows-gallery:${told.identity}`;
 let names = {};
@@ -40,7 +45,7 @@ function rename(cluster, name) {
   for (const element of document.querySelectorAll(`[data-name-of="${cluster}"]`)) element.textContent = nameOf(cluster);
 }
 
-// A path as a URL. Bytes that are no UTF-8 arrive as lone surrogates, one for each byte.
+// A path as a URL, such bytes as themselves.
 function url(path) {
   const parts = path.split(/([\udc80-\udcff])/u);
   const quoted = parts.map((part, i) => (i % 2 ? `%${(part.charCodeAt(0) & 0xff).toString(16)}` : encodeURIComponent(part)));
