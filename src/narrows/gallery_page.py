@@ -121,12 +121,14 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, 
 
 
 def _cover(album: Album, section: int) -> list[int]:
-    """Rows of at most nine pictures near the cluster's mean, no two alike."""
+    """Rows of at most nine pictures from the inner half of a cluster, no two alike."""
     _, first, size = album.sections[section]
     repeated = {member for others in album.groups.values() for member in others}
     hidden = repeated | set(album.outliers.tolist())
-    shown = [p for p in range(first, first + size) if p not in hidden]
-    return [int(album.rows[p]) for p in (shown or [first])[:COVER]]
+    shown = [p for p in range(first, first + size) if p not in hidden] or [first]
+    inner = shown[: max(COVER, len(shown) // 2)]
+    spread = np.linspace(0, len(inner) - 1, min(COVER, len(inner))).astype(int)
+    return [int(album.rows[inner[place]]) for place in spread]
 
 
 def _short(values: np.ndarray) -> list[float]:

@@ -113,7 +113,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 def _source(p: Params, given: Path | None) -> Path | None:
     """Folder of the originals: as given, else as the dataset's row says it, if it does."""
-    folder = given or getattr(p.dataset.config, "folder", None)
+    folder = given or getattr(p.dataset.config, "path", None)
     if folder is None:
         return None
     found = Path(folder).expanduser()
