@@ -4,6 +4,7 @@ import numpy as np
 
 from narrows import album
 from narrows.album import Section
+from narrows.outliers import unusual
 
 
 def noise(n: int, side: int = 8, seed: int = 0) -> np.ndarray:
@@ -67,7 +68,7 @@ def test_unusual_errors_are_outliers_the_worst_first() -> None:
     errors = np.append(np.linspace(0.01, 0.02, 30), [0.9, 0.5])
     made = album.arranged(noise(32), np.arange(32.0)[:, None], np.zeros(32, int), errors)
     assert made.rows[made.outliers].tolist() == [30, 31]
-    assert len(album.unusual(np.zeros(9))) == 0, "an encoder that copies has none"
+    assert len(unusual(np.zeros(9))) == 0, "an encoder that copies has none"
 
 
 def test_one_picture_alone() -> None:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from narrows.outliers import unusual
+
 N_SIMILAR = 12
 N_CANDIDATES = 24  # nearest codes among which near-duplicates are looked for
 COMPARED_SIDE = 32  # pictures are compared after averaging down to about this many pixels a side
 SAME = 0.05  # root mean squared difference of near-duplicates, of values in [0, 1]
 SAME_FRACTION = 0.25  # and as a share of the picture's own contrast
-OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
 CHUNK = 2048
 
 
@@ -97,24 +98,6 @@ def to_own_mean(
     if to_noise:
         distances[noise] = np.min(to_noise, axis=0)
     return distances
-
-
-def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
-    """Places of mean squared errors whose root lies 3.5 deviations above the median, worst first.
-
-    Median and median absolute deviation instead of mean and deviation, so that outliers do not
-    hide themselves.
-
-    >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
-    [5]
-    """
-    roots = np.sqrt(errors)
-    away = roots - np.median(roots)
-    deviation = np.median(np.abs(away)) / 0.6745  # of a normal distribution
-    if deviation < 1e-6:  # a copy
-        return np.empty(0, int)
-    worst = np.argsort(-away, kind="stable")
-    return worst[away[worst] / deviation > OUTLIER_SCORE]
 
 
 def identical(x: np.ndarray, rows: Integer[np.ndarray, " N"]) -> Integer[np.ndarray, " N"]:

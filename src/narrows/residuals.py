@@ -30,16 +30,20 @@ def errors(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
     Raises:
         UserError: a file of the encoder is missing, or it was made for samples of another shape.
     """
-    return np.concatenate([left.mean(axis=1) for left in _squared(artifacts, encoder, x)])
+    errors = [
+        (to_unit(stored) - x_hat).flatten(1).square().mean(dim=1).numpy()
+        for stored, x_hat in _pairs(artifacts, encoder, x)
+    ]
+    return np.concatenate(errors)
 
 
-def errors_by_value(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
-    """Squared errors (N, D) of each sample's values, flat; raises as `errors` does."""
-    return np.concatenate(list(_squared(artifacts, encoder, x)))
+def reconstructed(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
+    """Reconstructions, float32 (N, ...), pictures in [0, 1]; arguments and errors as `errors`."""
+    return np.concatenate([x_hat.numpy() for _, x_hat in _pairs(artifacts, encoder, x)])
 
 
-def _squared(artifacts: Path, encoder: str, x: np.ndarray) -> Iterator[np.ndarray]:
-    """Squared errors (B, D) batch by batch, so that memory does not grow with N."""
+def _pairs(artifacts: Path, encoder: str, x: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+    """Samples as stored and their reconstructions, batch by batch, so that memory stays small."""
     folder = artifacts / "encoders" / encoder
     config = json.loads(_existing(folder / "config.json").read_text(encoding="utf-8"))
     if (shape := tuple(config["input_shape"])) != x.shape[1:]:
@@ -49,8 +53,7 @@ def _squared(artifacts: Path, encoder: str, x: np.ndarray) -> Iterator[np.ndarra
     reconstruct = (_baseline if config["kind"] == "baseline" else _trained)(folder, config)
     for start in range(0, len(x), BATCH):
         stored = torch.from_numpy(np.array(x[start : start + BATCH]))
-        left = to_unit(stored) - reconstruct(stored)
-        yield left.flatten(1).square().numpy()
+        yield stored, reconstruct(stored)
 
 
 def _baseline(folder: Path, config: dict[str, Any]) -> Reconstruct:

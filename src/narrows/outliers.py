@@ -1,0 +1,58 @@
+"""Which reconstruction errors are unusually large, and which columns of a table make them so."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
+
+
+def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
+    """Places of mean squared errors whose root lies 3.5 deviations above the median, worst first.
+
+    Median and median absolute deviation instead of mean and deviation, so that outliers do not
+    hide themselves.
+
+    >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
+    [5]
+    """
+    roots = np.sqrt(errors)
+    away = roots - np.median(roots)
+    deviation = np.median(np.abs(away)) / 0.6745  # of a normal distribution
+    if deviation < 1e-6:  # a copy
+        return np.empty(0, int)
+    worst = np.argsort(-away, kind="stable")
+    return worst[away[worst] / deviation > OUTLIER_SCORE]
+
+
+def by_column(
+    x: Float[np.ndarray, "N D"], x_hat: Float[np.ndarray, "N D"], ends: Integer[np.ndarray, " C"]
+) -> Float[np.ndarray, "N C"]:
+    """Squared error of each row in each column, over the mean error of that column: 1 is usual.
+
+    Without that, columns that cannot be reconstructed would hide what is odd in the others.
+
+    Args:
+        ends: of a column's features, ascending; a column begins where the one before it ends.
+
+    Example:
+        A column of two features and one of one, which is off by 2 in the second row:
+
+        >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
+        >>> by_column(x, np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]]), np.array([2, 3])).tolist()
+        [[1.0, 0.0], [1.0, 2.0]]
+    """
+    squared = np.square(x.astype(np.float64) - x_hat)
+    errors = np.add.reduceat(squared, np.array([0, *ends[:-1]]), axis=1)
+    usual = errors.mean(axis=0)
+    return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
+
+
+def scores(relative: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+    """How odd each row is: root mean square of its relative errors, so that one column suffices.
+
+    >>> scores(np.array([[1.0, 1.0], [7.0, 1.0]])).tolist()
+    [1.0, 5.0]
+    """
+    return np.sqrt(np.square(relative).mean(axis=1))
