@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Integer
 
+FLOOR = 0.01  # of a column's variance: smaller errors are small, however regular the column is
 OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
 
 
@@ -29,23 +30,27 @@ def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
 def by_column(
     x: Float[np.ndarray, "N D"], x_hat: Float[np.ndarray, "N D"], ends: Integer[np.ndarray, " C"]
 ) -> Float[np.ndarray, "N C"]:
-    """Squared error of each row in each column, over the mean error of that column: 1 is usual.
+    """Squared error of each row in each column, over what is usual in that column: 1 is usual.
 
-    Without that, columns that cannot be reconstructed would hide what is odd in the others.
+    Without that, columns that cannot be reconstructed would hide what is odd in the others. Usual
+    is the column's mean error and a hundredth of its variance.
 
     Args:
         ends: of a column's features, ascending; a column begins where the one before it ends.
 
     Example:
-        A column of two features and one of one, which is off by 2 in the second row:
+        A column of two features and one of one, which is off by 2 in the second row. Errors are
+        1, 1 and 0, 4; variances are .5 and 1, so that 1.005 and 2.01 are usual:
 
         >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
-        >>> by_column(x, np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]]), np.array([2, 3])).tolist()
-        [[1.0, 0.0], [1.0, 2.0]]
+        >>> x_hat = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]])
+        >>> by_column(x, x_hat, np.array([2, 3])).round(3).tolist()
+        [[0.995, 0.0], [0.995, 1.99]]
     """
-    squared = np.square(x.astype(np.float64) - x_hat)
-    errors = np.add.reduceat(squared, np.array([0, *ends[:-1]]), axis=1)
-    usual = errors.mean(axis=0)
+    starts = np.array([0, *ends[:-1]])
+    errors = np.add.reduceat(np.square(x.astype(np.float64) - x_hat), starts, axis=1)
+    variances = np.add.reduceat(x.var(axis=0, dtype=np.float64), starts)
+    usual = errors.mean(axis=0) + FLOOR * variances
     return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
 
 

@@ -3,12 +3,14 @@
 python -m narrows table pca-kmeans
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from narrows import (
     outliers,
@@ -23,6 +25,9 @@ from narrows import (
 )
 from narrows.errors import UserError
 from narrows.table_page import Findings, Odd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def main(words: Sequence[str]) -> None:
@@ -74,12 +79,12 @@ def found_odd(
     x: np.ndarray,
     x_hat: np.ndarray,
     frame: pd.DataFrame,
-    columns: Sequence[dict[str, object]],
+    columns: Sequence[dict[str, Any]],
     clusters: np.ndarray,
     names: Sequence[str],
 ) -> tuple[list[Odd], int]:
     """The oddest rows, at most 50, and how many there are in all."""
-    ends = np.array([column["features"][1] for column in columns])  # type: ignore[index]
+    ends = np.array([column["features"][1] for column in columns])
     relative = outliers.by_column(x, x_hat, ends)
     scores = outliers.scores(relative)
     rows = outliers.unusual(np.square(scores))
