@@ -67,7 +67,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "__main__": {"errors"},
     "commands": {
         *("album", "errors", "folders", "gallery_page", "outliers", "params", "profiles"),
-        *("residuals", "rules", "samples", "table_frame", "table_page", "work"),
+        *("residuals", "rules", "samples", "saved", "table_frame", "table_page", "work"),
     },
     "datasets": BASE | {"mirrors", "sources"},
     "corruptions": BASE,

@@ -222,6 +222,7 @@ def test_mistakes_are_sentences(project: Project) -> None:
     project.name_samples(4)
     with pytest.raises(UserError, match=r"names 4 samples and x\.npy has 10"):
         project.run()
+    project.name_samples()
     np.save("data/mnist_5k/x.npy", np.zeros((10, 3), np.float32))
     with pytest.raises(UserError, match="holds no pictures but rows of 3 values"):
         project.run()

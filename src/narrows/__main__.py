@@ -8,6 +8,7 @@ from narrows import errors
 COMMANDS = {  # the name of a file in src/narrows/commands/, imported when asked for
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
     "table": "one offline page of a clustered table: profiles, odd rows, rules",
+    "text": "one offline page of clustered documents, or the documents nearest to a query",
 }
 
 

@@ -1,4 +1,4 @@
-"""Which reconstruction errors are unusually large, and which columns of a table make them so."""
+"""Which reconstruction errors are unusually large, and which columns of a table are to blame."""
 
 from __future__ import annotations
 
