@@ -17,6 +17,9 @@ from narrows.table_page import Findings, Odd
 if TYPE_CHECKING:
     import pandas as pd
 
+N_REASONS = 3  # columns that are named for an odd row
+LEAST_SHARE = 0.05  # of its score
+
 
 def main(words: Sequence[str]) -> None:
     chosen = _base.chosen(_base.parser("table", __doc__).parse_args(words).row)
@@ -55,21 +58,16 @@ def found_odd(
     ends = np.array([column["features"][1] for column in columns])
     relative = outliers.by_column(x, x_hat, ends)
     scores = outliers.scores(relative)
-    rows = outliers.unusual(np.square(scores))
+    rows = outliers.unusual(scores)
     shown = rows[: table_page.N_ODD]
     expected = table_frame.decoded(x_hat[shown], columns)
     odd = []
     for place, row in enumerate(shown):
-        squares = np.square(relative[row])
+        shares = relative[row] / relative[row].sum()
         reasons = [
-            (
-                str(frame.columns[c]),
-                frame.iat[row, c],
-                expected.iat[place, c],
-                squares[c] / squares.sum(),
-            )
-            for c in np.argsort(-squares, kind="stable")[:3]
-            if squares[c] >= 0.05 * squares.sum()
+            (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], float(shares[c]))
+            for c in np.argsort(-shares, kind="stable")[:N_REASONS]
+            if shares[c] >= LEAST_SHARE
         ]
         odd.append(Odd(names[row], int(clusters[row]), float(scores[row]), reasons))
     return odd, len(rows)

@@ -6,14 +6,12 @@ python -m narrows text pca-kmeans --query letter.txt -n 5
 """
 
 import csv
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from narrows import plugins, probes, saved, table_frame, terms, text_page, work
 from narrows.commands import _base
@@ -36,7 +34,7 @@ def main(words: Sequence[str]) -> None:
     if asked.query is not None:
         answer(chosen, schema, asked.query, asked.n)
         return
-    told: dict[int, list[terms.Term]] = dict.fromkeys(chosen.sizes, [])
+    told: dict[int, list[terms.Term]] = {cluster: [] for cluster in chosen.sizes}
     if not schema.get("embeddings"):
         told = terms.top_terms(chosen.x, schema["terms"], chosen.clusters, N_TERMS)
     compared = dict.fromkeys([chosen.encoder, *chosen.params.baselines])
@@ -70,6 +68,8 @@ def hearts(chosen: Chosen) -> dict[int, list[str]]:
 
 def answer(chosen: Chosen, schema: dict[str, object], query: str, n: int) -> None:
     """Prints CSV: rank, distance between the codes, cluster, name."""
+    import torch
+
     known = encoded(chosen, schema, query)
     if not known.any():
         raise UserError(f"--query: no word of {query!r} is a term of {chosen.dataset}")
