@@ -29,6 +29,8 @@ def main(words: Sequence[str]) -> None:
     asked = parser.parse_args(words)
     if asked.n < 1:
         parser.error("-n: at least 1")
+    if asked.query is not None and not asked.query.strip():
+        parser.error("--query: a file, or words")
     chosen = _base.chosen(asked.row)
     schema = table_frame.schema(chosen.data, "text")
     if asked.query is not None:
