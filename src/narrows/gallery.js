@@ -210,7 +210,12 @@ function open(at) {
   get("facts").replaceChildren(...facts.flatMap(([what, value]) => [make("dt", "", what), make("dd", "", value)]));
   const link = get("original");
   link.hidden = !(paths && told.source !== null);
-  if (!link.hidden) link.href = told.source + url(paths[at]);
+  if (!link.hidden) {
+    link.href = told.source + url(paths[at]);
+    const original = make("div", "original"); // over the thumbnail, which stays where it cannot be shown
+    original.style.backgroundImage = `url("${link.href}")`;
+    large.append(original);
+  }
   fill("same-part", "same", (groupOf.get(at) || []).filter((other) => other !== at));
   fill("similar-part", "similar", similar[at]);
   if (!get("viewer").open) get("viewer").showModal();
