@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full search dashboard seeds-table test check ui
+.PHONY: help repro lanes full gallery search dashboard seeds-table test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 
 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
 	dvc exp run $(FULL)
+
+gallery: .venv/installed  ## the pictures by cluster, one page that opens offline: make gallery ROW=pca-kmeans
+	python -m narrows gallery $(ROW)
 
 SEARCH ?= small-codes
 TIMEOUT ?= 10m

@@ -1,0 +1,28 @@
+"""`python -m narrows <command> ...`: what people do with finished runs."""
+
+import sys
+from importlib import import_module
+
+from narrows import errors
+
+COMMANDS = {  # the name of a file in src/narrows/commands/, imported when asked for
+    "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
+    "table": "one offline page of a clustered table: profiles, odd rows, rules",
+    "text": "one offline page of clustered documents, or the documents nearest to a query",
+}
+
+
+def main(*words: str) -> None:
+    if not words or words[0] not in COMMANDS:
+        told = "".join(f"\n  {name:10}{what}" for name, what in COMMANDS.items())
+        usage = f"usage: python -m narrows <command> ...{told}"
+        if words and words[0] in ("-h", "--help"):
+            print(usage)
+            return
+        raise errors.UserError(f"no command {words[0]!r}; {usage}" if words else usage)
+    import_module(f"narrows.commands.{words[0]}").main(words[1:])
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "-m narrows"
+    errors.run(main)

@@ -1,0 +1,112 @@
+"""What commands share: a row of `clusterings` or `deep_clusterings`, and what its stages left."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from narrows import params, samples, work
+from narrows.errors import UserError
+from narrows.params import Params
+from narrows.samples import Samples
+
+
+@dataclass(frozen=True)
+class Chosen:
+    params: Params
+    key: str
+    """Of the row."""
+    encoder: str
+    """Key of its encoder."""
+    is_deep: bool
+    x: np.ndarray
+    """(N, ...), memory-mapped."""
+    clusters: np.ndarray
+    """(N,), -1 is noise."""
+    named: Samples | None
+    """Names and dates by row of x."""
+
+    @property
+    def dataset(self) -> str:
+        return self.params.dataset.name
+
+    @property
+    def data(self) -> Path:
+        return Path("data", self.dataset)
+
+    @property
+    def artifacts(self) -> Path:
+        return Path("artifacts", self.dataset)
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """By cluster, the largest first, noise last."""
+        counted = zip(*np.unique(self.clusters, return_counts=True), strict=True)
+        sizes = {int(cluster): int(n) for cluster, n in counted}
+        return dict(sorted(sizes.items(), key=lambda item: (item[0] < 0, -item[1])))
+
+    def codes(self) -> np.ndarray:
+        """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
+        row = f"clusterings/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
+        file = self.artifacts / row / "codes.npy"
+        codes = np.load(work.existing(file, _stage(self)), mmap_mode="r", allow_pickle=False)
+        _same_rows(file, codes, self.x)
+        return codes
+
+    def plane(self) -> np.ndarray:
+        """(n, 3): the map that stage `evaluate` made of the codes, and clusters; (0, 3) without."""
+        row = f"refined/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
+        file = self.artifacts / "evaluations" / row / "maps.npz"
+        if not file.exists():
+            return np.empty((0, 3))
+        with np.load(file, allow_pickle=False) as maps:
+            return np.column_stack([maps["umap"], self.clusters[maps["rows"]]])
+
+
+def chosen(row: str | None) -> Chosen:
+    """The row of this key, or the last one.
+
+    Raises:
+        UserError: there is no such row, or a file of it is missing.
+    """
+    p = params.load()
+    rows = {**p.clusterings, **p.deep_clusterings}
+    key = row or list(rows)[-1]
+    encoder = params.select(rows, key, "clusterings or deep_clusterings").encoder
+    data = Path("data", p.dataset.name)
+    x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r", allow_pickle=False)
+    named = samples.read(data / "samples.csv", len(x))
+    found = Chosen(p, key, encoder, key in p.deep_clusterings, x, np.empty(0, int), named)
+    file = found.artifacts / "clusterings" / key / "clusters.npz"
+    with np.load(work.existing(file, _stage(found)), allow_pickle=False) as arrays:
+        clusters = arrays["clusters"]
+    _same_rows(file, clusters, x)
+    return Chosen(p, key, encoder, found.is_deep, x, clusters, named)
+
+
+def parser(command: str, told: str | None) -> argparse.ArgumentParser:
+    """Of `python -m narrows <command> [row]`; `told` is what its help begins with."""
+    made = argparse.ArgumentParser(prog=f"python -m narrows {command}", description=told)
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    made.add_argument("row", nargs="?", help="of clusterings or deep_clusterings; the last one")
+    return made
+
+
+def names(found: Chosen) -> Sequence[str]:
+    """Of all rows; those of a dataset without names are numbered from 1."""
+    if found.named is None:
+        return [f"row {row + 1}" for row in range(len(found.x))]
+    return found.named.paths
+
+
+def _stage(found: Chosen) -> str:
+    return f"{'deep_cluster' if found.is_deep else 'cluster'}@{found.key}"
+
+
+def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:
+    if len(found) != len(x):
+        raise UserError(f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro`")

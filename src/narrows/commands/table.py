@@ -1,0 +1,73 @@
+"""A clustered table as one page that opens offline: profiles of the clusters, odd rows, rules.
+
+python -m narrows table pca-kmeans
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from narrows import outliers, profiles, residuals, rules, table_frame, table_page, work
+from narrows.commands import _base
+from narrows.table_page import Findings, Odd
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_REASONS = 3  # columns that are named for an odd row
+LEAST_SHARE = 0.05  # of its score
+
+
+def main(words: Sequence[str]) -> None:
+    chosen = _base.chosen(_base.parser("table", __doc__).parse_args(words).row)
+    columns = table_frame.used(table_frame.schema(chosen.data, "table"))
+    frame = table_frame.decoded(chosen.x, columns)
+    traits = profiles.traits(frame, chosen.clusters)
+    x_hat = residuals.reconstructed(chosen.artifacts, chosen.encoder, chosen.x)
+    odd, n_odd = found_odd(chosen.x, x_hat, frame, columns, chosen.clusters, _base.names(chosen))
+    found = Findings(
+        dataset=chosen.dataset,
+        clustering=chosen.key,
+        encoder=chosen.encoder,
+        sizes=chosen.sizes,
+        traits=traits,
+        dates=[column["name"] for column in columns if column["kind"] == "date"],
+        odd=odd,
+        n_odd=n_odd,
+        mined=rules.mined(frame, chosen.clusters, traits),
+        plane=chosen.plane(),
+    )
+    target = chosen.artifacts / "tables" / chosen.key
+    with work.output(target) as folder:
+        table_page.write(folder, found)
+    print(f"table: {target / 'index.html'} profiles {len(chosen.x):,} rows", flush=True)
+
+
+def found_odd(
+    x: np.ndarray,
+    x_hat: np.ndarray,
+    frame: pd.DataFrame,
+    columns: Sequence[dict[str, Any]],
+    clusters: np.ndarray,
+    names: Sequence[str],
+) -> tuple[list[Odd], int]:
+    """The oddest rows, at most 50, and how many there are in all."""
+    ends = np.array([column["features"][1] for column in columns])
+    relative = outliers.by_column(x, x_hat, ends)
+    scores = outliers.scores(relative)
+    rows = outliers.unusual(scores)
+    shown = rows[: table_page.N_ODD]
+    expected = table_frame.decoded(x_hat[shown], columns)
+    odd = []
+    for place, row in enumerate(shown):
+        shares = relative[row] / relative[row].sum()
+        reasons = [
+            (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], float(shares[c]))
+            for c in np.argsort(-shares, kind="stable")[:N_REASONS]
+            if shares[c] >= LEAST_SHARE
+        ]
+        odd.append(Odd(names[row], int(clusters[row]), float(scores[row]), reasons))
+    return odd, len(rows)

@@ -1,0 +1,106 @@
+"""What tells the clusters of a table apart: pure functions of a frame and assignments."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Integer
+
+Clusters = Integer[np.ndarray, " N"]
+
+
+class Trait(NamedTuple):
+    column: str
+    category: str | None
+    """None: `here` and `elsewhere` are means, else they are shares of this category."""
+    here: float
+    """In the cluster; of a date, seconds since 1970."""
+    elsewhere: float
+    """In all other rows."""
+    effect: float
+    """Cohen's d of means or h of shares (Cohen 1988, Statistical Power Analysis, 2.2 and 6.2):
+    .2 is small, .5 medium, .8 large. Positive where the cluster has more."""
+
+
+def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
+    """By cluster, every column's mean and every category's share, the most distinctive first.
+
+    Example:
+        Three of three are red here, none elsewhere: h = 2 asin 1 - 2 asin 0 = pi:
+
+        >>> frame = pd.DataFrame({"colour": ["red"] * 3 + ["blue"] * 3})
+        >>> trait = traits(frame, np.array([0, 0, 0, 1, 1, 1]))[0][0]
+        >>> trait.category, trait.here, trait.elsewhere, round(trait.effect, 4)
+        ('red', 1.0, 0.0, 3.1416)
+    """
+    found: dict[int, list[Trait]] = {}
+    values = {name: numbers(frame[name]) for name in frame if not is_words(frame[name])}
+    shares = {name: pd.get_dummies(frame[name]) for name in frame if is_words(frame[name])}
+    for cluster in np.unique(clusters):
+        own = clusters == cluster
+        told = [
+            Trait(str(name), None, *_means(column[own], column[~own]))
+            for name, column in values.items()
+        ]
+        for name, dummies in shares.items():
+            for category in dummies if not own.all() else ():
+                flags = dummies[category].to_numpy()
+                here, elsewhere = float(flags[own].mean()), float(flags[~own].mean())
+                effect = cohens_h(here, elsewhere)
+                told.append(Trait(str(name), str(category), here, elsewhere, effect))
+        told = [trait for trait in told if not math.isnan(trait.effect)]
+        found[int(cluster)] = sorted(told, key=lambda t: (-abs(t.effect), -t.effect))
+    return found
+
+
+def is_words(column: pd.Series) -> bool:
+    """Whether it holds categories: neither numbers nor dates."""
+    return not (
+        pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column)
+    )
+
+
+def numbers(column: pd.Series) -> np.ndarray:
+    """A column of numbers or dates as float64 (N,), NaN where it is missing; dates in seconds."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        seconds: np.ndarray = (column - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)
+        return seconds
+    return column.to_numpy(np.float64)
+
+
+def cohens_h(share: float, other: float) -> float:
+    """The difference of two shares on the scale on which it is equally visible everywhere.
+
+    >>> round(cohens_h(0.5, 0.25), 4)  # pi / 2 - pi / 3
+    0.5236
+    """
+    return 2 * (math.asin(math.sqrt(share)) - math.asin(math.sqrt(other)))
+
+
+def cohens_d(here: np.ndarray, elsewhere: np.ndarray) -> float:
+    """The difference of two means in standard deviations, pooled; NaN where there is no spread.
+
+    >>> cohens_d(np.array([4.0, 6.0]), np.array([0.0, 2.0])) == 4 / 2**0.5
+    True
+    """
+    n, m = len(here), len(elsewhere)
+    if min(n, m) < 1 or n + m < 3:
+        return math.nan
+    squares = n * float(here.var()) + m * float(elsewhere.var())
+    if squares == 0:
+        return (
+            math.nan
+            if here.mean() == elsewhere.mean()
+            else math.copysign(math.inf, here.mean() - elsewhere.mean())
+        )
+    return float(here.mean() - elsewhere.mean()) / math.sqrt(squares / (n + m - 2))
+
+
+def _means(here: np.ndarray, elsewhere: np.ndarray) -> tuple[float, float, float]:
+    here, elsewhere = here[~np.isnan(here)], elsewhere[~np.isnan(elsewhere)]
+    if not (len(here) and len(elsewhere)):
+        return math.nan, math.nan, math.nan
+    return float(here.mean()), float(elsewhere.mean()), cohens_d(here, elsewhere)

@@ -1,0 +1,41 @@
+"""Where samples came from: data/<dataset>/samples.csv, `path,date`, one line per row of x.npy.
+
+Only a header, or no file at all, says that samples have no names.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from narrows.errors import UserError
+
+COLUMNS = ["path", "date"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    paths: list[str]
+    """As the dataset tells them, relative to its folder; bytes that are no UTF-8 are surrogates."""
+    dates: list[str]
+    """ISO 8601, or empty."""
+
+
+def read(file: Path, n_x: int) -> Samples | None:
+    """Names of `n_x` samples, or None where they have none.
+
+    Raises:
+        UserError: other columns, or another number of lines than samples.
+    """
+    if not file.exists():
+        return None
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        header, *lines = csv.reader(stream)
+    if header != COLUMNS:
+        raise UserError(f"{file}: the columns should be {','.join(COLUMNS)}, found {header}")
+    if not lines:
+        return None
+    if len(lines) != n_x:
+        raise UserError(f"{file} names {len(lines)} samples and x.npy has {n_x}; run `dvc repro`")
+    if short := [i for i, line in enumerate(lines, 2) if len(line) != len(COLUMNS)]:
+        raise UserError(f"{file}: record {short[0]} should have a path and a date")
+    return Samples([line[0] for line in lines], [line[1] for line in lines])

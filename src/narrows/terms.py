@@ -1,0 +1,48 @@
+"""What clusters of documents are about: pure functions of TF-IDF rows and assignments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+
+class Term(NamedTuple):
+    term: str
+    here: float
+    """Share of the cluster's documents that have it."""
+    elsewhere: float
+    """Share of all other documents."""
+
+
+def top_terms(
+    x: Float[np.ndarray, "N D"], terms: Sequence[str], clusters: Integer[np.ndarray, " N"], n: int
+) -> dict[int, list[Term]]:
+    """By cluster, the terms whose mean weight is most above that of all other documents.
+
+    Example:
+        `a` is in both documents of cluster 0, `b` in one of them and in the other cluster's:
+
+        >>> x = np.array([[0.9, 0.0], [0.8, 0.2], [0.0, 1.0]])
+        >>> top_terms(x, ["a", "b"], np.array([0, 0, 1]), n=2)[0]
+        [Term(term='a', here=1.0, elsewhere=0.0)]
+    """
+    sums = {int(cluster): _sums(x, clusters == cluster) for cluster in np.unique(clusters)}
+    weights = np.sum([weight for weight, _, _ in sums.values()], axis=0)
+    counts = np.sum([count for _, count, _ in sums.values()], axis=0)
+    found = {}
+    for cluster, (weight, count, size) in sums.items():
+        rest = max(1, len(clusters) - size)
+        more = weight / size - (weights - weight) / rest
+        best = [i for i in np.argsort(-more, kind="stable")[:n] if more[i] > 0]
+        others = (counts - count) / rest
+        found[cluster] = [Term(terms[i], float(count[i] / size), float(others[i])) for i in best]
+    return found
+
+
+def _sums(x: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Weights and numbers of documents by term, and how many documents there are."""
+    rows = x[own]
+    return rows.sum(axis=0, dtype=np.float64), (rows > 0).sum(axis=0), len(rows)

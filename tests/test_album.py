@@ -1,0 +1,77 @@
+"""The order of a gallery, by hand: sections, near-duplicates, outliers, similar pictures."""
+
+import numpy as np
+
+from narrows import album
+from narrows.album import Section
+from narrows.outliers import unusual
+
+
+def noise(n: int, side: int = 8, seed: int = 0) -> np.ndarray:
+    """Pictures (n, 1, side, side) no two of which resemble each other."""
+    return np.random.default_rng(seed).integers(0, 256, (n, 1, side, side)).astype(np.uint8)
+
+
+def test_largest_cluster_first_noise_last_and_the_nearest_to_the_mean_first() -> None:
+    """Means are 5 (of 0, 6, 9) and 20.5 (of 20, 21); the noise at 19 is 1.5 from the nearer."""
+    codes = np.array([[0.0], [20], [6], [19], [9], [21]])
+    made = album.arranged(noise(6), codes, np.array([4, 0, 4, -1, 4, 0]), None)
+    assert made.sections == [Section(4, 0, 3), Section(0, 3, 2), Section(-1, 5, 1)]
+    assert made.rows.tolist() == [2, 4, 0, 1, 5, 3]
+    assert made.distances.tolist() == [1, 4, 5, 0.5, 0.5, 1.5]
+    assert made.similar[0].tolist() == [1, 2, 5, 3, 4], "of 6: 9, 0, 19, 20, 21"
+    assert made.outliers.tolist() == []
+    assert made.groups == {}
+
+
+def test_exact_copies_are_a_group_and_do_not_crowd_out_what_is_similar() -> None:
+    x = noise(20)
+    x[5:] = x[5]  # fifteen copies of one picture, more than `similar` holds
+    codes = np.arange(20.0)[:, None]
+    codes[5:] = 5
+    made = album.arranged(x, codes, np.zeros(20, int), None)
+    (first, others), *more = made.groups.items()
+    assert not more
+    assert sorted(made.rows[[first, *others]]) == list(range(5, 20))
+    asked = int(np.flatnonzero(made.rows == 12)[0])
+    assert made.rows[made.similar[asked]].tolist() == [4, 3, 2, 1, 0]
+
+
+def test_a_chain_of_small_steps_is_no_group_and_flat_pictures_are_not_alike() -> None:
+    """Steps of 8 in 255 are 3 %, two of them 6 %. Grey pictures of no contrast differ by 1 %."""
+    x = np.repeat(noise(1), 6, axis=0) // 2
+    for i in range(4):
+        x[i] += np.uint8(8 * i)
+    x[4], x[5] = 100, 102
+    made = album.arranged(x, np.arange(6.0)[:, None], np.zeros(6, int), None)
+    groups = [sorted(made.rows[[first, *others]]) for first, others in made.groups.items()]
+    assert groups == [[1, 2, 3]]  # 2 is the nearest to the mean, 0 is two steps from it
+
+
+def test_a_group_stays_within_a_cluster() -> None:
+    x = np.repeat(noise(1), 4, axis=0)
+    made = album.arranged(x, np.zeros((4, 1)), np.array([0, 1, 0, 1]), None)
+    assert made.groups == {0: [1], 2: [3]}
+
+
+def test_large_pictures_are_compared_without_their_grain() -> None:
+    """Grain of +-40 in 255 averages out in blocks of 4 x 4 (40 / 255 / 4 = 4 %, spread twice)."""
+    rng = np.random.default_rng(0)
+    flat = noise(2, side=32, seed=1).repeat(4, axis=2).repeat(4, axis=3) // 2 + np.uint8(60)
+    x = np.concatenate([flat, flat[:1] + rng.choice([0, 40], flat[:1].shape).astype(np.uint8)])
+    x[2] -= np.uint8(20)
+    made = album.arranged(x, np.arange(3.0)[:, None], np.zeros(3, int), None)
+    assert [sorted(made.rows[[a, *b]]) for a, b in made.groups.items()] == [[0, 2]]
+
+
+def test_unusual_errors_are_outliers_the_worst_first() -> None:
+    errors = np.append(np.linspace(0.01, 0.02, 30), [0.9, 0.5])
+    made = album.arranged(noise(32), np.arange(32.0)[:, None], np.zeros(32, int), errors)
+    assert made.rows[made.outliers].tolist() == [30, 31]
+    assert len(unusual(np.zeros(9))) == 0, "an encoder that copies has none"
+
+
+def test_one_picture_alone() -> None:
+    made = album.arranged(noise(1), np.zeros((1, 2)), np.array([0]), np.array([0.1]))
+    assert made.similar.shape == (1, 0)
+    assert made.rows.tolist() == [0]

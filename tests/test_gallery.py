@@ -1,0 +1,301 @@
+"""`python -m narrows gallery` on a small finished project: the page, and a folder a cluster."""
+
+import base64
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from narrows import folders, plugins
+from narrows.commands import gallery
+from narrows.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+ROW = "pca-kmeans"
+PATHS = [  # no name may be read as anything but a name
+    "plain.png",
+    'a b/it\'s 100 % "quoted" #1?.png',
+    "a b/<script>document.title = 'pwned'<" + "/script>.png",
+    '"><img src=x onerror="document.title = 1">.png',
+    "two\nlines\t&amp;.png",
+    "ünï\u202ecode 日本 🎉.png",
+    "javascript:alert(1)",
+    os.fsdecode(b"no utf-8 \xff\xfe.png"),
+    "A B/PLAIN.png",
+    "plain/plain.png",
+]
+
+
+class Project:
+    """Ten pictures of two colours, encoded by PCA as stage `baseline` does, in two clusters."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.photos = folder / "my photos #1"
+        shutil.copy(ROOT / "params.yaml", folder)
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 60, (len(PATHS), 3, 8, 8)).astype(np.uint8)
+        x[1::2, 0] += 190
+        x[5] = x[3]
+        x[7] = rng.integers(0, 256, x[7].shape)
+        self.x = x
+        for path, sample in zip(PATHS, x, strict=True):
+            (self.photos / path).parent.mkdir(parents=True, exist_ok=True)
+            with (self.photos / path).open("wb") as stream:
+                Image.fromarray(sample.transpose(1, 2, 0)).save(stream, "PNG")
+        (folder / "data/mnist_5k").mkdir(parents=True)
+        np.save(folder / "data/mnist_5k/x.npy", x)
+        self.name_samples()
+        self.encode()
+
+    def name_samples(self, lines: int = len(PATHS)) -> None:
+        file = self.folder / "data/mnist_5k/samples.csv"
+        with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            writer = csv.writer(stream)
+            rows = [[path, f"2019-05-0{i}" if i else ""] for i, path in enumerate(PATHS)]
+            writer.writerows([["path", "date"], *rows[:lines]])
+
+    def encode(self) -> None:
+        pca = plugins.load("baselines", "pca")
+        flat = self.x.reshape(len(self.x), -1).astype(np.float32) / 255
+        state = pca.fit(pca.Config(code_size=2), flat[:7], seed=0)
+        made = self.folder / "artifacts/mnist_5k"
+        (made / "encoders/pca").mkdir(parents=True)
+        (made / f"clusterings/{ROW}").mkdir(parents=True)
+        np.savez(made / "encoders/pca/state.npz", **state)
+        np.save(made / "encoders/pca/codes.npy", pca.encode(state, flat))
+        row = {"name": "pca", "code_size": 2}
+        config = {"kind": "baseline", "row": row, "input_shape": list(self.x.shape[1:])}
+        (made / "encoders/pca/config.json").write_text(json.dumps(config))
+        np.savez(made / f"clusterings/{ROW}/clusters.npz", clusters=np.arange(len(PATHS)) % 2)
+
+    def run(self, *words: str | Path) -> None:
+        gallery.main([ROW, "--pictures", str(self.photos), *map(str, words)])
+
+    @property
+    def page(self) -> Path:
+        return self.folder / f"artifacts/mnist_5k/galleries/{ROW}/index.html"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
+
+
+class Tags(HTMLParser):
+    """Elements of a page: name, attributes, text within."""
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None], str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(("/" + tag, {}, ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.found:
+            tag, attrs, text = self.found[-1]
+            self.found[-1] = (tag, attrs, text + data)
+
+    def of(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
+        return [(attrs, text) for name, attrs, text in self.found if name == tag]
+
+
+def embedded(html: str) -> tuple[dict[str, Any], list[list[int]]]:
+    data, similar, _ = Tags(html).of("script")
+    return json.loads(data[1]), json.loads(similar[1])
+
+
+def test_page_tells_clusters_names_dates_outliers_and_copies(project: Project) -> None:
+    project.run()
+    told, similar = embedded(project.page.read_text(encoding="utf-8"))
+    assert [(s["cluster"], s["size"]) for s in told["sections"]] == [(0, 5), (1, 5)]
+    assert told["paths"] == [PATHS[row] for row in told["rows"]]
+    assert told["dates"][told["rows"].index(4)] == "2019-05-04"
+    assert [{told["rows"][at] for at in group} for group in told["groups"]] == [{3, 5}]
+    assert told["rows"][told["outliers"][0]] == 7
+    assert len(similar) == len(PATHS)
+    assert sorted(f.name for f in project.page.parent.iterdir()) == [
+        "covers-000.png",
+        "index.html",
+        "pictures-000.png",
+    ]
+
+
+def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
+    project.run()
+    told, _ = embedded(project.page.read_text(encoding="utf-8"))
+    sheet = np.array(Image.open(project.page.with_name("pictures-000.png")))
+    assert sheet.shape == (160, 160, 3)  # 16 of 8 pixels with a margin on both sides
+    for at, row in enumerate(told["rows"]):
+        top, left = 10 * (at // 16) + 1, 10 * (at % 16) + 1
+        shown = sheet[top : top + 8, left : left + 8]
+        np.testing.assert_array_equal(shown, project.x[row].transpose(1, 2, 0))
+
+
+def test_page_runs_its_own_script_only_and_asks_nobody(project: Project) -> None:
+    project.run()
+    html = project.page.read_text(encoding="utf-8")
+    page = Tags(html)
+    scripts = page.of("script")
+    assert [attrs.get("type") for attrs, _ in scripts] == ["application/json"] * 2 + [None]
+    policy = str(next(a["content"] for a, _ in page.of("meta") if "http-equiv" in a))
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for source, text in (("script", scripts[2][1]), ("style", page.of("style")[0][1])):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{source}-src 'sha256-{digest}'" in policy
+    assert "<" not in scripts[0][1], "the data cannot end its element"
+    assert not re.search(r"https?://", html)
+    assert not page.of("img")
+    assert not set(html) & set("ü日🎉\u202e")
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_browser_links_and_shows_every_name_and_runs_none(project: Project) -> None:
+    project.run()
+    for row in (1, 2, 7):
+        dom = dumped(project, f"#picture-{row}")
+        page = Tags(dom)
+        assert page.of("title") == [({}, "mnist_5k · pca-kmeans · narrows")]
+        assert not page.of("img")
+        (link,) = [attrs for attrs, _ in page.of("a") if attrs.get("id") == "original"]
+        href = os.fsdecode(unquote_to_bytes(str(link["href"])))
+        assert (project.page.parent / href).samefile(project.photos / PATHS[row])
+        assert any(
+            attrs.get("id") == "viewer" and "open" in attrs for attrs, _ in page.of("dialog")
+        )
+        titles = {attrs.get("title") for attrs, _ in page.of("button")}
+        assert "two\u240alines\u2409&amp;.png\n2019-05-04" in titles
+        assert f"{PATHS[2]}\n2019-05-02" in titles
+
+
+def dumped(project: Project, fragment: str) -> str:
+    """The page's elements after its script has run."""
+    words = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+    command = ["chromium", *words.split(), f"--user-data-dir={project.folder / 'browser'}"]
+    command += ["--virtual-time-budget=2000", "--dump-dom", project.page.as_uri() + fragment]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@pytest.mark.parametrize("lines", [None, 0])
+def test_without_names_there_are_rows(project: Project, lines: int | None) -> None:
+    """A dataset of no files leaves a header, an older one no samples.csv at all."""
+    if lines is None:
+        (project.folder / "data/mnist_5k/samples.csv").unlink()
+    else:
+        project.name_samples(lines)
+    project.run()
+    told, _ = embedded(project.page.read_text(encoding="utf-8"))
+    assert (told["paths"], told["dates"]) == (None, None)
+    with pytest.raises(UserError, match="no files to link to"):
+        project.run("--folders", "links", "--to", "sorted")
+    project.run("--folders", "copies", "--to", "sorted")
+    picture = np.array(Image.open("sorted/1/000003.png"))
+    np.testing.assert_array_equal(picture, project.x[3].transpose(1, 2, 0))
+
+
+def test_mistakes_are_sentences(project: Project) -> None:
+    with pytest.raises(UserError, match=r"has no row 'pca-kmean' \(did you mean 'pca-kmeans'"):
+        gallery.main(["pca-kmean"])
+    with pytest.raises(UserError, match=r"clusters\.npz is missing; run `dvc repro deep_cluster@"):
+        gallery.main([])  # the last row
+    with pytest.raises(UserError, match="nowhere is no folder"):
+        gallery.main([ROW, "--pictures", "nowhere"])
+    project.name_samples(4)
+    with pytest.raises(UserError, match=r"names 4 samples and x\.npy has 10"):
+        project.run()
+    project.name_samples()
+    np.save("data/mnist_5k/x.npy", np.zeros((10, 3), np.float32))
+    with pytest.raises(UserError, match="holds no pictures but rows of 3 values"):
+        project.run()
+    assert not project.page.exists()
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {str(f.relative_to(folder)): (f.read_bytes(), f.stat().st_mtime_ns) for f in files}
+
+
+@pytest.mark.parametrize("how", ["links", "copies"])
+def test_folders_hold_every_picture_once_and_change_nothing(project: Project, how: str) -> None:
+    before = contents(project.photos)
+    saved = {"clusters": [{"cluster": 1, "name": "../<red> things"}, {"cluster": 0, "name": None}]}
+    Path("saved.json").write_text(json.dumps(saved))
+    project.run("--folders", how, "--to", "sorted", "--names", "saved.json")
+    assert sorted(f.name for f in Path("sorted").iterdir()) == ["0", "1 red things"]
+    assert contents(project.photos) == before
+    for cluster, folder in enumerate(("sorted/0", "sorted/1 red things")):
+        own = [project.photos / path for path in PATHS[cluster::2]]
+        made = list(Path(folder).iterdir())
+        assert sorted(f.read_bytes() for f in made) == sorted(f.read_bytes() for f in own)
+        assert all(f.is_symlink() == (how == "links") for f in made)
+    names = sorted(f.name for f in Path("sorted/0").iterdir())
+    assert {"plain.png", "PLAIN (2).png"} <= set(names)  # one name where case does not count
+
+
+@pytest.mark.parametrize("place", ["full", "my photos #1", "my photos #1/sorted", ".", "a file"])
+def test_folders_are_refused_where_something_is(project: Project, place: str) -> None:
+    Path("full").mkdir()
+    Path("full/mine.txt").write_text("mine")
+    Path("a file").write_text("mine")
+    before = contents(project.folder)
+    with pytest.raises(UserError, match=r"not empty|may not be made within|is no folder"):
+        project.run("--folders", "copies", "--to", place)
+    assert contents(project.folder) == before
+
+
+def test_an_empty_folder_is_taken_and_what_is_gone_is_counted(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("sorted").mkdir()
+    (project.photos / "plain.png").unlink()
+    project.run("--folders", "links", "--to", "sorted")
+    assert "1 pictures are no longer in" in capsys.readouterr().out
+    assert len([f for f in Path("sorted").rglob("*") if f.is_symlink()]) == len(PATHS) - 1
+
+
+def test_folders_are_made_whole_or_not(project: Project) -> None:
+    shutil.rmtree(project.photos)
+    project.photos.mkdir()
+    with pytest.raises(UserError, match="none of the 10 pictures is where it was"):
+        project.run("--folders", "copies", "--to", "sorted")
+    assert not list(project.folder.glob("*sorted*"))
+
+
+def test_saved_names_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text('["clusters"]')
+    with pytest.raises(UserError, match="is no JSON saved by a gallery's page"):
+        folders.names(tmp_path / "other.json")
+
+
+def test_commands_are_told_and_nothing_is_imported_for_it() -> None:
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    told = ask("-m", "narrows", "--help")
+    assert told.returncode == 0
+    assert "gallery" in told.stdout
+    unknown = ask("-m", "narrows", "galery")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("narrows: no command 'galery'; usage:")
+    lazy = "import sys, narrows.__main__; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
+    assert ask("-c", lazy).returncode == 0
