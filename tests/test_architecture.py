@@ -53,7 +53,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "grids": {"figures"},
     "illustrations": {"artifacts", "charts", "figures", "grids", "metrics", "scoring", "sheets"},
     "page": {"illustrations", "scoring"},
-    "datasets": BASE | {"mirrors", "sources"},
+    "datasets": BASE | {"mirrors", "sources", "work"},
     "corruptions": BASE,
     "networks": BASE,
     "penalties": BASE | {"jacobian"},
