@@ -6,6 +6,7 @@ all that is needed to encode new rows in the same way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ Column = dict[str, Any]
 USED = ("numeric", "categorical", "date")
 FEW = 20  # rows; in fewer ones, values that all differ are no sign of an identifier
 TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does not squeeze the rest
+IDENTIFIERS = {"id", "key", "nr", "no"}  # words in the name of a column of whole numbers
 OTHER, MISSING = "(other)", "(missing)"
 DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
 DATES = ("ISO8601", *(f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")))
@@ -127,9 +129,10 @@ def _kind(values: pd.Series, present: pd.Series, max_categories: int) -> str:
     if types.is_bool_dtype(values):
         return "categorical"
     if types.is_numeric_dtype(values):
-        counting = all_differ and (present % 1 == 0).all() and np.ptp(present) == n - 1
-        words = str(values.name).lower().replace("-", "_").split("_")
-        called = all_differ and (present % 1 == 0).all() and {"id", "key", "nr", "no"} & set(words)
+        whole = all_differ and (present % 1 == 0).all()
+        counting = whole and np.ptp(present) == n - 1
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(values.name)).lower()
+        called = whole and IDENTIFIERS & set(re.split(r"[^a-z]+", name))
         return "identifier" if counting or called else "numeric"
     if _date_format(present):
         return "date"

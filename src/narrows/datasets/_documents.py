@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ def _table(
             )
     documents = Documents([], [], [] if labels else None, [])
     seen: dict[str, str] = {}
-    for i, row in enumerate(reader, start=1):
+    for i, row in enumerate(_lines(reader, path), start=1):
         content, name = (row[column] or "").strip(), f"row {i}"
         if not content:
             documents.skipped.append(Skipped(name, "empty"))
@@ -105,6 +105,13 @@ def _table(
     if not documents.texts:
         raise _files.none_left(path, "document", documents.skipped)
     return documents
+
+
+def _lines(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserError(f"{path}: not a table that can be read: {error}") from None
 
 
 def _decoded(content: bytes) -> str:

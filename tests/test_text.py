@@ -1,0 +1,100 @@
+"""Documents: TF-IDF by hand, what is left out, and new ones by the vocabulary that was saved."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrows.datasets import text
+from narrows.datasets._base import Dataset
+from narrows.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(**documents: str) -> None:
+    for name, content in documents.items():
+        file = Path("docs", f"{name.replace('__', '/')}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+
+
+def load(path: str = "docs", **options: Any) -> Dataset:
+    cfg = text.Config(path=path, **{"max_share": 1.0, "min_documents": 1} | options)
+    text.fetch(cfg, Path("raw"))
+    return text.load(cfg, Path("raw"))
+
+
+def test_tf_idf_by_hand() -> None:
+    """Two documents: idf of a shared term is 1, of one of its own 1 + log(3 / 2) = 1.405; a row
+    has length 1."""
+    write(a="sea sea ship", b="sea tree")
+    data = load()
+    own = 1 + math.log(3 / 2)
+    assert data.schema["terms"] == ["sea", "ship", "tree"]
+    length = math.hypot(2, own)
+    assert data.x[0].tolist() == pytest.approx([2 / length, own / length, 0], rel=1e-5)
+    assert data.names == ["a.txt", "b.txt"]
+    assert data.x.dtype == np.float32
+
+
+def test_what_cannot_be_used_is_told() -> None:
+    write(sea__a="ship sail", sea__b="sail ship", land__c="tree", land__d=" \n", e="ship")
+    Path("docs/sea/f.txt").write_text("ship sail")  # as sea/a.txt
+    Path("docs/land/g.txt").write_bytes("Bäume tree".encode("cp1252"))
+    data = load(labels="folders")
+    assert data.names == ["land/c.txt", "land/g.txt", "sea/a.txt", "sea/b.txt"]
+    assert data.labels.tolist() == [0, 0, 1, 1]
+    assert "bäume" in data.schema["terms"]
+    assert data.skipped == [
+        ("e.txt", "no label"),
+        ("land/d.txt", "empty"),
+        ("sea/f.txt", "duplicate: of sea/a.txt"),
+    ]
+
+
+def test_a_column_of_a_csv() -> None:
+    Path("rows.csv").write_text('words,kind\n"ship, sail",s\n,s\ntree,l\n"ship, sail",s\n')
+    data = load("rows.csv", column="words", labels="kind")
+    assert data.names == ["row 1", "row 3"]
+    assert data.labels.tolist() == [1, 0]
+    assert data.skipped == [("row 2", "empty"), ("row 4", "duplicate: of row 1")]
+
+
+def test_new_documents_are_encoded_the_same_way() -> None:
+    write(a="sea ship", b="sea tree", c="tree road")
+    data = load(n_terms=3)
+    schema = json.loads(json.dumps(data.schema))
+    np.testing.assert_array_equal(text.encode(schema, data.arrays, Path("docs")).x, data.x)
+    Path("new.txt").write_text("sea of glass")
+    Path("other.txt").write_text("glass")
+    new = text.encode(schema, data.arrays, Path("new.txt"))
+    assert new.x[0].tolist() == [1.0 if term == "sea" else 0.0 for term in schema["terms"]]
+    assert new.warnings == []
+    other = text.encode(schema, data.arrays, Path("other.txt"))
+    assert other.warnings == ["1 documents hold no known term"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "rows.csv"}, "dataset.column is missing: which column of rows.csv is text"),
+        ({"path": "rows.csv", "column": "x"}, "dataset.column: rows.csv has no column 'x'; it has"),
+        ({"labels": "kind"}, "dataset.labels: accepted are folders and null, found 'kind'"),
+        ({"min_documents": 2, "max_share": 0.1}, "no term is left of 2 documents"),
+        ({"embeddings": "a-model"}, "dataset.embeddings"),
+        ({"path": "void"}, "void has no document to learn from"),
+    ],
+)
+def test_a_mistake_is_a_sentence(options: dict[str, Any], message: str) -> None:
+    write(a="sea", b="tree")
+    Path("rows.csv").write_text("words\nsea\n")
+    Path("void").mkdir()
+    with pytest.raises(UserError, match=message):
+        load(**options)
