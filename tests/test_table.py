@@ -81,24 +81,28 @@ def test_numbers_by_hand() -> None:
     a, b, missing = data.x.T
     assert a[[0, 1, 38, 39]].tolist() == [0, 0, 1, 1]
     assert a[19] == pytest.approx(18 / 37)
-    assert missing.tolist() == [1, 1, *[0] * (N - 2)]
+    assert missing.tolist() == [0.5, 0.5, *[0] * (N - 2)]
     assert b[0] == pytest.approx(0.5)
 
 
 def test_dates_by_hand() -> None:
-    """A week: the 1st of January 1970 was a Thursday, so that 3.5 days on its cosine is -1."""
+    """A week: the 1st of January 1970 was a Thursday, so that 3.5 days on its cosine is -1;
+    waves are .15 high around 1/2."""
     days = pd.date_range("1970-01-01", periods=15, freq="12h").astype(str)
     data = load(pd.DataFrame({"d": days, "n": [0, 1, *[2] * 13]}))
     names = data.schema["features"]
     cosine = data.x[:, names.index("d cosine of week")]
-    assert cosine[[0, 7, 14]].tolist() == pytest.approx([1, 0, 1], abs=1e-6)
+    assert cosine[[0, 7, 14]].tolist() == pytest.approx([0.65, 0.35, 0.65], abs=1e-6)
 
 
 def test_rare_categories_are_other() -> None:
+    """Shares 1/2, 1/4, 1/4: ones and zeros would have the variance 1 - 3/8 together, and with
+    .04 instead a one becomes (.04 / .625)^(1/2) = .253."""
     words = ["a"] * 20 + ["b"] * 10 + ["c"] * 6 + ["d"] * 4
     data = load(pd.DataFrame({"w": words, "n": range(0, 80, 2)}), max_categories=3, numeric=("n",))
     assert data.schema["features"] == ["w=a", "w=b", "w=(other)", "n"]
-    assert data.x[:, :3].sum(axis=0).tolist() == [20, 10, 10]
+    assert data.x[:, :3].sum(axis=0).tolist() == pytest.approx([5.06, 2.53, 2.53], abs=0.01)
+    assert data.x[:, :3].var(axis=0).sum() == pytest.approx(0.04, rel=1e-4)
     assert len(data.warnings) == 1
 
 

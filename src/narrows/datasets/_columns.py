@@ -22,6 +22,9 @@ USED = ("numeric", "categorical", "date")
 FEW = 20  # rows; in fewer ones, values that all differ are no sign of an identifier
 TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does not squeeze the rest
 IDENTIFIERS = {"id", "key", "nr", "no"}  # words in the name of a column of whole numbers
+VARIANCE = 0.04  # of a category's features together: numbers have about as much from 0 to 1
+WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
+MISSING_ON = 0.5
 OTHER, MISSING = "(other)", "(missing)"
 DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
 DATES = ("ISO8601", *(f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")))
@@ -114,6 +117,10 @@ def _recognised(values: pd.Series, told: str | None, max_categories: int) -> Col
         if len(order) > max_categories:
             kept = [word for word in order[: max_categories - 1] if word != OTHER] + [OTHER]
         column["categories"] = kept
+        shares = counts[[word for word in kept if word in counts]] / len(values)
+        rest = max(0.0, 1 - float(shares.sum())) if OTHER in kept else 0.0
+        chance = 1 - float((shares**2).sum()) - rest**2  # the variance of 0 and 1, of all together
+        column["on"] = round(min(1.0, (VARIANCE / max(chance, 1e-6)) ** 0.5), 6)
     return column
 
 
@@ -184,7 +191,7 @@ def _date(values: pd.Series, column: Column) -> tuple[np.ndarray, str]:
     odd = f"{n_odd:,} values are no dates and count as missing" if n_odd else ""
     known = np.where(np.isnan(seconds), column["middle"], seconds)
     waves = [
-        0.5 + 0.5 * wave(2 * np.pi * known / period)
+        0.5 + WAVE * wave(2 * np.pi * known / period)
         for period in CYCLES.values()
         for wave in (np.sin, np.cos)
     ]
@@ -204,7 +211,8 @@ def _category(values: pd.Series, column: Column) -> tuple[np.ndarray, str]:
         if OTHER in known:
             told = told.mask(unseen, OTHER)
     encoder = OneHotEncoder(categories=[known], handle_unknown="ignore", sparse_output=False)
-    return encoder.fit([[known[0]]]).transform(told.to_numpy(object)[:, None]), odd
+    encoder.fit([[known[0]]])
+    return column["on"] * encoder.transform(told.to_numpy(object)[:, None]), odd
 
 
 def _scaled(numbers: np.ndarray, column: Column) -> np.ndarray:
@@ -220,7 +228,9 @@ def _scaled(numbers: np.ndarray, column: Column) -> np.ndarray:
 
 
 def _with_missing(features: np.ndarray, numbers: np.ndarray, column: Column) -> np.ndarray:
-    return np.column_stack([features, np.isnan(numbers)]) if column["has_missing"] else features
+    if not column["has_missing"]:
+        return features
+    return np.column_stack([features, MISSING_ON * np.isnan(numbers)])
 
 
 def _as_numbers(values: pd.Series) -> tuple[np.ndarray, int]:
