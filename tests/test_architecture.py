@@ -11,6 +11,7 @@ BASE = {"errors", "plugins"}
 ALLOWED = {  # importer -> what it may import of the package at most
     "errors": set(),
     "plugins": set(),
+    "columns": set(),
     "figures": set(),
     "jacobian": set(),
     "losses": set(),

@@ -1,6 +1,7 @@
 """examples/*.yaml run as they are told to, on data of our own making, and see what changes."""
 
 import csv
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,6 +128,15 @@ def test_every_example_is_tried() -> None:
     assert names == sorted(NAMES)
     for name in names:
         params.load(ROOT / "examples" / f"{name}.yaml")
+
+
+def test_the_blocks_of_the_documentation_are_accepted() -> None:
+    text = (ROOT / "docs/own-data.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    told = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
+    assert {block["name"] for block in told} == set(NAMES)
+    for block in told:
+        params.plugin("datasets", block)
 
 
 @pytest.mark.parametrize("name", NAMES)
