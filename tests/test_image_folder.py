@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from narrows import plugins
 from narrows.datasets import _files, _pictures, image_folder
 from narrows.datasets._base import Dataset
 from narrows.errors import UserError
@@ -221,3 +222,18 @@ def test_known_files_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None
     os.utime("photos/a.png", ns=(0, 0))
     with pytest.raises(AssertionError, match="read again"):
         _files.find(Path("photos"), {".png"})
+
+
+def test_digits_as_a_folder_of_pngs_are_the_digits_as_they_come() -> None:
+    digits = plugins.load("datasets", "mnist_5k")
+    digits.fetch(digits.Config(), Path("digits"))
+    expected = digits.load(digits.Config(), Path("digits"))
+    rows = range(0, 5000, 100)
+    lines = ["filename,label"]
+    for i in rows:
+        picture(f"train/{i:04}.png", expected.x[i, 0])
+        lines.append(f"{i:04}.png,{expected.labels[i]}")
+    Path("photos/train.csv").write_text("\n".join(lines))
+    data = load(labels="train.csv", size=28, colour=False)
+    np.testing.assert_array_equal(data.x, expected.x[rows])
+    np.testing.assert_array_equal(data.labels, expected.labels[rows])
