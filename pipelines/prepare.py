@@ -1,27 +1,44 @@
 """Stage prepare: data/<dataset>/raw -> x.npy, split.npy, labels.npy beside it.
 
 Labels leave in a file of their own that only `report` depends on: dvc.yaml is the proof that no
-earlier stage has seen them.
+earlier stage has seen them. Of a user's own data the rows' names and dates are in samples.csv,
+what was left out in skipped.csv, and schema/ says how new rows are encoded.
 """
 
+import csv
+import json
 import os
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from narrows import errors, params, splits
+from narrows.datasets._base import Dataset, counted
 
 
 def main() -> None:
     p = params.load()
     folder = Path("data") / p.dataset.name
-    data = p.dataset.module.load(p.dataset.config, folder / "raw")
+    data: Dataset = p.dataset.module.load(p.dataset.config, folder / "raw")
     split = splits.assign(
         len(data.x), data.is_test, p.prepare.test_fraction, p.prepare.val_fraction, p.seed
     )
     save(folder / "x.npy", data.x)
     save(folder / "split.npy", split)
     save(folder / "labels.npy", np.empty(0, np.int64) if data.labels is None else data.labels)
+    names = data.names or ()
+    dates = data.dates or [""] * len(names)
+    write_csv(folder / "samples.csv", ("path", "date"), zip(names, dates, strict=True))
+    write_csv(folder / "skipped.csv", ("path", "reason"), data.skipped)
+    write_csv(folder / "label_names.csv", ("label", "name"), enumerate(data.label_names or ()))
+    save_schema(folder / "schema", data)
+    told = f"prepare: {len(data.x):,} samples of shape {tuple(data.x.shape[1:])}"
+    if data.skipped:
+        told += f"; skipped {counted(data.skipped)}, see {folder / 'skipped.csv'}"
+    print("\n".join([told, *(f"prepare: {warning}" for warning in data.warnings)]), flush=True)
 
 
 def save(path: Path, array: np.ndarray) -> None:
@@ -30,6 +47,27 @@ def save(path: Path, array: np.ndarray) -> None:
     with part.open("wb") as sink:
         np.save(sink, array)
     os.replace(part, path)
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Every word in quotes: names of files may hold commas, quotes and ends of lines."""
+    part = path.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as sink:
+        csv.writer(sink, lineterminator="\n").writerow(header)
+        csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+    os.replace(part, path)
+
+
+def save_schema(folder: Path, data: Dataset) -> None:
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    told = json.dumps(data.schema, indent=2, ensure_ascii=False)
+    (part / "schema.json").write_text(told + "\n", encoding="utf-8")
+    arrays: dict[str, Any] = dict(data.arrays)
+    np.savez(part / "arrays.npz", **arrays)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
 
 
 if __name__ == "__main__":

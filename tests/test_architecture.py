@@ -11,6 +11,7 @@ BASE = {"errors", "plugins"}
 ALLOWED = {  # importer -> what it may import of the package at most
     "errors": set(),
     "plugins": set(),
+    "columns": set(),
     "figures": set(),
     "jacobian": set(),
     "losses": set(),
@@ -73,7 +74,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
         *("probes", "profiles", "residuals", "rules", "samples", "saved", "table_frame"),
         *("table_page", "terms", "text_page", "work"),
     },
-    "datasets": BASE | {"mirrors", "sources"},
+    "datasets": BASE | {"mirrors", "sources", "work"},
     "corruptions": BASE,
     "networks": BASE,
     "penalties": BASE | {"jacobian"},

@@ -57,7 +57,8 @@ SMALL: dict[str, list[bytes]] = {  # what the files of a dataset's FILES hold, i
     ],
 }
 HERE = ("digits", "mnist_5k")  # inside installed packages: tested for real
-NAMES = plugins.available("datasets")
+OWN = ("image_folder", "points", "table", "text")  # in test_files, test_table, test_text
+NAMES = [name for name in plugins.available("datasets") if name not in OWN]
 
 
 @pytest.fixture(autouse=True)
@@ -209,6 +210,7 @@ def with_nan() -> np.ndarray:
         (TABLE, np.zeros(3, np.int64), None, r"labels should be int64 \(4,\) as x, found .*\(3,\)"),
         (TABLE, np.zeros(4), None, "labels should be int64"),
         (TABLE, None, np.zeros(4, np.int64), "is_test should be bool"),
+        (TABLE - 0.5, None, None, r"x should be in \[0, 1\], found values from -0.5 to -0.5"),
     ],
 )
 def test_a_bad_dataset_is_a_sentence(
@@ -237,11 +239,16 @@ def test_stages_write_x_split_and_labels_apart(
         run_stage(stage, "digits", tmp_path, monkeypatch)
     folder = tmp_path / "data/digits"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "label_names.csv",
         "labels.npy",
         "raw",
+        "samples.csv",
+        "schema",
+        "skipped.csv",
         "split.npy",
         "x.npy",
     ]
+    assert (folder / "samples.csv").read_text() == "path,date\n"  # digits have no names
     x, split, labels = (np.load(folder / f"{name}.npy") for name in ("x", "split", "labels"))
     module = plugins.load("datasets", "digits")
     dataset = module.load(module.Config(), folder / "raw")
@@ -256,7 +263,7 @@ def test_data_without_labels_get_an_empty_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = plugins.load("datasets", "digits")
-    unlabelled = Dataset(np.arange(40, dtype=np.float32).reshape(20, 2), None, None)
+    unlabelled = Dataset(np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2), None, None)
     monkeypatch.setattr(module, "load", lambda cfg, raw_dir: unlabelled)
     (tmp_path / "data/digits").mkdir(parents=True)
     run_stage("prepare", "digits", tmp_path, monkeypatch)

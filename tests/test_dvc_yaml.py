@@ -101,6 +101,13 @@ def test_deps_are_the_import_closure(address: str) -> None:
     assert not surplus, f"{address}: take out {sorted(surplus)}"  # shared _files serve other rows
 
 
+@pytest.mark.parametrize("address", ["fetch", "prepare"])
+def test_what_datasets_share_is_listed_whichever_is_selected(address: str) -> None:
+    shared = {f"src/narrows/datasets/{f.name}" for f in plugins.PACKAGE.glob("datasets/_[a-z]*.py")}
+    assert len(shared) > 3
+    assert shared <= deps(address)
+
+
 @pytest.mark.parametrize("address", [a for a in STAGES if a != "report"])
 def test_labels_reach_no_stage_before_report(address: str) -> None:
     """Neither the labels nor a folder that holds them; nor raw files, past `prepare`."""

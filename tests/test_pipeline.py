@@ -20,7 +20,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
     clustered += ["deep_cluster@narrow-dec", "seeds"]
     assert sorted(ran) == sorted(
-        ["fetch", "prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
+        ["prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
     )
     return project
 

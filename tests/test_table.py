@@ -1,10 +1,6 @@
-"""`python -m narrows table` on planted segments and anomalies: profiles, odd rows, rules."""
+"""Tables: kinds of columns, their numbers by hand, and new rows by the schema that was saved."""
 
-import csv
 import json
-import math
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,168 +8,180 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from narrows import outliers, plugins, profiles, rules, table_frame, table_page
-from narrows.commands import table
+from narrows.datasets import _columns, points, table
+from narrows.datasets._base import Dataset
 from narrows.errors import UserError
 
-ROOT = Path(__file__).parent.parent
-EVIL = "<script>alert(1)</script>"
-RED = f"red {EVIL}"
-N = 300
+N = 40
 
 
-def columns() -> list[dict[str, Any]]:
-    """A number, the same number twice as large, a colour, a date, a number with gaps."""
-    plain = {"kind": "numeric", "low": 0.0, "high": 10.0, "has_missing": False}
-    colour = {"kind": "categorical", "categories": [RED, "blue"]}
-    date = {"kind": "date", "low": 0.0, "high": 864_000.0, "has_missing": False}
-    return [
-        {"name": EVIL, "features": [0, 1], **plain},
-        {"name": "double", "features": [1, 2], **plain, "high": 20.0},
-        {"name": "colour", "features": [2, 4], **colour},
-        {"name": "since", "features": [4, 9], **date},
-        {"name": "gaps", "features": [9, 11], **plain, "has_missing": True},
-        {"name": "id", "kind": "names"},
-    ]
-
-
-def features() -> tuple[np.ndarray, np.ndarray]:
-    """x and two segments: red ones begin at 0 and are old, blue ones at .6. Row 7 breaks the rule
-    that the second number is twice the first."""
-    rng = np.random.default_rng(0)
-    segments = np.arange(N) % 2
-    x = np.zeros((N, 11), np.float32)
-    x[:, 0] = 0.6 * segments + rng.uniform(0, 0.3, N)
-    x[:, 1] = x[:, 0]
-    x[np.arange(N), 2 + segments] = 1
-    x[:, 4] = 0.5 * segments + rng.uniform(0, 0.4, N)
-    x[:, 5:9] = 0.5
-    x[:, 9] = rng.uniform(0, 1, N)
-    x[::10, 9:] = (0.5, 1)
-    x[7, 1] = 0
-    return x, segments
-
-
-@pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    x, segments = features()
-    data, artifacts = Path("data/mnist_5k"), Path("artifacts/mnist_5k")
-    for folder in (
-        data / "schema",
-        artifacts / "encoders/pca",
-        artifacts / "clusterings/pca-kmeans",
-    ):
-        folder.mkdir(parents=True)
-    np.save(data / "x.npy", x)
-    (data / "schema/schema.json").write_text(json.dumps({"dataset": "table", "columns": columns()}))
-    with (data / "samples.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["path", "date"], *([f"<b>{i}</b>", ""] for i in range(N))])
-    pca = plugins.load("baselines", "pca")
-    np.savez(artifacts / "encoders/pca/state.npz", **pca.fit(pca.Config(code_size=5), x, seed=0))
-    config = {"kind": "baseline", "row": {"name": "pca", "code_size": 5}, "input_shape": [11]}
-    (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
-    np.savez(artifacts / "clusterings/pca-kmeans/clusters.npz", clusters=segments)
-    return artifacts / "tables/pca-kmeans"
 
 
-def records(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
+def rows() -> pd.DataFrame:
+    day = pd.date_range("2024-01-01", periods=N)
+    return pd.DataFrame(
+        {
+            "customer id": [1000 + 7 * i for i in range(N)],
+            "line": range(N),
+            "mail": [f"{i}@example.org" for i in range(N)],
+            "age": [20 + i // 2 for i in range(N)],
+            "gap": [None if i == 3 else float(i % 5) for i in range(N)],
+            "city": ["Rom", "Köln"] * (N // 2),
+            "vip": [True, False] * (N // 2),
+            "since": day.strftime("%d.%m.%Y"),
+            "at": day.strftime("%Y-%m-%d %H:%M"),
+            "unit": ["kg"] * N,
+            "void": [None] * N,
+            "note": [f"note {i % 35}" for i in range(N)],
+            "segment": ["a", "b"] * (N // 2),
+        }
+    )
 
 
-def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(made: Path) -> None:
-    table.main(["pca-kmeans"])
-    profile = [row for row in records(made / "profile.csv") if row["cluster"] == "0"]
-    colours = {row["category"]: row for row in profile if row["column"] == "colour"}
-    assert (colours[RED]["here"], colours[RED]["elsewhere"]) == ("1", "0")
-    effects = [abs(float(row["effect"])) for row in profile]
-    assert effects == sorted(effects, reverse=True)
-    assert profile[-1]["column"] == "gaps"
-    odd = records(made / "outliers.csv")
-    assert odd[0]["row"] == "<b>7</b>"
-    assert {odd[0]["column"], odd[1]["column"]} == {EVIL, "double"}
-    double = next(row for row in odd if row["row"] == "<b>7</b>" and row["column"] == "double")
-    assert float(double["value"]) == 0
-    assert float(double["expected"]) > 2
-    told = [(rule["if"], rule["then"]) for rule in records(made / "rules.csv")]
-    assert (f"colour = {RED}", "cluster 0") in told
-    longer = [left for left, right in told if right == "cluster 0" and " and " in left]
-    assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
+def load(frame: pd.DataFrame, **options: Any) -> Dataset:
+    frame.to_csv("rows.csv", index=False)
+    cfg = table.Config(path="rows.csv", **options)
+    table.fetch(cfg, Path("raw"))
+    return table.load(cfg, Path("raw"))
 
 
-def test_page_shows_names_as_names_and_loads_nothing(made: Path) -> None:
-    table.main(["pca-kmeans"])
-    html = (made / "index.html").read_text(encoding="utf-8")
-    assert "<script" not in html
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "&lt;b&gt;7&lt;/b&gt;" in html
-    assert "default-src 'none'" in html
-    assert not re.search(r"""(src=|https?://|style=)""", html)
+def test_kinds_are_recognised() -> None:
+    data = load(rows(), labels="segment", names="mail")
+    assert {c["name"]: c["kind"] for c in data.schema["columns"]} == {
+        "customer id": "identifier",
+        "line": "identifier",
+        "mail": "names",
+        "age": "numeric",
+        "gap": "numeric",
+        "city": "categorical",
+        "vip": "categorical",
+        "since": "date",
+        "at": "date",
+        "unit": "constant",
+        "void": "empty",
+        "note": "almost all different",
+        "segment": "labels",
+    }
+    assert data.names[:2] == ["0@example.org", "1@example.org"]
+    assert data.label_names == ("a", "b")
+    assert data.x.shape == (N, 1 + 2 + 2 + 2 + 5 + 5)
+    assert len(data.schema["features"]) == data.x.shape[1]
+    assert not any("segment" in name for name in data.schema["features"])
+    assert "left out: customer id (identifier), line (identifier)" in data.warnings[0]
 
 
-def test_mistakes_are_sentences(made: Path) -> None:
-    file = Path("data/mnist_5k/schema/schema.json")
-    file.write_text("{}")
-    with pytest.raises(UserError, match="describes no table; found nothing"):
-        table.main(["pca-kmeans"])
-    file.unlink()
-    with pytest.raises(UserError, match=r"schema\.json is missing; run `dvc repro prepare`"):
-        table.main(["pca-kmeans"])
-    assert not made.exists()
+def test_numbers_by_hand() -> None:
+    """The quantiles .001 and .999 are taken inside the least and the largest value: 1 and 38 of a,
+    2 and 72 of b. A missing value is the median, 37, half of the way, and told of beside."""
+    wild = [0.0, *range(1, 39), 1e9]
+    data = load(pd.DataFrame({"a": wild, "b": [*[None] * 2, *range(0, 76, 2)]}))
+    a, b, missing = data.x.T
+    assert a[[0, 1, 38, 39]].tolist() == [0, 0, 1, 1]
+    assert a[19] == pytest.approx(18 / 37)
+    assert missing.tolist() == [0.5, 0.5, *[0] * (N - 2)]
+    assert b[0] == pytest.approx(0.5)
 
 
-def test_frame_has_the_units_of_the_table() -> None:
-    """The date lies between 0 and 10 days; row 0 has a gap."""
-    x, _ = features()
-    frame = table_frame.decoded(x, table_frame.used({"columns": columns()}))
-    assert list(frame) == [EVIL, "double", "colour", "since", "gaps"]
-    np.testing.assert_allclose(frame["double"][:7], 2 * frame[EVIL][:7], rtol=1e-5)
-    assert frame["colour"].tolist()[:2] == [RED, "blue"]
-    assert frame["gaps"].isna().tolist()[:3] == [True, False, False]
-    days = frame["since"][1] - pd.Timestamp(0)
-    assert abs(days / pd.Timedelta(days=1) - 10 * x[1, 4]) < 1e-3
+def test_dates_by_hand() -> None:
+    """A week: the 1st of January 1970 was a Thursday, so that 3.5 days on its cosine is -1;
+    waves are .15 high around 1/2."""
+    days = pd.date_range("1970-01-01", periods=15, freq="12h").astype(str)
+    data = load(pd.DataFrame({"d": days, "n": [0, 1, *[2] * 13]}))
+    names = data.schema["features"]
+    cosine = data.x[:, names.index("d cosine of week")]
+    assert cosine[[0, 7, 14]].tolist() == pytest.approx([0.65, 0.35, 0.65], abs=1e-6)
 
 
-def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
-    """2 and 4 (variance 2) against 6 and 8 (2): d = -4 / sqrt 2."""
-    frame = pd.DataFrame({"n": [2.0, 4.0, math.nan, 6.0, 8.0], "flat": [1.0] * 5})
-    (trait,) = profiles.traits(frame, np.array([0, 0, 0, 1, 1]))[0]
-    assert (trait.column, trait.category, trait.here, trait.elsewhere) == ("n", None, 3, 7)
-    assert trait.effect == pytest.approx(-4 / math.sqrt(2))
-    apart = profiles.traits(pd.DataFrame({"n": [1.0, 1.0, 2.0, 2.0]}), np.array([0, 0, 1, 1]))
-    assert apart[1][0].effect == math.inf
-    assert profiles.traits(pd.DataFrame({"c": ["a", "b"]}), np.zeros(2, int)) == {0: []}
+def test_rare_categories_are_other() -> None:
+    """Shares 1/2, 1/4, 1/4: ones and zeros would have the variance 1 - 3/8 together, and with
+    .04 instead a one becomes (.04 / .625)^(1/2) = .253."""
+    words = ["a"] * 20 + ["b"] * 10 + ["c"] * 6 + ["d"] * 4
+    data = load(pd.DataFrame({"w": words, "n": range(0, 80, 2)}), max_categories=3, numeric=("n",))
+    assert data.schema["features"] == ["w=a", "w=b", "w=(other)", "n"]
+    assert data.x[:, :3].sum(axis=0).tolist() == pytest.approx([5.06, 2.53, 2.53], abs=0.01)
+    assert data.x[:, :3].var(axis=0).sum() == pytest.approx(0.04, rel=1e-4)
+    assert len(data.warnings) == 1
 
 
-def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
-    """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
-    x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])
-    relative = outliers.by_column(x, np.zeros_like(x), np.array([1, 2]))
-    assert outliers.scores(relative).argmax() == 9
-    assert relative[9].argmax() == 1
+def test_parquet_is_as_csv() -> None:
+    frame = rows().drop(columns=["void"])
+    expected = load(frame)
+    frame.to_parquet("rows.parquet")
+    cfg = table.Config(path="rows.parquet")
+    table.fetch(cfg, Path("raw"))
+    np.testing.assert_array_equal(table.load(cfg, Path("raw")).x, expected.x)
 
 
-def test_rules_need_confidence_and_say_it_shortly() -> None:
-    """a is high exactly in cluster 1; b is noise of two values; c is one value."""
-    a = np.arange(90.0)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": a, "b": rng.choice(["x", "y"], 90), "c": "same"})
-    clusters = (a >= 60).astype(int)
-    mined = rules.mined(frame, clusters, profiles.traits(frame, clusters))
-    found = {(row["if"], row["then"]): row for row in mined.rules.to_dict("records")}
-    rule = found["a is high", "cluster 1"]
-    assert (rule["confidence"], rule["support"]) == (1, pytest.approx(1 / 3))
-    assert rule["lift"] == pytest.approx(3)
-    assert ("a is high and b = x", "cluster 1") not in found
-    support = dict(zip(mined.itemsets["items"], mined.itemsets["support"], strict=True))
-    assert support["a is high and cluster 1"] == pytest.approx(1 / 3)
-    assert mined.min_support == 0.05
+def test_new_rows_are_encoded_the_same_way_and_checked() -> None:
+    frame = rows()
+    data = load(frame, labels="segment", names="mail")
+    schema = json.loads(json.dumps(data.schema))  # as saved
+    np.testing.assert_array_equal(table.encode(schema, {}, Path("rows.csv")).x, data.x)
+
+    odd = frame.astype({"age": object})
+    odd.loc[0, ["city", "age", "since"]] = ["Paris", "old", "never"]
+    odd.to_csv("odd.csv", index=False)
+    new = table.encode(schema, {}, Path("odd.csv"))
+    assert new.warnings == [
+        "odd.csv: column 'age': 1 values are no numbers and count as missing",
+        "odd.csv: column 'city': 1 values of other categories, for example Paris",
+        "odd.csv: column 'since': 1 values are no dates and count as missing",
+    ]
+    assert new.names[0] == "0@example.org"
+    city = [i for i, name in enumerate(schema["features"]) if name.startswith("city=")]
+    assert new.x[0, city].tolist() == [0, 0]
+    np.testing.assert_array_equal(new.x[1:], data.x[1:])
+
+    frame.drop(columns=["city"]).to_csv("less.csv", index=False)
+    with pytest.raises(UserError, match=r"^less.csv: column 'city' is missing; found customer id,"):
+        table.encode(schema, {}, Path("less.csv"))
 
 
-def test_one_cluster_alone_has_a_page(made: Path) -> None:
-    np.savez(made.parents[1] / "clusterings/pca-kmeans/clusters.npz", clusters=np.zeros(N, int))
-    table.main(["pca-kmeans"])
-    assert "no other row to compare with" in (made / "index.html").read_text(encoding="utf-8")
-    assert table_page.value(math.inf) == "\u221e"
+def test_rows_without_a_label_are_left_out() -> None:
+    frame = rows()
+    frame.loc[2, "segment"] = None
+    data = load(frame, labels="segment")
+    assert len(data.x) == N - 1
+    assert data.skipped == [("row 3", "no label")]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "rows.csv: not a table that can be read: No columns"),
+        ("a,b\n1,2\n", {}, r"has 1 rows and no column to learn from \(left out: a \(constant\), b"),
+        ("a\n", {}, "has 0 rows and no column to learn from"),
+        ("a,a\n1,2\n2,3\n", {"labels": "b"}, "dataset.labels: .*rows.csv has no column 'b'; it"),
+        ("a\nx\ny\n", {"numeric": ("a",)}, "column 'a' holds no value of the kind given"),
+    ],
+)
+def test_a_bad_table_is_a_sentence(text: str, options: dict[str, Any], message: str) -> None:
+    Path("rows.csv").write_text(text)
+    cfg = table.Config(path="rows.csv", **options)
+    table.fetch(cfg, Path("raw"))
+    with pytest.raises(UserError, match=message):
+        table.load(cfg, Path("raw"))
+
+
+def test_told_kinds_win() -> None:
+    frame = pd.DataFrame({"code": [1, 2] * 20, "line": range(N)})
+    data = load(frame, categorical=("code",), numeric=("line",))
+    assert data.schema["features"] == ["code=1", "code=2", "line"]
+
+
+def test_categories_are_the_same_with_gaps() -> None:
+    """Whole numbers become floats as soon as one is missing."""
+    assert _columns.words(pd.Series([1.0, np.nan])).tolist() == ["1", "(missing)"]
+    assert _columns.words(pd.Series([1, 2])).tolist() == ["1", "2"]
+
+
+def test_points_lie_near_a_sheet_in_the_unit_cube() -> None:
+    cfg = points.Config(n_points=200, noise=0.0)
+    points.fetch(cfg, Path("raw"))
+    x = points.load(cfg, Path("raw")).x
+    assert x.shape == (200, 3)
+    assert x.min() == 0
+    assert x.max() == 1

@@ -1,115 +1,100 @@
-"""`python -m narrows text` on documents of two topics: terms, hearts, the nearest to a query."""
+"""Documents: TF-IDF by hand, what is left out, and new ones by the vocabulary that was saved."""
 
-import csv
-import io
 import json
-import re
-import shutil
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from narrows import plugins, terms, text_page
-from narrows.commands import text
+from narrows.datasets import text
+from narrows.datasets._base import Dataset
 from narrows.errors import UserError
 
-ROOT = Path(__file__).parent.parent
-TERMS = ["<b>bread</b>", "bread", "flour", "ship", "the"]
-EVIL = "<script>alert(1)</script>.txt"
 
-
-@pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Twenty documents, even ones of bread and flour, odd ones of ships, all of `the`."""
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    x = np.random.default_rng(0).uniform(0.5, 0.6, (20, 5)).astype(np.float32)
-    x[::2, 3] = 0
-    x[1::2, :3] = 0
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    data, artifacts = Path("data/mnist_5k"), Path("artifacts/mnist_5k")
-    for folder in (
-        data / "schema",
-        artifacts / "encoders/pca",
-        artifacts / "clusterings/pca-kmeans",
-    ):
-        folder.mkdir(parents=True)
-    np.save(data / "x.npy", x)
-    schema = {"dataset": "text", "terms": TERMS, "stop_words": None, "embeddings": None}
-    schema |= {"column": None, "separator": ","}
-    (data / "schema/schema.json").write_text(json.dumps(schema))
-    np.savez(data / "schema/arrays.npz", idf=np.ones(5))
-    with (data / "samples.csv").open("w", newline="") as stream:
-        names = [EVIL, *(f"{i}.txt" for i in range(1, 20))]
-        csv.writer(stream).writerows([["path", "date"], *([name, ""] for name in names)])
-    pca, cfg = plugins.load("baselines", "pca"), {"name": "pca", "code_size": 2}
-    state = pca.fit(pca.Config(code_size=2), x, seed=0)
-    np.savez(artifacts / "encoders/pca/state.npz", **state)
-    np.save(artifacts / "encoders/pca/codes.npy", pca.encode(state, x))
-    config = {"kind": "baseline", "row": cfg, "input_shape": [5]}
-    (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
-    kmeans = plugins.load("clusterers", "kmeans")
-    fitted = kmeans.fit(kmeans.Config(n_init=2), pca.encode(state, x), 2, 0)
-    told = {f"state_{name}": array for name, array in fitted.items()}
-    folder = artifacts / "clusterings/pca-kmeans"
-    np.savez(folder / "clusters.npz", clusters=np.arange(20) % 2, **told)
-    row = {"encoder": "pca", "clusterer": {"name": "kmeans", "n_init": 2}}
-    (folder / "cluster.json").write_text(json.dumps({"row": row}))
-    return artifacts / "texts/pca-kmeans"
 
 
-def test_page_tells_terms_and_names_as_names(made: Path) -> None:
-    text.main(["pca-kmeans"])
-    with (made / "terms.csv").open(newline="") as stream:
-        told = {(row["cluster"], row["term"]): row for row in csv.DictReader(stream)}
-    assert told["0", "flour"]["here"] == "1"
-    assert told["1", "ship"]["elsewhere"] == "0"
-    assert ("0", "ship") not in told
-    html = (made / "index.html").read_text(encoding="utf-8")
-    assert "<script" not in html
-    assert "<b>bread" not in html
-    assert "&lt;b&gt;bread&lt;/b&gt;" in html
-    assert not re.search(r"""(src=|https?://|style=)""", html)
-    assert "Precision" not in html
+def write(**documents: str) -> None:
+    for name, content in documents.items():
+        file = Path("docs", f"{name.replace('__', '/')}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
 
 
-def test_every_cluster_has_the_documents_nearest_to_its_mean(made: Path) -> None:
-    text.main(["pca-kmeans"])
-    codes = np.load("artifacts/mnist_5k/encoders/pca/codes.npy")[1::2]
-    nearest = np.linalg.norm(codes - codes.mean(axis=0), axis=1).argmin()
-    listed = (made / "index.html").read_text(encoding="utf-8").split("<ol")[2]
-    first = re.search(r"<li[^>]*>(.*)</li>", listed)
-    assert first is not None
-    assert first[1] == f"{2 * nearest + 1}.txt"
+def load(path: str = "docs", **options: Any) -> Dataset:
+    cfg = text.Config(path=path, **{"max_share": 1.0, "min_documents": 1} | options)
+    text.fetch(cfg, Path("raw"))
+    return text.load(cfg, Path("raw"))
 
 
-def test_precision_is_that_of_the_report(made: Path) -> None:
-    Path("results/mnist_5k").mkdir(parents=True)
-    lines = ["autoencoder,precision_1,precision_5,precision_10", "pca,0.5,0.25,0.125", "pixels,,,"]
-    Path("results/mnist_5k/codes.csv").write_text("\n".join(lines))
-    text.main(["pca-kmeans"])
-    assert "<td>0.250</td>" in (made / "index.html").read_text(encoding="utf-8")
-    found = text_page.precisions(Path("results/mnist_5k/codes.csv"), ["pixels", "pca", "deep"])
-    assert found == [("pca", [0.5, 0.25, 0.125])], "without labels the cells are empty"
+def test_tf_idf_by_hand() -> None:
+    """Two documents: idf of a shared term is 1, of one of its own 1 + log(3 / 2) = 1.405; a row
+    has length 1."""
+    write(a="sea sea ship", b="sea tree")
+    data = load()
+    own = 1 + math.log(3 / 2)
+    assert data.schema["terms"] == ["sea", "ship", "tree"]
+    length = math.hypot(2, own)
+    assert data.x[0].tolist() == pytest.approx([2 / length, own / length, 0], rel=1e-5)
+    assert data.names == ["a.txt", "b.txt"]
+    assert data.x.dtype == np.float32
 
 
-def test_query_finds_the_nearest(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("narrows.datasets.text")
-    Path("letter.txt").write_text("The ship! A ship.")
-    for query, cluster in (("flour for the bread", "0"), ("letter.txt", "1")):
-        text.main(["pca-kmeans", "--query", query, "-n", "3"])
-        rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-        assert [row["rank"] for row in rows] == ["1", "2", "3"]
-        assert {row["cluster"] for row in rows} == {cluster}
-        distances = [float(row["distance"]) for row in rows]
-        assert distances == sorted(distances)
-    with pytest.raises(UserError, match="no word of 'zebra' is a term of mnist_5k"):
-        text.main(["pca-kmeans", "--query", "zebra"])
-    assert not made.exists()
+def test_what_cannot_be_used_is_told() -> None:
+    write(sea__a="ship sail", sea__b="sail ship", land__c="tree", land__d=" \n", e="ship")
+    Path("docs/sea/f.txt").write_text("ship sail")  # as sea/a.txt
+    Path("docs/land/g.txt").write_bytes("Bäume tree".encode("cp1252"))
+    data = load(labels="folders")
+    assert data.names == ["land/c.txt", "land/g.txt", "sea/a.txt", "sea/b.txt"]
+    assert data.labels.tolist() == [0, 0, 1, 1]
+    assert "bäume" in data.schema["terms"]
+    assert data.skipped == [
+        ("e.txt", "no label"),
+        ("land/d.txt", "empty"),
+        ("sea/f.txt", "duplicate: of sea/a.txt"),
+    ]
 
 
-def test_terms_of_one_cluster_alone() -> None:
-    """There is nothing to be above of but nothing."""
-    found = terms.top_terms(np.array([[0.5, 0.0]]), ["a", "b"], np.array([-1]), n=5)
-    assert found == {-1: [terms.Term("a", 1.0, 0.0)]}
+def test_a_column_of_a_csv() -> None:
+    Path("rows.csv").write_text('words,kind\n"ship, sail",s\n,s\ntree,l\n"ship, sail",s\n')
+    data = load("rows.csv", column="words", labels="kind")
+    assert data.names == ["row 1", "row 3"]
+    assert data.labels.tolist() == [1, 0]
+    assert data.skipped == [("row 2", "empty"), ("row 4", "duplicate: of row 1")]
+
+
+def test_new_documents_are_encoded_the_same_way() -> None:
+    write(a="sea ship", b="sea tree", c="tree road")
+    data = load(n_terms=3)
+    schema = json.loads(json.dumps(data.schema))
+    np.testing.assert_array_equal(text.encode(schema, data.arrays, Path("docs")).x, data.x)
+    Path("new.txt").write_text("sea of glass")
+    Path("other.txt").write_text("glass")
+    new = text.encode(schema, data.arrays, Path("new.txt"))
+    assert new.x[0].tolist() == [1.0 if term == "sea" else 0.0 for term in schema["terms"]]
+    assert new.warnings == []
+    other = text.encode(schema, data.arrays, Path("other.txt"))
+    assert other.warnings == ["1 documents hold no known term"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "rows.csv"}, "dataset.column is missing: which column of rows.csv is text"),
+        ({"path": "rows.csv", "column": "x"}, "dataset.column: rows.csv has no column 'x'; it has"),
+        ({"labels": "kind"}, "dataset.labels: accepted are folders and null, found 'kind'"),
+        ({"min_documents": 2, "max_share": 0.1}, "no term is left of 2 documents"),
+        ({"embeddings": "a-model"}, "dataset.embeddings"),
+        ({"path": "void"}, "void has no document to learn from"),
+    ],
+)
+def test_a_mistake_is_a_sentence(options: dict[str, Any], message: str) -> None:
+    write(a="sea", b="tree")
+    Path("rows.csv").write_text("words\nsea\n")
+    Path("void").mkdir()
+    with pytest.raises(UserError, match=message):
+        load(**options)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from narrows.errors import UserError
+
+
+class Skipped(NamedTuple):
+    path: str
+    """Of the file, or the row of a table."""
+    reason: str
+    """Its kind, then after a colon the details where there are any."""
 
 
 @dataclass(frozen=True)
@@ -14,15 +23,29 @@ class Dataset:
     """Rows in the source's order.
 
     Raises:
-        UserError: no rows, an undocumented shape or type, NaN or infinity.
+        UserError: no rows, an undocumented shape or type, NaN, infinity or values outside [0, 1].
     """
 
     x: np.ndarray
-    """Pictures, uint8 (N, C, H, W); or a table, float32 (N, D)."""
+    """Pictures, uint8 (N, C, H, W); or a table, float32 (N, D) in [0, 1]."""
     labels: np.ndarray | None
     """Ground truth, int64 (N,); None where the data has none."""
     is_test: np.ndarray | None
     """bool (N,), true for the rows of the data's own test set; None where it has none."""
+    names: Sequence[str] | None = None
+    """Of the rows: a path relative to the user's folder, or an identifier; None without names."""
+    dates: Sequence[str] | None = None
+    """ISO 8601, empty where a row has none; None without names."""
+    label_names: Sequence[str] | None = None
+    """What the user called label 0, 1, ...; None where the source has numbers."""
+    skipped: Sequence[Skipped] = ()
+    """What the source held and was left out."""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """What `encode` needs to turn new rows into x in the same way, as JSON."""
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """The same, where it is an array."""
+    warnings: Sequence[str] = ()
+    """Sentences on what was made to fit."""
 
     def __post_init__(self) -> None:
         x = self.x
@@ -30,8 +53,11 @@ class Dataset:
             raise UserError(f"x should be uint8 (N, C, H, W) or float32 (N, D), {_found(x)}")
         if x.size == 0:
             raise UserError(f"the dataset is empty: x is {x.dtype} {x.shape}")
-        if x.dtype == np.float32 and not (finite := np.isfinite(x).all(axis=1)).all():
-            raise UserError(f"x holds NaN or infinity, first in row {int(np.argmin(finite))}")
+        if x.dtype == np.float32:
+            if not (finite := np.isfinite(x).all(axis=1)).all():
+                raise UserError(f"x holds NaN or infinity, first in row {int(np.argmin(finite))}")
+            if x.min() < 0 or x.max() > 1:
+                raise UserError(f"x should be in [0, 1], found values from {x.min()} to {x.max()}")
         for name, array, dtype in (
             ("labels", self.labels, np.int64),
             ("is_test", self.is_test, np.bool_),
@@ -39,6 +65,9 @@ class Dataset:
             if array is not None and (array.dtype != dtype or array.shape != (len(x),)):
                 kind = np.dtype(dtype)
                 raise UserError(f"{name} should be {kind} ({len(x)},) as x, {_found(array)}")
+        for name, words in (("names", self.names), ("dates", self.dates)):
+            if words is not None and len(words) != len(x):
+                raise UserError(f"{name} should be {len(x)} as x, found {len(words)}")
 
 
 def joined(
@@ -50,6 +79,29 @@ def joined(
         labels=np.concatenate([labels, test_labels]).astype(np.int64),
         is_test=np.repeat([False, True], [len(x), len(test_x)]),
     )
+
+
+def numbered(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as int64 (N,) from 0 on, and their names in this order; numbers sort as numbers.
+
+    >>> labels, names = numbered(["10", "9", "10"])
+    >>> labels.tolist(), names
+    ([1, 0, 1], ('9', '10'))
+    """
+    names = sorted(set(labels), key=lambda name: (len(name) if name.isdecimal() else 1 << 20, name))
+    place = {name: i for i, name in enumerate(names)}
+    return np.array([place[label] for label in labels], np.int64), tuple(names)
+
+
+def counted(skipped: Sequence[Skipped]) -> str:
+    """How many were skipped, by kind of reason, the most frequent first.
+
+    >>> counted([Skipped("a", "empty"), Skipped("b", "broken: 1"), Skipped("c", "broken: 2")])
+    '2 broken, 1 empty'
+    """
+    kinds = [one.reason.partition(":")[0] for one in skipped]
+    order = sorted(set(kinds), key=lambda kind: (-kinds.count(kind), kind))
+    return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in order)
 
 
 def _found(array: np.ndarray) -> str:

@@ -1,0 +1,213 @@
+"""A user's files: found, hashed and listed in raw/files.csv, where DVC sees what changed.
+
+Nothing is copied. `fetch` looks at every file's size and times in each `dvc repro` and reads again
+only those that changed, so that a folder that is as it was costs a walk through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+from narrows import work
+from narrows.datasets._base import Skipped, counted
+from narrows.errors import UserError
+
+LISTING = "files.csv"
+T = TypeVar("T")
+N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
+
+
+class Found(NamedTuple):
+    path: str
+    """Relative to the folder, with / between its parts."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Of the content, in hex; empty where there is a problem."""
+    problem: str
+    """Why it cannot be used, empty if it can."""
+
+
+def located(path: str, key: str = "dataset.path") -> Path:
+    """A path of params.yaml with ~ expanded, which has to exist."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise UserError(f"params.yaml: {key}: there is no {found}")
+    return found
+
+
+def find(path: Path, suffixes: Collection[str], ignored: Collection[Path] = ()) -> list[Found]:
+    """Every file below a folder, or the one file, by path; hidden ones are not looked at.
+
+    Args:
+        suffixes: in lower case with their dot; other files are problems, and so are links,
+            special files and names that cannot be written as UTF-8.
+        ignored: files that are not told of.
+    """
+    root = path if path.is_dir() else path.parent
+    cache_file = work.WORK / "listings" / f"{_name_of(path.resolve())}.json"
+    try:
+        cache = json.loads(cache_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        cache = {}
+    files = list(_walk(root, root.resolve(), suffixes)) if path.is_dir() else [(path, "")]
+    skip = {os.path.realpath(file) for file in ignored}
+    names = {file.name for file in ignored}
+    files = [
+        one for one in files if one[0].name not in names or os.path.realpath(one[0]) not in skip
+    ]
+
+    def told(one: tuple[Path, str]) -> tuple[Found, list[int]]:
+        file, problem = one
+        name = os.fsencode(file.relative_to(root)).decode("utf-8", "backslashreplace")
+        name = name.replace(os.sep, "/")
+        if problem:
+            return Found(name, 0, "", problem), []
+        try:
+            seen = file.stat()
+            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
+            known = cache.get(name)
+            if known and known[0] == state:
+                return Found(name, seen.st_size, known[1], ""), state
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            return Found(name, seen.st_size, digest, ""), state
+        except OSError as error:
+            return Found(name, 0, "", f"cannot be read: {error.strerror}"), []
+
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        pairs = sorted(pool.map(told, files), key=lambda pair: pair[0].path)
+    cache = {found.path: [state, found.sha256] for found, state in pairs if state}
+    cache_file.parent.mkdir(parents=True, exist_ok=True)
+    _replace(cache_file, json.dumps(cache).encode())
+    return [found for found, _ in pairs]
+
+
+def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | None = None) -> None:
+    """Leaves the listing in raw_dir, and copies of small files by name, and nothing else."""
+    copies = copies or {}
+    raw_dir.mkdir(parents=True, exist_ok=True)
+    part = raw_dir / f"{LISTING}.part"
+    with part.open("w", newline="", encoding="utf-8") as sink:
+        writer = csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerows([Found._fields, *found])
+    os.replace(part, raw_dir / LISTING)
+    for name, file in copies.items():
+        _replace(raw_dir / name, file.read_bytes())
+    for stray in raw_dir.iterdir():
+        if stray.name not in {LISTING, *copies}:
+            stray.unlink()
+
+
+def read(raw_dir: Path) -> list[Found]:
+    """The listing that `fetch` left."""
+    file = work.existing(raw_dir / LISTING, "fetch")
+    with file.open(newline="", encoding="utf-8") as stream:
+        _, *rows = csv.reader(stream)
+    return [Found(path, int(size), sha256, problem) for path, size, sha256, problem in rows]
+
+
+@contextlib.contextmanager
+def opened(root: Path, found: Found) -> Iterator[IO[bytes]]:
+    """The file's bytes, which have to be those that were listed."""
+    try:
+        with (root / found.path).open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != found.sha256:
+                raise UserError(f"{root / found.path} changed after fetch; run `dvc repro` again")
+            stream.seek(0)
+            yield stream
+    except FileNotFoundError:
+        raise UserError(f"{root / found.path} went away after fetch; run `dvc repro` again") from (
+            None
+        )
+
+
+def usable(found: Sequence[Found]) -> tuple[list[Found], list[Skipped]]:
+    """Files worth reading, and those that are not: problems, empty ones, repeated bytes."""
+    first: dict[str, str] = {}
+    kept, skipped = [], []
+    for one in found:
+        if one.problem:
+            skipped.append(Skipped(one.path, one.problem))
+        elif one.size == 0:
+            skipped.append(Skipped(one.path, "empty"))
+        elif one.sha256 in first:
+            skipped.append(Skipped(one.path, f"duplicate: of {first[one.sha256]}"))
+        else:
+            first[one.sha256] = one.path
+            kept.append(one)
+    return kept, skipped
+
+
+def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> UserError:
+    """The sentence for a folder of which nothing can be used."""
+    why = f" (skipped: {counted(skipped)})" if skipped else ""
+    return UserError(f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}")
+
+
+def in_order(
+    root: Path, kept: Sequence[Found], use: Callable[[Found, IO[bytes]], T]
+) -> Iterator[T]:
+    """What `use` makes of each file, in their order, some files at a time."""
+
+    def one(found: Found) -> T:
+        with opened(root, found) as stream:
+            return use(found, stream)
+
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        for start in range(0, len(kept), 1000):  # so that few results wait
+            yield from pool.map(one, kept[start : start + 1000])
+
+
+def _walk(folder: Path, root: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Files and their problems; folders are entered unless they are links."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, f"cannot be read: {error.strerror}"
+        return
+    for entry in entries:
+        file = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            yield file, _link(file, root)
+        elif entry.is_dir():
+            yield from _walk(file, root, suffixes)
+        elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+            yield file, "not a regular file"
+        elif os.fsencode(entry.name).decode("utf-8", "ignore") != entry.name:
+            yield file, "its name is not UTF-8"
+        elif file.suffix.lower() not in suffixes:
+            yield file, f"another kind of file: {file.suffix.lower() or 'no suffix'}"
+        else:
+            yield file, ""
+
+
+def _link(file: Path, root: Path) -> str:
+    try:
+        target = file.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a link that leads nowhere"
+    if target.is_relative_to(root):
+        return f"a link: to {target.relative_to(root).as_posix() or '.'}, which is in the folder"
+    return "a link that leads out of the folder"
+
+
+def _name_of(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _replace(file: Path, content: bytes) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, file)

@@ -1,0 +1,124 @@
+"""A picture's bytes to an array of one size, whatever its format; what is wrong with it, if it is.
+
+Only formats that are named here are opened, because Pillow's others start programs or are rare.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
+HEIC = {".heic", ".heif"}
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+TAKEN, CHANGED, EXIF = 0x9003, 0x0132, 0x8769  # EXIF tags: DateTimeOriginal, DateTime, its folder
+
+
+class Unreadable(Exception):
+    """Why a picture was left out."""
+
+
+class Shape(NamedTuple):
+    size: int
+    """Side of the square in pixels."""
+    colour: bool
+    """Three channels, or one of grey."""
+    background: int
+    """0 to 255: beside a picture that is no square, and below transparent pixels."""
+    max_pixels: int
+    """Larger ones are not decoded."""
+
+
+def formats() -> tuple[str, ...]:
+    """What can be opened here: HEIC needs the package pillow-heif."""
+    from PIL import Image
+
+    Image.init()
+    try:
+        import pillow_heif  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
+    """Pixels uint8 (C, size, size), upright, in the middle of the background; and the EXIF date.
+
+    A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
+    picture of 100 million pixels takes a few megabytes.
+
+    Raises:
+        Unreadable: not a picture, broken, cut, or larger than `shape.max_pixels`.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(stream, formats=accepted) as image:
+            image.draft("RGB" if shape.colour else "L", (2 * shape.size, 2 * shape.size))
+            width, height = image.size
+            if width * height > shape.max_pixels:
+                raise Unreadable(f"too large: {width} x {height} pixels")
+            date = _date(image)
+            image.load()
+            small = _fitted(ImageOps.exif_transpose(_flat(image, shape)), shape)
+    except Unreadable:
+        raise
+    except UnidentifiedImageError:
+        raise Unreadable("broken: no picture of a known format") from None
+    except Exception as error:  # decoders meet hostile bytes with any exception there is
+        told = " ".join(str(error).split())[:100]
+        kind = "truncated" if "truncated" in told.lower() else "broken"
+        raise Unreadable(f"{kind}: {told or type(error).__name__}") from None
+    pixels = np.asarray(small)
+    return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), date
+
+
+def _flat(image: Image, shape: Shape) -> Image:
+    """Without transparency, palette or more than 8 bits, its EXIF orientation kept."""
+    from PIL import Image as pillow
+
+    exif = image.getexif()
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float32)
+        low = min(0.0, float(values.min()))
+        high = 65535.0 if image.mode.startswith("I") else float(values.max())
+        scaled = (values - low) / max(high - low, 1e-12) * 255
+        image = pillow.fromarray(np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8))
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = pillow.new("RGBA", image.size, (*[shape.background] * 3, 255))
+        image = pillow.alpha_composite(ground, image)
+    flat = image.convert("RGB" if shape.colour else "L")
+    if orientation := exif.get(0x0112):
+        flat.getexif()[0x0112] = orientation
+    return flat
+
+
+def _fitted(image: Image, shape: Shape) -> Image:
+    """The whole picture, its aspect kept, in the middle of a square."""
+    from PIL import Image as pillow
+
+    side, longer = shape.size, max(image.size)
+    width, height = (max(1, round(side * length / longer)) for length in image.size)
+    resized = image.resize((width, height), pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    ground = (shape.background,) * 3 if shape.colour else shape.background
+    square = pillow.new(image.mode, (side, side), ground)
+    square.paste(resized, ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def _date(image: Image) -> str:
+    """When it was taken, ISO 8601; empty where it does not say or nothing that makes sense."""
+    exif = image.getexif()
+    told = exif.get_ifd(EXIF).get(TAKEN) or exif.get(CHANGED) or ""
+    try:
+        taken = datetime.datetime.strptime(str(told).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return ""
+    return taken.isoformat()

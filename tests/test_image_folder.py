@@ -1,0 +1,239 @@
+"""A folder of pictures: what is taken, how it is drawn, and why the rest is left out."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from narrows import plugins
+from narrows.datasets import _files, _pictures, image_folder
+from narrows.datasets._base import Dataset
+from narrows.errors import UserError
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(**options: Any) -> Dataset:
+    cfg = image_folder.Config(path="photos", **options)
+    image_folder.fetch(cfg, Path("raw"))
+    return image_folder.load(cfg, Path("raw"))
+
+
+def picture(name: str, pixels: np.ndarray = NOISE, **options: Any) -> Path:
+    file = Path("photos", name)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file, **options)
+    return file
+
+
+def test_every_format_is_read_in_the_order_of_paths() -> None:
+    names = ["a.jpg", "b/c.PNG", "b/d.webp", "e.gif", "f.tiff", "g.bmp", 'ü "<script>"\n.png']
+    for i, name in enumerate(names):
+        picture(name, NOISE[i:])
+    Image.new("RGB", (4, 4), "red").save(
+        "photos/z.gif", save_all=True, append_images=[Image.new("RGB", (4, 4), "blue")]
+    )
+    data = load(size=8)
+    assert data.names == sorted([*names, "z.gif"])
+    assert data.x.shape == (8, 3, 8, 8)
+    assert data.x[-2, :, 0, 0].tolist() in ([254, 0, 0], [255, 0, 0])  # the first frame
+    assert data.skipped == []
+    again = image_folder.encode(data.schema, {}, Path("photos"))
+    np.testing.assert_array_equal(again.x, data.x)
+
+
+def test_a_picture_keeps_its_aspect_and_its_pixels() -> None:
+    """6 x 3 pixels in a square of 6: two rows of background below, one above (3 / 2 rounded)."""
+    pixels = np.arange(18, dtype=np.uint8).reshape(3, 6) * 10
+    picture("wide.png", pixels)
+    x = load(size=6, colour=False, background=7).x
+    assert x.shape == (1, 1, 6, 6)
+    np.testing.assert_array_equal(x[0, 0, 1:4], pixels)
+    assert (x[0, 0, [0, 4, 5]] == 7).all()
+
+
+def test_exif_turns_the_picture_and_dates_it() -> None:
+    """Orientation 6: the camera's left side is up."""
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[:, :4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0132] = "2022:01:01 00:00:00"  # changed, which counts where it is not told when taken
+    exif.get_ifd(0x8769)[0x9003] = "2021:02:03 04:05:06"
+    for name in ("turned.jpg", "turned.png", "turned.webp", "turned.tiff"):
+        picture(name, pixels, exif=exif)
+        data = load(size=8, colour=False)
+        assert data.x[0, 0, 0].min() > 240, name
+        assert data.x[0, 0, 7].max() < 15, name
+        changed, taken = "2022-01-01T00:00:00", "2021-02-03T04:05:06"
+        assert data.dates == [changed if name == "turned.tiff" else taken], name  # as Pillow saves
+        Path("photos", name).unlink()
+
+
+def test_other_modes_become_eight_bits() -> None:
+    clear = np.zeros((8, 8, 4), np.uint8)
+    picture("clear.png", clear)
+    deep = np.full((8, 8), 65535 // 2, np.uint16)
+    picture("deep.png", deep)
+    Image.new("CMYK", (8, 8), (0, 0, 0, 0)).save("photos/print.jpg")
+    Image.new("1", (8, 8), 1).save("photos/two.png")
+    data = load(size=8, background=200)
+    assert data.names == ["clear.png", "deep.png", "print.jpg", "two.png"]
+    assert [int(x.mean()) for x in data.x] == [200, 127, 255, 255]
+
+
+def test_what_cannot_be_used_is_told() -> None:
+    good = picture("good.png")
+    content = good.read_bytes()
+    jpeg = picture("a.jpg").read_bytes()
+    folder = Path("photos")
+    (folder / "copy.png").write_bytes(content)  # comes first, so that good.png is the duplicate
+    (folder / "cut.png").write_bytes(content[:-500])
+    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    (folder / "empty.png").touch()
+    (folder / "junk.jpg").write_bytes(b"hello")
+    (folder / "page.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")  # Pillow would start a program
+    (folder / "notes.txt").write_text("x")
+    (folder / ".hidden.png").write_text("x")
+    (folder / "phone.heic").write_bytes(b"x")
+    Image.new("1", (9000, 9000)).save(folder / "bomb.png")
+    with open(os.fsencode(folder) + b"/odd\xff.png", "wb") as stream:
+        stream.write(content)
+    Path("secret.png").write_bytes(content)
+    os.symlink(Path("secret.png").resolve(), folder / "out.png")
+    os.symlink("good.png", folder / "in.png")
+    os.symlink("nowhere", folder / "dead.png")
+    os.symlink("..", folder / "up")
+    os.mkfifo(folder / "pipe.png")
+    data = load()
+    heic = "broken" if "HEIF" in _pictures.formats() else "needs the package pillow-heif"
+    assert data.names == ["a.jpg", "copy.png"]
+    assert {one.path: one.reason.partition(":")[0] for one in data.skipped} == {
+        "bomb.png": "too large",
+        "cut.jpg": "truncated",
+        "cut.png": "truncated",
+        "dead.png": "a link that leads nowhere",
+        "empty.png": "empty",
+        "good.png": "duplicate",
+        "in.png": "a link",
+        "junk.jpg": "broken",
+        "notes.txt": "another kind of file",
+        "odd\\xff.png": "its name is not UTF-8",
+        "out.png": "a link that leads out of the folder",
+        "page.jpg": "broken",
+        "phone.heic": heic,
+        "pipe.png": "not a regular file",
+        "up": "a link that leads out of the folder",
+    }
+    assert all(str(Path.cwd()) not in one.reason for one in data.skipped)
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:
+    """7200 x 7200 pixels are 51.8 million; an eighth of each side is enough for 64."""
+    Path("photos").mkdir()
+    Image.new("L", (7200, 7200), 90).save("photos/large.jpg")
+    assert load(size=16).x.mean() == pytest.approx(90, abs=2)
+
+
+def test_nothing_left_is_a_sentence() -> None:
+    Path("photos").mkdir()
+    with pytest.raises(UserError, match=r"photos has no picture to learn from$"):
+        load()
+    Path("photos/empty.png").touch()
+    with pytest.raises(UserError, match=r"no picture to learn from \(skipped: 1 empty\)"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("nowhere", "dataset.path: there is no nowhere"), ("file", "file is no folder")],
+)
+def test_a_wrong_path_is_a_sentence(path: str, message: str) -> None:
+    Path("file").touch()
+    with pytest.raises(UserError, match=message):
+        image_folder.fetch(image_folder.Config(path=path), Path("raw"))
+
+
+def test_a_picture_that_changes_between_the_stages_stops() -> None:
+    file = picture("a.png")
+    cfg = image_folder.Config(path="photos")
+    image_folder.fetch(cfg, Path("raw"))
+    file.write_bytes(b"other")
+    with pytest.raises(UserError, match=r"a.png changed after fetch; run `dvc repro` again"):
+        image_folder.load(cfg, Path("raw"))
+
+
+def test_folders_are_labels_and_what_lies_in_none_has_none() -> None:
+    for i, name in enumerate(["cats/1.png", "dogs/2.png", "more/cats/3.png", "4.png"]):
+        picture(name, NOISE[i:])
+    data = load(labels="folders", size=8)
+    assert data.names == ["cats/1.png", "dogs/2.png", "more/cats/3.png"]
+    assert data.labels.tolist() == [0, 1, 0]
+    assert data.label_names == ("cats", "dogs")
+    assert data.skipped == [("4.png", "no label")]
+
+
+def test_the_documents_layout_works_as_it_stands() -> None:
+    """train.csv tells of 0.png, which lies in train/; test.csv has no labels."""
+    for i in range(4):
+        picture(f"{'train' if i < 3 else 'test'}/{i}.png", NOISE[i:])
+    Path("photos/train.csv").write_text("filename,label\n0.png,4\n1.png,10\n2.png,4\n")
+    Path("photos/test.csv").write_text("filename\n3.png\n")
+    data = load(labels="train.csv", size=28, colour=False)
+    assert data.names == ["train/0.png", "train/1.png", "train/2.png"]
+    assert data.labels.tolist() == [0, 1, 0]
+    assert data.label_names == ("4", "10")
+    assert [one.path for one in data.skipped] == ["test.csv", "test/3.png"]
+    assert len(load(size=28).x) == 4  # without labels, all of them
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,label\n", "should have the columns filename and label, found name, label"),
+        ("filename,label\nx.png,1\n", "names no picture in photos, for example 'x.png'"),
+    ],
+)
+def test_wrong_labels_are_a_sentence(text: str, message: str) -> None:
+    picture("a.png")
+    Path("labels.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        load(labels=str(Path("labels.csv").resolve()))
+
+
+def test_known_files_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture("a.png")
+    picture("b.png", NOISE[1:])
+    first = _files.find(Path("photos"), {".png"})
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(_files.hashlib, "file_digest", refuse)
+    assert _files.find(Path("photos"), {".png"}) == first
+    os.utime("photos/a.png", ns=(0, 0))
+    with pytest.raises(AssertionError, match="read again"):
+        _files.find(Path("photos"), {".png"})
+
+
+def test_digits_as_a_folder_of_pngs_are_the_digits_as_they_come() -> None:
+    digits = plugins.load("datasets", "mnist_5k")
+    digits.fetch(digits.Config(), Path("digits"))
+    expected = digits.load(digits.Config(), Path("digits"))
+    rows = range(0, 5000, 100)
+    lines = ["filename,label"]
+    for i in rows:
+        picture(f"train/{i:04}.png", expected.x[i, 0])
+        lines.append(f"{i:04}.png,{expected.labels[i]}")
+    Path("photos/train.csv").write_text("\n".join(lines))
+    data = load(labels="train.csv", size=28, colour=False)
+    np.testing.assert_array_equal(data.x, expected.x[rows])
+    np.testing.assert_array_equal(data.labels, expected.labels[rows])

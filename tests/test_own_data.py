@@ -1,0 +1,173 @@
+"""examples/*.yaml run as they are told to, on data of our own making, and see what changes."""
+
+import csv
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from project import ROOT, Project, row
+from ruamel.yaml import YAML
+
+from narrows import params
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+
+def pictures(folder: Path) -> Path:
+    """Forty pictures, light ones on the left and dark ones on the right, and two that are none."""
+    generator = np.random.default_rng(0)
+    for i in range(40):
+        pixels = generator.integers(0, 60, (12, 16, 3)) + (180 if i % 2 else 0)
+        file = folder / ("light" if i % 2 else "dark") / f"{i} é.png"
+        file.parent.mkdir(exist_ok=True, parents=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(file)
+    (folder / "cut.png").write_bytes(file.read_bytes()[:100])
+    (folder / "readme.txt").write_text("not a picture")
+    return folder
+
+
+def table(folder: Path) -> Path:
+    """Sixty rows of two kinds, by which both columns differ."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    file = folder / "rows.csv"
+    with file.open("w", newline="") as sink:
+        csv.writer(sink).writerow(["size", "colour"])
+        for i in range(60):
+            size = generator.normal(10 * (i % 2), 1)
+            csv.writer(sink).writerow([f"{size:.3f}", ["red", "blue"][i % 2]])
+    return file
+
+
+def documents(folder: Path) -> Path:
+    """Thirty documents on the sea and on the land, which share no word."""
+    generator = np.random.default_rng(0)
+    words = {"sea": "ship wave salt fish sail".split(), "land": "tree road farm hill cow".split()}
+    for name, chosen in words.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(15):
+            (folder / name / f"{i}.txt").write_text(" ".join(generator.choice(chosen, 20)))
+    return folder
+
+
+DATA: dict[str, Callable[[Path], Path]] = {
+    "image_folder": pictures,
+    "table": table,
+    "text": documents,
+}
+
+
+def example(name: str, folder: Path) -> dict[str, Any]:
+    """examples/<name>.yaml with the path of our data, one row that trains in a second, k = 2."""
+    params: dict[str, Any] = YAML(typ="safe").load(ROOT / "examples" / f"{name}.yaml")
+    if name in DATA:
+        params["dataset"]["path"] = str(DATA[name](folder / name))
+    key = next(iter(params["autoencoders"]))
+    chosen = params["autoencoders"][key]
+    chosen["train"] |= {"epochs": 2, "batch_size": 16}
+    if "channels" in chosen["network"]:
+        chosen["network"]["channels"] = [4, 8]
+    params["autoencoders"] = {key: chosen}
+    clusterer = {"name": "kmeans", "n_init": 2}
+    params["clusterings"] = {f"{key}-kmeans": {"encoder": key, "clusterer": clusterer}}
+    params |= {"n_clusters": 2, "deep_clusterings": {}}
+    params["choose_k"] = {"encoder": key, "largest": 2}
+    params["evaluate"]["map_rows"] = 9  # too few for a UMAP
+    params["baselines"] = dict(list(params["baselines"].items())[:1])
+    return params
+
+
+RUN = """
+import os, runpy, sys
+from pathlib import Path
+from narrows import params
+pipelines, *folders = sys.argv[1:]
+for folder in folders:
+    os.chdir(folder)
+    os.environ["DVC_ROOT"] = folder
+    p = params.load()
+    stages = [["fetch"], ["prepare"], *(["baseline", key] for key in p.baselines)]
+    stages += [["train", key] for key in p.autoencoders]
+    stages += [["choose_k"], *(["cluster", key] for key in p.clusterings)]
+    for stage, *key in [*stages, ["evaluate"], ["seeds"], ["report"]]:
+        runpy.run_path(f"{pipelines}/{stage}.py")["main"](*key)
+"""
+NAMES = ("image_folder", "table", "text", "points")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each example's stages in the order of DVC; one process, because importing torch costs."""
+    folder = tmp_path_factory.mktemp("own")
+    for name in NAMES:
+        chosen = example(name, folder / "data")
+        if name in ("image_folder", "text"):
+            chosen["dataset"]["labels"] = "folders"
+        (folder / name).mkdir()
+        YAML(typ="safe").dump(chosen, folder / name / "params.yaml")
+    folders = [str(folder / name) for name in NAMES]
+    command = [sys.executable, "-c", RUN, str(ROOT / "pipelines"), *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_example_is_tried() -> None:
+    names = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
+    assert names == sorted(NAMES)
+    for name in names:
+        params.load(ROOT / "examples" / f"{name}.yaml")
+
+
+def test_the_blocks_of_the_documentation_are_accepted() -> None:
+    text = (ROOT / "docs/own-data.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    told = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
+    assert {block["name"] for block in told} == set(NAMES)
+    for block in told:
+        params.plugin("datasets", block)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
+    folder = results / name / "results" / name
+    page = (folder / "report.html").read_text()
+    found = rows(folder / "clusterings.csv")[-1]
+    assert found["split"] == "all"
+    if name in ("image_folder", "text"):
+        assert float(found["acc"]) == 1.0
+    else:
+        assert "This data has no labels" in page
+        assert found["acc"] == ""
+    assert int(found["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
+
+
+def test_prepare_runs_again_only_when_files_change(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", {"unused": row()})
+    told = {"name": "image_folder", "path": str(pictures(tmp_path / "photos")), "size": 12}
+    project.write(project.read() | {"dataset": told})
+    assert project.repro("prepare") == ["prepare"]
+    data, folder = project.folder / "data/image_folder", tmp_path / "photos"
+    names = [sample["path"] for sample in rows(data / "samples.csv")]
+    assert len(names) == 40
+    assert names[:2] == ["dark/0 é.png", "dark/10 é.png"]
+    assert {line["path"] for line in rows(data / "skipped.csv")} == {"cut.png", "readme.txt"}
+
+    (folder / names[0]).touch()  # the same bytes at another time
+    assert project.repro("prepare") == []
+    before = (data / "x.npy").read_bytes()
+    (folder / "dark/again.png").write_bytes((folder / names[0]).read_bytes())
+    assert project.repro("prepare") == ["prepare"]
+    assert rows(data / "skipped.csv")[1]["reason"] == "duplicate: of dark/0 é.png"
+    assert (data / "x.npy").read_bytes() == before  # so that nothing else runs again

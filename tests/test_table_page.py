@@ -1,0 +1,179 @@
+"""`python -m narrows table` on planted segments and anomalies: profiles, odd rows, rules."""
+
+import csv
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from narrows import outliers, plugins, profiles, rules, table_frame, table_page
+from narrows.commands import table
+from narrows.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+EVIL = "<script>alert(1)</script>"
+RED = f"red {EVIL}"
+N = 300
+
+
+def columns() -> list[dict[str, Any]]:
+    """A number, the same number twice as large, a colour, a date, a number with gaps."""
+    plain = {"kind": "numeric", "low": 0.0, "high": 10.0, "has_missing": False}
+    colour = {"kind": "categorical", "categories": [RED, "blue"]}
+    date = {"kind": "date", "low": 0.0, "high": 864_000.0, "has_missing": False}
+    return [
+        {"name": EVIL, "features": [0, 1], **plain},
+        {"name": "double", "features": [1, 2], **plain, "high": 20.0},
+        {"name": "colour", "features": [2, 4], **colour},
+        {"name": "since", "features": [4, 9], **date},
+        {"name": "gaps", "features": [9, 11], **plain, "has_missing": True},
+        {"name": "id", "kind": "names"},
+    ]
+
+
+def features() -> tuple[np.ndarray, np.ndarray]:
+    """x and two segments: red ones begin at 0 and are old, blue ones at .6. Row 7 breaks the rule
+    that the second number is twice the first."""
+    rng = np.random.default_rng(0)
+    segments = np.arange(N) % 2
+    x = np.zeros((N, 11), np.float32)
+    x[:, 0] = 0.6 * segments + rng.uniform(0, 0.3, N)
+    x[:, 1] = x[:, 0]
+    x[np.arange(N), 2 + segments] = 1
+    x[:, 4] = 0.5 * segments + rng.uniform(0, 0.4, N)
+    x[:, 5:9] = 0.5
+    x[:, 9] = rng.uniform(0, 1, N)
+    x[::10, 9:] = (0.5, 1)
+    x[7, 1] = 0
+    return x, segments
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    x, segments = features()
+    data, artifacts = Path("data/mnist_5k"), Path("artifacts/mnist_5k")
+    for folder in (
+        data / "schema",
+        artifacts / "encoders/pca",
+        artifacts / "clusterings/pca-kmeans",
+    ):
+        folder.mkdir(parents=True)
+    np.save(data / "x.npy", x)
+    (data / "schema/schema.json").write_text(json.dumps({"dataset": "table", "columns": columns()}))
+    with (data / "samples.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["path", "date"], *([f"<b>{i}</b>", ""] for i in range(N))])
+    pca = plugins.load("baselines", "pca")
+    np.savez(artifacts / "encoders/pca/state.npz", **pca.fit(pca.Config(code_size=5), x, seed=0))
+    config = {"kind": "baseline", "row": {"name": "pca", "code_size": 5}, "input_shape": [11]}
+    (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
+    np.savez(artifacts / "clusterings/pca-kmeans/clusters.npz", clusters=segments)
+    return artifacts / "tables/pca-kmeans"
+
+
+def records(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(made: Path) -> None:
+    table.main(["pca-kmeans"])
+    profile = [row for row in records(made / "profile.csv") if row["cluster"] == "0"]
+    colours = {row["category"]: row for row in profile if row["column"] == "colour"}
+    assert (colours[RED]["here"], colours[RED]["elsewhere"]) == ("1", "0")
+    effects = [abs(float(row["effect"])) for row in profile]
+    assert effects == sorted(effects, reverse=True)
+    assert profile[-1]["column"] == "gaps"
+    odd = records(made / "outliers.csv")
+    assert odd[0]["row"] == "<b>7</b>"
+    assert {odd[0]["column"], odd[1]["column"]} == {EVIL, "double"}
+    double = next(row for row in odd if row["row"] == "<b>7</b>" and row["column"] == "double")
+    assert float(double["value"]) == 0
+    assert float(double["expected"]) > 2
+    told = [(rule["if"], rule["then"]) for rule in records(made / "rules.csv")]
+    assert (f"colour = {RED}", "cluster 0") in told
+    longer = [left for left, right in told if right == "cluster 0" and " and " in left]
+    assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
+
+
+def test_page_shows_names_as_names_and_loads_nothing(made: Path) -> None:
+    table.main(["pca-kmeans"])
+    html = (made / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "&lt;b&gt;7&lt;/b&gt;" in html
+    assert "default-src 'none'" in html
+    assert not re.search(r"""(src=|https?://|style=)""", html)
+
+
+def test_mistakes_are_sentences(made: Path) -> None:
+    file = Path("data/mnist_5k/schema/schema.json")
+    file.write_text("{}")
+    with pytest.raises(UserError, match="describes no table; found nothing"):
+        table.main(["pca-kmeans"])
+    file.unlink()
+    with pytest.raises(UserError, match=r"schema\.json is missing; run `dvc repro prepare`"):
+        table.main(["pca-kmeans"])
+    assert not made.exists()
+
+
+def test_frame_has_the_units_of_the_table() -> None:
+    """The date lies between 0 and 10 days; row 0 has a gap."""
+    x, _ = features()
+    frame = table_frame.decoded(x, table_frame.used({"columns": columns()}))
+    assert list(frame) == [EVIL, "double", "colour", "since", "gaps"]
+    np.testing.assert_allclose(frame["double"][:7], 2 * frame[EVIL][:7], rtol=1e-5)
+    assert frame["colour"].tolist()[:2] == [RED, "blue"]
+    assert frame["gaps"].isna().tolist()[:3] == [True, False, False]
+    days = frame["since"][1] - pd.Timestamp(0)
+    assert abs(days / pd.Timedelta(days=1) - 10 * x[1, 4]) < 1e-3
+
+
+def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
+    """2 and 4 (variance 2) against 6 and 8 (2): d = -4 / sqrt 2."""
+    frame = pd.DataFrame({"n": [2.0, 4.0, math.nan, 6.0, 8.0], "flat": [1.0] * 5})
+    (trait,) = profiles.traits(frame, np.array([0, 0, 0, 1, 1]))[0]
+    assert (trait.column, trait.category, trait.here, trait.elsewhere) == ("n", None, 3, 7)
+    assert trait.effect == pytest.approx(-4 / math.sqrt(2))
+    apart = profiles.traits(pd.DataFrame({"n": [1.0, 1.0, 2.0, 2.0]}), np.array([0, 0, 1, 1]))
+    assert apart[1][0].effect == math.inf
+    assert profiles.traits(pd.DataFrame({"c": ["a", "b"]}), np.zeros(2, int)) == {0: []}
+
+
+def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
+    """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
+    x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])
+    relative = outliers.by_column(x, np.zeros_like(x), np.array([1, 2]))
+    assert outliers.scores(relative).argmax() == 9
+    assert relative[9].argmax() == 1
+
+
+def test_rules_need_confidence_and_say_it_shortly() -> None:
+    """a is high exactly in cluster 1; b is noise of two values; c is one value."""
+    a = np.arange(90.0)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": a, "b": rng.choice(["x", "y"], 90), "c": "same"})
+    clusters = (a >= 60).astype(int)
+    mined = rules.mined(frame, clusters, profiles.traits(frame, clusters))
+    found = {(row["if"], row["then"]): row for row in mined.rules.to_dict("records")}
+    rule = found["a is high", "cluster 1"]
+    assert (rule["confidence"], rule["support"]) == (1, pytest.approx(1 / 3))
+    assert rule["lift"] == pytest.approx(3)
+    assert ("a is high and b = x", "cluster 1") not in found
+    support = dict(zip(mined.itemsets["items"], mined.itemsets["support"], strict=True))
+    assert support["a is high and cluster 1"] == pytest.approx(1 / 3)
+    assert mined.min_support == 0.05
+
+
+def test_one_cluster_alone_has_a_page(made: Path) -> None:
+    np.savez(made.parents[1] / "clusterings/pca-kmeans/clusters.npz", clusters=np.zeros(N, int))
+    table.main(["pca-kmeans"])
+    assert "no other row to compare with" in (made / "index.html").read_text(encoding="utf-8")
+    assert table_page.value(math.inf) == "\u221e"
