@@ -1,0 +1,28 @@
+"""`python -m narrows <command> ...`: what people do with finished runs."""
+
+import sys
+from importlib import import_module
+
+from narrows import errors
+
+COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
+    "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",
+    "serve": "answers requests with the champion, on this machine only",
+}
+
+
+def main(*words: str) -> None:
+    if not words or words[0] not in COMMANDS:
+        told = "".join(f"\n  {name:10}{what}" for name, what in COMMANDS.items())
+        usage = f"usage: python -m narrows <command> ...{told}"
+        if words and words[0] in ("-h", "--help"):
+            print(usage)
+            return
+        raise errors.UserError(f"no command {words[0]!r}; {usage}" if words else usage)
+    if code := import_module(f"narrows.commands.{words[0]}").main(list(words[1:])):
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "-m narrows"
+    errors.run(main)
