@@ -68,6 +68,8 @@ class Saved:
         samples = self._samples(x)
         z = self.encode(samples)
         clusters = self.cluster(z)
+        if not len(self.centres):
+            raise UserError("the clustering has no cluster, all is noise")
         far = np.linalg.norm(z[:, None] - self.centres, axis=2)  # (N, K)
         own = far[np.arange(len(z)), np.maximum(clusters, 0)]
         distances = np.where((clusters < 0) | np.isnan(own), np.nanmin(far, axis=1), own)
@@ -120,7 +122,14 @@ def _refined(
     if not hasattr(method.module, "soft"):
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
         numbered, shares = _clusterer(row["start"], state, len(names) - 1)
-        return lambda z: names[numbered(z)], lambda z: shares(z)[:, names[:-1] >= 0]
+        named = np.flatnonzero(names[:-1] >= 0)
+
+        def renamed(z: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(z), len(named)), np.float32)
+            found[:, names[named]] = shares(z)[:, named]
+            return found
+
+        return lambda z: names[numbered(z)], renamed
 
     def soft(z: np.ndarray) -> np.ndarray:
         found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
