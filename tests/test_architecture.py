@@ -20,7 +20,8 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "sources": {"errors"},
     "splits": {"errors"},
     "work": {"errors"},
-    "tracking": {"errors"},
+    "tracking": {"errors", "provenance"},
+    "provenance": set(),
     "params": BASE | {"sections", "space", "work"},
     "sections": {"plugins", "space"},
     "space": {"plugins"},
@@ -44,6 +45,11 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "refinement": {"errors", "health", "model", "plugins", "start", "trainer"},
     "choose_k": {"metrics", "clusterers._base"},
     "saved": {"errors", "model", "params", "start"},
+    "promotion": {"errors", "metrics", "params", "splits", "work"},
+    "registry": {"errors", "promotion", "tracking"},
+    "served": {"errors", "saved"},
+    "commands": {"errors", "params", "promotion", "registry", "tracking"},
+    "__main__": {"errors"},
     "repeats": {"model", "params", "prepared", "refinement", "splits", "start", "training"},
     "sheets": set(),
     "probes": set(),
@@ -67,7 +73,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
 ONLY_IN = {
     "lightning": {"refinement", "trainer", "training"},
     "pytorch_lightning": {"refinement", "trainer", "training"},
-    "mlflow": {"tracking"},
+    "mlflow": {"registry", "served", "tracking"},
     "optuna": {"search", "studies"},
 }
 HEAVY = {"torch", "torchvision", "sklearn", "pandas", "matplotlib", "mlxtend", "umap"}

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -86,7 +87,7 @@ def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> No
     import mlflow
 
     logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do
-    with tempfile.TemporaryDirectory() as copied:
+    with tempfile.TemporaryDirectory() as copied, warnings.catch_warnings():
         kept = Path(copied) / "clustering"
         for file in promotion.served_files(artifacts, chosen.clustering):
             there = kept / file.relative_to(artifacts)
@@ -95,6 +96,7 @@ def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> No
         told = {"clustering": chosen.clustering, "dtype": str(x.dtype)}
         (kept / "served.json").write_text(json.dumps(told) + "\n")
         package = Path(narrows.__file__).parent
+        warnings.filterwarnings("ignore", ".*type hint", UserWarning)  # a signature is given
         mlflow.pyfunc.save_model(
             folder,
             python_model=package / "served.py",
