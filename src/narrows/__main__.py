@@ -6,6 +6,7 @@ from importlib import import_module
 from narrows import errors
 
 COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
+    "compare": "rows, git revisions or MLflow runs side by side, as one page",
     "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",
     "serve": "answers requests with the champion, on this machine only",
 }

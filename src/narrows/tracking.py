@@ -74,7 +74,7 @@ class MlflowRun(Run):
     def log_params(self, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        logged = [Param(key, str(value)) for key, value in _flat(params).items()]
+        logged = [Param(key, str(value)) for key, value in flat(params).items()]
         self.client.log_batch(self.run_id, params=logged)
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
@@ -257,15 +257,16 @@ def _sweep(client: MlflowClient, experiment: str) -> None:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """
-    >>> _flat({"a": 1, "b": {"name": "mlp", "hidden": [128]}})
+def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings under dotted keys; a plug-in's name under that of the plug-in.
+
+    >>> flat({"a": 1, "b": {"name": "mlp", "hidden": [128]}})
     {'a': 1, 'b': 'mlp', 'b.hidden': [128]}
     """
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in params.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix.removesuffix(".") if prefix and key == "name" else prefix + key] = value
-    return flat
+            found[prefix.removesuffix(".") if prefix and key == "name" else prefix + key] = value
+    return found
