@@ -74,8 +74,8 @@ class Agreement:
 
 
 def params(sides: Sequence[Side]) -> list[Param]:
-    """Those that differ between any two sides, in the order in which the sides tell them."""
-    keys = dict.fromkeys(key for side in sides for key in side.params)
+    """Those that differ between any two sides, by key."""
+    keys = sorted({key for side in sides for key in side.params})
     rows = (Param(key, [side.params.get(key) for side in sides]) for key in keys)
     return [row for row in rows if len(set(row.values)) > 1]
 
@@ -118,7 +118,8 @@ def changed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 def renamed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     """Clusters `two` (N,) under the names that they have in `one`; what has none is numbered on."""
-    names = metrics.matching(one, two)
+    kept = (one != metrics.NOISE) & (two != metrics.NOISE)
+    names = metrics.matching(one[kept], two[kept]) if kept.any() else {}
     new = iter(range(int(one.max()) + 1, int(one.max()) + 2 + len(np.unique(two))))
     table = {c: metrics.NOISE if c == metrics.NOISE else names.get(c) for c in np.unique(two)}
     told = {c: next(new) if name is None else name for c, name in table.items()}

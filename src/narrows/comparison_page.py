@@ -20,6 +20,7 @@ N_MOVES = 8
 N_THUMBS = 12
 N_ENCODERS = 8
 N_ROWS_LISTED = 2_000
+SIDE = 56  # pixels of a shown sample, at most
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,13 @@ def render(sides: Sequence[Side]) -> str:
 def in_words(sides: Sequence[Side]) -> str:
     """Tables of the same for a terminal."""
     names = [side.name for side in sides]
-    told = [f"{side.name}: {side.what}" for side in sides]
-    told += [f"  missing: {what}" for side in sides for what in side.missing]
+    told = []
+    for side in sides:
+        told += [f"{side.name}: {side.what}", *(f"  missing: {what}" for what in side.missing)]
     rows = [[row.key, *(v or "-" for v in row.values)] for row in comparison.params(sides)]
     told += ["", *_table(["param", *names], rows)] if rows else ["", "no param differs"]
     changed = comparison.differing(comparison.metric_rows(sides))
-    of_first = [f"{name} - {names[0]}" for name in names[1:]]
+    of_first = [f"\u0394 {name}" for name in names[1:]]
     scores = []
     for row in changed:
         values = [_score(row, i) for i in range(len(sides))]
@@ -106,7 +108,7 @@ def strips(sides: Sequence[Side]) -> list[tuple[str, list[Strip]]]:
                 shown.append(Strip("originals", _strip(samples.x)))
                 previous = samples.x
             error = float(np.square(samples.x - samples.x_hat).mean())
-            shown.append(Strip(f"{name}, MSE {error:.4f}", _strip(samples.x_hat)))
+            shown.append(Strip(f"{name}, MSE of these {error:.4f}", _strip(samples.x_hat)))
         drawn.append((key, shown))
     return drawn
 
@@ -129,7 +131,8 @@ def _drawn(agreement: Agreement, sides: Sequence[Side]) -> Drawn:
 
 def _strip(x: np.ndarray) -> str:
     """Samples (n, ...) in [0, 1] side by side, as a data URL."""
-    picture = figures.strip(figures.pixels(np.asarray(x, np.float32)), len(x), 1)
+    pixels = figures.pixels(np.asarray(x, np.float32))
+    picture = figures.strip(pixels, len(x), max(1, SIDE // pixels.shape[1]))
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(stream, format="png", optimize=True)
     return _url(stream.getvalue())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 import warnings
@@ -83,7 +82,6 @@ def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, ru
 
 def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> None:
     """The model's folder: code, weights and arrays, signature, input example; no pickle."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do

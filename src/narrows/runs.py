@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from narrows import provenance, tracking
-from narrows.sides import Side, Spread, Tree, of_row
+from narrows.sides import Side, Tree, of_row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,9 +45,10 @@ def artifact(run: Any, path: str) -> bytes | None:
         return Path(client.download_artifacts(run.info.run_id, path, there)).read_bytes()
 
 
-def side(name: str, run: Any) -> Side:
+def side(run: Any) -> Side:
     """What a run tells of itself; with samples and clusters, where its result still lies here."""
     key, tags = run.info.run_name, run.data.tags
+    name = f"{key} ({run.info.run_id[:8]})"
     commit = tags.get(provenance.COMMIT, "")[:10] or "no commit"
     told = f"MLflow run {run.info.run_id} of {key}, {run.info.status}, made at {commit}"
     made = tags.get("stage", "")
@@ -65,12 +66,10 @@ def side(name: str, run: Any) -> Side:
         if pictures := sorted(path for path in shown if PICTURE.fullmatch(path)):
             found.picture = artifact(run, pictures[-1])
     found.params = {**found.params, **run.data.params}
-    kept = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
-    for score in ("acc", "nmi"):
-        mean, sd = kept.get(f"seeds/{score}_mean"), kept.get(f"seeds/{score}_sd")
-        if mean is not None and sd is not None and (n := kept.get("seeds/n_seeds")):
-            found.spread[score] = Spread(mean, sd, int(n))
-    found.metrics |= {k: v for k, v in kept.items() if not k.startswith("seeds/")}
+    scores = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
+    if found.spread:  # tells more than these
+        scores = {k: v for k, v in scores.items() if not k.startswith("seeds/")}
+    found.metrics |= scores
     return found
 
 

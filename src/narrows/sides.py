@@ -22,7 +22,7 @@ from narrows.tracking import flat
 
 SPLITS = ("val", "test")
 NO_SCORES = {"autoencoder", "clustering", "encoder", "clusterer", "split", "n", "seed", "seconds"}
-N_CHANGES = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
+OVER_SEEDS = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,10 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
     side.metrics = _scores(tree, results, key)
     if not side.metrics:
         side.absent(f"{results}: no scores of {key}; `dvc repro report` makes them")
-    _add_seeds(side, tree, results, key)
+    for row in tree.rows(f"{results}/seeds.csv"):
+        if row["clustering"] == key:
+            _add_seeds(side, row)
+            side.agreement = float(row["agreement"]) if row["agreement"] else None
     _add_samples(side, tree, made, encoder, "")
     if encoder != key:
         _add_clusters(side, tree, made, key, "")
@@ -176,6 +179,8 @@ def of_revision(name: str, tree: Tree) -> Side:
     if summary is None:
         side.absent(f"results/{dataset}/summary.json is not in {tree.told}")
     side.metrics = {k: float(v) for k, v in flat(summary or {}).items()}
+    for row in tree.rows(f"results/{dataset}/seeds.csv"):
+        _add_seeds(side, row, f"{row['clustering']}.")
     made = f"artifacts/{dataset}"
     for key in [key for s in ("autoencoders", "searches") for key in told.get(s) or {}]:
         _add_samples(side, tree, made, key, key)
@@ -211,14 +216,13 @@ def _add_data(side: Side, tree: Tree, dataset: str) -> None:
             side.absent(f"data/{dataset}/x.npy (not in DVC's cache)")
 
 
-def _add_seeds(side: Side, tree: Tree, results: str, key: str) -> None:
-    for row in tree.rows(f"{results}/seeds.csv"):
-        if row["clustering"] == key:
-            for score in N_CHANGES:
-                mean, sd = row[f"{score}_mean"], row[f"{score}_sd"]
-                if mean and sd:
-                    side.spread[score] = Spread(float(mean), float(sd), int(row["n_seeds"]))
-            side.agreement = float(row["agreement"]) if row["agreement"] else None
+def _add_seeds(side: Side, row: dict[str, str], prefix: str = "") -> None:
+    """A line of seeds.csv."""
+    for score in OVER_SEEDS:
+        mean, sd = row[f"{score}_mean"], row[f"{score}_sd"]
+        if mean and sd:
+            spread = Spread(float(mean), float(sd), int(row["n_seeds"]))
+            side.spread[prefix + score] = spread
 
 
 def _scores(tree: Tree, results: str, key: str) -> dict[str, float]:

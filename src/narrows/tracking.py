@@ -187,6 +187,7 @@ def opened() -> MlflowClient | None:
 def _connect(store: str) -> MlflowClient:
     """A client of the store, whose tables are made once, under a lock, in WAL mode if sqlite."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError

@@ -31,9 +31,8 @@ def main(argv: list[str]) -> int:
     with ExitStack() as stack:  # copies of revisions' files last until the page is written
         row = next((name for name in asked.sides if _has_row(Tree(), name)), "")
         sides = [_side(name, row, stack) for name in asked.sides]
-        page = comparison_page.render(sides)
+        asked.output.write_text(comparison_page.render(sides), encoding="utf-8")
         print(comparison_page.in_words(sides))
-    asked.output.write_text(page, encoding="utf-8")
     n_params, n_scores = len(comparison.params(sides)), len(comparison.metric_rows(sides))
     print(f"\n{asked.output}: {n_params} params that differ, {n_scores} scores, pictures")
     return 0
@@ -56,7 +55,7 @@ def _side(name: str, row: str, stack: ExitStack) -> Side:
             raise UserError(f"params.yaml of {at} has no row {key!r}")
         return sides.of_row(name, tree, key, _dataset(tree))
     if run := runs.find(name):
-        return runs.side(name, run)
+        return runs.side(run)
     raise UserError(
         f"{name!r} is no row of params.yaml, no git revision, and no id or name of an MLflow run"
     )
