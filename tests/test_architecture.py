@@ -50,11 +50,12 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "served": {"errors", "saved"},
     "sides": {"tracking"},
     "runs": {"errors", "provenance", "sides", "tracking"},
+    "restoring": {"errors", "provenance", "runs", "sides", "tracking", "work"},
     "comparison": {"metrics", "sides"},
     "comparison_page": {"comparison", "figures", "sides"},
     "commands": {
         *("comparison", "comparison_page", "errors", "params", "promotion", "provenance"),
-        *("registry", "runs", "sides", "tracking"),
+        *("registry", "restoring", "runs", "sides", "tracking"),
     },
     "__main__": {"errors"},
     "repeats": {"model", "params", "prepared", "refinement", "splits", "start", "training"},

@@ -21,9 +21,7 @@ from narrows import params, promotion, registry, saved, tracking
 from narrows.commands import promote
 from narrows.errors import UserError
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from narrows import provenance, tracking
 from narrows.sides import Side, Tree, of_row
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 PICTURE = re.compile(r"images/reconstructions\+step\+\d+\+timestamp\+\d+\+[\w-]+\.png")
 
@@ -73,7 +70,7 @@ def side(run: Any) -> Side:
     return found
 
 
-def _client() -> MlflowClient:
+def _client() -> Any:
     client = tracking.opened()
     assert client is not None  # it was asked for the run
     return client

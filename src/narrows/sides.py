@@ -69,14 +69,14 @@ class Side:
 
 
 class Tree:
-    """The project's files as they lie here."""
+    """The project's files as they lie in a folder."""
 
-    def __init__(self, told: str = "the working tree"):
-        self.told = told
+    def __init__(self, folder: Path = Path(), told: str = "the working tree"):
+        self.folder, self.told = folder, told
 
     def file(self, path: str) -> Path | None:
         """A local file of that content; None where there is none."""
-        return Path(path) if Path(path).is_file() else None
+        return self.folder / path if (self.folder / path).is_file() else None
 
     def text(self, path: str) -> str | None:
         found = self.file(path)
@@ -89,6 +89,10 @@ class Tree:
     def json(self, path: str) -> Any:
         told = self.text(path)
         return None if told is None else json.loads(told)
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """A mapping; an empty one where the file is missing."""
+        return dict(YAML(typ="safe").load(self.text(path) or "{}") or {})
 
     def array(self, path: str, name: str | None = None) -> np.ndarray | None:
         """An .npy, or one array of an .npz."""
@@ -108,8 +112,8 @@ class Revision(Tree):
     def __init__(self, commit: str, folder: Path):
         from dvc.api import DVCFileSystem
 
-        super().__init__(f"commit {commit[:10]}")
-        self.folder, self.found = folder / commit, DVCFileSystem(rev=commit)
+        super().__init__(folder, f"commit {commit[:10]}")
+        self.found = DVCFileSystem(rev=commit)
 
     def file(self, path: str) -> Path | None:
         there = self.folder / path
@@ -132,8 +136,7 @@ def revision(commit: str) -> Iterator[Revision]:
 
 def params_of(tree: Tree) -> dict[str, Any]:
     """params.yaml, unchecked: an older one may have had other keys."""
-    told = YAML(typ="safe").load(tree.text("params.yaml") or "{}")
-    return dict(told or {})
+    return tree.yaml("params.yaml")
 
 
 def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
@@ -153,7 +156,7 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
         side.params |= {f"{prefix}{k}": v for k, v in _words(config["row"]).items()}
         side.data_digest = config["data_digest"]
     if not side.params:
-        side.params = _words(_row_of_params(section, key))
+        side.params = _words(row_of_params(section, key))
         side.absent(f"{made}: the stage of {key} is not done, or not in DVC's cache")
     side.metrics = _scores(tree, results, key)
     if not side.metrics:
@@ -243,7 +246,8 @@ def _scores(tree: Tree, results: str, key: str) -> dict[str, float]:
     return found
 
 
-def _row_of_params(told: dict[str, Any], key: str) -> dict[str, Any]:
+def row_of_params(told: dict[str, Any], key: str) -> dict[str, Any]:
+    """The row of this key, whatever its section; an empty one where there is none."""
     sections = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
     return next((told[s][key] for s in sections if key in (told.get(s) or {})), {})
 
