@@ -1,4 +1,4 @@
-"""MLflow's view of every run. The only file that imports mlflow; without it, nothing is logged.
+"""MLflow's view of every run. Without mlflow, nothing is logged.
 
 A run is found again by its fingerprint tag, so one row on one data set is one run: a stage that
 resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back).
