@@ -51,11 +51,12 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "sides": {"tracking"},
     "runs": {"errors", "provenance", "sides", "tracking"},
     "restoring": {"errors", "provenance", "runs", "sides", "tracking", "work"},
+    "exporting": {"errors", "model", "params"},
     "comparison": {"metrics", "sides"},
     "comparison_page": {"comparison", "figures", "sides"},
     "commands": {
         *("comparison", "comparison_page", "errors", "params", "promotion", "provenance"),
-        *("registry", "restoring", "runs", "sides", "tracking"),
+        *("exporting", "registry", "restoring", "runs", "sides", "tracking", "work"),
     },
     "__main__": {"errors"},
     "repeats": {"model", "params", "prepared", "refinement", "splits", "start", "training"},

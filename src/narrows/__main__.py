@@ -7,6 +7,7 @@ from narrows import errors
 
 COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
     "compare": "rows, git revisions or MLflow runs side by side, as one page",
+    "export": "a trained encoder as an ONNX file",
     "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",
     "restore": "code, params and data of an MLflow run, in a new folder",
     "serve": "answers requests with the champion, on this machine only",
