@@ -11,6 +11,7 @@ from typing import Any
 from narrows import provenance, runs, sides, tracking, work
 from narrows.errors import UserError
 
+N_TOLD = 5  # missing files that are named
 PARENT = "mlflow.parentRunId"
 
 
@@ -101,11 +102,10 @@ def _files_of_dvc(folder: Path) -> list[str]:
     _dvc(folder, "checkout", "--quiet", "--allow-missing")
     lock = sides.Tree(folder).yaml("dvc.lock")
     outs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
-    return [
-        f"{path}: not in DVC's cache; `dvc pull` or `dvc repro` gets it"
-        for path in outs
-        if not (folder / path).exists()
-    ]
+    lost = [path for path in outs if not (folder / path).exists()]
+    told = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_TOLD]]
+    told += [f"{len(lost) - N_TOLD} more of DVC's outputs"] if len(lost) > N_TOLD else []
+    return told
 
 
 def _other_data(run: Any, folder: Path) -> list[str]:
