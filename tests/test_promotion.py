@@ -10,14 +10,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import finished
 import numpy as np
 import pytest
+import torch
 
-from narrows import params, promotion, registry, saved, tracking
+from narrows import __main__, params, promotion, registry, saved, tracking
 from narrows.commands import promote
 from narrows.errors import UserError
 
@@ -106,6 +108,30 @@ def test_other_splits_and_other_numbers_of_clusters_do_not_compare(project: Path
         good, why = promote._judged(chosen, other)
         assert not good
         assert "--anyway replaces it" in why
+
+
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("touched"),))
+
+
+def test_weights_run_no_code(project: Path) -> None:
+    file = Path("artifacts/digits/encoders/narrow/weights.pt")
+    kept = file.read_bytes()
+    torch.save(Touch(), file)
+    with pytest.raises(UserError, match="holds more than weights"):
+        saved.load(Path("artifacts/digits"), "narrow-kmeans")
+    assert not Path("touched").exists()
+    file.write_bytes(kept)
+
+
+def test_commands_are_told() -> None:
+    with pytest.raises(UserError, match="no command 'nothing'; usage"):
+        __main__.main("nothing")
+    for name in __main__.COMMANDS:
+        assert callable(import_module(f"narrows.commands.{name}").main)
 
 
 def ask(port: int, body: Any) -> tuple[int, Any]:

@@ -6,6 +6,7 @@ Only arrays, weights and words are read: no file of the artifacts can run code.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,10 @@ class Saved:
         return Answer(z, clusters, self.soft(z), distances, errors)
 
     def _samples(self, x: np.ndarray) -> Tensor:
-        if x.shape[1:] != self.input_shape or len(x) == 0:
+        if x.shape[1:] != self.input_shape:
             raise UserError(f"samples are of shape {self.input_shape}, found {x.shape[1:]}")
+        if len(x) == 0:
+            raise UserError("there are no samples")
         return torch.from_numpy(np.ascontiguousarray(x))
 
 
@@ -186,7 +189,10 @@ def _means(codes: Path, clusters: np.ndarray) -> np.ndarray:
 
 
 def _weights(file: Path) -> dict[str, Any]:
-    weights: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    try:
+        weights: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
     return weights
 
 
