@@ -47,9 +47,7 @@ def trained(artifacts: Path, key: str) -> Autoencoder:
         own = artifacts / "encoders" / told["encoder"]
     file = refined if refined.exists() else own / "weights.pt"
     if not file.exists():
-        raise UserError(
-            f"{file} is missing: {key} is no trained row, or `dvc repro` has to make it"
-        )
+        raise UserError(f"{file} is missing: {key} is no trained row, or not made yet")
     config = json.loads((own / "config.json").read_text(encoding="utf-8"))
     weights: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
     row = params.plugin("autoencoders", config["row"])
