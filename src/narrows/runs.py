@@ -58,7 +58,7 @@ def side(run: Any) -> Side:
         found.what = f"{told}; its result is that of the working tree"
     else:
         found = Side(name, told, data_digest=tags.get(provenance.DATA))
-        found.absent(f"samples and clusters of {key} (the working tree has another result)")
+        found.lacking.append(f"samples and clusters of {key} (the working tree has another result)")
         shown = [f.path for f in _client().list_artifacts(run.info.run_id, "images")]
         if pictures := sorted(path for path in shown if PICTURE.fullmatch(path)):
             found.picture = artifact(run, pictures[-1])

@@ -22,6 +22,7 @@ from narrows.tracking import flat
 
 SPLITS = ("val", "test")
 NO_SCORES = {"autoencoder", "clustering", "encoder", "clusterer", "split", "n", "seed", "seconds"}
+N_NAMED = 3
 OVER_SEEDS = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
 
 
@@ -60,12 +61,19 @@ class Side:
     """All samples (N, ...) as stored, where they are there."""
     picture: bytes | None = None
     """A PNG that MLflow kept, where there are no samples."""
-    missing: list[str] = field(default_factory=list)
+    uncached: dict[str, list[str]] = field(default_factory=dict)
+    """By kind of file: of which rows DVC's cache has none."""
+    lacking: list[str] = field(default_factory=list)
+    """What else could not be read, in sentences."""
 
-    def absent(self, what: str) -> None:
-        """Notes once what could not be read."""
-        if what not in self.missing:
-            self.missing.append(what)
+    @property
+    def missing(self) -> list[str]:
+        """All that could not be read, in sentences."""
+        told = []
+        for what, rows in self.uncached.items():
+            more = f" and {len(rows) - N_NAMED} more" if len(rows) > N_NAMED else ""
+            told.append(f"{what} of {', '.join(rows[:N_NAMED])}{more} (not in DVC's cache)")
+        return told + self.lacking
 
 
 class Tree:
@@ -157,10 +165,10 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
         side.data_digest = config["data_digest"]
     if not side.params:
         side.params = _words(row_of_params(section, key))
-        side.absent(f"{made}: the stage of {key} is not done, or not in DVC's cache")
+        side.lacking.append(f"{made}: the stage of {key} is not done, or not in DVC's cache")
     side.metrics = _scores(tree, results, key)
     if not side.metrics:
-        side.absent(f"{results}: no scores of {key}; `dvc repro report` makes them")
+        side.lacking.append(f"{results}: no scores of {key}; `dvc repro report` makes them")
     for row in tree.rows(f"{results}/seeds.csv"):
         if row["clustering"] == key:
             _add_seeds(side, row)
@@ -180,7 +188,7 @@ def of_revision(name: str, tree: Tree) -> Side:
     dataset = told.get("dataset", {}).get("name", "")
     summary = tree.json(f"results/{dataset}/summary.json")
     if summary is None:
-        side.absent(f"results/{dataset}/summary.json is not in {tree.told}")
+        side.lacking.append(f"results/{dataset}/summary.json is not in {tree.told}")
     side.metrics = {k: float(v) for k, v in flat(summary or {}).items()}
     for row in tree.rows(f"results/{dataset}/seeds.csv"):
         _add_seeds(side, row, f"{row['clustering']}.")
@@ -199,7 +207,7 @@ def _add_samples(side: Side, tree: Tree, made: str, encoder: str, kept: str) -> 
     file = f"{made}/encoders/{encoder}/samples.npz"
     x, x_hat = tree.array(file, "x"), tree.array(file, "reconstruction")
     if x is None or x_hat is None:
-        side.absent(f"samples and reconstructions of {encoder} (not in DVC's cache)")
+        side.uncached.setdefault("samples and reconstructions", []).append(encoder)
     else:
         side.samples[kept] = Samples(x, x_hat)
 
@@ -207,7 +215,7 @@ def _add_samples(side: Side, tree: Tree, made: str, encoder: str, kept: str) -> 
 def _add_clusters(side: Side, tree: Tree, made: str, key: str, kept: str) -> None:
     clusters = tree.array(f"{made}/clusterings/{key}/clusters.npz", "clusters")
     if clusters is None:
-        side.absent(f"clusters of {key} (not in DVC's cache)")
+        side.uncached.setdefault("clusters", []).append(key)
     else:
         side.clusters[kept] = clusters
 
@@ -216,7 +224,7 @@ def _add_data(side: Side, tree: Tree, dataset: str) -> None:
     if side.clusters:
         side.x = tree.array(f"data/{dataset}/x.npy")
         if side.x is None:
-            side.absent(f"data/{dataset}/x.npy (not in DVC's cache)")
+            side.uncached["x.npy"] = [f"data/{dataset}"]
 
 
 def _add_seeds(side: Side, row: dict[str, str], prefix: str = "") -> None:
