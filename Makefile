@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery search dashboard seeds-table test check ui
+.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,17 @@ search: .venv/installed  ## go on with a study: make search SEARCH=small-codes T
 
 dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
 	optuna-dashboard --host 127.0.0.1 $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
+
+promote: .venv/installed  ## make a clustering the champion if it is better: make promote ROW=pca-umap-gmm
+	python -m narrows promote $(ROW) || test $$? -eq 3
+
+PORT ?= 5001
+
+serve: .venv/installed  ## MLflow answers requests with the champion, on this machine only
+	python -m narrows serve --port $(PORT)
+
+compare: .venv/installed  ## rows, git revisions or runs side by side: make compare A=pca-kmeans B=HEAD~1
+	python -m narrows compare $(A) $(B)
 
 seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2

@@ -335,11 +335,16 @@ class TestClusterer:
     def test_finds_three_far_blobs_and_predicts_from_saved_arrays(self, family, name, tmp_path):
         clusterer, z = plugin(family, name), self.blobs()
         np.savez(tmp_path / "state.npz", **clusterer.module.fit(clusterer.config, z, 3, seed=0))
-        with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
-            clusters = clusterer.module.predict(state, z)
+        with np.load(tmp_path / "state.npz", allow_pickle=False) as arrays:
+            state = dict(arrays)
+        clusters = clusterer.module.predict(state, z)
         assert clusters.shape == (60,)
         assert [len(set(clusters[i : i + 20])) for i in (0, 20, 40)] == [1, 1, 1]
         assert len(set(clusters)) == 3
+        if hasattr(clusterer.module, "soft"):
+            soft = clusterer.module.soft(state, z)
+            assert np.allclose(soft.sum(axis=1), 1)
+            assert soft.argmax(axis=1).tolist() == clusters.tolist()
 
     def test_obeys_its_seed(self, family, name) -> None:
         clusterer, z = plugin(family, name), self.blobs()

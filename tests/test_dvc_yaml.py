@@ -15,7 +15,8 @@ from narrows import params, plugins
 
 ROOT = Path(__file__).parent.parent
 CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
-    *(f"src/narrows/{name}.py" for name in ("errors", "params", "plugins", "tracking", "work")),
+    *(f"src/narrows/{name}.py" for name in ("errors", "params", "plugins", "provenance")),
+    *(f"src/narrows/{name}.py" for name in ("tracking", "work")),
     *(f"src/narrows/{name}.py" for name in ("sections", "space")),
 }
 SHARED = {  # serve plug-ins that not every row has, or that are known only after `tune`

@@ -24,7 +24,7 @@ def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runs(filter_string: str = "") -> list[Any]:
-    client = tracking._client()
+    client = tracking.opened()
     assert client is not None
     experiment = client.get_experiment_by_name("digits")
     return list(client.search_runs([experiment.experiment_id], filter_string))
@@ -71,7 +71,7 @@ def test_a_repeated_stage_has_one_run_with_one_curve() -> None:
         with start() as run:
             run.log_metrics({"val/loss": 0.5}, step=1)
     (only,) = runs()
-    assert len(tracking._client().get_metric_history(only.info.run_id, "val/loss")) == 1
+    assert len(tracking.opened().get_metric_history(only.info.run_id, "val/loss")) == 1
 
 
 def test_a_resumed_stage_goes_on_in_its_run() -> None:
@@ -87,7 +87,7 @@ def test_a_resumed_stage_goes_on_in_its_run() -> None:
         run.log_metrics({"val/loss": 0.4}, step=2)
     (only,) = runs()
     assert only.info.status == "FINISHED"
-    history = tracking._client().get_metric_history(only.info.run_id, "val/loss")
+    history = tracking.opened().get_metric_history(only.info.run_id, "val/loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.4)]
 
 
@@ -129,7 +129,7 @@ def test_four_processes_on_a_fresh_store_lose_nothing() -> None:
     assert sorted(run.info.run_name for run in found) == ["w0", "w1", "w2", "w3"]
     for run in found:
         assert run.info.status == "FINISHED"
-        assert len(tracking._client().get_metric_history(run.info.run_id, "val/loss")) == 20
+        assert len(tracking.opened().get_metric_history(run.info.run_id, "val/loss")) == 20
 
 
 def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:

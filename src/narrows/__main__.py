@@ -5,8 +5,13 @@ from importlib import import_module
 
 from narrows import errors
 
-COMMANDS = {  # the name of a file in src/narrows/commands/, imported when asked for
+COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
+    "compare": "rows, git revisions or MLflow runs side by side, as one page",
+    "export": "a trained encoder as an ONNX file",
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
+    "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",
+    "restore": "code, params and data of an MLflow run, in a new folder",
+    "serve": "answers requests with the champion, on this machine only",
     "table": "one offline page of a clustered table: profiles, odd rows, rules",
     "text": "one offline page of clustered documents, or the documents nearest to a query",
 }
@@ -20,7 +25,8 @@ def main(*words: str) -> None:
             print(usage)
             return
         raise errors.UserError(f"no command {words[0]!r}; {usage}" if words else usage)
-    import_module(f"narrows.commands.{words[0]}").main(words[1:])
+    if code := import_module(f"narrows.commands.{words[0]}").main(list(words[1:])):
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Only arrays, weights and words are read: no file of the artifacts can run code.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,30 @@ from torch import Tensor
 
 from narrows import params, start
 from narrows.errors import UserError
-from narrows.model import encode_all, restored, to_unit
+from narrows.model import decode_all, encode_all, restored, to_unit
 
 Encode = Callable[[Tensor], np.ndarray]  # samples (N, ...) as stored, to codes (N, D)
+Decode = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to samples (N, ...) in [0, 1]
 Cluster = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to clusters (N,), -1 is noise
+Soft = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to memberships (N, K)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told of N samples."""
+
+    codes: np.ndarray
+    """(N, D), those that were clustered."""
+    clusters: np.ndarray
+    """(N,), -1 is noise."""
+    soft: np.ndarray
+    """(N, K): of a method without memberships one 1 a row, of noise none."""
+    distances: np.ndarray
+    """(N,), Euclidean, from the code to the mean of its cluster's known codes; of noise to the
+    nearest such mean."""
+    errors: np.ndarray
+    """(N,), mean squared error per value in [0, 1] of the reconstruction by the row's encoder, as
+    it was before any refinement: a refined one may have lost its decoder."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,11 @@ class Saved:
     """Of one sample."""
     encode: Encode
     cluster: Cluster
+    soft: Soft
+    reconstruct: Callable[[Tensor], np.ndarray]
+    """Samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1]."""
+    centres: np.ndarray
+    """(K, D), means of the known codes of each cluster; nan where it has none."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Clusters (N,) of samples x (N, ...), of the scale of data/<dataset>/x.npy.
@@ -36,9 +62,28 @@ class Saved:
         Raises:
             UserError: samples of another shape.
         """
+        return self.cluster(self.encode(self._samples(x)))
+
+    def describe(self, x: np.ndarray) -> Answer:
+        """All that is known of samples x (N, ...); raises as `predict` does."""
+        samples = self._samples(x)
+        z = self.encode(samples)
+        clusters = self.cluster(z)
+        if not len(self.centres):
+            raise UserError("the clustering has no cluster, all is noise")
+        far = np.linalg.norm(z[:, None] - self.centres, axis=2)  # (N, K)
+        own = far[np.arange(len(z)), np.maximum(clusters, 0)]
+        distances = np.where((clusters < 0) | np.isnan(own), np.nanmin(far, axis=1), own)
+        differences = self.reconstruct(samples) - to_unit(samples).numpy()
+        errors = np.square(differences).reshape(len(x), -1).mean(axis=1)
+        return Answer(z, clusters, self.soft(z), distances, errors)
+
+    def _samples(self, x: np.ndarray) -> Tensor:
         if x.shape[1:] != self.input_shape:
             raise UserError(f"samples are of shape {self.input_shape}, found {x.shape[1:]}")
-        return self.cluster(self.encode(torch.from_numpy(np.ascontiguousarray(x))))
+        if len(x) == 0:
+            raise UserError("there are no samples")
+        return torch.from_numpy(np.ascontiguousarray(x))
 
 
 def load(artifacts: Path, key: str) -> Saved:
@@ -55,25 +100,48 @@ def load(artifacts: Path, key: str) -> Saved:
     encoder = artifacts / "encoders" / row["encoder"]
     config = _json(encoder / "config.json")
     shape = tuple(config["input_shape"])
-    state, _ = start.remembered(_existing(folder / "clusters.npz"))
+    state, arrays = start.remembered(_existing(folder / "clusters.npz"))
+    n_clusters = int(arrays["clusters"].max()) + 1
+    encode, decode = (_baseline if config["kind"] == "baseline" else _trained)(encoder, config)
+
+    def reconstruct(x: Tensor) -> np.ndarray:
+        return decode(encode(x))
+
     if "clusterer" in row:
-        encode = (_baseline if config["kind"] == "baseline" else _trained)(encoder, config)
-        return Saved(shape, encode, _clusterer(row["clusterer"], state))
+        cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
+        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"])
+        return Saved(shape, encode, cluster, soft, reconstruct, centres)
     weights = _weights(folder / "weights.pt")
-    encode = _model(config, weights["model"])
+    refined, _ = _model(config, weights["model"])
+    cluster, soft = _refined(row, state, weights["parts"], n_clusters)
+    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"])
+    return Saved(shape, refined, cluster, soft, reconstruct, centres)
+
+
+def _refined(
+    row: dict[str, Any], state: start.State, parts: dict[str, Tensor], n_clusters: int
+) -> tuple[Cluster, Soft]:
     method = params.plugin("deep_clusterers", row["method"])
     if not hasattr(method.module, "soft"):
-        numbered = _clusterer(row["start"], state)
-        return Saved(shape, encode, lambda z: state["names"][numbered(z)])
+        names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
+        numbered, shares = _clusterer(row["start"], state, len(names) - 1)
+        named = np.flatnonzero(names[:-1] >= 0)
 
-    def cluster(z: np.ndarray) -> np.ndarray:
-        soft = method.module.soft(method.config, weights["parts"], torch.from_numpy(z))
-        return start.hardened(soft.numpy())
+        def renamed(z: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(z), len(named)), np.float32)
+            found[:, names[named]] = shares(z)[:, named]
+            return found
 
-    return Saved(shape, encode, cluster)
+        return lambda z: names[numbered(z)], renamed
+
+    def soft(z: np.ndarray) -> np.ndarray:
+        found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
+        return found.numpy()
+
+    return lambda z: start.hardened(soft(z)), soft
 
 
-def _baseline(folder: Path, config: dict[str, Any]) -> Encode:
+def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
     row = params.plugin("baselines", config["row"])
     with np.load(_existing(folder / "state.npz"), allow_pickle=False) as arrays:
         state = dict(arrays)
@@ -82,26 +150,49 @@ def _baseline(folder: Path, config: dict[str, Any]) -> Encode:
         codes: np.ndarray = row.module.encode(state, to_unit(x).flatten(1).numpy())
         return codes.astype(np.float32, copy=False)  # as `encoding.save` does
 
-    return encode
+    def decode(z: np.ndarray) -> np.ndarray:
+        x_hat: np.ndarray = row.module.decode(state, z)
+        return x_hat.reshape(len(z), *config["input_shape"])
+
+    return encode, decode
 
 
-def _trained(folder: Path, config: dict[str, Any]) -> Encode:
+def _trained(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
     return _model(config, _weights(folder / "weights.pt"))
 
 
-def _model(config: dict[str, Any], weights: dict[str, Tensor]) -> Encode:
+def _model(config: dict[str, Any], weights: dict[str, Tensor]) -> tuple[Encode, Decode]:
     row = params.plugin("autoencoders", config["row"])
     model = restored(row, tuple(config["input_shape"]), weights)
-    return lambda x: encode_all(model, x)
+    return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
 
 
-def _clusterer(row: dict[str, Any], state: start.State) -> Cluster:
-    clusterer = params.plugin("clusterers", row).module
-    return lambda z: clusterer.predict(state, z)
+def _clusterer(row: dict[str, Any], state: start.State, n_clusters: int) -> tuple[Cluster, Soft]:
+    module = params.plugin("clusterers", row).module
+
+    def cluster(z: np.ndarray) -> np.ndarray:
+        clusters: np.ndarray = module.predict(state, z)
+        return clusters
+
+    if hasattr(module, "soft"):
+        return cluster, lambda z: module.soft(state, z)
+    return cluster, lambda z: start.one_hot(cluster(z), n_clusters)
+
+
+def _means(codes: Path, clusters: np.ndarray) -> np.ndarray:
+    """Means (K, D) of the codes of each cluster; nan where it has none."""
+    z = np.load(codes, mmap_mode="r", allow_pickle=False)
+    means = np.full((int(clusters.max()) + 1, z.shape[1]), np.nan, np.float32)
+    for cluster in np.unique(clusters[clusters >= 0]):
+        means[cluster] = z[clusters == cluster].mean(axis=0)
+    return means
 
 
 def _weights(file: Path) -> dict[str, Any]:
-    weights: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    try:
+        weights: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
     return weights
 
 

@@ -1,4 +1,4 @@
-"""MLflow's view of every run. The only file that imports mlflow; without it, nothing is logged.
+"""MLflow's view of every run. Without mlflow, nothing is logged.
 
 A run is found again by its fingerprint tag, so one row on one data set is one run: a stage that
 resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back).
@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import json
 import logging
 import os
-import platform
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +22,7 @@ import filelock
 import numpy as np
 import psutil
 
+from narrows import provenance
 from narrows.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,7 +74,7 @@ class MlflowRun(Run):
     def log_params(self, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        logged = [Param(key, str(value)) for key, value in _flat(params).items()]
+        logged = [Param(key, str(value)) for key, value in flat(params).items()]
         self.client.log_batch(self.run_id, params=logged)
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
@@ -136,7 +133,7 @@ def start(
         resumes: go on in the run of this fingerprint; otherwise that run is deleted first.
         parent: id of the run below which the runs table shows this one.
     """
-    client = _client()
+    client = opened()
     if client is None:
         yield Run()
         return
@@ -149,13 +146,15 @@ def start(
         client.delete_run(found)
         found = None
     logged = 0
-    tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **_provenance()}
+    tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **provenance.tags(data.digest)}
     tags |= {} if parent is None else {"mlflow.parentRunId": parent}
     if found is None:
         found = client.create_run(experiment, run_name=name, tags=tags).info.run_id
         schema = json.dumps({"shape": data.shape})
         told = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
         client.log_inputs(found, datasets=[DatasetInput(told)])
+        if parent is None and (patch := provenance.uncommitted()):
+            client.log_text(found, patch, provenance.PATCH)
     else:
         logged = _last_step(client, found)
         client.update_run(found, status="RUNNING")
@@ -172,14 +171,15 @@ def start(
 
 def again(fingerprint: str, dataset: str) -> Run:
     """The finished run of this fingerprint, to add scores to; logs nothing if it is not there."""
-    client = _client()
+    client = opened()
     if client is None:
         return Run()
     found = _find(client, _experiment(client, dataset), fingerprint)
     return MlflowRun(client, found) if found else Run()
 
 
-def _client() -> MlflowClient | None:
+def opened() -> MlflowClient | None:
+    """A client of this repository's store; None where mlflow is not installed."""
     return None if importlib.util.find_spec("mlflow") is None else _connect(uri())
 
 
@@ -187,6 +187,7 @@ def _client() -> MlflowClient | None:
 def _connect(store: str) -> MlflowClient:
     """A client of the store, whose tables are made once, under a lock, in WAL mode if sqlite."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -257,43 +258,16 @@ def _sweep(client: MlflowClient, experiment: str) -> None:
             client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _provenance() -> dict[str, str]:
-    """Tags that lead from a run back to the code, the machine and the process."""
-    process = psutil.Process()
-    tags = {
-        "mlflow.source.name": Path(sys.argv[0]).name,
-        "mlflow.source.type": "LOCAL",
-        "host": socket.gethostname(),
-        "process": f"{process.pid}@{process.create_time():.0f}",
-        "python": platform.python_version(),
-    }
-    if commit := _git("rev-parse", "HEAD"):
-        tags["mlflow.source.git.commit"] = commit
-        tags["git_dirty"] = str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower()
-    lock = Path("dvc.lock")
-    if lock.exists():
-        tags["dvc_lock"] = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    return tags
+def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings under dotted keys; a plug-in's name under that of the plug-in.
 
-
-def _git(*words: str) -> str:
-    """What git answers, or nothing outside a repository or without git."""
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
-
-
-def _flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """
-    >>> _flat({"a": 1, "b": {"name": "mlp", "hidden": [128]}})
+    >>> flat({"a": 1, "b": {"name": "mlp", "hidden": [128]}})
     {'a': 1, 'b': 'mlp', 'b.hidden': [128]}
     """
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, value in params.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix.removesuffix(".") if prefix and key == "name" else prefix + key] = value
-    return flat
+            found[prefix.removesuffix(".") if prefix and key == "name" else prefix + key] = value
+    return found

@@ -58,6 +58,25 @@ def nearest_centre(state: State, z: np.ndarray) -> np.ndarray:
     return pairwise_distances_argmin(finite(z), state["centres"])
 
 
+def around_centres(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K) of codes (N, D), by how near each of `centres` (K, D) is.
+
+    The Student-t kernel with one degree of freedom, equation 1 of Xie, Girshick & Farhadi 2016
+    (arXiv:1511.06335): the nearest centre has the largest share.
+
+    Example:
+        A code on one centre and 2 from the other: shares as 1 to 1/5.
+
+        >>> around_centres({"centres": np.array([[0.0], [2.0]])}, np.array([[0.0]])).round(4)
+        array([[0.8333, 0.1667]])
+    """
+    from sklearn.metrics import pairwise_distances
+
+    weights = 1 / (1 + pairwise_distances(finite(z), state["centres"], "sqeuclidean"))
+    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return shares
+
+
 def nearest(codes: np.ndarray, z: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices (N, n) of the nearest of `codes` (M, D), the nearest first.
 
@@ -121,6 +140,12 @@ def most_likely(state: State, z: np.ndarray) -> np.ndarray:
     """Component (N,) of the mixture with the highest posterior."""
     clusters: np.ndarray = _model(state).predict(finite(z).astype(np.float64))
     return clusters
+
+
+def posteriors(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K) in the components of the mixture."""
+    shares: np.ndarray = _model(state).predict_proba(finite(z).astype(np.float64))
+    return shares
 
 
 def bic(state: State, z: np.ndarray) -> float:

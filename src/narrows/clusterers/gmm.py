@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import mixture, most_likely, training
+from narrows.clusterers._base import mixture, most_likely, posteriors, training
 from narrows.plugins import config
 
 
@@ -33,3 +33,8 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
 def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """Component (N,) with the highest posterior for each code of z (N, D)."""
     return most_likely(state, z)
+
+
+def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Posteriors (N, k) of the components."""
+    return posteriors(state, z)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import at_most, nearest_centre, training
+from narrows.clusterers._base import around_centres, at_most, nearest_centre, training
 from narrows.plugins import config
 
 
@@ -34,3 +34,8 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
 def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """Index (N,) of the nearest centre for each code of z (N, D)."""
     return nearest_centre(state, z)
+
+
+def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K) of z (N, D), by how near the centres are."""
+    return around_centres(state, z)

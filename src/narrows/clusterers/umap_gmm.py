@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import Map, draw, mixture, most_likely, place, training
+from narrows.clusterers._base import Map, draw, mixture, most_likely, place, posteriors, training
 from narrows.plugins import config
 
 
@@ -28,3 +28,8 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
 def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """Component (N,) with the highest posterior at each code's place in the map."""
     return most_likely(state, place(state, z))
+
+
+def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Posteriors (N, k) of the components at each code's place in the map."""
+    return posteriors(state, place(state, z))

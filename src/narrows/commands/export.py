@@ -1,0 +1,33 @@
+"""`python -m narrows export ROW [FILE]`: a trained encoder as an ONNX file."""
+
+import argparse
+from pathlib import Path
+
+from narrows import params
+from narrows.errors import UserError
+
+
+def main(argv: list[str]) -> int:
+    """Writes the file and compares its codes with torch's on the first samples."""
+    parser = argparse.ArgumentParser("python -m narrows export", description=__doc__)
+    parser.add_argument("row", help="of autoencoders, searches or deep_clusterings")
+    parser.add_argument("file", nargs="?", type=Path, help="<row>.onnx if not given")
+    asked = parser.parse_args(argv)
+
+    import numpy as np
+
+    from narrows import exporting, work
+
+    dataset = params.load().dataset.name
+    model = exporting.trained(Path("artifacts", dataset), asked.row)
+    x = np.load(work.existing(Path("data", dataset, "x.npy"), "prepare"), mmap_mode="r")
+    file = asked.file or Path(f"{asked.row}.onnx")
+    partial = file.with_name(f"{file.name}.partial")
+    exporting.export(model, x.shape[1:], partial)
+    found = exporting.difference(model, partial, x[:1000])
+    if found > exporting.TOLERANCE:
+        partial.unlink()
+        raise UserError(f"the codes of {file} differ from torch's by {found:.1e} of the largest")
+    partial.replace(file)
+    print(f"{file}: x {('batch', *x.shape[1:])} in [0, 1] -> code; {found:.0e} from torch's")
+    return 0

@@ -1,0 +1,83 @@
+"""`python -m narrows promote ROW`: makes a clustering the champion, if it is the better one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from narrows import params
+from narrows.errors import UserError
+
+if TYPE_CHECKING:
+    from narrows.promotion import Candidate
+
+
+def main(argv: list[str]) -> int:
+    """0 if the row is the champion now, 3 if it is not better."""
+    parser = argparse.ArgumentParser("python -m narrows promote", description=__doc__)
+    parser.add_argument("row", help="of clusterings or deep_clusterings, or a search")
+    parser.add_argument(
+        "--anyway", action="store_true", help="also if it is not better, or does not compare"
+    )
+    asked = parser.parse_args(argv)
+
+    import numpy as np
+
+    from narrows import promotion, registry, tracking
+
+    p = params.load()
+    dataset = p.dataset.name
+    artifacts, data = Path("artifacts", dataset), Path("data", dataset)
+    chosen = promotion.candidate(p, asked.row, artifacts, data)
+    _require_current_seeds()
+    print(f"{chosen.clustering}: {chosen.told}")
+    present = registry.champion(dataset)
+    if present is None:
+        why = "there was no champion"
+    else:
+        version, champion = present
+        print(f"champion, version {version}, {champion.clustering}: {champion.told}")
+        if champion.fingerprint == chosen.fingerprint:
+            print(f"{chosen.clustering} is the champion already")
+            return 0
+        good, why = _judged(chosen, champion)
+        if not good and not asked.anyway:
+            print(f"{chosen.clustering} is not promoted: {why}")
+            return 3
+    info = json.loads((artifacts / "clusterings" / chosen.clustering / "cluster.json").read_text())
+    x = np.load(data / "x.npy", mmap_mode="r")
+    run = tracking.again(info["fingerprint"], dataset)
+    if run.id is None:
+        raise UserError(
+            f"MLflow has no run of {chosen.clustering}; run `dvc repro --force --single-item` of "
+            "its stage to log one"
+        )
+    version = registry.register(dataset, chosen, artifacts, x, run.id)
+    print(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")
+    return 0
+
+
+def _judged(chosen: Candidate, champion: Candidate) -> tuple[bool, str]:
+    from narrows import promotion
+
+    if champion.data_digest != chosen.data_digest:
+        return False, "the champion knows other data, or other splits; --anyway replaces it"
+    if champion.n_clusters != chosen.n_clusters:
+        return False, (
+            f"the champion has {champion.n_clusters} clusters and this has {chosen.n_clusters}, so "
+            "that their figures do not compare; --anyway replaces it"
+        )
+    return promotion.is_better(chosen.figures, champion.figures)
+
+
+def _require_current_seeds() -> None:
+    """DVC knows whether the seeds were made from the clusterings and encoders that are there."""
+    told = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json", "seeds"], capture_output=True, text=True
+    )
+    if told.returncode or json.loads(told.stdout or "{}"):
+        raise UserError("stage seeds is not up to date; run `dvc repro seeds`")

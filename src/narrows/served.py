@@ -1,0 +1,63 @@
+"""The champion as MLflow serves it: this file is logged with the model and run, nothing is
+unpickled. Beside it lie the package's files as they were, and the artifacts of one clustering."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import BAD_REQUEST, MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from narrows import saved
+from narrows.errors import UserError
+
+if os.environ.get("NARROWS_SERVES"):  # MLflow puts the data before the sentence of every error
+    np.set_printoptions(threshold=4, edgeitems=1)
+
+TOLD = "served.json"  # {"clustering": key of the row, "dtype": of the samples as stored}
+
+
+class Served(PythonModel):
+    def load_context(self, context: Any) -> None:
+        folder = Path(context.artifacts["clustering"])
+        told = json.loads((folder / TOLD).read_text())
+        self.dtype = np.dtype(told["dtype"])
+        self.saved = saved.load(folder, told["clustering"])
+
+    # without types: MLflow would take those of tensors for a signature that it cannot read
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """One row a sample; samples (N, ...) are of the scale of data/<dataset>/x.npy.
+
+        Raises:
+            MlflowException: a sentence, sent with status 400.
+        """
+        try:
+            answer = self.saved.describe(self._stored(np.asarray(model_input)))
+        except UserError as error:
+            raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+        return pd.DataFrame(
+            {
+                "code": list(answer.codes.astype(np.float64)),
+                "cluster": answer.clusters.astype(np.int64),
+                "soft": list(answer.soft.astype(np.float64)),
+                "distance": answer.distances.astype(np.float64),
+                "reconstruction_error": answer.errors.astype(np.float64),
+            }
+        )
+
+    def _stored(self, x: np.ndarray) -> np.ndarray:
+        if not np.isfinite(x).all():
+            raise UserError("samples have values that are not finite")
+        if self.dtype != np.uint8:
+            return x.astype(self.dtype)
+        if not ((x >= 0) & (x <= 255) & (x == np.round(x))).all():
+            wrong = x[(x < 0) | (x > 255) | (x != np.round(x))].flat[0]
+            raise UserError(f"pixels are whole numbers from 0 to 255, found {wrong:g}")
+        return x.astype(np.uint8)
+
+
+set_model(Served())

@@ -1,0 +1,128 @@
+"""Rows, git revisions and MLflow runs side by side; a small project with two commits."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import finished
+import numpy as np
+import pytest
+
+from narrows import comparison, runs, tracking
+from narrows.commands import compare
+from narrows.errors import UserError
+from narrows.sides import Side, Spread
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+
+def side(name: str, **known: Any) -> Side:
+    return Side(name, "by hand", **known)
+
+
+def test_only_params_that_differ_are_told() -> None:
+    one = side("a", params={"code_size": "6", "loss": "bce"})
+    two = side("b", params={"code_size": "8", "loss": "bce", "lr": "0.1"})
+    told = [(row.key, row.values) for row in comparison.params([one, two])]
+    assert told == [("code_size", ["6", "8"]), ("lr", [None, "0.1"])]
+
+
+def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -> None:
+    """Deviations .03 and .04 of 4 seeds each: the error is .05 / 2."""
+    one, two, three = (
+        side(str(mean), spread={"acc": Spread(mean, sd, 4)}, metrics={"test/mse": 1 - mean})
+        for mean, sd in ((0.5, 0.03), (0.54, 0.04), (0.56, 0.04))
+    )
+    acc, mse = comparison.metric_rows([one, two, three])
+    assert acc.gains == [None, pytest.approx(0.04), pytest.approx(0.06)]
+    assert acc.errors == [None, pytest.approx(0.025), pytest.approx(0.025)]
+    assert (acc.is_better(1), acc.is_better(2)) == (None, True)
+    assert (mse.is_better(1), mse.errors) == (True, [None] * 3)  # less is better
+
+
+def test_changed_samples_are_those_of_the_best_matching() -> None:
+    """Clusters 0, 0, 0, 1, 1 against 7, 7, 4, 4, -1: 7 is 0, 4 is 1, noise is nobody's."""
+    one = side("a", clusters={"": np.array([0, 0, 0, 1, 1])})
+    two = side("b", clusters={"": np.array([7, 7, 4, 4, -1])})
+    (found,) = comparison.agreements([one, two])
+    assert found.changed.tolist() == [2, 4]
+    assert {(m.before, m.after): m.rows.tolist() for m in found.moves} == {
+        (0, 1): [2],
+        (1, -1): [4],
+    }
+    one.data_digest, two.data_digest = "x", "y"
+    assert comparison.agreements([one, two]) == []  # other samples
+
+
+def git(*words: str) -> None:
+    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    subprocess.run(["git", *who, *words], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A commit whose K-means sees two clusters, and a working tree where it sees ten."""
+    folder = tmp_path_factory.mktemp("comparison")
+    finished.make(folder, "baseline@pca", "train@narrow", "cluster@narrow-kmeans")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        git("init", "--quiet")
+        git("add", "params.yaml", "artifacts")  # stands for DVC's cache: a file of the commit
+        git("commit", "--quiet", "-m", "ten clusters")
+        Path("artifacts/digits/choose_k/n_clusters.json").write_text('{"n_clusters": 3}')
+        finished.run(folder, "cluster@narrow-kmeans")
+        yield folder
+
+
+def page(*sides: str) -> str:
+    assert compare.main([*sides, "--output", "page.html"]) == 0
+    return Path("page.html").read_text()
+
+
+def test_a_row_against_its_revision(project: Path, capsys) -> None:
+    text = page("narrow-kmeans", "HEAD")
+    told = capsys.readouterr().out
+    assert re.search(r"n_clusters +3 +10\n", told)
+    assert re.search(r"narrow-kmeans, HEAD +0\.\d{4} +[\d,]+ of 1,797\n", told)
+    assert "row narrow-kmeans of commit" in text
+    assert "results/digits: no scores of narrow-kmeans" in text
+    assert text.count('<img class="thumbs" src="data:image/png;base64,') >= 3
+    assert text.count("MSE of these") == 2 * 2  # the caption and the words for who cannot see
+
+
+def test_revisions_and_the_page_needs_no_network(project: Path) -> None:
+    text = page("HEAD", "HEAD")
+    assert "commit " in text
+    assert "narrow-kmeans" in text
+    assert "0 of 1,797" in text
+    assert not re.findall(r'(?:src|href)="(?!data:)|@import|url\(', text)
+
+
+def test_a_run_whose_result_is_replaced_is_told_and_shown(project: Path, capsys) -> None:
+    old, new = tracking.opened().search_runs(
+        [tracking.opened().get_experiment_by_name("digits").experiment_id],
+        "attributes.run_name = 'narrow-kmeans'",
+        order_by=["start_time ASC"],
+    )
+    text = page(new.info.run_id, old.info.run_id, "narrow")
+    assert "its result is that of the working tree" in text
+    assert "samples and clusters of narrow-kmeans (the working tree has another result)" in text
+    assert runs.find("narrow").info.run_name == "narrow"
+    finished.run(project, "train@other")
+    other = runs.find("other").info.run_id
+    (project / "artifacts/digits/encoders/other/train.json").write_text("{}")
+    assert "the picture that MLflow kept" in page(other, "narrow")
+
+
+def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
+    with pytest.raises(UserError, match="found 'narrow' alone"):
+        compare.main(["narrow"])
+    with pytest.raises(UserError, match="'nothing' is no row of params"):
+        compare.main(["narrow", "nothing"])
+    with pytest.raises(UserError, match=r"params.yaml of HEAD has no row 'nothing'"):
+        compare.main(["narrow", "HEAD:nothing"])
+    assert os.listdir().count("compare.html") == 0

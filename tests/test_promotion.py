@@ -1,0 +1,198 @@
+"""Which clustering becomes champion, and what MLflow answers with it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import finished
+import numpy as np
+import pytest
+import torch
+
+from narrows import __main__, params, promotion, registry, saved, tracking
+from narrows.commands import promote
+from narrows.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("promotion")
+    rows = ("baseline@pca", "cluster@pca-kmeans", "train@narrow", "cluster@narrow-kmeans")
+    finished.make(folder, *rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        patch.setattr(promote, "_require_current_seeds", lambda: None)  # there is no DVC here
+        yield folder
+
+
+def test_votes_of_neighbours_by_hand() -> None:
+    """Four validation samples; the neighbours of the last vote for the other cluster. Clusters
+    0, 0, 1, 1 and votes 0, 0, 1, 0: of 6 pairs 2 and 3 are together, 1 in both, so the index is
+    (1 - 2 * 3 / 6) / ((2 + 3) / 2 - 1) = 0; with noise for the last one it is 1, of 3/4."""
+    split = np.array([0, 0, 1, 1, 1, 1])
+    near = np.array([[0], [0], [1], [0]])
+    assert promotion.neighbours(np.array([0, 1, 0, 0, 1, 1]), split, near) == pytest.approx(0)
+    assert promotion.neighbours(np.array([0, 1, 0, 0, 1, -1]), split, near) == pytest.approx(0.75)
+    assert promotion.neighbours(np.zeros(6, int), split, near) == 0  # one cluster tells nothing
+
+
+def test_a_gain_within_the_spread_is_none() -> None:
+    """Deviations of 1 and four seeds each: two standard errors are 2 sqrt(1/2) = 1.414."""
+    old = [-(1.5**0.5), 0.0, 0.0, 1.5**0.5]
+    assert promotion.is_better([v + 1.5 for v in old], old)[0]
+    assert not promotion.is_better([v + 1.4 for v in old], old)[0]
+    assert not promotion.is_better([v - 9 for v in old], old)[0]
+
+
+def test_what_is_missing_is_told(project: Path) -> None:
+    with pytest.raises(UserError, match="pca-kmeans has results of 1 seeds, a champion needs 5"):
+        promote.main(["pca-kmeans"])
+    with pytest.raises(UserError, match=r"run `dvc repro deep_cluster@narrow-dec`"):
+        promote.main(["narrow-dec"])
+    with pytest.raises(UserError, match="'none' is no row of clusterings"):
+        promote.main(["none"])
+    assert registry.champion("digits") is None
+
+
+def seeds(key: str) -> None:
+    """Clusters under four more seeds, as stage seeds leaves them."""
+    own = np.load(f"artifacts/digits/clusterings/{key}/clusters.npz")["clusters"]
+    for seed in range(1, 5):
+        file = Path(f"artifacts/digits/seeds/{key}/{seed}/clusters.npy")
+        file.parent.mkdir(parents=True)
+        np.save(file, np.where(np.arange(len(own)) % 50 == seed, 0, own))
+
+
+def test_only_the_better_one_becomes_champion(project: Path, capsys) -> None:
+    seeds("pca-kmeans")
+    assert promote.main(["pca-kmeans"]) == 0
+    assert "pca-kmeans is models:/narrows-digits@champion now, version 1" in capsys.readouterr().out
+    assert promote.main(["pca-kmeans"]) == 0
+    assert "is the champion already" in capsys.readouterr().out
+
+    seeds("narrow-kmeans")
+    assert promote.main(["narrow-kmeans"]) == 3
+    told = capsys.readouterr().out
+    assert "narrow-kmeans is not promoted: 0." in told
+    assert "lower; more than 0.0" in told
+    version, champion = registry.champion("digits") or ("", None)
+    assert (version, champion and champion.clustering) == ("1", "pca-kmeans")
+    assert promote.main(["narrow-kmeans", "--anyway"]) == 0
+    assert promote.main(["pca-kmeans"]) == 0
+    found = tracking.opened().get_model_version_by_alias("narrows-digits", "champion")
+    assert (str(found.version), found.tags["clustering"]) == ("3", "pca-kmeans")
+    run = tracking.opened().get_run(found.run_id)
+    assert run.info.run_name == "pca-kmeans"
+    logged = {file.suffix for file in Path(project / "mlruns").rglob("model/**/*")}
+    assert not logged & {".pkl", ".pickle", ".joblib"}
+
+
+def test_other_splits_and_other_numbers_of_clusters_do_not_compare(project: Path) -> None:
+    p = params.load()
+    chosen = promotion.candidate(p, "pca-kmeans", Path("artifacts/digits"), Path("data/digits"))
+    for changed in ({"data_digest": "other"}, {"n_clusters": 3}):
+        other = promotion.Candidate(**{**vars(chosen), **changed, "figures": [0.0] * 4 + [0.1]})
+        good, why = promote._judged(chosen, other)
+        assert not good
+        assert "--anyway replaces it" in why
+
+
+class Touch:
+    """Unpickled, it makes a file."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("touched"),))
+
+
+def test_weights_run_no_code(project: Path) -> None:
+    file = Path("artifacts/digits/encoders/narrow/weights.pt")
+    kept = file.read_bytes()
+    torch.save(Touch(), file)
+    with pytest.raises(UserError, match="holds more than weights"):
+        saved.load(Path("artifacts/digits"), "narrow-kmeans")
+    assert not Path("touched").exists()
+    file.write_bytes(kept)
+
+
+def test_commands_are_told() -> None:
+    with pytest.raises(UserError, match="no command 'nothing'; usage"):
+        __main__.main("nothing")
+    for name in __main__.COMMANDS:
+        assert callable(import_module(f"narrows.commands.{name}").main)
+
+
+def ask(port: int, body: Any) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)["predictions"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)["message"]
+
+
+def served(port: int) -> subprocess.Popen[bytes]:
+    """The server, once it answers."""
+    command = [sys.executable, "-m", "narrows", "serve", "--port", str(port)]
+    env = {**os.environ, "PYTHONPATH": str(finished.ROOT / "src"), "PYTHONWARNINGS": "ignore"}
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet)
+    for _ in range(240):
+        assert process.poll() is None
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
+            return process
+        except OSError:
+            time.sleep(0.25)
+    raise AssertionError("the server does not answer")
+
+
+def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    x = np.load("data/digits/x.npy")
+    expected = saved.load(Path("artifacts/digits"), "pca-kmeans").describe(x[:1000])
+    process = served(port)
+    try:
+        status, (one,) = ask(port, {"inputs": x[:1].tolist()})
+        assert status == 200
+        assert one["cluster"] == expected.clusters[0]
+        assert one["code"] == pytest.approx(expected.codes[0].tolist(), abs=1e-5)
+        assert one["soft"] == pytest.approx(expected.soft[0].tolist(), abs=1e-5)
+        assert one["distance"] == pytest.approx(expected.distances[0], abs=1e-5)
+        assert one["reconstruction_error"] == pytest.approx(expected.errors[0], abs=1e-5)
+        process.kill()
+        process.wait()
+        time.sleep(0.5)
+        process = served(port)
+        status, all_of_them = ask(port, {"inputs": x[:1000].tolist()})
+        assert [answer["cluster"] for answer in all_of_them] == expected.clusters.tolist()
+        for wrong, sentence in (
+            (x[:1, :, :4].tolist(), "(1, 1, 4, 8) does not match expected shape (-1, 1, 8, 8)"),
+            ((x[:1] / 255).tolist(), "pixels are whole numbers from 0 to 255, found 0.3"),
+            ([[["a"]]], "could not convert string to float: 'a'"),
+        ):
+            status, told = ask(port, {"inputs": wrong})
+            assert status == 400
+            assert sentence in told
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()

@@ -1,0 +1,113 @@
+"""A run made two commits ago is made again from what `restore` gets."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import Project, row
+
+from narrows import provenance, restoring, runs
+from narrows.commands import restore
+from narrows.errors import UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+
+def commit(project: Project, message: str) -> None:
+    who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    for words in (["add", "--all"], [*who, "commit", "--quiet", "--message", message]):
+        subprocess.run(["git", *words], cwd=project.folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A run with a changed row and a new file, then two commits, the last with another result."""
+    project = Project(tmp_path_factory.mktemp("restoring"), {"narrow": row(epochs=1)})
+    shutil.rmtree(project.folder / ".dvc")
+    subprocess.run(["git", "init", "--quiet"], cwd=project.folder, check=True)
+    project.dvc("init", "--quiet")
+    ignored = "/.work/\n/data/\n/artifacts/\n/mlruns/\n__pycache__/\n/restored*/\n"
+    (project.folder / ".gitignore").write_text(ignored)
+    commit(project, "one")
+    edit(project, code_size=7)
+    (project.folder / "src/narrows/penalties/new.py").write_text('"""New."""\n')
+    project.repro("train@narrow")
+    commit(project, "two")
+    edit(project, code_size=3)
+    project.repro("train@narrow")
+    commit(project, "three")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(project.folder)
+        yield project
+
+
+def edit(project: Project, **changes: Any) -> None:
+    params = project.read()
+    params["autoencoders"]["narrow"] |= changes
+    project.write(params)
+
+
+def first() -> Any:
+    """The run of code size 7."""
+    client = runs._client()
+    everything = [experiment.experiment_id for experiment in client.search_experiments()]
+    (found,) = client.search_runs(everything, "params.code_size = '7'")
+    return found
+
+
+def test_every_run_names_its_commit_lock_and_data(project: Project) -> None:
+    latest = runs.find("narrow")
+    for run in (first(), latest):
+        tags = run.data.tags
+        assert {len(tags[provenance.COMMIT]), len(tags[provenance.DATA])} == {40, 64}
+        assert len(tags["dvc_lock"]) == 16
+        assert tags["git_dirty"] == "true"
+    assert latest.data.params["code_size"] == "3"
+
+
+def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> None:
+    run = first()
+    assert restore.main([run.info.run_id, "restored"]) == 0
+    told = capsys.readouterr().out
+    assert "missing" not in told
+    assert "PYTHONPATH=src dvc repro --single-item --force train@narrow" in told
+    there = Path("restored")
+    assert (there / "src/narrows/penalties/new.py").exists()  # was not committed, not even added
+    again = Project.__new__(Project)
+    again.folder = there.resolve()
+    assert again.read()["autoencoders"]["narrow"]["code_size"] == 7
+    assert again.repro("--single-item", "--force", "train@narrow") == ["train@narrow"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(there)
+        made = runs.find("narrow")
+    expected = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
+    assert len(expected) > 8
+    assert {k: v for k, v in made.data.metrics.items() if k != "seconds"} == expected
+    with pytest.raises(UserError, match="restored is not empty"):
+        restore.main([run.info.run_id, "restored"])
+
+
+def test_what_is_missing_is_said(project: Project, capsys, monkeypatch) -> None:
+    with pytest.raises(UserError, match="MLflow has no run of the id or name 'nothing'"):
+        restore.main(["nothing"])
+    run = first()
+    cache = project.folder / ".dvc/cache"
+    cache.rename(cache.with_name("away"))
+    monkeypatch.setattr(runs, "artifact", lambda run, path: None)
+    assert restore.main([run.info.run_id]) == 3
+    told = capsys.readouterr().out
+    assert "missing: what was changed since commit" in told
+    assert "missing: code_size: 7 in the run, 6 in params.yaml of the folder" in told
+    assert "missing: data and artifacts: the commit has no dvc.lock" in told
+    monkeypatch.undo()
+    monkeypatch.chdir(project.folder)
+    assert restore.main([run.info.run_id, "restored-bare"]) == 3
+    assert "missing: data/digits/x.npy: not in DVC's cache" in capsys.readouterr().out
+    run.data.tags[provenance.COMMIT] = "0" * 40
+    with pytest.raises(UserError, match=r"commit 0000000000 of run .* is not in this repository"):
+        restoring.restore(run, Path("restored-never"))
+    assert not list(Path().glob("restored-never*"))
