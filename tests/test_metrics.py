@@ -72,6 +72,11 @@ def test_noise_is_never_matched_even_where_it_would_match_best() -> None:
     assert metrics.matching(LABELS, np.array([-1, -1, -1, 1, 1, 1])) == {1: 1}
 
 
+def test_noise_takes_no_label_from_a_cluster() -> None:
+    labels, clusters = np.array([0, 0, 0, 0, 0, 1]), np.array([-1, -1, -1, 5, 5, 5])
+    assert metrics.matching(labels, clusters) == {5: 0}
+
+
 def test_all_noise() -> None:
     clusters = np.full(6, -1)
     assert metrics.matching(LABELS, clusters) == {}

@@ -26,7 +26,7 @@ def matching(labels: Ids, clusters: Ids) -> dict[int, int]:
 
     The Hungarian algorithm on the table of counts, as in Xie et al. 2016 (arXiv:1511.06335).
     Where there are more clusters than labels, or fewer, the surplus stays unmatched;
-    so does a pair that shares no point, and noise.
+    so does a pair that shares no point. Noise takes no label from a cluster.
 
     Example:
         Cluster 5 holds labels 0, 0 and 1, cluster 3 one 1, cluster 7 one 0:
@@ -34,12 +34,13 @@ def matching(labels: Ids, clusters: Ids) -> dict[int, int]:
         >>> matching(np.array([0, 0, 1, 1, 0]), np.array([5, 5, 5, 3, 7]))
         {3: 1, 5: 0}
     """
-    counts, label_ids, cluster_ids = contingency(labels, clusters)
+    kept = clusters != NOISE
+    counts, label_ids, cluster_ids = contingency(labels[kept], clusters[kept])
     rows, columns = linear_sum_assignment(counts, maximize=True)
     pairs = [
         (int(cluster_ids[column]), int(label_ids[row]))
         for row, column in zip(rows, columns, strict=True)
-        if cluster_ids[column] != NOISE and counts[row, column] > 0
+        if counts[row, column] > 0
     ]
     return dict(sorted(pairs))
 
