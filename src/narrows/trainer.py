@@ -1,8 +1,10 @@
 """Lightning's trainer, told to do what its callbacks say and nothing else."""
 
 import logging
+import os
 import sys
 import warnings
+from dataclasses import dataclass
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -15,19 +17,50 @@ warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # meant: it
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
-def trainer_on(device: str, max_epochs: int, callbacks: list[Callback]) -> pl.Trainer:
-    """A trainer for one device, without logger, summary and sanity check.
+@dataclass(frozen=True)
+class Processes:
+    """Those that train one model together, each on its share of every batch (Lightning's DDP).
+
+    On one machine Lightning starts them itself, by calling the script again.
+    """
+
+    devices: int = 1
+    """Of a machine, a process each."""
+    num_nodes: int = 1
+    """Machines; on each of them the same script is started, as Lightning's documentation says."""
+
+    @property
+    def n(self) -> int:
+        return self.devices * self.num_nodes
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one writes and logs; the others only compute."""
+        ranks = (os.environ.get(name, "0") for name in RANKS)
+        return self.n == 1 or all(rank == "0" for rank in ranks)
+
+
+ALONE = Processes()
+RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's
+
+
+def trainer_on(
+    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes = ALONE
+) -> pl.Trainer:
+    """A trainer without logger, summary and sanity check.
 
     Args:
         device: auto, cpu, cuda or mps.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or not that many of them.
     """
     try:
         return pl.Trainer(
             accelerator=device,
-            devices=1,
+            devices=processes.devices,
+            num_nodes=processes.num_nodes,
+            strategy="auto" if processes.n == 1 else "ddp",
             max_epochs=max_epochs,
             callbacks=callbacks,
             logger=False,
@@ -36,4 +69,5 @@ def trainer_on(device: str, max_epochs: int, callbacks: list[Callback]) -> pl.Tr
             enable_progress_bar=sys.stderr.isatty(),
         )
     except MisconfigurationException:
-        raise UserError(f"device is {device}, which torch does not find on this machine") from None
+        wanted = device if processes.devices == 1 else f"{processes.devices} times {device}"
+        raise UserError(f"device is {wanted}, which torch does not find on this machine") from None
