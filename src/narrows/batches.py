@@ -1,4 +1,4 @@
-"""Which samples make the steps of an epoch. All samples stay in one tensor, on the device."""
+"""Which samples are in the steps of an epoch. All samples stay in one tensor, on the device."""
 
 import math
 from collections.abc import Callable, Iterator
