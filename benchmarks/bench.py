@@ -173,7 +173,7 @@ def dec(asked: argparse.Namespace) -> list[Figure]:
     modules = {"ours": "ours_dec", "ours, bf16": "ours_dec_fast", "ClustPy": "clustpy_dec"}
     n = 1_024 if asked.quick else 5_000
     job = ROWS["deep"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
-    job |= {"epochs": 1, "repeats": 1} if asked.quick else {"epochs": 5, "repeats": 5}
+    job |= {"epochs": 1, "repeats": 1} if asked.quick else {"epochs": 6, "repeats": 6}
     with contenders(modules, asked.threads) as running:
         for contender in running.values():
             contender.does(job | {"samples": samples(1024), "epochs": 1, "repeats": 1})

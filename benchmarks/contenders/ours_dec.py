@@ -19,8 +19,8 @@ def fit(job: Job, precision: str = "fp32", fused: bool = False) -> list[int]:
         "name": "dec",
         "batch_size": job.batch_size,
         "optimizer": {"name": "adam", "lr": 1e-4},
-        "interval": len(x) // job.batch_size + 1,  # an epoch
-        "max_updates": job.repeats,
+        "interval": 60,  # as in params.yaml: three epochs of 5,000 digits
+        "max_updates": max(1, job.repeats // 3),
         "tolerance": 0.0,
     }
     with tempfile.TemporaryDirectory() as work:

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from narrows.batches import InOrder, Shuffled
 from narrows.errors import UserError
 from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
-from narrows.trainer import ALONE, Processes, trainer_on
+from narrows.trainer import ALONE, Last, Processes, trainer_on
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
@@ -179,6 +179,26 @@ class History(Callback):
         self.rows = list(state["rows"])
 
 
+class Best(Callback):
+    """The weights of the epoch of the lowest validation loss, kept in the checkpoint, too."""
+
+    def __init__(self) -> None:
+        self.loss, self.weights = math.inf, dict[str, Tensor]()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Fit)
+        if pl_module.metrics["val/loss"] < self.loss:
+            self.loss = pl_module.metrics["val/loss"]
+            weights = pl_module.model.state_dict().items()
+            self.weights = {name: weight.detach().clone() for name, weight in weights}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "weights": self.weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loss, self.weights = state["loss"], state["weights"]
+
+
 class Stop(EarlyStopping):
     """Early stopping that, resumed after its last epoch, does not train one more."""
 
@@ -249,16 +269,8 @@ def _fit(
         row.module.start(module.model.parts, [layer.model.parts for layer in layers])
     history = History(on_epoch)
     clock = pl.callbacks.Timer()
-    last = ModelCheckpoint(work, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    best = ModelCheckpoint(
-        work,
-        "best",
-        monitor="val/loss",
-        save_weights_only=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    callbacks: list[Callback] = [history, clock, best, last]
+    best = Best()
+    callbacks: list[Callback] = [history, clock, best, Last(work)]
     if row.config.train.patience is not None:
         stop = Stop("val/loss", patience=row.config.train.patience, check_on_train_epoch_end=True)
         callbacks.insert(2, stop)
@@ -268,9 +280,7 @@ def _fit(
         on_epoch(0, {}, module.model.eval())
         module.model.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    weights = torch.load(work / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
-    trainer.strategy.barrier()  # the process that leads may delete the file
-    module.load_state_dict(weights)
+    module.model.load_state_dict(best.weights)
     losses = [epoch["val/loss"] for epoch in history.rows]
     return Fitted(
         module.model.eval(),
