@@ -111,7 +111,7 @@ def samples(n: int, n_val: int = 512) -> str:
 
 
 def races(
-    kind: str, modules: dict[str, str], job: Figure, rounds: int, running: dict[str, Contender]
+    kind: str, job: Figure, rounds: int, running: dict[str, Contender]
 ) -> tuple[Seconds, dict[str, Any]]:
     """Seconds of every contender in every round, and what it found last."""
     seconds: Seconds = {name: [] for name in running}
@@ -146,23 +146,18 @@ def training(asked: argparse.Namespace) -> list[Figure]:
     told: list[Figure] = []
     n = 2_560 if asked.quick else 20_480
     with contenders(TRAINING, asked.threads) as running:
+        alone = list(running)[-1]  # the matrix products
         for row, network in ROWS.items():
             job = {**network, "batch_size": 256, "threads": asked.threads, "samples": samples(n)}
             for contender in running.values():  # imports, traces, tables
                 contender.does(job | {"samples": samples(1024), "epochs": 1})
-            seconds, found = races(f"training {row}", TRAINING, job, asked.rounds, running)
+            seconds, found = races(f"training {row}", job, asked.rounds, running)
             one = figures(f"training, {row} row", seconds)
-            rates = [found["matrix products alone"] / s for s in seconds["matrix products alone"]]
             for figure in one:
-                shares = [
-                    own / other
-                    for own, other in zip(
-                        seconds["matrix products alone"], seconds[figure["of"]], strict=True
-                    )
-                ]
-                figure["gemm_share"] = spread(shares)
+                turns = zip(seconds[alone], seconds[figure["of"]], strict=True)
+                figure["gemm_share"] = spread([least / taken for least, taken in turns])
                 figure["samples_per_s"] = n * job["epochs"] / figure["seconds"]["median"]
-            one[-1]["gflop_per_s"] = spread([rate / 1e9 for rate in rates])
+            one[-1]["gflop_per_s"] = spread([found[alone] / s / 1e9 for s in seconds[alone]])
             told += one
     return told
 
@@ -177,7 +172,7 @@ def dec(asked: argparse.Namespace) -> list[Figure]:
     with contenders(modules, asked.threads) as running:
         for contender in running.values():
             contender.does(job | {"samples": samples(1024), "epochs": 1, "repeats": 1})
-        seconds, found = races("DEC", modules, job, asked.rounds, running)
+        seconds, found = races("DEC", job, asked.rounds, running)
     told = figures("DEC, end to end", seconds)
     labels = np.load(Path(samples(n), "labels.npy"))
     for figure in told:
@@ -206,7 +201,7 @@ def search(asked: argparse.Namespace) -> list[Figure]:
 
 def imports(asked: argparse.Namespace) -> list[Figure]:
     """Of each stage's script, against torch alone."""
-    codes = {"ours": "import torch"}  # what the others are compared with
+    codes = {"torch alone": "import torch"}
     codes |= {stage: f"import {stage}" for stage in STAGES}
     seconds: Seconds = {name: [] for name in codes}
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "pipelines")])}
@@ -215,7 +210,6 @@ def imports(asked: argparse.Namespace) -> list[Figure]:
             began = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], env=env, check=True)
             seconds[name].append(time.perf_counter() - began)
-    seconds["torch alone"] = seconds.pop("ours")
     return figures("imports", seconds, "torch alone")
 
 

@@ -53,7 +53,7 @@ def write(about: dict[str, Any], told: list[Figure], tracked: bool) -> None:
 
 
 def table(about: dict[str, Any], told: list[Figure]) -> str:
-    """Markdown; a ratio is how many times the first contender's time goes into this one's."""
+    """Markdown; a ratio is this contender's time over the first one's, round by round."""
     versions = {**about["versions"], **about.get("versions_of_peers", {})}
     lines = [
         f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads, "
@@ -64,7 +64,7 @@ def table(about: dict[str, Any], told: list[Figure]) -> str:
     for kind in dict.fromkeys(figure["figure"] for figure in told):
         rows = [figure for figure in told if figure["figure"] == kind]
         extra = [name for name in EXTRA if any(name in row for row in rows)]
-        head = [kind, "seconds", "time / ours", *(EXTRA[name][0] for name in extra)]
+        head = [kind, "seconds", "times the first", *(EXTRA[name][0] for name in extra)]
         lines += ["", f"| {' | '.join(head)} |", f"|---|{'--:|' * (len(head) - 1)}"]
         for row in rows:
             cells = [row["of"], *(of(row.get(name), 2) for name in ("seconds", "ratio"))]
