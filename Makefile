@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table test check ui
+.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench growth test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ compare: .venv/installed  ## rows, git revisions or runs side by side: make comp
 seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2
 
+bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/benchmarks.md, minutes on a quiet machine
+	python benchmarks/bench.py
+
 test: .venv/installed-dev  ## set up, then run all tests
 	python -m pytest -n auto --dist loadfile
 
@@ -75,6 +78,11 @@ ui: .venv/installed  ## MLflow's page on the runs of this folder, on this machin
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv-peers/installed: constraints.txt
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --constraint constraints.txt clustpy==0.0.3 keras==3.15.1 tensorflow-cpu==2.21.0 torch
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -97,6 +97,7 @@ class Protocol:
             "train.epochs": self.asked.epochs,
             "train.batch_size": 2048,
             "train.patience": None,
+            "train.precision": "bf16" if self.asked.bf16 else "fp32",
             "train.optimizer": {"name": "adam", "lr": 1e-3, "eps": 1e-7},  # as Keras does it
             "train.schedule": {"name": "none"},
         }
@@ -106,9 +107,7 @@ class Protocol:
                 print(f"seed {self.seed}, {key}, epoch {epoch}: {found}", flush=True)
 
         chosen, folder = row(key, changes), self.work / key
-        # the cache would keep the first step's weights for as long as the context lasts
-        with torch.autocast("cpu", torch.bfloat16, self.asked.bf16, cache_enabled=False):
-            return training.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
+        return training.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
 
 
 def main() -> None:

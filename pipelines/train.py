@@ -1,11 +1,12 @@
 """Stage train@<key>: fits one autoencoder, encodes all samples -> artifacts/.../encoders/<key>."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
 import torch
 
-from narrows import encoding, errors, figures, params, prepared, tracking, training, work
+from narrows import encoding, errors, figures, params, prepared, tracking, trainer, training, work
 from narrows.model import Autoencoder, corrupt, encode_all, reconstruct_all, to_unit
 from narrows.plugins import resolved
 
@@ -14,9 +15,16 @@ def main(key: str) -> None:
     p = params.load()
     row = params.select(p.autoencoders, key, "autoencoders")
     data = prepared.read(p.dataset.name)
+    train_x, val_x = data.rows("train"), data.rows("val")
+    processes = trainer.Processes(p.devices, p.num_nodes)
     config = encoding.config(key, "autoencoder", resolved(row), data)
     fingerprint = work.fingerprint("train", key, [p.seed, config["row"]], data.digest)
     checkpoints = work.checkpoints("train", fingerprint)
+
+    if not processes.leads:  # it computes its share and leaves writing, and errors, to the other
+        with contextlib.suppress(errors.UserError):
+            training.fit(row, train_x, val_x, p.seed, p.device, checkpoints, quiet, processes)
+        return
 
     x = to_unit(data.shown())
     noisy = corrupt(row, x, torch.Generator().manual_seed(p.seed))
@@ -52,9 +60,10 @@ def main(key: str) -> None:
                 told = f"train@{key}: {of}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"
                 print(told, flush=True)
 
-        train_x, val_x = data.rows("train"), data.rows("val")
         try:
-            fitted = training.fit(row, train_x, val_x, p.seed, p.device, checkpoints, on_epoch)
+            fitted = training.fit(
+                row, train_x, val_x, p.seed, p.device, checkpoints, on_epoch, processes
+            )
         except errors.UserError as error:
             raise errors.UserError(f"params.yaml: autoencoders.{key}: {error}") from None
         model, phases = fitted.model, (*fitted.layers, fitted)
@@ -83,6 +92,10 @@ def main(key: str) -> None:
         for file in sorted(folder.glob("history*.csv")):
             run.log_file(file)
     shutil.rmtree(checkpoints)
+
+
+def quiet(*_: object, **__: object) -> None:
+    """Nothing is told of single epochs."""
 
 
 if __name__ == "__main__":

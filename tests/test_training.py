@@ -10,6 +10,7 @@ from test_contracts import plugin, row
 from torch import Tensor
 
 from narrows import training
+from narrows.batches import BLOCK, Shuffled
 from narrows.errors import UserError
 from narrows.plugins import Plugin, load
 
@@ -104,10 +105,11 @@ def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
 
 
 def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
-    batches = training.Batches(torch.arange(9.0)[:, None], 4, lambda: torch.Generator())
-    assert [len(batch) for batch in batches] == [4, 5]
-    assert len(batches) == 2
-    assert len(training.Batches(torch.zeros(1, 2), 4, lambda: torch.Generator())) == 1
+    assert [len(rows) for block in shuffled(9, 4) for rows in block] == [4, 5]
+    assert [len(rows) for block in shuffled(10, 4, smallest=4) for rows in block] == [4, 6]
+    assert [len(rows) for block in shuffled(1, 4) for rows in block] == [1]
+    assert [len(shuffled(n, 1)) for n in (BLOCK, BLOCK + 1)] == [1, 2]
+    assert len(shuffled(4 * BLOCK + 1, 4)) == 1
 
 
 def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None:
@@ -161,17 +163,24 @@ def test_schedules_move_the_rate(tmp_path: Path) -> None:
 
 
 def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
-    epoch = 0
-    x = torch.arange(10.0)[:, None]
-    batches = training.Batches(x, 4, lambda: torch.Generator().manual_seed(epoch))
-    first, again = torch.cat(list(batches)), torch.cat(list(batches))
+    epoch, n = 0, 2 * BLOCK + 5
+    batches = Shuffled(n, 1, lambda: epoch, torch.device("cpu"))
+
+    def order() -> Tensor:
+        return torch.cat([rows for block in batches for rows in block])
+
+    first, again = order(), order()
     epoch = 1
-    second = torch.cat(list(batches))
+    second = order()
     assert len(batches) == len(list(batches)) == 3
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
-    assert torch.equal(first.sort(0).values, x)
-    assert torch.equal(second.sort(0).values, x)
+    assert torch.equal(first.sort().values, torch.arange(n))
+    assert torch.equal(second.sort().values, torch.arange(n))
+
+
+def shuffled(n: int, batch_size: int, smallest: int = 2) -> Shuffled:
+    return Shuffled(n, batch_size, lambda: 0, torch.device("cpu"), smallest)
 
 
 def _sgd(lr: float, momentum: float = 0.9) -> Plugin:

@@ -37,8 +37,9 @@ class Autoencoder(nn.Module):
         penalty = self.cfg.penalty
         if penalty.name != "none":
             terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
-        loss = torch.stack(list(terms.values())).sum()
-        return {"loss": loss, **terms} if len(terms) > 1 else {"loss": loss}
+        if len(terms) == 1:
+            return {"loss": next(iter(terms.values()))}
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
 
 def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tensor]) -> Autoencoder:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import NonNegativeInt, PlainValidator
+from pydantic import NonNegativeInt, PlainValidator, PositiveInt
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
 from ruamel.yaml.error import YAMLError
 
@@ -47,6 +47,10 @@ class Params:
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """Where training runs; auto takes an accelerator where there is one."""
+    devices: PositiveInt
+    """Devices of a machine that train one autoencoder together, a process each."""
+    num_nodes: PositiveInt
+    """Machines that do; docs/scaling.md says how their processes are started."""
     dataset: Annotated[Plugin, "datasets"]
     """Where the data comes from, a file in src/narrows/datasets/."""
     prepare: Prepare

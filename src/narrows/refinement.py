@@ -77,6 +77,7 @@ class Refine(pl.LightningModule):
         self.x, self.rows = job.x, torch.from_numpy(np.flatnonzero(job.fitted))
         self.initial = {name: weight.clone() for name, weight in job.model.state_dict().items()}
         codes = encode_all(job.model.eval(), job.x)  # batch norm as it was learned
+        self.codes: np.ndarray | None = codes  # of the weights as they are, where that is known
         self.start, self.first = started(job, codes)
         self.n_clusters = int(self.first.max()) + 1
         self.parts = nn.ParameterDict(self._parts(codes, self.first))
@@ -141,13 +142,16 @@ class Refine(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         for name in LOOKS:
             setattr(self, name, checkpoint["looks"][name])
+        self.codes = None
 
     @torch.no_grad()
     def _look(self) -> None:
         """Memberships of all samples, their health, and targets for those that are learned from."""
         self.model.eval()
         before = self.assignments[-1].numpy() if self.assignments else self.first
-        codes = encode_all(self.model, self.x)
+        first = not self.history and self.codes is not None
+        codes = self.codes = self.codes if first else encode_all(self.model, self.x)
+        assert codes is not None
         if hasattr(self.verbs, "recentre") and self.history:
             z = torch.from_numpy(codes[self.job.fitted]).to(self.device)
             self.verbs.recentre(self.cfg, self.parts, z)
@@ -204,6 +208,7 @@ class Refine(pl.LightningModule):
                 "which keeps the clusters of the start"
             )
         self.done = self.fell_back = True
+        self.codes = None
         self.model.load_state_dict(self.initial)
         codes = encode_all(self.model.eval(), self.x)
         for name, part in self._parts(codes, self.first).items():
@@ -249,7 +254,7 @@ def refine(method: Plugin, job: Job) -> Refined:
         model=module.model,
         parts={name: part.detach() for name, part in module.parts.items()},
         state=state,
-        codes=encode_all(module.model, job.x),
+        codes=encode_all(module.model, job.x) if module.codes is None else module.codes,
         soft=arrays["soft"],
         assignments=torch.stack(module.assignments).numpy(),
         history=module.history,

@@ -1,11 +1,15 @@
 """Lightning's trainer, told to do what its callbacks say and nothing else."""
 
 import logging
+import os
 import sys
+import time
 import warnings
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from narrows.errors import UserError
@@ -15,19 +19,66 @@ warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # meant: it
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
-def trainer_on(device: str, max_epochs: int, callbacks: list[Callback]) -> pl.Trainer:
-    """A trainer for one device, without logger, summary and sanity check.
+@dataclass(frozen=True)
+class Processes:
+    """Those that train one model together, each on its share of every batch (Lightning's DDP).
+
+    On one machine Lightning starts them itself, by calling the script again.
+    """
+
+    devices: int = 1
+    """Of a machine, a process each."""
+    num_nodes: int = 1
+    """Machines; on each of them the same script is started, as Lightning's documentation says."""
+
+    @property
+    def n(self) -> int:
+        return self.devices * self.num_nodes
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one writes and logs; the others only compute."""
+        ranks = (os.environ.get(name, "0") for name in RANKS)
+        return self.n == 1 or all(rank == "0" for rank in ranks)
+
+
+ALONE = Processes()
+RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's
+
+
+class Last(ModelCheckpoint):
+    """The state after an epoch, in last.ckpt: after the last one, and after as many others as
+    leave nineteen twentieths of the time to training."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        self.due = 0.0
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        began = time.monotonic()
+        if trainer.strategy.broadcast(ends or began >= self.due):  # all processes or none
+            super().on_train_epoch_end(trainer, pl_module)
+            self.due = time.monotonic() + 20 * (time.monotonic() - began)
+
+
+def trainer_on(
+    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes = ALONE
+) -> pl.Trainer:
+    """A trainer without logger, summary and sanity check.
 
     Args:
         device: auto, cpu, cuda or mps.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or not that many of them.
     """
     try:
         return pl.Trainer(
             accelerator=device,
-            devices=1,
+            devices=processes.devices,
+            num_nodes=processes.num_nodes,
+            strategy="auto" if processes.n == 1 else "ddp",
             max_epochs=max_epochs,
             callbacks=callbacks,
             logger=False,
@@ -36,4 +87,5 @@ def trainer_on(device: str, max_epochs: int, callbacks: list[Callback]) -> pl.Tr
             enable_progress_bar=sys.stderr.isatty(),
         )
     except MisconfigurationException:
-        raise UserError(f"device is {device}, which torch does not find on this machine") from None
+        wanted = device if processes.devices == 1 else f"{processes.devices} times {device}"
+        raise UserError(f"device is {wanted}, which torch does not find on this machine") from None

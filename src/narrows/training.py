@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
+from narrows.batches import InOrder, Shuffled
 from narrows.errors import UserError
 from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
-from narrows.trainer import trainer_on
+from narrows.trainer import ALONE, Last, Processes, trainer_on
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
+
+APART = 7919  # between the seeds of two processes
 
 
 class OnEpoch(Protocol):
@@ -53,73 +55,51 @@ class Fitted:
     """Of a stacked row, input side first: each as it was when the next one began."""
 
 
-class Batches:
-    """Mini-batches of samples held in one tensor, in the order that `shuffle` draws if given."""
-
-    def __init__(
-        self, x: Tensor, batch_size: int, shuffle: Callable[[], torch.Generator] | None = None
-    ):
-        self.x, self.batch_size, self.shuffle = x, batch_size, shuffle
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.x) / self.batch_size) - self._has_single()
-
-    def __iter__(self) -> Iterator[Tensor]:
-        # a generator function: Lightning calls iter() before it knows the epoch that it resumes
-        if self.shuffle is None:
-            yield from (to_unit(batch) for batch in self.x.split(self.batch_size))
-            return
-        order = torch.randperm(len(self.x), generator=self.shuffle()).to(self.x.device)
-        batches = list(order.split(self.batch_size))
-        if self._has_single():
-            batches[-2:] = [torch.cat(batches[-2:])]
-        yield from (to_unit(self.x[rows]) for rows in batches)
-
-    def _has_single(self) -> bool:
-        """A last training batch of one sample, which batch norm refuses, joins the one before."""
-        return self.shuffle is not None and len(self.x) % self.batch_size == 1 < len(self.x)
-
-
 class Fit(pl.LightningModule):
     """Corrupt, encode, decode, compare with the clean sample."""
 
     def __init__(self, row: Plugin, train: Tensor, val: Tensor, seed: int):
         super().__init__()
+        self.automatic_optimization = False
         self.row, self.train_x, self.val_x, self.seed = row, train, val, seed
         self.model = Autoencoder(row, tuple(train.shape[1:]))
         self.sums: dict[str, Tensor] = {}
         """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
 
-    def train_dataloader(self) -> Batches:
-        def shuffle() -> torch.Generator:
-            return torch.Generator().manual_seed(self._epoch_seed())
+    def train_dataloader(self) -> Shuffled:
+        size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
+        return Shuffled(len(self.train_x), size, self._epoch_seed, self.device, smallest)
 
-        return Batches(self.train_x.to(self.device), self.row.config.train.batch_size, shuffle)
+    def val_dataloader(self) -> InOrder:
+        return InOrder(self.val_x.to(self.device), EVALUATION_BATCH)
 
-    def val_dataloader(self) -> Batches:
-        return Batches(self.val_x.to(self.device), EVALUATION_BATCH)
+    def on_train_start(self) -> None:
+        self.train_x = self.train_x.to(self.device)
 
-    def training_step(self, clean: Tensor, index: int) -> Tensor:
+    def training_step(self, block: list[Tensor], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
-            torch.manual_seed(self._epoch_seed())
-            self.noise = self._generator(self._epoch_seed())
+            self._seed(self._epoch_seed())
             self.sums = {}
-        return self._terms(clean, "train")["loss"]
+        counted, optimizer = self.optimizers(), self._optimizer()
+        for i, rows in enumerate(block, start=1):
+            loss = self._terms(to_unit(self.train_x[rows]), "train")
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            # Lightning saves nothing unless it has counted a step: one in a block is enough
+            (counted if i == len(block) else optimizer).step()  # type: ignore[union-attr]
 
     def on_validation_epoch_start(self) -> None:
-        self.noise = self._generator(self.seed)  # the same noise in every validation,
-        torch.manual_seed(self.seed)  # and the same draws of a variational code
+        self._seed(self.seed)  # the same noise and draws of a variational code in every validation
 
-    def validation_step(self, clean: Tensor, _: int) -> None:
-        self._terms(clean, "val")
+    def validation_step(self, batch: Tensor, _: int) -> None:
+        self._terms(to_unit(batch), "val")
 
     def on_validation_epoch_end(self) -> None:
         rows = {"train": len(self.train_x), "val": len(self.val_x)}
         told = torch.stack([total / rows[k.split("/")[0]] for k, total in self.sums.items()])
+        told = self.trainer.strategy.reduce(told, reduce_op="sum")
         metrics = dict(zip(self.sums, told.tolist(), strict=True))
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        metrics["lr"] = optimizer.param_groups[0]["lr"]
+        metrics["lr"] = self._optimizer().param_groups[0]["lr"]
         self.metrics = metrics
         for name in ("train/loss", "val/loss"):
             if not math.isfinite(metrics[name]):
@@ -127,40 +107,54 @@ class Fit(pl.LightningModule):
                     f"{name} became {metrics[name]} in epoch {self.current_epoch + 1}; a lower "
                     f"train.optimizer.lr than {metrics['lr']:g}, or data without huge values, helps"
                 )
-        self.log("val/loss", metrics["val/loss"])  # for the callbacks that watch it
+        apart = self.trainer.world_size > 1
+        self.log("val/loss", metrics["val/loss"], sync_dist=apart)  # for callbacks that watch it
         self._step_schedule(metrics["val/loss"])
 
     def configure_optimizers(self) -> Any:
         cfg = self.row.config.train
         optimizer = cfg.optimizer.module.optimizer(cfg.optimizer.config, self.model.parameters())
         schedule = cfg.schedule.module.schedule(cfg.schedule.config, optimizer, cfg.epochs)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss"},
-        }
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Nothing: Lightning steps after the checkpoint is written, so a resumed training would
-        miss a step. `_step_schedule` does it before."""
+        return [optimizer], [schedule]
 
     def _step_schedule(self, val_loss: float) -> None:
+        """Comes before the checkpoint is written, so that a resumed training misses no step."""
         scheduler: Any = self.lr_schedulers()
         plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
         scheduler.step(val_loss) if plateau else scheduler.step()
 
-    def _terms(self, clean: Tensor, split: str) -> dict[str, Tensor]:
-        terms = self.model.loss(corrupt(self.row, clean, self.noise), clean)
+    def _terms(self, clean: Tensor, split: str) -> Tensor:
+        """The loss of this process's share of a batch, whose terms are added to `sums`."""
+        noisy, of_all = corrupt(self.row, clean, self.noise), len(clean)
+        share = slice(self.global_rank, None, self.trainer.world_size)
+        noisy, clean = noisy[share], clean[share]
+        if not len(clean):  # of a validation set smaller than the number of processes
+            return clean.sum()
+        bf16 = split == "train" and self.row.config.train.precision == "bf16"
+        # the cache would keep the first weights where a penalty differentiates by itself
+        with torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False):
+            terms = self.model.loss(noisy, clean)
         for name, value in terms.items():
             total = value.detach() * len(clean)
             key = f"{split}/{name}"
             self.sums[key] = self.sums[key] + total if key in self.sums else total
-        return terms
+        # DDP takes the mean over processes, whose shares differ by a sample
+        weight = len(clean) * self.trainer.world_size / of_all
+        return terms["loss"] if weight == 1 else terms["loss"] * weight
+
+    def _seed(self, seed: int) -> None:
+        """Of noise, which all processes draw alike for the whole batch, and of what the model draws
+        for the process's own share."""
+        self.noise = torch.Generator(self.device).manual_seed(seed)
+        torch.manual_seed(seed + APART * self.global_rank)
 
     def _epoch_seed(self) -> int:
         return self.seed * 100_003 + self.current_epoch
 
-    def _generator(self, seed: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(seed)
+    def _optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
 
 
 class History(Callback):
@@ -185,6 +179,26 @@ class History(Callback):
         self.rows = list(state["rows"])
 
 
+class Best(Callback):
+    """The weights of the epoch of the lowest validation loss, kept in the checkpoint, too."""
+
+    def __init__(self) -> None:
+        self.loss, self.weights = math.inf, dict[str, Tensor]()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Fit)
+        if pl_module.metrics["val/loss"] < self.loss:
+            self.loss = pl_module.metrics["val/loss"]
+            weights = pl_module.model.state_dict().items()
+            self.weights = {name: weight.detach().clone() for name, weight in weights}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "weights": self.weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.loss, self.weights = state["loss"], state["weights"]
+
+
 class Stop(EarlyStopping):
     """Early stopping that, resumed after its last epoch, does not train one more."""
 
@@ -193,7 +207,14 @@ class Stop(EarlyStopping):
 
 
 def fit(
-    row: Plugin, train: Tensor, val: Tensor, seed: int, device: str, work: Path, on_epoch: OnEpoch
+    row: Plugin,
+    train: Tensor,
+    val: Tensor,
+    seed: int,
+    device: str,
+    work: Path,
+    on_epoch: OnEpoch,
+    processes: Processes = ALONE,
 ) -> Fitted:
     """Trains until `epochs` or until `patience` runs out; resumes from `work` if it can.
 
@@ -205,28 +226,38 @@ def fit(
         train, val: samples (N, ...), uint8 pictures or floats.
         device: auto, cpu, cuda or mps.
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there.
+        processes: all of which call this alike.
 
     Raises:
-        UserError: the loss is no longer finite, or the device is not there.
+        UserError: the loss is no longer finite, the device is not there, or a batch or split has
+            fewer than two samples for each process.
     """
+    fewest = min(row.config.train.batch_size, len(train), len(val))
+    if processes.n > 1 and fewest < 2 * processes.n:
+        raise UserError(
+            f"devices times num_nodes is {processes.n}, but a batch or split has {fewest} samples: "
+            "each process needs two"
+        )
+    one = functools.partial(_fit, seed, device, processes)
     layers: list[Fitted] = []
     train_z, val_z = train, val
     rows: list[Plugin] = row.module.layers(row.config) if row.name == "stacked" else []
     for i, layer in enumerate(rows, start=1):
         told = functools.partial(on_epoch, layer=i)
-        layers.append(_fit(layer, train_z, val_z, seed, device, work / f"layer-{i}", told))
+        layers.append(one(layer, train_z, val_z, work / f"layer-{i}", told))
         train_z, val_z = (
             torch.from_numpy(encode_all(layers[-1].model, z)) for z in (train_z, val_z)
         )
-    return _fit(row, train, val, seed, device, work, on_epoch, tuple(layers))
+    return one(row, train, val, work, on_epoch, tuple(layers))
 
 
 def _fit(
+    seed: int,
+    device: str,
+    processes: Processes,
     row: Plugin,
     train: Tensor,
     val: Tensor,
-    seed: int,
-    device: str,
     work: Path,
     on_epoch: OnEpoch,
     layers: tuple[Fitted, ...] = (),
@@ -238,27 +269,18 @@ def _fit(
         row.module.start(module.model.parts, [layer.model.parts for layer in layers])
     history = History(on_epoch)
     clock = pl.callbacks.Timer()
-    last = ModelCheckpoint(work, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    best = ModelCheckpoint(
-        work,
-        "best",
-        monitor="val/loss",
-        save_weights_only=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    callbacks: list[Callback] = [history, clock, best, last]
+    best = Best()
+    callbacks: list[Callback] = [history, clock, best, Last(work)]
     if row.config.train.patience is not None:
         stop = Stop("val/loss", patience=row.config.train.patience, check_on_train_epoch_end=True)
         callbacks.insert(2, stop)
-    trainer = trainer_on(device, row.config.train.epochs, callbacks)
+    trainer = trainer_on(device, row.config.train.epochs, callbacks, processes)
     checkpoint = work / "last.ckpt"
     if not checkpoint.exists():
         on_epoch(0, {}, module.model.eval())
         module.model.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    weights = torch.load(work / "best.ckpt", weights_only=True, map_location="cpu")["state_dict"]
-    module.load_state_dict(weights)
+    module.model.load_state_dict(best.weights)
     losses = [epoch["val/loss"] for epoch in history.rows]
     return Fitted(
         module.model.eval(),

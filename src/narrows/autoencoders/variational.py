@@ -51,7 +51,7 @@ def build(cfg: Config, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
 
 def posterior(cfg: Config, parts: nn.ModuleDict, x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and log variance, (B, D) each, of q(z|x)."""
-    mean, log_var = parts["encoder"](x).chunk(2, dim=1)
+    mean, log_var = parts["encoder"](x).float().chunk(2, dim=1)
     return mean, log_var
 
 
@@ -67,7 +67,7 @@ def loss(
     mean, log_var = posterior(cfg, parts, noisy)
     n_values = clean[0].numel()
     units = kl(mean, log_var).mean(0).clamp(min=cfg.free_bits)
-    raw = parts["decoder"](_draw(mean, log_var))
+    raw = parts["decoder"](_draw(mean, log_var)).float()
     return mean, {
         "reconstruction": -log_likelihood(cfg, raw, clean).mean() / n_values,
         "kl": cfg.beta * units.sum() / n_values,

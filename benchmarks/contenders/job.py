@@ -1,0 +1,50 @@
+"""What every contender is given: the network, the samples and how long to train."""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Samples = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Job:
+    layers: tuple[int, ...]
+    """Encoder's widths, input and code included; the decoder mirrors it."""
+    loss: str
+    """bce, behind a sigmoid, or mse, behind nothing."""
+    batch_size: int
+    epochs: int
+    samples: str
+    """A folder with x.npy, uint8 (N, 1, 28, 28), and val.npy."""
+    threads: int
+    repeats: int = 0
+    """Epochs of deep clustering after the `epochs`, or trials of a search."""
+
+    def read(self) -> Samples:
+        """Train and validation samples as stored."""
+        return _read(self.samples)
+
+    def flat(self) -> Samples:
+        """The same as float32 (N, 784) in [0, 1], as the peers want them."""
+        return _flat(self.samples)
+
+
+@functools.cache
+def _read(folder: str) -> Samples:
+    return np.load(Path(folder, "x.npy")), np.load(Path(folder, "val.npy"))
+
+
+@functools.cache
+def _flat(folder: str) -> Samples:
+    train, val = (x.reshape(len(x), -1).astype(np.float32) / 255 for x in _read(folder))
+    return train, val
+
+
+def parsed(line: str) -> Job:
+    told: dict[str, Any] = json.loads(line)
+    return Job(**{**told, "layers": tuple(told["layers"])})

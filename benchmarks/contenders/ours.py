@@ -1,0 +1,48 @@
+"""This project's training, as stage `train` calls it."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contenders.job import Job
+from narrows import params, training
+from narrows.plugins import Plugin
+
+
+def row(job: Job, precision: str = "fp32", fused: bool = False) -> Plugin:
+    none = {"name": "none"}
+    adam = {"name": "adam", "lr": 1e-3, "fused": fused}
+    train = {"epochs": job.epochs, "batch_size": job.batch_size, "patience": None}
+    train |= {"optimizer": adam, "schedule": none, "precision": precision}
+    network = {"name": "mlp", "hidden": list(job.layers[1:-1]), "activation": "relu"}
+    bce = job.loss == "bce"
+    return params.plugin(
+        "autoencoders",
+        {
+            "name": "plain",
+            "network": network,
+            "code_size": job.layers[-1],
+            "code_activation": "relu" if bce else "linear",
+            "output_activation": "sigmoid" if bce else "linear",
+            "loss": job.loss,
+            "corruption": none,
+            "penalty": none,
+            "train": train,
+        },
+    )
+
+
+def fitted(job: Job, chosen: Plugin) -> training.Fitted:
+    train, val = (torch.from_numpy(x) for x in job.read())
+    with tempfile.TemporaryDirectory() as work:
+        return training.fit(chosen, train, val, 0, "cpu", Path(work), quiet)
+
+
+def quiet(*_: Any, **__: Any) -> None:
+    """Nothing is told of single epochs."""
+
+
+def fit(job: Job) -> float:
+    return fitted(job, row(job)).history[-1]["val/loss"]

@@ -1,0 +1,92 @@
+"""Two processes that train one model together: what they leave is what one leaves."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from project import Project, row
+from sklearn.datasets import load_digits
+
+from narrows import params, prepared, training
+from narrows.errors import UserError
+from narrows.trainer import Processes
+
+LAYERED = row(batch_size=63, epochs=3) | {
+    "name": "stacked",
+    "network": {"name": "mlp", "hidden": [16], "activation": "sigmoid"},
+    "corruption": {"name": "gaussian", "std": 0.3},
+    "layer_epochs": 2,
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = Project(tmp_path, {"layered": LAYERED})
+    monkeypatch.chdir(tmp_path)
+    x = (load_digits().images[:1200, None] * 15.9).astype("uint8")
+    Path("data/digits").mkdir(parents=True)
+    np.save("data/digits/x.npy", x)
+    np.save("data/digits/split.npy", np.arange(1200).astype("uint8") % 4 % 3)
+    return project
+
+
+def history(file: str) -> list[list[float]]:
+    with Path("artifacts/digits/encoders/layered", file).open(newline="") as stream:
+        return [[float(value) for value in line.values()] for line in csv.DictReader(stream)]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_two_processes_train_what_one_trains(project: Project) -> None:
+    """Layers, noise, and batches of 63, of which one process takes 32 and the other 31. Sums of
+    floats in another order differ in the last bits."""
+    raw = project.read()
+    project.write(raw | {"devices": 2})
+    started = project.start("pipelines/train.py", "layered")
+    told, _ = started.communicate(timeout=120)
+    assert started.returncode == 0
+    assert told.count("train@layered: epoch 1,") == 1, "the other process is silent"
+
+    data = prepared.read("digits")
+    chosen = params.load().autoencoders["layered"]
+    train, val = data.rows("train"), data.rows("val")
+    alone = training.fit(chosen, train, val, 0, "cpu", Path("alone"), lambda *a, **b: None)
+    for file, fitted in (("history.csv", alone), ("history-layer-1.csv", alone.layers[0])):
+        expected = [list(line.values()) for line in fitted.history]
+        for line, other in zip(history(file), expected, strict=True):
+            assert line == pytest.approx(other, rel=1e-4)
+    client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    runs = client.search_runs(["1"])
+    assert [run.info.status for run in runs] == ["FINISHED"], "one run, of the one that leads"
+    left = json.loads(Path("artifacts/digits/encoders/layered/train.json").read_text())
+    assert left["epochs_run"] == 2 + 2 + 3
+    assert not list(Path(".work/train").glob("*")), "checkpoints of finished work are removed"
+
+
+def test_more_processes_than_samples_are_refused(project: Project) -> None:
+    chosen, x = params.load().autoencoders["layered"], prepared.read("digits").rows("val")
+    many = Processes(devices=8, num_nodes=4)
+    with pytest.raises(UserError, match="num_nodes is 32, but a batch or split has 63 samples"):
+        training.fit(chosen, x, x, 0, "cpu", Path("work"), lambda *a, **b: None, many)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "leads"),
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, False),
+        ({"RANK": "2", "LOCAL_RANK": "0"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, True),
+        ({"SLURM_PROCID": "3"}, False),
+    ],
+)
+def test_one_process_leads(monkeypatch, ranks: dict[str, str], leads: bool) -> None:
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, rank in ranks.items():
+        monkeypatch.setenv(name, rank)
+    assert Processes(num_nodes=2).leads is leads
+    assert Processes().leads, "alone, whatever job it is part of"
