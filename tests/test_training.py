@@ -119,6 +119,30 @@ def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None
     assert same(fit(chosen, tmp_path), once)
 
 
+def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
+    """Products have 8 bits of mantissa, errors of some parts in a thousand; the weights have 24."""
+    whole = fit(training_row(epochs=3), tmp_path / "fp32")
+    chosen = training_row(epochs=3, precision="bf16")
+    mixed = fit(chosen, tmp_path / "bf16")
+    losses = [[epoch["val/loss"] for epoch in one.history] for one in (mixed, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
+    assert {weight.dtype for weight in mixed.model.parameters()} == {torch.float32}
+    with pytest.raises(Killed):
+        fit(chosen, tmp_path / "killed", kill_after=2)
+    assert same(fit(chosen, tmp_path / "killed"), mixed)
+
+
+def test_a_fused_adam_differs_in_the_last_bits_only(tmp_path: Path) -> None:
+    config = load("optimizers", "adam").Config
+    plain, fused = (
+        fit(training_row(epochs=2, optimizer=Plugin("optimizers", "adam", cfg)), tmp_path / name)
+        for name, cfg in (("plain", config()), ("fused", config(fused=True)))
+    )
+    for one, other in zip(plain.history, fused.history, strict=True):
+        assert one["val/loss"] == pytest.approx(other["val/loss"], rel=1e-4)
+
+
 def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     fitted = fit(training_row(epochs=30, patience=2, optimizer=_sgd(lr=40.0)), tmp_path)
     losses = [r["val/loss"] for r in fitted.history]
