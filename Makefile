@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench growth test check ui
+.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

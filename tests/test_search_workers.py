@@ -17,7 +17,7 @@ from project import Project, row
 from narrows import studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-N_TRIALS = 8
+N_TRIALS = 6
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
 def test_workers_that_are_killed_lose_no_trial(
     url: str, launcher: str, n_killed: int, tmp_path: Path
 ) -> None:
-    project = Project(tmp_path / "project", {"narrow": row(epochs=20)})
+    project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
     project.repro("prepare")
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", "2", "--heartbeat", "1"]
     words += ["--launcher", launcher]
