@@ -121,9 +121,10 @@ def main() -> None:
         run = tracking.again(clustering.info["fingerprint"], p.dataset.name)
         for row in clustering_rows:
             if row["clustering"] == key:
-                run.log_metrics({f"{row['split']}/{k}": v for k, v in scoring.scores(row).items()})
-                if row["split"] == "test" and row["acc"] is not None:
-                    run.log_metrics({"cluster/acc": row["acc"]})
+                found = scoring.scores(row)
+                run.log_metrics({f"{row['split']}/{k}": v for k, v in found.items()})
+                if row["split"] == "test" and "acc" in found:
+                    run.log_metrics({"cluster/acc": found["acc"]})
         for row in seed_rows:
             if row["clustering"] == key:
                 run.log_metrics(

@@ -1,12 +1,9 @@
 """MLflow's page as it is after a repro, looked at in a browser."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from project import Project
 
 ENCODERS = ["narrow", "other", "pca", "tuned"]
 ROWS = [*ENCODERS, "narrow-dec", "narrow-kmeans", "other-kmeans", "pca-kmeans"]
@@ -22,54 +19,114 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def open_runs(page: Any, address: str) -> None:
+    """Without the assistant, which opens at the first visit and takes a third of the page."""
     page.goto(address)
-    page.get_by_text("matching runs").wait_for()
     page.get_by_role("link", name="pca", exact=True).wait_for()
+    page.get_by_role("button", name="Close", exact=True).last.click()
+    page.get_by_text("Ask questions about your").wait_for(state="hidden")
 
 
-def shown_runs(page: Any) -> list[str]:
-    links = page.locator("a[href*='/runs/']").all_inner_texts()
-    return sorted({name.strip() for name in links} & set(ROWS))
+def text(page: Any) -> str:
+    return " ".join(page.locator("body").inner_text().split())
+
+
+def line(page: Any, name: str) -> Any:
+    """A run's line of the table; MLflow's table is in two halves that share the row's id."""
+    link = page.get_by_role("link", name=name, exact=True)
+    return page.locator(".ag-row").filter(has=link).first
 
 
 def tile(page: Any, name: str) -> Any:
-    """The card of a chart."""
     card = page.locator("[data-testid='experiment-view-compare-runs-card']")
     return card.filter(has=page.get_by_text(name, exact=True)).first
 
 
-def test_the_address_shows_every_row(page: Any, addresses: list[str]) -> None:
+def sources(pictures: Any) -> list[str]:
+    return [str(picture.get_attribute("src")) for picture in pictures.all()]
+
+
+def test_the_address_shows_every_row_and_the_ladder_first(page: Any, addresses: list[str]) -> None:
     open_runs(page, addresses[0])
-    assert f"{len(ROWS)} matching runs" in " ".join(page.locator("body").inner_text().split())
-    assert shown_runs(page) == sorted(ROWS)
-    assert page.get_by_text("cluster/acc").count() > 1  # the order, and a chart
-    body = page.locator("body").inner_text()
-    assert body.index("Ladder (") < body.index("Pictures (")
+    told = text(page)
+    assert f"{len(ROWS)} matching runs" in told
+    for name in ROWS:
+        assert line(page, name).is_visible(), name
+    assert told.index("Ladder (") < told.index("Pictures (")
+    assert tile(page, "cluster/acc").is_visible()
+    assert "digits: a run is a row of params.yaml" in told
 
 
-def test_the_table_has_their_metrics(page: Any, addresses: list[str]) -> None:
-    open_runs(page, addresses[0].replace("compareRunsMode=CHART&", ""))
-    page.get_by_role("columnheader", name="cluster/acc").first.wait_for()
-    row = page.locator(".ag-row").filter(has_text="0.").first
-    row.wait_for()
-    told = page.locator("body").inner_text()
-    for column in ("stage", "autoencoder", "clusterer", "code_size", "depth", "cluster/acc"):
-        assert column in told, column
-    assert "narrow-dec" in told
+def test_the_table_has_the_metrics_of_every_row(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[0].replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+    for column in ("cluster/acc", "test/mse", "code_size", "depth", "seed", "stage"):
+        page.locator(".ag-header-cell", has_text=column).first.wait_for()
+    column = page.locator(".ag-header-cell", has_text="cluster/acc").first.get_attribute("col-id")
+    cells = page.locator(f".ag-row [col-id='{column}']").all_inner_texts()
+    scores = [float(cell) for cell in cells if cell.strip() not in ("", "-")]
+    assert len(cells) == len(ROWS)
+    assert len(scores) == len(ROWS) - len(ENCODERS)
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_pictures_of_two_runs_stand_side_by_side_and_change_with_the_step(
     page: Any, addresses: list[str]
 ) -> None:
     open_runs(page, addresses[1])
-    assert shown_runs(page) == ENCODERS
-    for name in ("pca", "tuned"):  # leaves narrow and other
-        line = page.locator(".ag-row").filter(has=page.get_by_role("link", name=name, exact=True))
-        row_index = line.first.get_attribute("row-index")
-        line = page.locator(f".ag-row[row-index='{row_index}']")
-        line.get_by_role("checkbox", name="visibility").or_(
-            line.locator("[data-testid='column-visibility-hide'], button:has(svg)")
-        ).first.click()
-    pictures = tile(page, "reconstructions").locator(PICTURE)
-    page.wait_for_function("n => document.querySelectorAll(n).length >= 2", arg=PICTURE)
-    assert pictures.count() == 2
+    for name in ("pca", "tuned"):
+        line(page, name).locator(".is-visibility-toggle-checkbox").evaluate("e => e.click()")
+    final = tile(page, "reconstructions").locator(PICTURE)
+    page.wait_for_function("n => document.querySelectorAll(n).length == 4", arg=PICTURE)
+    left, right = (picture.bounding_box() for picture in final.all())
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    for picture in final.all():  # four samples of 8 x 8, each pixel 6 on the screen
+        assert picture.bounding_box()["width"] >= 4 * 8 * 6
+        assert picture.evaluate("e => e.complete && e.naturalWidth") >= 4 * 8
+
+    learning = tile(page, "reconstructions_by_epoch")
+    learning.scroll_into_view_if_needed()
+    before = sources(learning.locator(PICTURE))
+    learning.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([n, old]) => ![...document.querySelectorAll(n)].some(e => old.includes(e.src))",
+        arg=[PICTURE, [f"{addresses[1].split('#')[0]}{source}" for source in before]],
+    )
+    after = sources(learning.locator(PICTURE))
+    assert len(after) == len(before) == 2
+    assert all("step%2B1%2B" in source for source in after)
+
+
+def test_a_run_tells_what_it_is(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[0])
+    page.get_by_role("link", name="narrow-dec", exact=True).click()
+    page.get_by_text("has to beat").wait_for()
+    told = text(page)
+    assert "narrow-dec: dec on the code of narrow" in told
+    assert "its start" in told
+    page.get_by_text("Show more", exact=True).first.click()
+    picture = page.locator("img[src*='images%2Fsheet']")
+    picture.wait_for()
+    assert picture.evaluate("e => e.complete && e.naturalWidth") > 100
+
+
+def test_the_compare_page_has_params_and_metrics_of_two_runs(
+    page: Any, addresses: list[str]
+) -> None:
+    open_runs(page, addresses[1])
+    for name in ("narrow", "other"):
+        line(page, name).locator(".ag-selection-checkbox input").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.get_by_text("Comparing 2 Runs").first.wait_for()
+    page.get_by_text("train.epochs", exact=True).first.wait_for()
+    told = text(page)
+    for found in (
+        "narrow",
+        "other",
+        "train.epochs",
+        "code_size",
+        "depth",
+        "test/mse",
+        "best_epoch",
+    ):
+        assert found in told, found
