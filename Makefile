@@ -66,7 +66,7 @@ test: .venv/installed-dev  ## set up, then run all tests
 
 test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
-	python -m pytest -n0 tests/browser
+	python -m pytest -n0 --timeout 1200 tests/browser
 
 check: .venv/installed-dev  ## set up, then lint, format, types and the other pre-commit hooks
 	pre-commit run --all-files

@@ -65,3 +65,4 @@ def addresses(project: Project) -> Iterator[list[str]]:
         server.wait(timeout=30)
     except subprocess.TimeoutExpired:
         server.kill()
+    server.stdout.close()
