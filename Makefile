@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test check ui
+.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test test-browser check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -67,12 +67,17 @@ bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/b
 test: .venv/installed-dev  ## set up, then run all tests
 	python -m pytest -n auto --dist loadfile
 
+test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	python -m pytest -n0 --timeout 1200 tests/browser
+
 check: .venv/installed-dev  ## set up, then lint, format, types and the other pre-commit hooks
 	pre-commit run --all-files
 
+UI_PORT ?= 5000
+
 ui: .venv/installed  ## MLflow's page on the runs of this folder, on this machine only
-	@echo "Runs and pictures: http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=CHART"
-	mlflow ui --host 127.0.0.1 --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlruns/mlflow.db}
+	python -m narrows ui --port $(UI_PORT)
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'

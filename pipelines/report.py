@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,15 +11,20 @@ from PIL import Image
 
 from narrows import (
     artifacts,
+    claims,
     errors,
     illustrations,
+    ladder,
+    notes,
     page,
     params,
     scoring,
     splits,
     tracking,
+    views,
     work,
 )
+from narrows.plugins import resolved
 
 LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoders
 
@@ -52,6 +58,12 @@ def main() -> None:
         for key in p.seeds.rows
     ]
 
+    ranked = page.ranked(
+        [row for row in clustering_rows if row["split"] == "test"], data.labels is not None
+    )
+    starts = {key: row.start.name for key, row in p.deep_clusterings.items()}
+    rungs = ladder.rungs(ranked, list(p.baselines), starts)
+
     with work.output(results) as folder:
         (folder / "figures").mkdir()
         overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
@@ -83,23 +95,36 @@ def main() -> None:
             codes=code_rows,
             variational=variational_rows,
             seeds=seed_rows,
+            rungs=rungs,
+            claims=claims.read() if p.dataset.name in claims.DATASETS else [],
             overview_pictures=overview_pictures,
             encoder_pictures=encoder_pictures,
             clustering_pictures=clustering_pictures,
         )
         (folder / "report.html").write_text(html, encoding="utf-8")
 
+    current = set()
     for key, encoder in encoders.items():
         run = tracking.again(encoder.train["fingerprint"], p.dataset.name)
         run.log_metrics(scoring.run_metrics(key, code_rows, robustness_rows, variational_rows))
         log_pictures(
             run, [q for q in encoder_pictures[key] if q.name not in LOGGED_BEFORE], results
         )
+        row = resolved({**p.baselines, **p.autoencoders}[key])
+        told = {"depth": tracking.depth(row)}
+        run.log_params(told if "code_size" in row else told | {"code_size": encoder.codes.shape[1]})
+        tests = [test for test in autoencoder_rows if test["split"] == "test"]
+        note = notes.of_encoder(key, row, tests, ranked, run.picture("reconstructions"))
+        run.set_tag(notes.TAG, note)
+        current |= {run.id}
     for key, clustering in clusterings.items():
         run = tracking.again(clustering.info["fingerprint"], p.dataset.name)
         for row in clustering_rows:
             if row["clustering"] == key:
-                run.log_metrics({f"{row['split']}/{k}": v for k, v in scoring.scores(row).items()})
+                found = scoring.scores(row)
+                run.log_metrics({f"{row['split']}/{k}": v for k, v in found.items()})
+                if row["split"] == "test" and "acc" in found:
+                    run.log_metrics({"cluster/acc": found["acc"]})
         for row in seed_rows:
             if row["clustering"] == key:
                 run.log_metrics(
@@ -110,6 +135,17 @@ def main() -> None:
                     }
                 )
         log_pictures(run, clustering_pictures[key], results)
+        is_baseline = clustering.encoder in p.baselines
+        encoder_row = resolved({**p.baselines, **p.autoencoders}[clustering.encoder])
+        run.log_params({"depth": tracking.depth(encoder_row)})
+        shown = run.picture("sheet")
+        note = notes.of_clustering(key, ranked, rungs.get(key, []), is_baseline, shown)
+        run.set_tag(notes.TAG, note)
+        current |= {run.id}
+    spaces = {key: list(search.space) for key, search in p.searches.items()}
+    shown_as = views.tags(spaces, made=time.time_ns() // 1_000_000)
+    shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs)
+    views.show(p.dataset.name, {run_id for run_id in current if run_id}, shown_as)
 
 
 def log_pictures(

@@ -43,6 +43,8 @@ class Project:
             shutil.copytree(ROOT / name, folder / name, ignore=skipped)
         shutil.copy(ROOT / "dvc.yaml", folder)
         shutil.copy(ROOT / ".dvcignore", folder)
+        (folder / "results").mkdir()
+        shutil.copy(ROOT / "results/documents.csv", folder / "results")
         kmeans = {"name": "kmeans", "n_init": 2}
         keys = ["pca", *autoencoders]
         self.write(

@@ -35,6 +35,8 @@ def render(
         "codes": [code | dict.fromkeys(scoring.PROBES, 0.25 if labelled else None)],
         "variational": [],
         "seeds": [],
+        "rungs": {},
+        "claims": [],
         "overview_pictures": [],
         "encoder_pictures": {row["encoder"]: pictures for row in clusterings} | {key: pictures},
         "clustering_pictures": {row["clustering"]: pictures for row in clusterings},

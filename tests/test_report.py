@@ -179,6 +179,7 @@ def project(
     )
     monkeypatch.setattr(params, "load", lambda: loaded)
     monkeypatch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
+    monkeypatch.setattr(tracking, "opened", lambda: None)
     return tmp_path
 
 

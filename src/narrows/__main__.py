@@ -14,6 +14,7 @@ COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `pytho
     "serve": "answers requests with the champion, on this machine only",
     "table": "one offline page of a clustered table: profiles, odd rows, rules",
     "text": "one offline page of clustered documents, or the documents nearest to a query",
+    "ui": "MLflow's page on the runs of this folder, on this machine only",
 }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import jinja2
 
+from narrows.claims import Claim
 from narrows.illustrations import TILES, Picture
+from narrows.ladder import Rung
 from narrows.scoring import Row
 
 
@@ -22,6 +24,8 @@ def render(
     codes: Sequence[Row],
     variational: Sequence[Row],
     seeds: Sequence[Row],
+    rungs: Mapping[str, Sequence[Rung]],
+    claims: Sequence[Claim],
     overview_pictures: Sequence[Picture],
     encoder_pictures: Mapping[str, Sequence[Picture]],
     clustering_pictures: Mapping[str, Sequence[Picture]],
@@ -36,6 +40,8 @@ def render(
         codes: rows of codes.csv.
         variational: rows of variational.csv.
         seeds: rows of seeds.csv.
+        rungs: by clustering, those that it has to beat.
+        claims: figures of the source documents; empty where the data is not theirs.
         overview_pictures: those that compare all encoders; files relative to the page.
         encoder_pictures: by the encoder's key.
         clustering_pictures: by the clustering's key.
@@ -61,6 +67,8 @@ def render(
         codes=codes,
         variational=variational,
         seeds=seeds,
+        rungs=rungs,
+        claims=claims,
         finding=finding(ladder, baselines) if labelled else None,
         sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
         tiles=TILES,

@@ -13,10 +13,11 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import filelock
 import numpy as np
@@ -60,6 +61,10 @@ class Run:
     def set_tag(self, key: str, value: str) -> None:
         """A word to filter by."""
 
+    def picture(self, key: str) -> str | None:
+        """The address of its latest picture under this key, on MLflow's page."""
+        return None
+
     @property
     def id(self) -> str | None:
         """What `start` takes as the parent of other runs."""
@@ -74,7 +79,8 @@ class MlflowRun(Run):
     def log_params(self, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        logged = [Param(key, str(value)) for key, value in flat(params).items()]
+        told = flat(params) | ({"depth": depth(params)} if "network" in params else {})
+        logged = [Param(key, str(value)) for key, value in told.items()]
         self.client.log_batch(self.run_id, params=logged)
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
@@ -96,6 +102,12 @@ class MlflowRun(Run):
 
     def set_tag(self, key: str, value: str) -> None:
         self.client.set_tag(self.run_id, key, value)
+
+    def picture(self, key: str) -> str | None:
+        there = [file.path for file in self.client.list_artifacts(self.run_id, "images")]
+        found = sorted(f for f in there if f.startswith(f"images/{key}+") and f.endswith(".png"))
+        address = f"get-artifact?run_uuid={self.run_id}&path="
+        return address + quote(found[-1], "") if found else None
 
     @property
     def id(self) -> str | None:
@@ -256,6 +268,16 @@ def _sweep(client: MlflowClient, experiment: str) -> None:
             alive = False
         if not alive:
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def depth(row: Mapping[str, Any]) -> int:
+    """Hidden layers on each side of the code; 0 where there is no network.
+
+    >>> depth({"name": "plain", "network": {"name": "mlp", "hidden": [500, 500]}})
+    2
+    """
+    network = row.get("network", {})
+    return len(network.get("hidden") or network.get("channels") or ())
 
 
 def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:

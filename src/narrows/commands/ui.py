@@ -1,0 +1,41 @@
+"""`python -m narrows ui`: MLflow's page on the runs of this folder, on this machine only."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from narrows import params
+from narrows.errors import UserError
+
+
+def main(argv: list[str]) -> int:
+    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+    parser = argparse.ArgumentParser("python -m narrows ui", description=__doc__)
+    parser.add_argument("--port", type=int, default=5000)
+    port = parser.parse_args(argv).port
+
+    from narrows import tracking, views
+
+    dataset = params.load().dataset.name
+    if tracking.uri().startswith("http"):
+        raise UserError(f"the runs are at {tracking.uri()}, whose own page shows them")
+    with socket.socket() as tried:
+        if tried.connect_ex(("127.0.0.1", port)) == 0:
+            raise UserError(
+                f"port {port} is taken, perhaps by a page of yours that is still open; "
+                f"name another one: make ui UI_PORT={port + 1}"
+            )
+    client = tracking.opened()
+    found = client.get_experiment_by_name(dataset) if client else None
+    if found is None:
+        raise UserError(f"{dataset} has no runs yet; `make repro` makes some")
+    for view, what in ((views.ROWS, "every row of"), (views.ENCODERS, "the encoders of")):
+        told = views.address(port, found.experiment_id, view)
+        print(f"{what} {dataset}: {told}", flush=True)
+    mlflow = Path(sys.executable).with_name("mlflow")
+    command = [str(mlflow), "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", tracking.uri()]
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.execve(mlflow, command, {**os.environ, **quiet})

@@ -1,0 +1,140 @@
+"""How MLflow's page shows the runs of a data set: saved views, stored as tags of its experiment.
+
+MLflow keeps what its button "Save as new view" stores in a tag `mlflow.sharedViewState.<key>`, as
+deflated JSON; the page opens with it where its address names the key. The format is that of MLflow
+3.17, and `make test-browser` opens the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from narrows import tracking
+
+TAG = "mlflow.sharedViewState."
+ROWS, ENCODERS = "rows", "encoders"
+CURRENT = "tags.current = 'true'"  # what `report` has marked: the rows of params.yaml as they are
+COLUMNS = (
+    *("tags.`stage`", "tags.`autoencoder`", "tags.`clusterer`", "params.`code_size`"),
+    *("params.`depth`", "params.`seed`", "metrics.`cluster/acc`", "metrics.`test/nmi`"),
+    *("metrics.`test/mse`", "metrics.`test/linear_probe`"),
+)
+
+
+def address(port: int, experiment: str, view: str = ROWS) -> str:
+    """Of the charts of a data set."""
+    page = f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs"
+    return f"{page}?workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={view}"
+
+
+def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> None:
+    """These runs get the tag `current`, all others of the data set lose it; the experiment gets
+    `tags`, among them the saved views."""
+    client = tracking.opened()
+    experiment = client.get_experiment_by_name(dataset) if client else None
+    if client is None or experiment is None:
+        return
+    for run in client.search_runs([experiment.experiment_id], CURRENT, max_results=10_000):
+        if run.info.run_id not in current:
+            client.delete_tag(run.info.run_id, "current")
+    for run_id in current:
+        client.set_tag(run_id, "current", "true")
+    for key, value in tags.items():
+        client.set_experiment_tag(experiment.experiment_id, key, value)
+
+
+def tags(searches: Mapping[str, Sequence[str]], made: int) -> dict[str, str]:
+    """A view of all rows, best clustering first; one of the encoders, least error first; and one
+    of the trials of each search.
+
+    Args:
+        searches: by key, the dotted keys of a row that trials change.
+        made: milliseconds since 1970.
+    """
+    encoders = f"{CURRENT} AND tags.stage != 'cluster'"
+    views = {
+        ROWS: _view(CURRENT, "cluster/acc", _of_rows(), ascending=False),
+        ENCODERS: _view(encoders, "test/mse", _of_encoders()),
+    }
+    for key, space in searches.items():
+        trials = f"tags.search = '{key}' AND tags.stage = 'trial'"
+        views[f"search-{key}"] = _view(trials, "objective/reconstruction", _of_trials(space))
+    told = {key: {"name": key, "createdAt": made, "updatedAt": made} for key in views}
+    return {
+        TAG + key: json.dumps(told[key] | {"state": _deflated(view)}) for key, view in views.items()
+    }
+
+
+def _of_rows() -> dict[str, list[dict[str, Any]]]:
+    """Charts by section."""
+    return {
+        "Ladder": [_bar("cluster/acc"), _bar("test/nmi"), _bar("test/mse")],
+        "Pictures": [_images("sheet"), _images("clusters"), _images("reconstructions")],
+    }
+
+
+def _of_encoders() -> dict[str, list[dict[str, Any]]]:
+    return {
+        "Reconstructions": [_images("reconstructions")],
+        "While it learned": [_images("reconstructions_by_epoch")],
+        "Scores": [_bar("test/mse"), _bar("test/linear_probe"), _bar("n_parameters")],
+        "Pictures": [_images("map"), _images("code_histogram"), _images("corruptions")],
+    }
+
+
+def _of_trials(space: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    names = ["objective/reconstruction", "objective/code_size"]
+    parallel = {"type": "PARALLEL", "runsCountToCompare": 100, "showAllRuns": True}
+    chosen = {"selectedParams": list(space), "selectedMetrics": names[:1]}
+    scatter = {"type": "SCATTER", "runsCountToCompare": 100}
+    axes = {axis: {"type": "METRIC", "key": key} for axis, key in zip("yx", names, strict=True)}
+    plane = {"xaxis": axes["x"], "yaxis": axes["y"]}
+    return {
+        "Which values were good": [parallel | chosen],
+        "Front": [scatter | plane],
+        "Pictures": [_images("reconstructions")],
+    }
+
+
+def _bar(metric: str) -> dict[str, Any]:
+    return {"type": "BAR", "metricKey": metric, "displayName": metric, "runsCountToCompare": 20}
+
+
+def _images(key: str) -> dict[str, Any]:
+    one = {"type": "IMAGE", "imageKeys": [key], "step": 0, "showRunParams": False}
+    return one | {"runsCountToCompare": 10}
+
+
+def _view(
+    search: str, metric: str, charts: dict[str, list[dict[str, Any]]], ascending: bool = True
+) -> dict[str, Any]:
+    lists: dict[str, Any] = {"compareRunCharts": [], "compareRunSections": []}
+    state: dict[str, Any] = {
+        **{"searchFilter": search, "orderByKey": f"metrics.`{metric}`", "orderByAsc": ascending},
+        **{"startTime": "ALL", "lifecycleFilter": "Active"},
+        **{"datasetsFilter": [], "modelVersionFilter": "All Runs"},
+        **{"selectedColumns": list(COLUMNS), "columnOrder": [], "columnWidths": {}},
+        **{"runsHiddenMode": "FIRST_10_RUNS", "viewMaximized": False, "runListHidden": False},
+        **{"isAccordionReordered": True, "hideEmptyCharts": True, "groupBy": None},
+        **{"useGroupedValuesInCharts": True, "groupsExpanded": {}, **lists},
+    }
+    line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
+    state["globalLineChartConfig"] = line
+    for section, found in charts.items():
+        ours = {"deleted": False, "isGenerated": False}
+        pictures = found[0]["type"] == "IMAGE"
+        size = {"columns": 1 if pictures else 3, "cardHeight": 400 if pictures else 360}
+        named = {"uuid": section, "name": section, "display": True, "isReordered": True}
+        state["compareRunSections"].append({**named, **ours, **size})
+        for number, chart in enumerate(found):
+            place = {"uuid": f"{section} {number}", "metricSectionId": section}
+            state["compareRunCharts"].append({**place, **ours, **chart})
+    return state
+
+
+def _deflated(state: dict[str, Any]) -> str:
+    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()

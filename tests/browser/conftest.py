@@ -1,0 +1,68 @@
+"""Chromium, found on PATH, and a small finished project with MLflow's page on its runs."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from project import Project, row
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if CHROMIUM is None:
+        skip = pytest.mark.skip(reason="no chromium on PATH: apt-get install chromium")
+        for item in items:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install '.[browser]'")
+    with sync_api.sync_playwright() as playwright:
+        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox", "--disable-gpu"]}
+        opened = playwright.chromium.launch(**options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": row(epochs=2)})
+    made.repro()
+    return made
+
+
+@pytest.fixture(scope="session")
+def addresses(project: Project) -> Iterator[list[str]]:
+    """What `python -m narrows ui` prints, while it runs."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = project.start("-m", "narrows", "ui", "--port", str(port))
+    assert server.stdout is not None
+    told = [server.stdout.readline() for _ in range(2)]
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+            break
+        except OSError:
+            assert server.poll() is None
+            time.sleep(1)
+    yield [found for line in told for found in re.findall(r"http://\S+", line)]
+    server.terminate()
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+    server.stdout.close()

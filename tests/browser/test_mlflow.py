@@ -1,0 +1,132 @@
+"""MLflow's page as it is after a repro, looked at in a browser."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+ENCODERS = ["narrow", "other", "pca", "tuned"]
+ROWS = [*ENCODERS, "narrow-dec", "narrow-kmeans", "other-kmeans", "pca-kmeans"]
+PICTURE = "img[src*='get-artifact']"
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1440, "height": 1200})
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
+def open_runs(page: Any, address: str) -> None:
+    """Without the assistant, which opens at the first visit and takes a third of the page."""
+    page.goto(address)
+    page.get_by_role("link", name="pca", exact=True).wait_for()
+    page.get_by_role("button", name="Close", exact=True).last.click()
+    page.get_by_text("Ask questions about your").wait_for(state="hidden")
+
+
+def text(page: Any) -> str:
+    return " ".join(page.locator("body").inner_text().split())
+
+
+def line(page: Any, name: str) -> Any:
+    """A run's line of the table; MLflow's table is in two halves that share the row's id."""
+    link = page.get_by_role("link", name=name, exact=True)
+    return page.locator(".ag-row").filter(has=link).first
+
+
+def tile(page: Any, name: str) -> Any:
+    card = page.locator("[data-testid='experiment-view-compare-runs-card']")
+    return card.filter(has=page.get_by_text(name, exact=True)).first
+
+
+def sources(pictures: Any) -> list[str]:
+    return [str(picture.get_attribute("src")) for picture in pictures.all()]
+
+
+def test_the_address_shows_every_row_and_the_ladder_first(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[0])
+    told = text(page)
+    assert f"{len(ROWS)} matching runs" in told
+    for name in ROWS:
+        assert line(page, name).is_visible(), name
+    assert told.index("Ladder (") < told.index("Pictures (")
+    assert tile(page, "cluster/acc").is_visible()
+    assert "digits: a run is a row of params.yaml" in told
+
+
+def test_the_table_has_the_metrics_of_every_row(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[0].replace("compareRunsMode=CHART", "compareRunsMode=TABLE"))
+    for column in ("cluster/acc", "test/mse", "code_size", "depth", "seed", "stage"):
+        page.locator(".ag-header-cell", has_text=column).first.wait_for()
+    column = page.locator(".ag-header-cell", has_text="cluster/acc").first.get_attribute("col-id")
+    cells = page.locator(f".ag-row [col-id='{column}']").all_inner_texts()
+    scores = [float(cell) for cell in cells if cell.strip() not in ("", "-")]
+    assert len(cells) == len(ROWS)
+    assert len(scores) == len(ROWS) - len(ENCODERS)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_pictures_of_two_runs_stand_side_by_side_and_change_with_the_step(
+    page: Any, addresses: list[str]
+) -> None:
+    open_runs(page, addresses[1])
+    for name in ("pca", "tuned"):
+        line(page, name).locator(".is-visibility-toggle-checkbox").evaluate("e => e.click()")
+    final = tile(page, "reconstructions").locator(PICTURE)
+    page.wait_for_function("n => document.querySelectorAll(n).length == 4", arg=PICTURE)
+    left, right = (picture.bounding_box() for picture in final.all())
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    for picture in final.all():  # four samples of 8 x 8, each pixel 6 on the screen
+        assert picture.bounding_box()["width"] >= 4 * 8 * 6
+        assert picture.evaluate("e => e.complete && e.naturalWidth") >= 4 * 8
+
+    learning = tile(page, "reconstructions_by_epoch")
+    learning.scroll_into_view_if_needed()
+    before = sources(learning.locator(PICTURE))
+    learning.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([n, old]) => ![...document.querySelectorAll(n)].some(e => old.includes(e.src))",
+        arg=[PICTURE, [f"{addresses[1].split('#')[0]}{source}" for source in before]],
+    )
+    after = sources(learning.locator(PICTURE))
+    assert len(after) == len(before) == 2
+    assert all("step%2B1%2B" in source for source in after)
+
+
+def test_a_run_tells_what_it_is(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[0])
+    page.get_by_role("link", name="narrow-dec", exact=True).click()
+    page.get_by_text("has to beat").wait_for()
+    told = text(page)
+    assert "narrow-dec: dec on the code of narrow" in told
+    assert "its start" in told
+    page.get_by_text("Show more", exact=True).first.click()
+    picture = page.locator("img[src*='images%2Fsheet']")
+    picture.wait_for()
+    assert picture.evaluate("e => e.complete && e.naturalWidth") > 100
+
+
+def test_the_compare_page_has_params_and_metrics_of_two_runs(
+    page: Any, addresses: list[str]
+) -> None:
+    open_runs(page, addresses[1])
+    for name in ("narrow", "other"):
+        line(page, name).locator(".ag-selection-checkbox input").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.get_by_text("Comparing 2 Runs").first.wait_for()
+    page.get_by_text("train.epochs", exact=True).first.wait_for()
+    told = text(page)
+    for found in (
+        "narrow",
+        "other",
+        "train.epochs",
+        "code_size",
+        "depth",
+        "test/mse",
+        "best_epoch",
+    ):
+        assert found in told, found

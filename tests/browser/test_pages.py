@@ -1,0 +1,64 @@
+"""Our own pages: no error, no request beyond the folder, no sideways scrolling, dark and light."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import Project
+
+PAGES = {"report": "results/digits/report.html", "compare": "compare.html"}
+PAGES["gallery"] = "artifacts/digits/galleries/narrow-kmeans/index.html"
+
+
+@pytest.fixture(scope="module")
+def pages(project: Project) -> dict[str, Path]:
+    for words in (("compare", "pca-kmeans", "narrow-kmeans"), ("gallery", "narrow-kmeans")):
+        done = subprocess.run(
+            [sys.executable, "-m", "narrows", *words], cwd=project.folder, env=project.env
+        )
+        assert done.returncode == 0
+    return {name: project.folder / file for name, file in PAGES.items()}
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_page_is_whole_on_its_own(
+    browser: Any, pages: dict[str, Path], name: str, scheme: str, width: int
+) -> None:
+    told: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfailed", lambda request: told.append(f"failed: {request.url}"))
+    page.goto(pages[name].as_uri())
+    page.evaluate(  # lazy pictures load when they come into sight
+        """async () => { for (let y = 0; y < document.body.scrollHeight; y += 600) {
+        scrollTo(0, y); await new Promise(requestAnimationFrame) } }"""
+    )
+    page.wait_for_load_state("networkidle")
+    assert told == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1] == width
+    broken = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    red = int(colour.removeprefix("rgb(").split(",")[0])
+    assert red < 64 if scheme == "dark" else red > 192, colour
+    assert len(page.locator("body").inner_text()) > 200
+    page.close()
+
+
+def test_the_report_prints(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto(pages["report"].as_uri())
+    page.pdf(path=tmp_path / "report.pdf", format="A4")
+    assert (tmp_path / "report.pdf").stat().st_size > 50_000
+    page.emulate_media(media="print")
+    assert page.locator("nav").first.is_hidden()
+    page.close()

@@ -1,0 +1,56 @@
+"""Every line that docs/ tells to change can be changed, and every command is one."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from narrows import params
+from narrows.__main__ import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ("docs/teaching.md", "docs/dvc.md")
+BLOCKS = [b for doc in DOCS for b in re.findall(r"```sh\n(.*?)```", (ROOT / doc).read_text(), re.S)]
+LINES = [shlex.split(line, comments=True) for block in BLOCKS for line in block.splitlines()]
+CHANGES = [line for line in LINES if "-S" in line]
+
+
+def changed(told: list[str]) -> dict[str, Any]:
+    """params.yaml after `-S key=value ...`, as DVC changes it."""
+    yaml = YAML(typ="safe")
+    found: dict[str, Any] = yaml.load(ROOT / "params.yaml")
+    for flag, change in zip(told, told[1:], strict=False):
+        if flag == "-S":
+            path, value = change.split("=", 1)
+            *folders, key = path.removeprefix("+").split(".")
+            place = found
+            for folder in folders:
+                place = place[folder]
+            assert path.startswith("+") != (key in place), f"{path} is there, or is not"
+            place[key] = yaml.load(value)
+    return found
+
+
+@pytest.mark.parametrize("told", CHANGES, ids=lambda told: " ".join(told))
+def test_a_changed_line_is_accepted_and_changes_something(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    before = params.from_dict(YAML(typ="safe").load(ROOT / "params.yaml"))
+    assert params.from_dict(changed(told)) != before
+
+
+def test_commands_are_there() -> None:
+    assert len(CHANGES) >= 16
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for line in filter(None, LINES):
+        if line[0] == "make":
+            assert line[1] in targets, line
+        elif line[0] == "python":
+            assert line[1:3] == ["-m", "narrows"], line
+            assert line[3] in COMMANDS, line
+        else:
+            assert line[0] == "dvc", line
