@@ -31,7 +31,7 @@ try {
   names = {};
 }
 const KNOWN = -2;
-const standard = (cluster) => (cluster === KNOWN ? "Known pictures like these" : cluster < 0 ? "In no cluster" : `Cluster ${cluster}`);
+const standard = (cluster) => (cluster === KNOWN ? "Known pictures" : cluster < 0 ? "In no cluster" : `Cluster ${cluster}`);
 const nameOf = (cluster) => names[cluster] || standard(cluster);
 
 function rename(cluster, name) {

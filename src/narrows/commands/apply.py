@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> None:
     names = named.paths if named else [f"row {row + 1}" for row in range(len(x))]
     made = table(new, found, names, bool(known.columns))
     if asked.to is None:
-        made.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+        show(made)
     elif asked.to.suffix.lower() in TABLES:
         save(made, asked.to)
     else:
@@ -128,8 +128,14 @@ def page(
     distances[:n] = found.answer.distances
     arranged = album.arranged(x, codes, clusters, None, distances)
     worst = np.argsort(-found.scores, kind="stable")
-    places = np.argsort(arranged.rows)[worst[found.is_outlier[worst]]]
-    arranged = dataclasses.replace(arranged, outliers=places)
+    similar = album.nearest(codes, found.similar.shape[1])
+    similar[:n] = n + np.searchsorted(rows, found.similar)  # of new ones the known, copies too
+    places = np.argsort(arranged.rows)
+    arranged = dataclasses.replace(
+        arranged,
+        outliers=places[worst[found.is_outlier[worst]]],
+        similar=places[similar][arranged.rows],
+    )
     kept, source = None, None
     if named is not None and root is not None and all(path.suffix != ".npy" for path in new.paths):
         own, theirs = Path(root).expanduser().resolve(), [_place(*one) for one in _pairs(new)]
@@ -176,6 +182,14 @@ def finished(p: Params, run: str | None) -> Iterator[tuple[Path, str]]:
     key = run or list(rows)[-1]
     params.select(rows, key, "clusterings or deep_clusterings")
     yield Path("artifacts", p.dataset.name), key
+
+
+def show(made: pd.DataFrame) -> None:
+    try:
+        made.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def save(made: pd.DataFrame, file: Path) -> None:
