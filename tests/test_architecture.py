@@ -65,6 +65,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "illustrations": {"artifacts", "charts", "figures", "grids", "metrics", "scoring", "sheets"},
     "page": {"illustrations", "scoring"},
     "outliers": set(),
+    "own_project": {"errors"},
     "incoming": {"datasets._base", "errors", "plugins", "work"},
     "applied": {"outliers", "probes", "saved"},
     "album": {"outliers"},
@@ -82,7 +83,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "__main__": {"errors"},
     "commands": {
         *("album", "applied", "comparison", "comparison_page", "datasets._base", "errors"),
-        *("exporting", "folders", "incoming", "splits"),
+        *("exporting", "folders", "incoming", "own_project", "splits", "sprites"),
         *("gallery_page", "outliers", "params", "plugins", "probes", "profiles", "promotion"),
         *("provenance", "registry", "residuals", "restoring", "rules", "runs", "samples", "saved"),
         *("sides", "table_frame", "table_page", "terms", "text_page", "tracking", "work"),
