@@ -33,8 +33,9 @@ FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
 	dvc exp run $(FULL)
 
-gallery: .venv/installed  ## the pictures by cluster, one page that opens offline: make gallery ROW=pca-kmeans
-	python -m narrows gallery $(ROW)
+gallery: export FOLDER := $(value DATA)
+gallery: .venv/installed  ## pictures by cluster, a page that opens offline: make gallery ROW=pca-kmeans, or DATA=~/Photos
+	python -m narrows gallery $(ROW) $(if $(value DATA),--data "$$FOLDER")
 
 SEARCH ?= small-codes
 TIMEOUT ?= 10m

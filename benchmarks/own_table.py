@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import adjusted_rand_score, average_precision_score
 
-from narrows import columns, params, plugins, splits, training
+from narrows import outliers, params, plugins, splits, training
 from narrows.model import encode_all, reconstruct_all
 
 ROOT = Path(__file__).parent.parent
@@ -91,8 +91,9 @@ def main() -> None:
         )  # fmt: skip
     print(f"trained {len(fitted.history)} epochs in {time.monotonic() - clock:.1f} s")
     x_hat = reconstruct_all(fitted.model, x).numpy()
-    errors = columns.errors(data.x, x_hat, data.schema["columns"])
-    precision = average_precision_score(is_anomaly, columns.outlier_scores(errors))
+    ends = np.array([c["features"][1] for c in data.schema["columns"] if "features" in c])
+    relative = outliers.by_column(data.x, x_hat, ends, outliers.usual(data.x, x_hat, ends))
+    precision = average_precision_score(is_anomaly, outliers.scores(relative))
     plain = average_precision_score(is_anomaly, ((data.x - x_hat) ** 2).mean(axis=1))
     print(f"anomalies: average precision {precision:.3f} (mean error of all features {plain:.3f})")
     best = 0.0

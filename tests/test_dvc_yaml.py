@@ -115,6 +115,7 @@ def test_labels_reach_no_stage_before_report(address: str) -> None:
     holders = {"data", *(str(Path(out.fs_path).parent) for out in STAGES["prepare"].outs)}
     for dep in deps(address):
         assert "labels" not in dep
+        assert "label_names" not in dep
         assert dep not in holders
         if address not in ("prepare",):
             assert not dep.endswith("/raw")

@@ -258,3 +258,12 @@ def test_a_saved_grid_keeps_its_pixels(tmp_path: Path) -> None:
     figures.save(grid, tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as image:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), grid)
+
+
+def test_classes_bear_their_names_where_they_have_some() -> None:
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    figure = figures.code_map(points, np.array([0, 1, 2]), "", ["cats", "$\\frac{$"])
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["cats", r"\$\frac{\$", "2"]
+    figure.canvas.draw()  # nothing is read as a formula

@@ -14,7 +14,7 @@ from PIL import Image
 from project import ROOT, Project, row
 from ruamel.yaml import YAML
 
-from narrows import params
+from narrows import artifacts, params
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -151,6 +151,12 @@ def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
         assert "This data has no labels" in page
         assert found["acc"] == ""
     assert int(found["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
+
+
+def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:
+    data = artifacts.read_data(results / "image_folder/data/image_folder")
+    assert data.label_names == ("dark", "light")
+    assert artifacts.read_data(results / "table/data/table").label_names == ()
 
 
 def test_prepare_runs_again_only_when_files_change(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from narrows import __main__, params, promotion, registry, saved, tracking
-from narrows.commands import promote
+from narrows.commands import apply, promote
 from narrows.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -108,6 +108,20 @@ def test_other_splits_and_other_numbers_of_clusters_do_not_compare(project: Path
         good, why = promote._judged(chosen, other)
         assert not good
         assert "--anyway replaces it" in why
+
+
+def test_the_champion_is_applied_to_new_samples(project: Path, capsys) -> None:
+    np.save("new.npy", np.load("data/digits/x.npy")[:5])
+    expected = np.load("artifacts/digits/clusterings/pca-kmeans/clusters.npz")["clusters"][:5]
+    apply.main(["--run", "champion", "new.npy", "-n", "1"])
+    told = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert [int(line[2]) for line in told[1:]] == expected.tolist()
+    assert [line[told[0].index("similar_1")] for line in told[1:]] == [
+        f"row {row}" for row in range(1, 6)
+    ]
+    Path("new.txt").touch()
+    with pytest.raises(UserError, match=r"new samples of this dataset come as \.npy"):
+        apply.main(["--run", "pca-kmeans", "new.txt"])
 
 
 class Touch:

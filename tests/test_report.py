@@ -147,6 +147,7 @@ def project(
     np.save(data / "x.npy", x)
     np.save(data / "split.npy", SPLIT)
     np.save(data / "labels.npy", LABELS)
+    (data / "label_names.csv").write_text("label,name\n")
     write_encoder(tmp_path / "artifacts/toy/encoders/plain-x", x, is_baseline=True)
     write_encoder(tmp_path / "artifacts/toy/encoders/deep", x, is_baseline=False)
     write_encoder(tmp_path / "artifacts/toy/encoders/stale", x, is_baseline=False)

@@ -150,7 +150,8 @@ def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
 def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
     """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
     x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])
-    relative = outliers.by_column(x, np.zeros_like(x), np.array([1, 2]))
+    told = (x, np.zeros_like(x), np.array([1, 2]))
+    relative = outliers.by_column(*told, outliers.usual(*told))
     assert outliers.scores(relative).argmax() == 9
     assert relative[9].argmax() == 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from narrows.datasets import text
-from narrows.datasets._base import Dataset
+from narrows.datasets._base import Dataset, NothingLeft
 from narrows.errors import UserError
 
 
@@ -76,9 +76,10 @@ def test_new_documents_are_encoded_the_same_way() -> None:
     Path("other.txt").write_text("glass")
     new = text.encode(schema, data.arrays, Path("new.txt"))
     assert new.x[0].tolist() == [1.0 if term == "sea" else 0.0 for term in schema["terms"]]
-    assert new.warnings == []
-    other = text.encode(schema, data.arrays, Path("other.txt"))
-    assert other.warnings == ["1 documents hold no known term"]
+    assert not new.warnings
+    with pytest.raises(NothingLeft) as nothing:
+        text.encode(schema, data.arrays, Path("other.txt"))
+    assert nothing.value.skipped == [("other.txt", "no known term")]
 
 
 @pytest.mark.parametrize(

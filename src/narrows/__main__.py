@@ -6,6 +6,7 @@ from importlib import import_module
 from narrows import errors
 
 COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
+    "apply": "clusters, outliers and the most similar known samples of new files",
     "compare": "rows, git revisions or MLflow runs side by side, as one page",
     "export": "a trained encoder as an ONNX file",
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",

@@ -54,9 +54,14 @@ def arranged(
     codes: Float[np.ndarray, "N D"],
     clusters: Integer[np.ndarray, " N"],
     errors: Float[np.ndarray, " N"] | None,
+    distances: Float[np.ndarray, " N"] | None = None,
 ) -> Album:
-    """Orders the pictures x (N, C, H, W), uint8, which may be memory-mapped."""
-    distances = to_own_mean(codes, clusters)
+    """Orders the pictures x (N, C, H, W), uint8, which may be memory-mapped.
+
+    Args:
+        distances: to means that are known otherwise; where not given, to those of `clusters`.
+    """
+    distances = to_own_mean(codes, clusters) if distances is None else distances
     sizes = {int(c): int(n) for c, n in zip(*np.unique(clusters, return_counts=True), strict=True)}
     ordered = sorted(sizes, key=lambda c: (c < 0, -sizes[c], c))
     ranks = {cluster: rank for rank, cluster in enumerate(ordered)}

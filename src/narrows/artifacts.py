@@ -21,6 +21,8 @@ class Data:
     """(N,), positions in `splits.NAMES`."""
     labels: np.ndarray | None
     """(N,), or None where the data has none."""
+    label_names: tuple[str, ...] = ()
+    """What the user called label 0, 1, ...; empty where labels are numbers."""
 
     def rows(self, split: str) -> np.ndarray:
         """Mask (N,) of the rows of one split, or of "all"."""
@@ -103,7 +105,10 @@ def read_data(folder: Path) -> Data:
     _same_rows(folder / "split.npy", split, x)
     if len(labels):
         _same_rows(folder / "labels.npy", labels, x)
-    return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None)
+    file = work.existing(folder / "label_names.csv", "prepare")
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        names = tuple(row["name"] for row in csv.DictReader(stream))
+    return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 
 def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> Encoder:

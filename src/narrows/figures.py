@@ -24,6 +24,7 @@ COLOURS = (
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 MARKERS = ("o", "^")
+MAX_NAME = 18  # letters of a class in a legend
 N_CLASSES = len(COLOURS) * len(MARKERS)
 NOISE_COLOUR = "#c8c8c8"
 INK, FAINT = "#222222", "#8a8a8a"
@@ -81,13 +82,30 @@ def code_histogram(z: Float[np.ndarray, "N D"]) -> Figure:
     return figure
 
 
+def called(value: int, names: Sequence[str]) -> str:
+    """The name of a class, shortened and without what matplotlib would take for a formula; or its
+    number, where it has none.
+
+    >>> called(1, ["cats", "dogs $ & very long-haired ones"]), called(2, ["cats", "dogs"])
+    ('dogs \\\\$ & very lon…', '2')
+    """
+    if value >= len(names):
+        return str(value)
+    name = "".join(c if c.isprintable() else " " for c in names[value])
+    return (name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…").replace("$", r"\$")
+
+
 def code_map(
-    points: Float[np.ndarray, "N 2"], colours: Integer[np.ndarray, " N"] | None, title: str
+    points: Float[np.ndarray, "N 2"],
+    colours: Integer[np.ndarray, " N"] | None,
+    title: str,
+    names: Sequence[str] = (),
 ) -> Figure:
     """Scatter of points in the plane, one colour per class; -1 (noise) is grey and lies below.
 
     The legend names up to 20 classes; of more, the colours repeat and the legend is left out.
-    Without classes all points have one colour.
+    Without classes all points have one colour. `names` are those of classes 0, 1, ...; classes
+    beyond them are called by their number.
     """
     figure, axes = chart(title)
     classes = np.unique([] if colours is None else colours).astype(int)
@@ -97,7 +115,7 @@ def code_map(
         x, y = points[colours == value].T
         colour, marker, label = NOISE_COLOUR, "o", "noise"
         if value >= 0:
-            colour, label = COLOURS[value % len(COLOURS)], str(value)
+            colour, label = COLOURS[value % len(COLOURS)], called(value, names)
             marker = MARKERS[value // len(COLOURS) % len(MARKERS)]
         axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
     axes.set_xticks([])

@@ -6,12 +6,13 @@ empty, and never the pictures' own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,28 @@ def check(target: Path, source: Path | None) -> None:
             raise UserError(f"{target}: the folders may not be made within {source} or around it")
 
 
+@contextlib.contextmanager
+def new(target: Path) -> Iterator[Path]:
+    """Yields a folder beside `target` that becomes it if the block ends well, and goes if not.
+
+    Raises:
+        UserError: the file system refuses, or the target is no longer empty.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}") from None
+    try:
+        yield partial
+        partial.chmod(0o755)
+        partial.rename(target)  # refuses where the target is no longer empty
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def write(
     target: Path,
     how: Literal["links", "copies"],
@@ -58,10 +81,8 @@ def write(
     Raises:
         UserError: the file system refuses, or none of the pictures is there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     n_missing = n_made = 0
-    try:
+    with new(target) as partial:
         for cluster, name in clusters.items():
             folder = partial / folder_name(cluster, name)
             folder.mkdir()
@@ -78,12 +99,6 @@ def write(
                 n_made += 1
         if not n_made:
             raise UserError(f"{target}: none of the {n_missing} pictures is where it was")
-        partial.chmod(0o755)
-        partial.rename(target)  # refuses where the target is no longer empty
-    except OSError as error:
-        raise UserError(f"{target}: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)  # what was made here, if it stays unfinished
     return n_missing
 
 

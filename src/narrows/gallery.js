@@ -30,7 +30,8 @@ try {
 } catch {
   names = {};
 }
-const standard = (cluster) => (cluster < 0 ? "In no cluster" : `Cluster ${cluster}`);
+const KNOWN = -2;
+const standard = (cluster) => (cluster === KNOWN ? "Known pictures" : cluster < 0 ? "In no cluster" : `Cluster ${cluster}`);
 const nameOf = (cluster) => names[cluster] || standard(cluster);
 
 function rename(cluster, name) {

@@ -22,6 +22,7 @@ from narrows.album import Album
 from narrows.samples import Samples
 
 HERE = Path(__file__).parent
+KNOWN = -2  # cluster of known pictures on a page of new ones
 COVER = 9  # pictures of a cluster's cover, three by three
 
 
@@ -107,7 +108,8 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, 
     script = (HERE / "gallery.js").read_text(encoding="utf-8")
     return environment.get_template("gallery.html.j2").render(
         titles=titles,
-        n=len(album.rows),
+        n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),
+        n_known=sum(size for cluster, _, size in album.sections if cluster == KNOWN),
         n_clusters=sum(section.cluster >= 0 for section in album.sections),
         n_outliers=len(album.outliers),
         n_groups=len(album.groups),

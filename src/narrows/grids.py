@@ -89,12 +89,13 @@ def thumbnail_map(
     samples: np.ndarray,
     labels: Integer[np.ndarray, " N"] | None,
     title: str,
+    names: Sequence[str] = (),
 ) -> Figure:
     """`figures.code_map` with the samples (N, ...) of some points drawn at their place.
 
     A label gives the colour of a point and of a thumbnail's frame.
     """
-    figure = figures.code_map(points, labels, title)
+    figure = figures.code_map(points, labels, title, names)
     axes = figure.axes[0]
     pictures = figures.pixels(samples)
     for i in apart(points, MAX_PER_SIDE).tolist():

@@ -89,10 +89,10 @@ def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> lis
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
     colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
-    figure = figures.code_map(clustering.umap, colours, title)
+    figure = figures.code_map(clustering.umap, colours, title, data.label_names)
     caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
     if pairs:
-        caption += " A cluster bears the number and colour of the label it is matched to."
+        caption += " A cluster bears the name and colour of the label it is matched to."
     drawn = [_save(figure, folder, clustering.key, "clusters", caption)]
     if data.labels is not None:
         test = data.rows("test")
@@ -100,7 +100,7 @@ def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> lis
         order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
         figure = figures.confusion(
             counts[:, order],
-            [str(label) for label in labels],
+            [figures.called(int(label), data.label_names) for label in labels],
             ["noise" if c == metrics.NOISE else str(c) for c in clusters[order]],
             f"{clustering.key}: test rows",
         )
@@ -238,12 +238,11 @@ def _maps(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
     labels, coloured = None, "."
     if data.labels is not None:
         labels, coloured = data.labels[rows], ", coloured by label."
-    figure = grids.thumbnail_map(
-        told.umap, data.unit(rows), labels, f"{encoder.key}: UMAP of codes"
-    )
+    title, names = f"{encoder.key}: UMAP of codes", data.label_names
+    figure = grids.thumbnail_map(told.umap, data.unit(rows), labels, title, names)
     caption = f"UMAP of {len(rows):,} codes with samples at some of their places{coloured}"
     drawn = [_save(figure, folder, encoder.key, "map", caption)]
-    figure = figures.code_map(told.pca, labels, f"{encoder.key}: PCA of codes")
+    figure = figures.code_map(told.pca, labels, f"{encoder.key}: PCA of codes", names)
     caption = f"First two principal components of the same {len(rows):,} codes{coloured}"
     return [*drawn, _save(figure, folder, encoder.key, "pca", caption)]
 

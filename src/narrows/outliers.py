@@ -9,48 +9,86 @@ FLOOR = 0.01  # of a column's variance: smaller errors are small, however regula
 OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
 
 
-def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
-    """Places of mean squared errors whose root lies 3.5 deviations above the median, worst first.
+def limit(errors: Float[np.ndarray, " N"]) -> float:
+    """The mean squared error above which one is unusual: its root lies 3.5 deviations above the
+    median of the roots; infinite where all are alike.
 
     Median and median absolute deviation instead of mean and deviation, so that outliers do not
     hide themselves.
 
+    Example:
+        Roots 1, 1, 1, 2, 2, 2: they lie half a unit from their median of 1.5.
+
+        >>> round(limit(np.array([1.0, 4.0, 1.0, 4.0, 1.0, 4.0])), 2)
+        16.77
+    """
+    roots = np.sqrt(errors)
+    median = np.median(roots)
+    deviation = np.median(np.abs(roots - median)) / 0.6745  # of a normal distribution
+    if deviation < 1e-6:  # a copy
+        return float("inf")
+    return float((median + OUTLIER_SCORE * deviation) ** 2)
+
+
+def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
+    """Places of the errors above their `limit`, the worst first.
+
     >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
     [5]
     """
-    roots = np.sqrt(errors)
-    away = roots - np.median(roots)
-    deviation = np.median(np.abs(away)) / 0.6745  # of a normal distribution
-    if deviation < 1e-6:  # a copy
-        return np.empty(0, int)
-    worst = np.argsort(-away, kind="stable")
-    return worst[away[worst] / deviation > OUTLIER_SCORE]
+    found = np.flatnonzero(errors > limit(errors))
+    return found[np.argsort(-errors[found], kind="stable")]
 
 
-def by_column(
+def squared(
     x: Float[np.ndarray, "N D"], x_hat: Float[np.ndarray, "N D"], ends: Integer[np.ndarray, " C"]
 ) -> Float[np.ndarray, "N C"]:
-    """Squared error of each row in each column, over what is usual in that column: 1 is usual.
-
-    Without that, columns that cannot be reconstructed would hide what is odd in the others. Usual
-    is the column's mean error and a hundredth of its variance.
+    """Squared error of each row in each column, a sum over the column's features.
 
     Args:
         ends: of a column's features, ascending; a column begins where the one before it ends.
 
+    >>> squared(np.array([[1.0, 0.0, 3.0]]), np.array([[0.0, 2.0, 3.0]]), np.array([2, 3])).tolist()
+    [[5.0, 0.0]]
+    """
+    starts = np.array([0, *ends[:-1]])
+    return np.add.reduceat(np.square(x.astype(np.float64) - x_hat), starts, axis=1)
+
+
+def usual(
+    x: Float[np.ndarray, "N D"], x_hat: Float[np.ndarray, "N D"], ends: Integer[np.ndarray, " C"]
+) -> Float[np.ndarray, " C"]:
+    """The squared error that is usual in each column: the mean, and a hundredth of the variance.
+
     Example:
-        A column of two features and one of one, which is off by 2 in the second row. Errors are
-        1, 1 and 0, 4; variances are .5 and 1, so that 1.005 and 2.01 are usual:
+        A column of two features and one of one, which is off by 2 in the second row. Mean errors
+        are 1 and 2, variances .5 and 1:
 
         >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
         >>> x_hat = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]])
-        >>> by_column(x, x_hat, np.array([2, 3])).round(3).tolist()
-        [[0.995, 0.0], [0.995, 1.99]]
+        >>> usual(x, x_hat, np.array([2, 3])).tolist()
+        [1.005, 2.01]
     """
-    starts = np.array([0, *ends[:-1]])
-    errors = np.add.reduceat(np.square(x.astype(np.float64) - x_hat), starts, axis=1)
-    variances = np.add.reduceat(x.var(axis=0, dtype=np.float64), starts)
-    usual = errors.mean(axis=0) + FLOOR * variances
+    variances = np.add.reduceat(x.var(axis=0, dtype=np.float64), np.array([0, *ends[:-1]]))
+    return squared(x, x_hat, ends).mean(axis=0) + FLOOR * variances
+
+
+def by_column(
+    x: Float[np.ndarray, "N D"],
+    x_hat: Float[np.ndarray, "N D"],
+    ends: Integer[np.ndarray, " C"],
+    usual: Float[np.ndarray, " C"],
+) -> Float[np.ndarray, "N C"]:
+    """Squared error of each row in each column, over what is usual in that column: 1 is usual.
+
+    Without that, columns that cannot be reconstructed would hide what is odd in the others.
+
+    >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
+    >>> x_hat = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]])
+    >>> by_column(x, x_hat, np.array([2, 3]), np.array([1.0, 2.0])).tolist()
+    [[1.0, 0.0], [1.0, 2.0]]
+    """
+    errors = squared(x, x_hat, ends)
     return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
 
 

@@ -54,6 +54,20 @@ def champion(dataset: str) -> tuple[str, Candidate] | None:
     return str(found.version), Candidate(**json.loads(found.tags["candidate"]))
 
 
+def download(dataset: str, folder: Path) -> tuple[Path, str]:
+    """The champion's artifacts, copied below a folder, and the key of its row; see `saved.load`.
+
+    Raises:
+        UserError: there is no champion.
+    """
+    if champion(dataset) is None:
+        raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
+    client = _client()
+    found = client.get_model_version_by_alias(name(dataset), ALIAS)
+    kept = client.download_artifacts(str(found.run_id), "model/artifacts/clustering", str(folder))
+    return Path(kept), str(found.tags["clustering"])
+
+
 def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, run_id: str) -> str:
     """Logs the model to the run, registers it and moves the alias; the new version.
 

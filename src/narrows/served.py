@@ -12,7 +12,7 @@ from mlflow.exceptions import BAD_REQUEST, MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
-from narrows import saved
+from narrows import incoming, saved
 from narrows.errors import UserError
 
 if os.environ.get("NARROWS_SERVES"):  # MLflow puts the data before the sentence of every error
@@ -36,7 +36,7 @@ class Served(PythonModel):
             MlflowException: a sentence, sent with status 400.
         """
         try:
-            answer = self.saved.describe(self._stored(np.asarray(model_input)))
+            answer = self.saved.describe(incoming.stored(np.asarray(model_input), self.dtype))
         except UserError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
         return pd.DataFrame(
@@ -48,16 +48,6 @@ class Served(PythonModel):
                 "reconstruction_error": answer.errors.astype(np.float64),
             }
         )
-
-    def _stored(self, x: np.ndarray) -> np.ndarray:
-        if not np.isfinite(x).all():
-            raise UserError("samples have values that are not finite")
-        if self.dtype != np.uint8:
-            return x.astype(self.dtype)
-        if not ((x >= 0) & (x <= 255) & (x == np.round(x))).all():
-            wrong = x[(x < 0) | (x > 255) | (x != np.round(x))].flat[0]
-            raise UserError(f"pixels are whole numbers from 0 to 255, found {wrong:g}")
-        return x.astype(np.uint8)
 
 
 set_model(Served())

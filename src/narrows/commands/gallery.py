@@ -2,23 +2,39 @@
 
 python -m narrows gallery denoising-conv-self-label
 python -m narrows gallery --folders links --to ~/sorted --names saved.json
+python -m narrows gallery --data ~/Photos
+
+With --data the folder becomes a project of its own in .work/projects/, with the rows of
+examples/image_folder.yaml, and is clustered first; params.yaml and artifacts here are not touched.
 """
 
 import argparse
 import hashlib
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from narrows import album, folders, gallery_page, residuals, work
+from narrows import album, folders, gallery_page, own_project, plugins, residuals, sprites, work
 from narrows.commands import _base
 from narrows.commands._base import Chosen
+from narrows.datasets._base import NothingLeft
 from narrows.errors import UserError
+
+ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 
 
 def main(words: Sequence[str]) -> None:
     asked = arguments(words)
+    if asked.data:
+        row = asked.row or ROW
+        project = own_project.make("image_folder", asked.data)
+        own_project.repro(project, f"cluster@{row}")
+        os.chdir(project)
+        os.environ.pop("DVC_ROOT", None)
+        asked.row = row
     chosen = _base.chosen(asked.row)
     if chosen.x.ndim != 4:
         file = chosen.data / "x.npy"
@@ -35,12 +51,35 @@ def page(chosen: Chosen, source: Path | None) -> None:
     arranged = album.arranged(chosen.x, chosen.codes(), chosen.clusters, errors)
     told = repr((chosen.dataset, chosen.key)).encode() + chosen.clusters.tobytes()
     identity = hashlib.sha256(told).hexdigest()[:16]
-    titles = gallery_page.Titles(chosen.dataset, chosen.key, chosen.encoder, identity)
+    own = getattr(chosen.params.dataset.config, "path", None)
+    name = Path(own).name if own else chosen.dataset
+    titles = gallery_page.Titles(name, chosen.key, chosen.encoder, identity)
     target = chosen.artifacts / "galleries" / chosen.key
     with work.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
-        gallery_page.write(folder, titles, chosen.x, arranged, chosen.named, url)
-    print(f"gallery: {target / 'index.html'} shows {len(chosen.x):,} pictures", flush=True)
+        gallery_page.write(folder, titles, shown(chosen, source), arranged, chosen.named, url)
+    place = target / "index.html"
+    print(f"gallery: {place.resolve().as_uri()} shows {len(chosen.x):,} pictures", flush=True)
+
+
+def shown(chosen: Chosen, source: Path | None) -> np.ndarray:
+    """Pictures (N, C, H, W) for the thumbnails: the originals anew, larger than what was learned
+    from, where they all are there and as they were; otherwise the samples."""
+    file = chosen.data / "schema/schema.json"
+    schema = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if source is None or schema.get("size", sprites.MAX_SIDE) >= sprites.MAX_SIDE:
+        return chosen.x
+    module = plugins.load("datasets", schema["dataset"])
+    try:
+        found = module.encode({**schema, "size": sprites.MAX_SIDE}, {}, source)
+    except NothingLeft:
+        return chosen.x
+    places = {name: row for row, name in enumerate(found.names)}
+    if chosen.named is None or not places.keys() >= set(chosen.named.paths):
+        print(f"gallery: pictures are missing in {source}; run `dvc repro`", flush=True)
+        return chosen.x
+    larger: np.ndarray = found.x[[places[path] for path in chosen.named.paths]]
+    return larger
 
 
 def sort(asked: argparse.Namespace, chosen: Chosen, source: Path | None) -> None:
@@ -68,6 +107,7 @@ def sort(asked: argparse.Namespace, chosen: Chosen, source: Path | None) -> None
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = _base.parser("gallery", __doc__)
+    parser.add_argument("--data", type=Path, help="a folder of pictures that is to be clustered")
     parser.add_argument("--pictures", type=Path, help="folder of the originals")
     parser.add_argument("--folders", choices=["links", "copies"], help="instead of the page")
     parser.add_argument("--to", type=Path, help="where the folders go: a new or empty folder")
@@ -78,7 +118,13 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     if asked.names and not asked.folders:
         parser.error("--names goes with --folders")
     if asked.to:
-        asked.to = asked.to.expanduser()
+        asked.to = asked.to.expanduser().absolute()
+    if asked.data:
+        asked.data = asked.data.expanduser()
+    if asked.names:
+        asked.names = asked.names.expanduser().absolute()
+    if asked.pictures:
+        asked.pictures = asked.pictures.expanduser().absolute()
     return asked
 
 

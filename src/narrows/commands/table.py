@@ -56,7 +56,7 @@ def found_odd(
 ) -> tuple[list[Odd], int]:
     """The oddest rows, at most 50, and how many there are in all."""
     ends = np.array([column["features"][1] for column in columns])
-    relative = outliers.by_column(x, x_hat, ends)
+    relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends))
     scores = outliers.scores(relative)
     rows = outliers.unusual(scores)
     shown = rows[: table_page.N_ODD]

@@ -16,6 +16,7 @@ import numpy as np
 from narrows import plugins, probes, saved, table_frame, terms, text_page, work
 from narrows.commands import _base
 from narrows.commands._base import Chosen
+from narrows.datasets._base import NothingLeft
 from narrows.errors import UserError
 
 N_TERMS = 12
@@ -73,8 +74,6 @@ def answer(chosen: Chosen, schema: dict[str, object], query: str, n: int) -> Non
     import torch
 
     known = encoded(chosen, schema, query)
-    if not known.any():
-        raise UserError(f"--query: no word of {query!r} is a term of {chosen.dataset}")
     code = saved.load(chosen.artifacts, chosen.key).encode(torch.from_numpy(known))
     codes, names = chosen.codes(), _base.names(chosen)
     rows = probes.neighbours(codes, code, n)[0]
@@ -95,7 +94,12 @@ def encoded(chosen: Chosen, schema: dict[str, object], query: str) -> np.ndarray
         if not _is_file(file):
             file = Path(folder, "query.txt")
             file.write_text(query, encoding="utf-8")
-        x: np.ndarray = module.encode(schema, arrays, file).x
+        try:
+            x: np.ndarray = module.encode(schema, arrays, file).x
+        except NothingLeft:
+            raise UserError(
+                f"--query: no word of {query!r} is a term of {chosen.dataset}"
+            ) from None
     return x[:1]
 
 

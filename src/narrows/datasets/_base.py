@@ -18,6 +18,14 @@ class Skipped(NamedTuple):
     """Its kind, then after a colon the details where there are any."""
 
 
+class NothingLeft(UserError):
+    """Nothing that a source held can be used."""
+
+    def __init__(self, told: str, skipped: Sequence[Skipped]):
+        super().__init__(told)
+        self.skipped = skipped
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Rows in the source's order.

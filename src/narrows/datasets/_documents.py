@@ -25,9 +25,10 @@ class Documents(NamedTuple):
     skipped: list[Skipped]
 
 
-def find(path: Path) -> list[Found]:
+def find(path: Path, is_remembered: bool = True) -> list[Found]:
     """The files that `read` takes."""
-    return _files.find(path, SUFFIXES if path.is_dir() else SUFFIXES | CSV)
+    suffixes = SUFFIXES if path.is_dir() else SUFFIXES | CSV
+    return _files.find(path, suffixes, is_remembered=is_remembered)
 
 
 def read(

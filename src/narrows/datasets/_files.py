@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
 from narrows import work
-from narrows.datasets._base import Skipped, counted
+from narrows.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
 
 LISTING = "files.csv"
@@ -45,13 +45,19 @@ def located(path: str, key: str = "dataset.path") -> Path:
     return found
 
 
-def find(path: Path, suffixes: Collection[str], ignored: Collection[Path] = ()) -> list[Found]:
+def find(
+    path: Path,
+    suffixes: Collection[str],
+    ignored: Collection[Path] = (),
+    is_remembered: bool = True,
+) -> list[Found]:
     """Every file below a folder, or the one file, by path; hidden ones are not looked at.
 
     Args:
         suffixes: in lower case with their dot; other files are problems, and so are links,
             special files and names that cannot be written as UTF-8.
         ignored: files that are not told of.
+        is_remembered: keeps sizes and times in .work, for the next look.
     """
     root = path if path.is_dir() else path.parent
     cache_file = work.WORK / "listings" / f"{_name_of(path.resolve())}.json"
@@ -86,9 +92,10 @@ def find(path: Path, suffixes: Collection[str], ignored: Collection[Path] = ()) 
 
     with ThreadPoolExecutor(N_THREADS) as pool:
         pairs = sorted(pool.map(told, files), key=lambda pair: pair[0].path)
-    cache = {found.path: [state, found.sha256] for found, state in pairs if state}
-    cache_file.parent.mkdir(parents=True, exist_ok=True)
-    _replace(cache_file, json.dumps(cache).encode())
+    if is_remembered:
+        cache = {found.path: [state, found.sha256] for found, state in pairs if state}
+        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(cache_file, json.dumps(cache).encode())
     return [found for found, _ in pairs]
 
 
@@ -148,10 +155,11 @@ def usable(found: Sequence[Found]) -> tuple[list[Found], list[Skipped]]:
     return kept, skipped
 
 
-def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> UserError:
+def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> NothingLeft:
     """The sentence for a folder of which nothing can be used."""
     why = f" (skipped: {counted(skipped)})" if skipped else ""
-    return UserError(f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}")
+    told = f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}"
+    return NothingLeft(told, skipped)
 
 
 def in_order(

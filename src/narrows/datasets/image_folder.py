@@ -64,7 +64,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New pictures, a folder or one file, as `load` made those that were learned from."""
-    found = _files.find(path, _pictures.SUFFIXES | _pictures.HEIC)
+    found = _files.find(path, _pictures.SUFFIXES | _pictures.HEIC, is_remembered=False)
     root = path if path.is_dir() else path.parent
     told = {name: schema[name] for name in Shape._fields}
     return _load(root, found, Shape(**told), None)

@@ -66,9 +66,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         terms, arrays = _vocabulary(cfg, found.texts)
         schema |= {"stop_words": cfg.stop_words, "terms": terms}
         x = _tf_idf(found.texts, schema, arrays)
-    used = np.flatnonzero(x.any(axis=1)).tolist()
-    unused = sorted(set(range(len(x))) - set(used))
-    skipped = [*found.skipped, *(Skipped(found.names[i], "no known term") for i in unused)]
+    used, skipped = _with_terms(x, found)
     labels, label_names = None, None
     if found.labels is not None:
         labels, label_names = numbered([found.labels[i] for i in used])
@@ -78,26 +76,34 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         is_test=None,
         names=[found.names[i] for i in used],
         label_names=label_names,
-        skipped=sorted(skipped),
+        skipped=skipped,
         schema=schema,
         arrays=arrays,
     )
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New documents as `load` made those that were learned from; unknown terms do not count."""
-    found = _documents.read(
-        path, _documents.find(path), schema["column"], None, schema["separator"]
-    )
+    """New documents as `load` made those that were learned from; unknown terms do not count, and
+    documents without a known one are left out."""
+    listed = _documents.find(path, is_remembered=False)
+    found = _documents.read(path, listed, schema["column"], None, schema["separator"])
     if schema["embeddings"]:
         x = _unit(_embedded(schema["embeddings"], found.texts), arrays)
     else:
         x = _tf_idf(found.texts, schema, arrays)
-    n_empty = int((~x.any(axis=1)).sum())
-    warnings = [f"{n_empty:,} documents hold no known term"] if n_empty else []
-    return Dataset(
-        x, None, None, found.names, skipped=found.skipped, schema=schema, warnings=warnings
-    )
+    used, skipped = _with_terms(x, found)
+    if not used:
+        raise _files.none_left(path, "document", skipped)
+    names = [found.names[i] for i in used]
+    return Dataset(x[used], None, None, names, skipped=skipped, schema=schema)
+
+
+def _with_terms(x: np.ndarray, found: _documents.Documents) -> tuple[list[int], list[Skipped]]:
+    """Rows that are not empty, and all that were skipped."""
+    used = np.flatnonzero(x.any(axis=1)).tolist()
+    unused = sorted(set(range(len(x))) - set(used))
+    skipped = [*found.skipped, *(Skipped(found.names[i], "no known term") for i in unused)]
+    return used, sorted(skipped)
 
 
 def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str, np.ndarray]]:

@@ -1,0 +1,221 @@
+"""`python -m narrows apply` on small finished projects of pictures, rows and documents."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from project import ROOT
+from ruamel.yaml import YAML
+from test_own_data import example
+
+from narrows import samples
+from narrows.commands import apply
+from narrows.errors import UserError
+
+RUN = """
+import os, runpy, sys
+from pathlib import Path
+from narrows import params
+pipelines, *folders = sys.argv[1:]
+for folder in folders:
+    os.chdir(folder)
+    p = params.load()
+    told = Path("artifacts", p.dataset.name, "choose_k/n_clusters.json")
+    told.parent.mkdir(parents=True)
+    told.write_text('{"n_clusters": 2}')
+    (encoder,), (row,) = p.baselines, p.clusterings
+    for stage, *key in (["fetch"], ["prepare"], ["baseline", encoder], ["cluster", row]):
+        runpy.run_path(f"{pipelines}/{stage}.py")["main"](*key)
+"""
+NAMES = ("image_folder", "table", "text")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished project of each kind, whose codes are two components."""
+    folder = tmp_path_factory.mktemp("apply")
+    for name in NAMES:
+        told = example(name, folder / "data")
+        clusterer = {"name": "kmeans", "n_init": 2}
+        told |= {"autoencoders": {}, "baselines": {"pca": {"name": "pca", "code_size": 2}}}
+        told |= {"clusterings": {"pca-kmeans": {"encoder": "pca", "clusterer": clusterer}}}
+        told["choose_k"]["encoder"] = "pca"
+        (folder / name).mkdir()
+        YAML(typ="safe").dump(told, folder / name / "params.yaml")
+    folders = [str(folder / name) for name in NAMES]
+    command = [sys.executable, "-c", RUN, str(ROOT / "pipelines"), *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def pictures(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two new pictures, a known one, noise, and two files that are broken."""
+    monkeypatch.chdir(made / "image_folder")
+    new = tmp_path / 'new "ones" #1'
+    (new / "a b").mkdir(parents=True)
+    generator = np.random.default_rng(1)
+    for name, least in (("dark", 0), ("light", 180)):
+        pixels = generator.integers(least, least + 60, (12, 16, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(new / f"a b/{name} <b>'é.png")
+    noise = np.zeros((12, 16, 3), np.uint8)
+    noise[:, ::2] = 255
+    Image.fromarray(noise).save(new / "noise.png")
+    shutil.copy(made / "data/image_folder/dark/8 é.png", new / "again.png")
+    (new / "cut.png").write_bytes((new / "noise.png").read_bytes()[:60])
+    (new / "empty.jpg").touch()
+    return new
+
+
+def clusters() -> dict[str, int]:
+    """By name of a known picture."""
+    x = np.load("data/image_folder/x.npy")
+    named = samples.read(Path("data/image_folder/samples.csv"), len(x))
+    assert named
+    own = np.load("artifacts/image_folder/clusterings/pca-kmeans/clusters.npz")["clusters"]
+    return dict(zip(named.paths, own.tolist(), strict=True))
+
+
+def test_pictures_get_clusters_outliers_and_the_most_similar(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply.main([str(pictures), "--run", "pca-kmeans", "--to", str(pictures.parent / "told.csv")])
+    told = pd.read_csv(pictures.parent / "told.csv").set_index("name")
+    own = clusters()
+    assert told.loc["a b/dark <b>'é.png", "cluster"] == own["dark/0 é.png"]
+    assert told.loc["a b/light <b>'é.png", "cluster"] == own["light/1 é.png"]
+    assert told.loc["a b/light <b>'é.png", "similar_1"].startswith("light/")
+    assert told.loc["again.png", "similar_1"] == "dark/8 é.png"
+    assert told.loc["again.png", "similar_1_distance"] < 1e-5
+    assert told.loc["noise.png", "rank"] == 1
+    assert told["outlier"].dropna().to_dict()["noise.png"] is True
+    assert 0.5 <= told.loc["again.png", "membership"] <= 1
+    assert told.loc["cut.png", "skipped"].startswith("truncated")
+    assert told.loc["empty.jpg", "skipped"] == "empty"
+    assert pd.isna(told.loc["cut.png", "cluster"])
+    said = capsys.readouterr().err
+    assert said.startswith("apply: 4 samples by pca-kmeans, ")
+    assert "skipped 1 empty, 1 truncated" in said
+
+
+def test_a_page_shows_new_pictures_beside_the_known(pictures: Path) -> None:
+    target = pictures.parent / "page"
+    apply.main([str(pictures), str(pictures / "noise.png"), "--to", str(target), "-n", "2"])
+    html = (target / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script[^>]*json[^>]*>(.*?)</script>", html, re.DOTALL)
+    told, similar = json.loads(scripts[0]), json.loads(scripts[1])
+    own = {s["cluster"]: s["size"] for s in told["sections"]}
+    assert sum(n for cluster, n in own.items() if cluster >= 0) == 5
+    assert told["sections"][-1]["cluster"] == -2
+    again = next(at for at, path in enumerate(told["paths"]) if path.endswith("again.png"))
+    first = told["paths"][similar[again][0]]
+    assert first.endswith("dark/8 é.png")
+    for path in told["paths"]:  # whether new or known, the link leads there
+        assert (pictures.parent / common(pictures) / path).is_file()
+    assert {told["paths"][at].rpartition("/")[2] for at in told["outliers"]} == {"noise.png"}
+    assert len(pd.read_csv(target / "samples.csv")) == 7
+
+
+def common(pictures: Path) -> Path:
+    """What the page's paths are relative to: the folder around new and known pictures."""
+    known = YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]
+    return Path(os.path.commonpath([Path(known).resolve(), pictures.resolve()]))
+
+
+def test_nothing_is_overwritten_and_mistakes_are_sentences(pictures: Path) -> None:
+    before = sorted(pictures.rglob("*"))
+    (pictures.parent / "there.csv").write_text("mine")
+    for words, sentence in (
+        (["--to", str(pictures.parent / "there.csv")], "there.csv is there already"),
+        (["--to", str(pictures)], "is not empty"),
+        (["--to", str(pictures / "page")], "may not be made within"),
+        (["--run", "pca-kmean"], r"has no row 'pca-kmean' \(did you mean 'pca-kmeans'"),
+        (["--run", "champion"], "image_folder has no champion"),
+        ([str(pictures / "none")], "there is no "),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            apply.main([str(pictures), *words])
+    with pytest.raises(UserError, match=r"nothing can be used \(skipped: 1 empty\)"):
+        apply.main([str(pictures / "empty.jpg")])
+    assert sorted(pictures.rglob("*")) == before
+    assert (pictures.parent / "there.csv").read_text() == "mine"
+
+
+def test_arrays_are_checked(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.load("data/image_folder/x.npy")
+    np.save(tmp_path / "some.npy", x[:3].astype(np.float64))
+    apply.main([str(tmp_path / "some.npy"), "-n", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split(",")[1:3] == ["row 1", str(clusters()["dark/0 é.png"])]
+    assert "dark/0 é.png" in lines[1]
+    for wrong, sentence in (
+        (x[0] / 255, "pixels are whole numbers from 0 to 255, found 0."),
+        (x[:2, :1], r"samples are of shape \(3, 32, 32\), found an array \(2, 1, 32, 32\)"),
+        (np.array(["a"]), "no array of numbers that can be read: it holds <U1"),
+        (x[0] * np.nan, "samples have values that are not finite"),
+    ):
+        np.save(tmp_path / "wrong.npy", wrong)
+        with pytest.raises(UserError, match=sentence):
+            apply.main([str(tmp_path / "wrong.npy")])
+
+
+def test_other_data_is_not_answered_from_old_codes(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(".", pictures.parent / "copy")
+    monkeypatch.chdir(pictures.parent / "copy")
+    split = np.load("data/image_folder/split.npy")
+    np.save("data/image_folder/split.npy", split[::-1])
+    with pytest.raises(UserError, match="pca-kmeans was made from other data than"):
+        apply.main([str(pictures)])
+
+
+def test_rows_are_checked_by_the_schema(
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(made / "table")
+    (tmp_path / "new.csv").write_text("colour,size\nred,0.1\nblue,10.2\ngreen,10\nblue,-0.5\n")
+    apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "told.parquet")])
+    told = pd.read_parquet(tmp_path / "told.parquet")
+    assert told["name"].tolist() == ["row 1", "row 2", "row 3", "row 4"]
+    assert told["cluster"][0] != told["cluster"][1]
+    assert told["score"].argmax() in (2, 3)  # an unseen colour, or a colour of the other size
+    assert told["columns"].str.contains("%").all()
+    said = capsys.readouterr().err
+    assert "column 'colour': 1 values of other categories, for example green" in said
+    (tmp_path / "less.csv").write_text("size\n1\n")
+    with pytest.raises(UserError, match=r"less\.csv: column 'colour' is missing; found size"):
+        apply.main([str(tmp_path / "less.csv")])
+    with pytest.raises(UserError, match="a page is made of pictures"):
+        apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "page")])
+    assert not list(tmp_path.glob("*page*"))
+
+
+def test_documents_without_a_known_term_are_skipped(
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(made / "text")
+    (tmp_path / "sea.txt").write_text("a ship with a sail")
+    (tmp_path / "other.txt").write_text("quark")
+    apply.main([str(tmp_path), "-n", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split(",")[1] == "sea.txt"
+    assert ",sea/" in lines[1]
+    assert lines[2].endswith(",no known term")

@@ -1,0 +1,78 @@
+"""A folder of pictures as a project of its own: `python -m narrows gallery --data FOLDER`."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from project import ROOT
+from ruamel.yaml import YAML
+from test_own_data import pictures
+
+from narrows import own_project
+from narrows.commands import gallery
+from narrows.errors import UserError
+
+NAME = """my "best" photo's $HOME `date` #1 & é"""
+
+
+def test_a_folder_is_prepared_beside_the_users_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = pictures(tmp_path / NAME)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("params.yaml").write_text("mine")
+    project = own_project.make("image_folder", Path("..", NAME))
+    own_project.repro(project, "prepare")
+    assert sorted(os.listdir()) == [".work", "params.yaml"]
+    assert Path("params.yaml").read_text() == "mine"
+    assert project.parent == tmp_path / "here/.work/projects"
+    assert project.name.startswith("my-best-photo-s-home-date-1-")
+    told = YAML(typ="safe").load(project / "params.yaml")
+    assert told["dataset"]["path"] == str(photos)
+    assert told["n_clusters"] == "auto"
+    assert gallery.ROW in told["clusterings"]
+    x = np.load(project / "data/image_folder/x.npy")
+    assert x.shape == (40, 3, 32, 32)
+    assert own_project.make("image_folder", photos) == project
+    with pytest.raises(UserError, match="dvc repro failed in"):
+        own_project.repro(project, "nothing")
+    with pytest.raises(UserError, match="none is no folder"):
+        own_project.make("image_folder", Path("none"))
+    larger_than_learned(project, photos, monkeypatch)
+
+
+def larger_than_learned(project: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thumbnails show the originals, in the order of x.npy, also where files have come since."""
+    monkeypatch.chdir(project)
+    made = Path("artifacts/image_folder")
+    (made / f"clusterings/{gallery.ROW}").mkdir(parents=True)
+    np.savez(made / f"clusterings/{gallery.ROW}/clusters.npz", clusters=np.zeros(40, int))
+    chosen = gallery._base.chosen(gallery.ROW)
+    with Image.open(photos / "dark/0 é.png") as first:
+        first.save(photos / "another.bmp")
+    shown = gallery.shown(chosen, photos)
+    assert shown.shape == (40, 3, 96, 96)
+    shrunk = shown.reshape(40, 3, 32, 3, 32, 3).mean(axis=(3, 5))
+    assert np.abs(shrunk - chosen.x).mean() < 3
+    (photos / "dark/0 é.png").unlink()
+    assert gallery.shown(chosen, photos) is chosen.x
+
+
+def test_make_hands_every_name_over_as_it_is(tmp_path: Path) -> None:
+    """A `python` that prints its words stands in for the real one."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "python").write_text(
+        "#!/bin/sh\nexec /usr/bin/env python3 -c "
+        "'import json, sys; print(json.dumps(sys.argv[1:]))' \"$@\"\n"
+    )
+    (folder / "python").chmod(0o755)
+    command = ["make", "--silent", "-C", str(ROOT), "-o", ".venv/installed", "gallery"]
+    command += [f"DATA={NAME}", f"BIN={os.path.relpath(folder, ROOT)}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == ["-m", "narrows", "gallery", "--data", NAME]
