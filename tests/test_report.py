@@ -167,14 +167,19 @@ def project(
     loaded = SimpleNamespace(
         seed=7,
         dataset=SimpleNamespace(name="toy"),
-        baselines={"plain-x": None},
-        autoencoders={"deep": None},
+        baselines={"plain-x": {"name": "pca", "code_size": 3}},
+        autoencoders={"deep": {"name": "variational", "loss": "bce"}},
+        searches={},
         clusterings={
             key: SimpleNamespace(encoder=encoder, clusterer=SimpleNamespace(name="kmeans"))
             for key, encoder in encoders.items()
         },
         deep_clusterings={
-            "refined": SimpleNamespace(encoder="deep", method=SimpleNamespace(name="dec"))
+            "refined": SimpleNamespace(
+                encoder="deep",
+                start=SimpleNamespace(name="kmeans"),
+                method=SimpleNamespace(name="dec"),
+            )
         },
         seeds=SimpleNamespace(values=tuple(SEEDS), rows=("good",)),
     )

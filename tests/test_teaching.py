@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def changed(told: list[str]) -> dict[str, Any]:
     """params.yaml after `-S key=value ...`, as DVC changes it."""
     yaml = YAML(typ="safe")
     found: dict[str, Any] = yaml.load(ROOT / "params.yaml")
-    for flag, change in zip(told, told[1:], strict=False):
+    for flag, change in pairwise(told):
         if flag == "-S":
             path, value = change.split("=", 1)
             *folders, key = path.removeprefix("+").split(".")

@@ -44,7 +44,8 @@ def test_a_run_tells_what_it_was_and_what_it_found(tmp_path: Path) -> None:
     (run,) = runs()
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "deep"
-    assert run.data.params == {"network": "mlp", "network.hidden": "[128]", "code_size": "32"}
+    given_params = {"network": "mlp", "network.hidden": "[128]", "code_size": "32", "depth": "1"}
+    assert run.data.params == given_params
     assert run.data.metrics == {"val/loss": 0.5, "train/loss": 0.25}
     assert run.data.tags.items() >= {"stage": "train", "dataset": "digits"}.items()
     (given,) = run.inputs.dataset_inputs
