@@ -12,6 +12,8 @@ KMEANS = {"name": "kmeans", "n_init": 2}
 PARAMS = {
     "seed": 0,
     "device": "cpu",
+    "devices": 1,
+    "num_nodes": 1,
     "dataset": {"name": "digits"},
     "prepare": {"test_fraction": 0.2, "val_fraction": 0.2},
     "n_clusters": 10,

@@ -106,7 +106,7 @@ def test_what_is_missing_is_said(project: Project, capsys, monkeypatch) -> None:
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
     assert restore.main([run.info.run_id, "restored-bare"]) == 3
-    assert "missing: data/digits/x.npy: not in DVC's cache" in capsys.readouterr().out
+    assert "missing: data/digits/raw: not in DVC's cache" in capsys.readouterr().out
     run.data.tags[provenance.COMMIT] = "0" * 40
     with pytest.raises(UserError, match=r"commit 0000000000 of run .* is not in this repository"):
         restoring.restore(run, Path("restored-never"))

@@ -165,7 +165,8 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
     search.add_trials(task, study, limits(1), whole)
     assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
     assert stopped.epochs == [[1, 2, 3]]
-    assert whole.epochs == [[3, 4]], "the third epoch's checkpoint was not written yet"
+    # the third epoch's checkpoint was not written yet, the second's only if there was time for it
+    assert whole.epochs in ([[3, 4]], [[2, 3, 4]])
     assert stopped.rows == whole.rows
     fresh = dataclasses.replace(task, digest="fresh")
     again = search.study(fresh, kept, seed=0)

@@ -42,7 +42,7 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
 
 @pytest.mark.parametrize(
     ("kind", "launcher", "n_killed"),
-    [("sqlite", "processes", 2), ("postgresql", "processes", 2), ("postgresql", "ray", 1)],
+    [("sqlite", "processes", 2), ("postgresql", "processes", 2), ("postgresql", "ray", 0)],
 )
 def test_workers_that_are_killed_lose_no_trial(
     url: str, launcher: str, n_killed: int, tmp_path: Path

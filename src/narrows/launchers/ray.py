@@ -61,7 +61,7 @@ def run(command: list[str], n_workers: int, threads: int, gpus: float) -> None:
             told = str(error).strip().splitlines()[-1]
             raise UserError(f"workers ended with errors, which stand above: {told}") from None
         finally:
-            for one in waited:
+            for one in ray.wait(waited, num_returns=len(waited), timeout=0)[1]:
                 ray.cancel(one)
     finally:
         ray.shutdown()
