@@ -18,6 +18,9 @@ from narrows import studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 N_TRIALS = 6
+WITH_RAY = pytest.mark.skipif(
+    "NARROWS_TEST_RAY" not in os.environ, reason="NARROWS_TEST_RAY is not set: Ray takes ports"
+)
 
 
 @pytest.fixture
@@ -42,7 +45,11 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
 
 @pytest.mark.parametrize(
     ("kind", "launcher", "n_killed"),
-    [("sqlite", "processes", 2), ("postgresql", "processes", 2), ("postgresql", "ray", 0)],
+    [
+        ("sqlite", "processes", 2),
+        ("postgresql", "processes", 2),
+        pytest.param("postgresql", "ray", 0, marks=WITH_RAY),
+    ],
 )
 def test_workers_that_are_killed_lose_no_trial(
     url: str, launcher: str, n_killed: int, tmp_path: Path
