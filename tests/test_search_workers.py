@@ -92,7 +92,10 @@ def test_workers_that_are_killed_lose_no_trial(
     children = [run for run in runs if run.data.tags["stage"] == "trial"]
     assert len(parents) == 1
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
-    assert sorted(int(run.data.tags["trial"]) for run in children) == sorted(told)
+    logged = [int(run.data.tags["trial"]) for run in children]
+    assert len(logged) == len(set(logged))
+    without = set(told) - set(logged)  # a worker may be killed before its trial's run begins
+    assert all(told[number].state.name == "FAIL" for number in without)
     for run in children:
         trial = told[int(run.data.tags["trial"])]
         if trial.state.name == "COMPLETE":
