@@ -15,8 +15,6 @@ from narrows.saved import Answer, Saved
 
 BATCH = 4096
 MAX_COMPARED = 10_000  # training rows whose scores say what is usual
-N_REASONS = 3  # columns that are named for an odd row
-LEAST_SHARE = 0.05  # of its score
 
 
 @dataclass(frozen=True)
@@ -109,14 +107,8 @@ class _Score:
         return outliers.scores(relative), relative
 
     def _reason(self, relative: np.ndarray) -> str:
-        shares = relative / (relative.sum() or 1)
-        worst = [c for c in np.argsort(-shares, kind="stable")[:N_REASONS] if shares[c]]
-        named = [
-            f"{self.columns[c]['name']} ({shares[c]:.0%})"
-            for c in worst
-            if shares[c] >= LEAST_SHARE
-        ]
-        return ", ".join(named)
+        blamed = outliers.blamed(relative)
+        return ", ".join(f"{self.columns[c]['name']} ({share:.0%})" for c, share in blamed)
 
     def _reconstructed(self, x: np.ndarray) -> np.ndarray:
         parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]

@@ -144,7 +144,7 @@ def read_clustering(
 ) -> Clustering:
     """artifacts/<dataset>/clusterings/<key>; raises as `read_data` does."""
     folder = artifacts / "clusterings" / key
-    stage = f"{'deep_cluster' if is_deep else 'cluster'}@{key}"
+    stage = work.cluster_stage(key, is_deep)
     found = _arrays(folder / "clusters.npz", stage)
     _same_rows(folder / "clusters.npz", found["clusters"], data.x)
     mapped = f"refined/{key}" if is_deep else f"encoders/{encoder}"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import jinja2
 import numpy as np
 from PIL import Image
 
-from narrows import comparison, figures
+from narrows import comparison, figures, templates
 from narrows.comparison import Agreement, Metric
 from narrows.sides import Samples, Side
 
@@ -42,13 +39,7 @@ class Drawn:
 
 def render(sides: Sequence[Side]) -> str:
     """The page as text, pictures within; whatever a name holds is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters |= {"score": _score, "gain": _gain}
     rows = comparison.metric_rows(sides)
     return environment.get_template("comparison.html.j2").render(
@@ -58,7 +49,7 @@ def render(sides: Sequence[Side]) -> str:
         metrics=comparison.differing(rows),
         n_same=len(rows) - len(comparison.differing(rows)),
         strips=strips(sides),
-        pictures=[(s.name, _url(s.picture)) for s in sides if s.picture],
+        pictures=[(s.name, templates.data_url(s.picture)) for s in sides if s.picture],
         drawn=[_drawn(a, sides) for a in comparison.agreements(sides)],
     )
 
@@ -135,11 +126,7 @@ def _strip(x: np.ndarray) -> str:
     picture = figures.strip(pixels, len(x), max(1, SIDE // pixels.shape[1]))
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(stream, format="png", optimize=True)
-    return _url(stream.getvalue())
-
-
-def _url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return templates.data_url(stream.getvalue())
 
 
 def _score(row: Metric, i: int) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from narrows import params
+from narrows import saved
 from narrows.errors import UserError
-from narrows.model import Autoencoder, encode_all, restored, to_unit
+from narrows.model import Autoencoder, encode_all, to_unit
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 OPSET = 18
@@ -49,10 +48,8 @@ def trained(artifacts: Path, key: str) -> Autoencoder:
     if not file.exists():
         raise UserError(f"{file} is missing: {key} is no trained row, or not made yet")
     config = json.loads((own / "config.json").read_text(encoding="utf-8"))
-    weights: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-    row = params.plugin("autoencoders", config["row"])
-    weights = weights["model"] if refined.exists() else weights
-    return restored(row, tuple(config["input_shape"]), weights)
+    weights = saved.weights(file)
+    return saved.model(config, weights["model"] if refined.exists() else weights)
 
 
 def export(model: Autoencoder, input_shape: tuple[int, ...], file: Path) -> None:

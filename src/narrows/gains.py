@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from matplotlib.figure import Figure
+
+from narrows import templates
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,7 @@ class Gains:
 
 def render(gains: Gains, plots: dict[str, Figure]) -> str:
     """The page as text, pictures within; whatever a name holds is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     names = [objective["name"] for objective in gains.objectives]
     done = [row for row in gains.trials if row["state"] == "COMPLETE"]
     front = sorted((row for row in done if row["trial"] in gains.front), key=lambda r: r[names[0]])
@@ -62,4 +55,4 @@ def _inline(figure: Figure) -> str:
     """A PNG as a data URL."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    return templates.data_url(stream.getvalue())

@@ -6,22 +6,18 @@ Content-Security-Policy lets no other script run than the one whose hash it name
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
 import numpy as np
 
-from narrows import sprites
+from narrows import sprites, templates
 from narrows.album import Album
 from narrows.samples import Samples
 
-HERE = Path(__file__).parent
 KNOWN = -2  # cluster of known pictures on a page of new ones
 COVER = 9  # pictures of a cluster's cover, three by three
 
@@ -96,16 +92,10 @@ def url(source: Path, folder: Path) -> str:
 
 
 def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
-    style = size + (HERE / "gallery.css").read_text(encoding="utf-8")
-    script = (HERE / "gallery.js").read_text(encoding="utf-8")
+    style = size + templates.part("gallery.css")
+    script = templates.part("gallery.js")
     return environment.get_template("gallery.html.j2").render(
         titles=titles,
         n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),
@@ -115,8 +105,8 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, 
         n_groups=len(album.groups),
         style=style,
         script=script,
-        style_hash=_sha256(style),
-        script_hash=_sha256(script),
+        style_hash=templates.sha256(style),
+        script_hash=templates.sha256(script),
         told=told,
         similar=album.similar.tolist(),
     )
@@ -135,7 +125,3 @@ def _cover(album: Album, section: int) -> list[int]:
 
 def _short(values: np.ndarray) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

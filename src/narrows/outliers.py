@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 FLOOR = 0.01  # of a column's variance: smaller errors are small, however regular the column is
+N_BLAMED = 3  # columns that are named for an odd row
+LEAST_SHARE = 0.05  # of its score
 OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
 
 
@@ -90,6 +92,18 @@ def by_column(
     """
     errors = squared(x, x_hat, ends)
     return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
+
+
+def blamed(relative: Float[np.ndarray, " C"]) -> list[tuple[int, float]]:
+    """The columns with the largest shares of a row's errors, and these shares: at most three, of
+    at least a twentieth.
+
+    >>> blamed(np.array([1.0, 0.0, 3.0]))
+    [(2, 0.75), (0, 0.25)]
+    """
+    shares = relative / (relative.sum() or 1)
+    worst = np.argsort(-shares, kind="stable")[:N_BLAMED]
+    return [(int(c), float(shares[c])) for c in worst if shares[c] >= LEAST_SHARE]
 
 
 def scores(relative: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:

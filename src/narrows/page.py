@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from narrows import templates
 from narrows.claims import Claim
 from narrows.illustrations import TILES, Picture
 from narrows.ladder import Rung
@@ -46,13 +44,7 @@ def render(
         encoder_pictures: by the encoder's key.
         clustering_pictures: by the clustering's key.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters["number"] = _number
     tests = [row for row in autoencoders if row["split"] == "test"]
     ladder = ranked([row for row in clusterings if row["split"] == "test"], labelled)

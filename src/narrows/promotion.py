@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import metrics, splits, work
+from narrows import metrics, probes, splits, work
 from narrows.errors import UserError
 from narrows.params import Params
 
@@ -53,7 +53,8 @@ def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
     """
     key = _clustering(p, asked)
     folder = artifacts / "clusterings" / key
-    info = json.loads(work.existing(folder / "cluster.json", _stage(p, key)).read_text())
+    stage = work.cluster_stage(key, key in p.deep_clusterings)
+    info = json.loads(work.existing(folder / "cluster.json", stage).read_text())
     own = folder / "clusters.npz"
     with np.load(own, allow_pickle=False) as arrays:
         found = {info["seed"]: arrays["clusters"]}
@@ -90,15 +91,9 @@ def served_files(artifacts: Path, key: str) -> list[Path]:
 
 def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
     """Rows (n_val, 10) of the training samples nearest to each validation sample, as they are."""
-    from sklearn.neighbors import NearestNeighbors
-
     train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
-    flat = x.reshape(len(x), -1)
-    model = NearestNeighbors(n_neighbors=min(N_NEIGHBOURS, len(train)))
-    near = model.fit(flat[train].astype(np.float32)).kneighbors(
-        flat[val].astype(np.float32), return_distance=False
-    )
-    return train[near]
+    train_x, val_x = (x[rows].reshape(len(rows), -1).astype(np.float32) for rows in (train, val))
+    return train[probes.neighbours(train_x, val_x, N_NEIGHBOURS)]
 
 
 def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> float:
@@ -158,7 +153,3 @@ def _clustering(p: Params, asked: str) -> str:
         told = f"choose one of {', '.join(found)}" if found else "add a row that clusters its codes"
         raise UserError(f"{asked} is a search with {len(found)} clusterings; {told}")
     return found[0]
-
-
-def _stage(p: Params, key: str) -> str:
-    return f"{'deep_cluster' if key in p.deep_clusterings else 'cluster'}@{key}"

@@ -1,4 +1,4 @@
-"""A clustering as the pipeline left it on disk, for samples that it has never seen.
+"""Encoders and clusterings as the pipeline left them on disk, for samples that are new to them.
 
 Only arrays, weights and words are read: no file of the artifacts can run code.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from narrows import params, start
 from narrows.errors import UserError
-from narrows.model import decode_all, encode_all, restored, to_unit
+from narrows.model import Autoencoder, decode_all, encode_all, restored, to_unit
 
 Encode = Callable[[Tensor], np.ndarray]  # samples (N, ...) as stored, to codes (N, D)
 Decode = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to samples (N, ...) in [0, 1]
@@ -98,11 +98,10 @@ def load(artifacts: Path, key: str) -> Saved:
     folder = artifacts / "clusterings" / key
     row = _json(folder / "cluster.json")["row"]
     encoder = artifacts / "encoders" / row["encoder"]
-    config = _json(encoder / "config.json")
+    config, encode, decode = coder(encoder)
     shape = tuple(config["input_shape"])
     state, arrays = start.remembered(_existing(folder / "clusters.npz"))
     n_clusters = int(arrays["clusters"].max()) + 1
-    encode, decode = (_baseline if config["kind"] == "baseline" else _trained)(encoder, config)
 
     def reconstruct(x: Tensor) -> np.ndarray:
         return decode(encode(x))
@@ -111,11 +110,42 @@ def load(artifacts: Path, key: str) -> Saved:
         cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
         centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"])
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
-    weights = _weights(folder / "weights.pt")
-    refined, _ = _model(config, weights["model"])
-    cluster, soft = _refined(row, state, weights["parts"], n_clusters)
+    learned = weights(folder / "weights.pt")
+    refined, _ = _coder(model(config, learned["model"]))
+    cluster, soft = _refined(row, state, learned["parts"], n_clusters)
     centres = _means(_existing(folder / "codes.npy"), arrays["clusters"])
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
+
+
+def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:
+    """What config.json tells of a baseline or a trained encoder in `folder`, and its two ways.
+
+    Raises:
+        UserError: a file is missing, or weights.pt holds more than weights.
+    """
+    config = _json(folder / "config.json")
+    if config["kind"] == "baseline":
+        return config, *_baseline(folder, config)
+    return config, *_coder(model(config, weights(folder / "weights.pt")))
+
+
+def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
+    """The autoencoder that config.json tells of."""
+    row = params.plugin("autoencoders", config["row"])
+    return restored(row, tuple(config["input_shape"]), weights)
+
+
+def weights(file: Path) -> dict[str, Any]:
+    """Weights by name.
+
+    Raises:
+        UserError: the file is missing or holds more than weights.
+    """
+    try:
+        found: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
+    return found
 
 
 def _refined(
@@ -157,13 +187,7 @@ def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
     return encode, decode
 
 
-def _trained(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
-    return _model(config, _weights(folder / "weights.pt"))
-
-
-def _model(config: dict[str, Any], weights: dict[str, Tensor]) -> tuple[Encode, Decode]:
-    row = params.plugin("autoencoders", config["row"])
-    model = restored(row, tuple(config["input_shape"]), weights)
+def _coder(model: Autoencoder) -> tuple[Encode, Decode]:
     return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
 
 
@@ -186,14 +210,6 @@ def _means(codes: Path, clusters: np.ndarray) -> np.ndarray:
     for cluster in np.unique(clusters[clusters >= 0]):
         means[cluster] = z[clusters == cluster].mean(axis=0)
     return means
-
-
-def _weights(file: Path) -> dict[str, Any]:
-    try:
-        weights: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
-    except pickle.UnpicklingError:
-        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
-    return weights
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -29,8 +29,8 @@ def schema(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def used(told: dict[str, Any]) -> list[dict[str, Any]]:
-    """The columns of a table's schema that became features, in the order of x."""
-    return [column for column in told["columns"] if "features" in column]
+    """The columns of a schema that became features, in the order of x; of no table none."""
+    return [column for column in told.get("columns", []) if "features" in column]
 
 
 def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> pd.DataFrame:

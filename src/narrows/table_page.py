@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
+from narrows import templates
 from narrows.profiles import Trait
 from narrows.rules import Mined
 
-HERE = Path(__file__).parent
 N_TRAITS = 10
 N_ODD = 50
 N_RULES = 40
@@ -79,13 +76,7 @@ def write(folder: Path, found: Findings) -> Path:
 
 
 def _html(found: Findings) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters["value"] = value
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
     environment.globals["mean"] = lambda trait, number: (
@@ -96,7 +87,7 @@ def _html(found: Findings) -> str:
         f".c{place} {{ fill: hsl({hue:.0f} 65% 50%); background: hsl({hue:.0f} 65% 50%); }}"
         for place, hue in enumerate(hues.values())
     ]
-    style = (HERE / "findings.css").read_text(encoding="utf-8") + "\n".join(colours) + "\n"
+    style = templates.part("findings.css") + "\n".join(colours) + "\n"
     rules = found.mined.rules
     of_clusters = rules["then"].str.fullmatch(r"cluster \d+")
     return environment.get_template("table.html.j2").render(
@@ -108,7 +99,7 @@ def _html(found: Findings) -> str:
         of_clusters=_records(rules[of_clusters].groupby("then").head(N_PER_CLUSTER)),
         others=_records(rules[~of_clusters & ~rules["if"].str.contains(r"cluster \d+")]),
         style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        style_hash=templates.sha256(style),
     )
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-
+from narrows import templates
 from narrows.terms import Term
 
-HERE = Path(__file__).parent
 PRECISIONS = ("precision_1", "precision_5", "precision_10")
 
 
@@ -40,20 +36,14 @@ def write(folder: Path, topics: Topics) -> Path:
         for cluster, terms in topics.terms.items():
             for term in terms:
                 writer.writerow([cluster, term.term, f"{term.here:.6g}", f"{term.elsewhere:.6g}"])
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment()
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
-    style = (HERE / "findings.css").read_text(encoding="utf-8")
+    style = templates.part("findings.css")
     html = environment.get_template("text.html.j2").render(
         topics=topics,
         n=sum(topics.sizes.values()),
         style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        style_hash=templates.sha256(style),
     )
     page = folder / "index.html"
     page.write_text(html, encoding="utf-8")

@@ -82,6 +82,15 @@ def is_current(told: Path, fingerprint: str) -> bool:
     return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint
 
 
+def cluster_stage(key: str, is_deep: bool) -> str:
+    """The DVC stage that makes a row of `clusterings`, or of `deep_clusterings`.
+
+    >>> cluster_stage("deep-dec", is_deep=True)
+    'deep_cluster@deep-dec'
+    """
+    return f"{'deep_cluster' if is_deep else 'cluster'}@{key}"
+
+
 def existing(file: Path, stage: str) -> Path:
     """The file itself, which `stage` leaves; raises `UserError` where it is missing."""
     if not file.exists():

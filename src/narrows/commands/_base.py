@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,10 @@ class Chosen:
         return Path("artifacts", self.dataset)
 
     @property
+    def stage(self) -> str:
+        return work.cluster_stage(self.key, self.is_deep)
+
+    @property
     def sizes(self) -> dict[int, int]:
         """By cluster, the largest first, noise last."""
         counted = zip(*np.unique(self.clusters, return_counts=True), strict=True)
@@ -53,7 +58,7 @@ class Chosen:
         """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
         row = f"clusterings/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
         file = self.artifacts / row / "codes.npy"
-        codes = np.load(work.existing(file, _stage(self)), mmap_mode="r", allow_pickle=False)
+        codes = np.load(work.existing(file, self.stage), mmap_mode="r", allow_pickle=False)
         _same_rows(file, codes, self.x)
         return codes
 
@@ -82,7 +87,7 @@ def chosen(row: str | None) -> Chosen:
     named = samples.read(data / "samples.csv", len(x))
     found = Chosen(p, key, encoder, key in p.deep_clusterings, x, np.empty(0, int), named)
     file = found.artifacts / "clusterings" / key / "clusters.npz"
-    with np.load(work.existing(file, _stage(found)), allow_pickle=False) as arrays:
+    with np.load(work.existing(file, found.stage), allow_pickle=False) as arrays:
         clusters = arrays["clusters"]
     _same_rows(file, clusters, x)
     return Chosen(p, key, encoder, found.is_deep, x, clusters, named)
@@ -96,15 +101,18 @@ def parser(command: str, told: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def check_port(port: int, help: str) -> None:
+    """Raises `UserError`, with `help` in it, where something listens there already."""
+    with socket.socket() as tried:
+        if tried.connect_ex(("127.0.0.1", port)) == 0:
+            raise UserError(f"port {port} is taken{help}")
+
+
 def names(found: Chosen) -> Sequence[str]:
     """Of all rows; those of a dataset without names are numbered from 1."""
     if found.named is None:
         return [f"row {row + 1}" for row in range(len(found.x))]
     return found.named.paths
-
-
-def _stage(found: Chosen) -> str:
-    return f"{'deep_cluster' if found.is_deep else 'cluster'}@{found.key}"
 
 
 def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:

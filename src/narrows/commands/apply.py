@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows import applied, folders, incoming, params, samples, saved, splits, work
+from narrows import applied, folders, incoming, params, samples, saved, splits, table_frame, work
 from narrows.applied import Known, Told
 from narrows.datasets._base import counted
 from narrows.errors import UserError
@@ -153,7 +153,7 @@ def page(
 def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
     """What the row was made from, which has to be what lies in data/ now."""
     data = Path("data", p.dataset.name)
-    stage = f"{'deep_cluster' if key in p.deep_clusterings else 'cluster'}@{key}"
+    stage = work.cluster_stage(key, key in p.deep_clusterings)
     file = work.existing(artifacts / "clusterings" / key / "cluster.json", stage)
     row = json.loads(file.read_text())["row"]
     encoder = artifacts / "encoders" / row["encoder"]
@@ -165,8 +165,7 @@ def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
     codes = np.load(work.existing(place / "codes.npy", "train"), allow_pickle=False)
     train = np.flatnonzero(np.load(split) == splits.NAMES.index("train"))
     schema = json.loads(work.existing(data / "schema/schema.json", "prepare").read_text("utf-8"))
-    columns = [column for column in schema.get("columns", []) if "features" in column]
-    return Known(x, codes, train, columns)
+    return Known(x, codes, train, table_frame.used(schema))
 
 
 @contextmanager

@@ -12,8 +12,6 @@ from narrows.errors import UserError
 if TYPE_CHECKING:
     from narrows.sides import Side, Tree
 
-SECTIONS = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
-
 
 def main(argv: list[str]) -> int:
     """Writes the page and prints the tables."""
@@ -65,7 +63,7 @@ def _has_row(tree: Tree, key: str) -> bool:
     from narrows import sides
 
     told = sides.params_of(tree)
-    return any(key in (told.get(section) or {}) for section in SECTIONS)
+    return bool(sides.row_of_params(told, key))
 
 
 def _dataset(tree: Tree) -> str:

@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
 from narrows import params
+from narrows.commands._base import check_port
 from narrows.errors import UserError
 
 
@@ -21,9 +21,7 @@ def main(argv: list[str]) -> int:
     dataset = params.load().dataset.name
     if registry.champion(dataset) is None:
         raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
-    with socket.socket() as tried:
-        if tried.connect_ex(("127.0.0.1", port)) == 0:
-            raise UserError(f"port {port} is taken; name another one with --port")
+    check_port(port, "; name another one with --port")
     print(f"{registry.uri(dataset)}: http://127.0.0.1:{port}/invocations", flush=True)
     mlflow = Path(sys.executable).with_name("mlflow")
     command = [str(mlflow), "models", "serve", "--model-uri", registry.uri(dataset)]

@@ -17,9 +17,6 @@ from narrows.table_page import Findings, Odd
 if TYPE_CHECKING:
     import pandas as pd
 
-N_REASONS = 3  # columns that are named for an odd row
-LEAST_SHARE = 0.05  # of its score
-
 
 def main(words: Sequence[str]) -> None:
     chosen = _base.chosen(_base.parser("table", __doc__).parse_args(words).row)
@@ -63,11 +60,9 @@ def found_odd(
     expected = table_frame.decoded(x_hat[shown], columns)
     odd = []
     for place, row in enumerate(shown):
-        shares = relative[row] / relative[row].sum()
         reasons = [
-            (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], float(shares[c]))
-            for c in np.argsort(-shares, kind="stable")[:N_REASONS]
-            if shares[c] >= LEAST_SHARE
+            (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], share)
+            for c, share in outliers.blamed(relative[row])
         ]
         odd.append(Odd(names[row], int(clusters[row]), float(scores[row]), reasons))
     return odd, len(rows)

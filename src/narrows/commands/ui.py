@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
 from narrows import params
+from narrows.commands._base import check_port
 from narrows.errors import UserError
 
 
@@ -21,12 +21,8 @@ def main(argv: list[str]) -> int:
     dataset = params.load().dataset.name
     if tracking.uri().startswith("http"):
         raise UserError(f"the runs are at {tracking.uri()}, whose own page shows them")
-    with socket.socket() as tried:
-        if tried.connect_ex(("127.0.0.1", port)) == 0:
-            raise UserError(
-                f"port {port} is taken, perhaps by a page of yours that is still open; "
-                f"name another one: make ui UI_PORT={port + 1}"
-            )
+    ours = ", perhaps by a page of yours that is still open"
+    check_port(port, f"{ours}; name another one: make ui UI_PORT={port + 1}")
     client = tracking.opened()
     found = client.get_experiment_by_name(dataset) if client else None
     if found is None:
