@@ -26,11 +26,12 @@ from narrows import (
     specimens,
     work,
 )
+from narrows.clusterers import _base
 from narrows.evaluation import Coder
 from narrows.model import to_unit
 from narrows.plugins import Plugin, resolved
 
-MODULES: tuple[Any, ...] = (evaluation, jacobian, model, reconstruction, specimens)
+MODULES: tuple[Any, ...] = (_base, evaluation, jacobian, model, reconstruction, specimens)
 """Whose code is part of a row's inputs; that of its network is in its weights and codes."""
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from narrows import jacobian, reconstruction
+from narrows.clusterers._base import Map, distinct, draw, finite
 from narrows.errors import UserError
 from narrows.model import Autoencoder, decode_all, encode_all
 from narrows.plugins import Plugin
@@ -22,6 +23,8 @@ JACOBIAN_SAMPLES = 100
 JACOBIAN_VALUES = 2**25  # in memory at once: samples x code units x input values
 ACTIVE_VARIANCE = 0.01  # of a code unit's mean; Burda et al. 2016 (arXiv:1509.00519), section 5.2
 UMAP_ROWS = 10  # fewer have no neighbourhoods
+# UMAP's own settings for pictures, and as many epochs as it takes for large data
+PLANE = Map(n_components=2, n_neighbors=15, min_dist=0.1, n_epochs=200)
 
 
 @dataclass(frozen=True)
@@ -156,22 +159,16 @@ def maps(codes: Float[np.ndarray, "N D"], n_rows: int, seed: int) -> dict[str, n
 
     Returns:
         "rows" (n,), drawn of all N and ascending, "pca" and "umap" (n, 2). A code of one unit
-        lies on a line; fewer than ten rows have no UMAP of their own and keep PCA's plane.
+        lies on a line; fewer than ten distinct codes have no UMAP and keep PCA's plane.
     """
     from sklearn.decomposition import PCA
 
     drawn = np.random.default_rng(seed).choice(len(codes), min(len(codes), n_rows), replace=False)
     rows = np.sort(drawn)
-    z = np.asarray(codes[rows])
+    z = finite(np.asarray(codes[rows]))
     pca = np.zeros((len(rows), 2))
     if np.ptp(z, axis=0).any():  # dead codes are one point
         n_axes = min(2, *z.shape)
         pca[:, :n_axes] = PCA(n_axes, random_state=seed).fit_transform(z)
-    plane = pca
-    if len(rows) >= UMAP_ROWS and pca.any():
-        from umap import UMAP
-
-        # as many epochs as UMAP itself takes for large data
-        umap = UMAP(min(15, len(rows) - 1), n_epochs=200, random_state=seed, n_jobs=1)
-        plane = umap.fit_transform(z)
-    return {"rows": rows, "pca": pca.astype(np.float32), "umap": plane.astype(np.float32)}
+    umap = draw(PLANE, z, seed)[1] if len(distinct(z)[0]) >= UMAP_ROWS else pca
+    return {"rows": rows, "pca": pca.astype(np.float32), "umap": umap.astype(np.float32)}
