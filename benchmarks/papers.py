@@ -24,9 +24,10 @@ from narrows import metrics, params, plugins, prepared, repeats, space, splits
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/papers.csv"
 K = 10
-EPOCHS = {"denoising-conv": 3, "deep": 10}
-STEPS = 490 * 3  # three epochs of batches of 128
+EPOCHS = {"denoising-conv": 5, "deep": 10}
+STEPS = 490 * 6  # six epochs of batches of 128
 CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
+    "baselines.pca.code_size": 50,  # as in the literature
     "cluster_on": "all",
     "deep_clusterings.denoising-conv-self-label.method.interval": STEPS,
     "deep_clusterings.denoising-conv-self-label.method.max_updates": 1,

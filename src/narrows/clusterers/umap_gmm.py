@@ -15,8 +15,9 @@ from narrows.plugins import config
 
 @config
 class Config(Map):
-    n_init: PositiveInt = 3
-    """Starts of the mixture, of which the one with the highest likelihood wins."""
+    n_init: PositiveInt = 20
+    """Starts of the mixture, of which the one with the highest likelihood wins: on MNIST's map
+    three in five get stuck in a mixture that joins two digits."""
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
