@@ -44,7 +44,7 @@ WORKERS ?= 2
 IF_RUNNING ?= join
 
 search: .venv/installed  ## go on with a study: make search SEARCH=small-codes TIMEOUT=2h WORKERS=2
-	python pipelines/search.py $(SEARCH) --timeout $(TIMEOUT) --workers $(WORKERS) --if-running $(IF_RUNNING)
+	python pipelines/search.py $(SEARCH) --timeout $(TIMEOUT) --workers $(WORKERS) --if-running $(IF_RUNNING) || case $$? in 3|75) ;; *) false;; esac
 
 dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
 	optuna-dashboard --host 127.0.0.1 $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}

@@ -45,6 +45,7 @@ def main() -> None:
         for key, method in methods.items()
     }
     chosen = artifacts.read_choose_k(made)
+    searches = [artifacts.read_search(made, key) for key in p.searches]
     fitted = list(encoders.values())
     autoencoder_rows = scoring.autoencoder_rows(fitted)
     clustering_rows = scoring.clustering_rows(data, list(clusterings.values()), p.seed)
@@ -67,6 +68,7 @@ def main() -> None:
     with work.output(results) as folder:
         (folder / "figures").mkdir()
         overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
+        search_pictures = illustrations.search_pictures(searches, folder)
         encoder_pictures = {
             key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
             for key, encoder in encoders.items()
@@ -97,7 +99,9 @@ def main() -> None:
             seeds=seed_rows,
             rungs=rungs,
             claims=claims.read() if p.dataset.name in claims.DATASETS else [],
+            searches=searches,
             overview_pictures=overview_pictures,
+            search_pictures=search_pictures,
             encoder_pictures=encoder_pictures,
             clustering_pictures=clustering_pictures,
         )

@@ -81,6 +81,8 @@ def main(key: str) -> None:
         }
         encoding.save(folder, config, codes, samples, train)
         torch.save(model.state_dict(), folder / "weights.pt")
+        if key in p.searches:
+            shutil.copy(Path("artifacts", data.name, "tuned", key, "trials.json"), folder)
         encoding.write_history(folder / "history.csv", fitted.history)
         for i, layer in enumerate(fitted.layers, start=1):
             encoding.write_history(folder / f"history-layer-{i}.csv", layer.history)

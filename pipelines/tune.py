@@ -29,9 +29,13 @@ def main(key: str) -> None:
     }
     with work.output(Path("artifacts", data.name, "tuned", key)) as folder:
         (folder / "winner.json").write_text(json.dumps(told, indent=2) + "\n")
-        (folder / "trials.json").write_text(
-            json.dumps(studies.table(study, job.objectives), indent=2) + "\n"
-        )
+        trials_told = {
+            "objectives": list(job.objectives),
+            "front": [trial.number for trial in study.best_trials],
+            "winner": best.number,
+            "trials": studies.table(study, job.objectives),
+        }
+        (folder / "trials.json").write_text(json.dumps(trials_told, indent=2) + "\n")
     print(
         f"tune@{key}: trial {best.number} of {len(study.trials)}, {told['objectives']}", flush=True
     )

@@ -67,7 +67,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "charts": {"figures"},
     "grids": {"figures"},
     "illustrations": {"artifacts", "charts", "figures", "grids", "metrics", "scoring", "sheets"},
-    "page": {"claims", "illustrations", "ladder", "scoring", "templates"},
+    "page": {"artifacts", "claims", "illustrations", "ladder", "scoring", "templates"},
     "claims": set(),
     "ladder": set(),
     "notes": {"ladder"},

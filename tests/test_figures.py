@@ -138,6 +138,13 @@ def test_a_heat_table_writes_numbers_and_dashes_and_grows() -> None:
     charts.heat_table([[None]], ["exact"], ["clean"], "")  # nothing to shade
 
 
+def test_a_front_joins_the_trials_that_no_other_beats_in_order() -> None:
+    trials = np.array([[0.25, 32.0], [0.5, 8.0], [0.5, 64.0]])
+    axes = charts.front(trials, np.array([False, False, True]), ["error", "size"], "").axes[0]
+    assert axes.lines[0].get_xydata().tolist() == [[0.5, 8.0], [0.25, 32.0]]
+    assert axes.collections[0].get_offsets().tolist() == [[0.5, 64.0]]
+
+
 def test_the_size_curve_names_every_encoder_once_and_apart() -> None:
     encoders = {f"encoder-{i}": (32, 0.01) for i in range(25)}
     axes = charts.size_curve(encoders, np.array([0.04, 0.02]), "").axes[0]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from narrows import page, scoring
+from narrows.artifacts import Search
 from narrows.illustrations import Picture
 
 
@@ -37,7 +38,9 @@ def render(
         "seeds": [],
         "rungs": {},
         "claims": [],
+        "searches": [],
         "overview_pictures": [],
+        "search_pictures": {},
         "encoder_pictures": {row["encoder"]: pictures for row in clusterings} | {key: pictures},
         "clustering_pictures": {row["clustering"]: pictures for row in clusterings},
     }
@@ -83,6 +86,20 @@ def test_the_finding_compares_the_best_learned_code_with_the_best_baseline() -> 
     assert "±9.8 points" in html  # 1.96 * sqrt(.25 / 100)
     assert "12,345" in html
     assert "learned codes" not in render(rows[1:])  # nothing to compare with
+
+
+def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
+    values = {1: (0.25, 8), 2: (0.125, 32), 3: (0.5, 64)}
+    trials = [
+        {"trial": n, "params": {"lr": 0.00125 * n}, "error": error, "size": size}
+        for n, (error, size) in values.items()
+    ]
+    search = Search("small", ("error", "size"), trials, front=[1, 2], winner=2)
+    html = " ".join(render([], searches=[search]).split())
+    second, first = html.index(">1</th>"), html.index('>2<span class="tag">trained</span></th>')
+    assert first < second
+    assert ">3</th>" not in html
+    assert '<td>0.125</td><td>32</td><td class="word">lr 0.0025</td>' in html
 
 
 def test_undefined_scores_come_last() -> None:

@@ -97,6 +97,19 @@ class ChosenK:
     """What the clusterings were told."""
 
 
+@dataclass(frozen=True)
+class Search:
+    """The trials that a tuned encoder was chosen from."""
+
+    key: str
+    objectives: Sequence[str]
+    trials: Sequence[dict[str, Any]]
+    """Those with a result: "trial", its number, "params" that were drawn, a value by objective."""
+    front: Sequence[int]
+    """Numbers of those that no other beats."""
+    winner: int
+
+
 def read_data(folder: Path) -> Data:
     """data/<dataset>; raises `UserError` naming the stage to run where a file is missing."""
     x = _array(folder / "x.npy", "prepare")
@@ -171,6 +184,13 @@ def read_choose_k(artifacts: Path) -> ChosenK:
     told = _json(folder / "curve.json", "choose_k")
     taken = _json(folder / "n_clusters.json", "choose_k")
     return ChosenK(told["curve"], told["recommended"], taken["n_clusters"])
+
+
+def read_search(artifacts: Path, key: str) -> Search:
+    """trials.json beside the winner's encoder; raises as `read_data` does."""
+    told = _json(artifacts / "encoders" / key / "trials.json", f"train_tuned@{key}")
+    complete = [trial for trial in told["trials"] if trial["state"] == "COMPLETE"]
+    return Search(key, told["objectives"], complete, told["front"], told["winner"])
 
 
 def read_seeds(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -84,6 +84,24 @@ def size_curve(
                 "relpos": (0, 0.5),
             },
         )
+    return figure
+
+
+def front(
+    trials: Float[np.ndarray, "N 2"],
+    beaten: Bool[np.ndarray, " N"],
+    names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Trials by two objectives, the `names` of the axes; those that no other beats are joined."""
+    figure, axes = figures.chart(title)
+    x, y = trials[beaten].T
+    axes.scatter(x, y, s=18, color=figures.FAINT, label="beaten by another")
+    x, y = trials[~beaten][np.argsort(trials[~beaten, 1])].T
+    axes.plot(x, y, color=figures.COLOURS[0], marker="o", linewidth=1.2, label="front")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.legend(frameon=False)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from narrows import charts, figures, grids, metrics, scoring, sheets
-from narrows.artifacts import ChosenK, Clustering, Data, Encoder
+from narrows.artifacts import ChosenK, Clustering, Data, Encoder, Search
 
 N_QUERIES, N_FOUND = 8, 8
 N_SHEET, MAX_SHEET = 6, 20  # samples of each kind, clusters
@@ -63,6 +63,18 @@ def overview_pictures(
             "dash is a copy without error."
         )
         drawn.append(_save(figure, folder, "all", "robustness", caption))
+    return drawn
+
+
+def search_pictures(searches: Sequence[Search], folder: Path) -> dict[str, Picture]:
+    """By key of a search with two objectives: its trials, and the front."""
+    drawn = {}
+    for found in (one for one in searches if len(one.objectives) == 2):
+        values = np.array([[trial[name] for name in found.objectives] for trial in found.trials])
+        beaten = np.array([trial["trial"] not in found.front for trial in found.trials])
+        figure = charts.front(values, beaten, found.objectives, f"{found.key}: trials")
+        caption = f"{len(values)} trials by both objectives; no other trial beats one of the front."
+        drawn[found.key] = _save(figure, folder, found.key, "front", caption)
     return drawn
 
 

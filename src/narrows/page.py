@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from narrows import templates
+from narrows.artifacts import Search
 from narrows.claims import Claim
 from narrows.illustrations import TILES, Picture
 from narrows.ladder import Rung
@@ -24,7 +25,9 @@ def render(
     seeds: Sequence[Row],
     rungs: Mapping[str, Sequence[Rung]],
     claims: Sequence[Claim],
+    searches: Sequence[Search],
     overview_pictures: Sequence[Picture],
+    search_pictures: Mapping[str, Picture],
     encoder_pictures: Mapping[str, Sequence[Picture]],
     clustering_pictures: Mapping[str, Sequence[Picture]],
 ) -> str:
@@ -39,8 +42,10 @@ def render(
         variational: rows of variational.csv.
         seeds: rows of seeds.csv.
         rungs: by clustering, those that it has to beat.
+        searches: what tuned encoders were chosen from.
         claims: figures of the source documents; empty where the data is not theirs.
         overview_pictures: those that compare all encoders; files relative to the page.
+        search_pictures: by the search's key.
         encoder_pictures: by the encoder's key.
         clustering_pictures: by the clustering's key.
     """
@@ -61,10 +66,12 @@ def render(
         seeds=seeds,
         rungs=rungs,
         claims=claims,
+        searches=searches,
         finding=finding(ladder, baselines) if labelled else None,
         sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
         tiles=TILES,
         overview={picture.name: picture for picture in overview_pictures},
+        search_pictures=search_pictures,
         encoder_pictures=encoder_pictures,
         clustering_pictures=clustering_pictures,
     )
