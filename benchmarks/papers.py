@@ -25,13 +25,15 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/papers.csv"
 K = 10
 EPOCHS = {"denoising-conv": 5, "deep": 10}
-STEPS = 490 * 6  # six epochs of batches of 128
 CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
     "baselines.pca.code_size": 50,  # as in the literature
     "cluster_on": "all",
-    "deep_clusterings.denoising-conv-self-label.method.interval": STEPS,
+    "deep_clusterings.denoising-conv-self-label.method.interval": 490 * 6,  # six epochs
     "deep_clusterings.denoising-conv-self-label.method.max_updates": 1,
 }
+for key in ("deep-dec", "denoising-conv-idec"):
+    CHANGES[f"deep_clusterings.{key}.start"] = {"name": "umap_gmm"}
+    CHANGES[f"deep_clusterings.{key}.method.interval"] = 245  # an epoch
 FIELDS = ["dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds"]
 
 

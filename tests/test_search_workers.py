@@ -17,7 +17,10 @@ from project import Project, row
 from narrows import studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-N_TRIALS = 6
+# 60, 4 and 10 take minutes: CONTRIBUTING.md
+N_TRIALS = int(os.environ.get("NARROWS_TEST_TRIALS", "6"))
+N_WORKERS = int(os.environ.get("NARROWS_TEST_WORKERS", "2"))
+N_STOPS = int(os.environ.get("NARROWS_TEST_STOPS", "2"))
 WITH_RAY = pytest.mark.skipif(
     "NARROWS_TEST_RAY" not in os.environ, reason="NARROWS_TEST_RAY is not set: Ray takes ports"
 )
@@ -56,7 +59,7 @@ def test_workers_that_are_killed_lose_no_trial(
 ) -> None:
     project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
     project.repro("prepare")
-    words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", "2", "--heartbeat", "1"]
+    words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", str(N_WORKERS), "--heartbeat", "1"]
     words += ["--launcher", launcher]
     lines = []
     with project.start("pipelines/search.py", *words, "--storage", url) as searching:
@@ -65,7 +68,7 @@ def test_workers_that_are_killed_lose_no_trial(
         for line in searching.stdout:
             lines.append(line)
             if "trial" in line and "reconstruction" in line and killed < n_killed:
-                victim = workers(process)[killed % 2]
+                victim = workers(process)[killed % N_WORKERS]
                 os.kill(victim.pid, signal.SIGKILL)
                 killed += 1
                 time.sleep(1)
@@ -106,3 +109,38 @@ def test_workers_that_are_killed_lose_no_trial(
     page = next((project.folder / "studies").glob("*/latest.html")).read_text()
     assert "What got better" in page
     assert "://" not in page
+
+
+def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
+    params = project.read()
+    params["searches"]["tuned"]["n_trials"] = N_STOPS + 2
+    project.write(params)
+    project.repro("prepare")
+    for stop in range(N_STOPS):
+        with project.start("pipelines/tune.py", "tuned") as tuning:
+            assert tuning.stdout is not None
+            for line in tuning.stdout:
+                if "reconstruction" in line:  # a trial has ended, the next one begins
+                    tuning.send_signal((signal.SIGINT, signal.SIGTERM)[stop % 2])
+                    break
+            tuning.stdout.read()
+        assert tuning.returncode in (1, 130, 143)
+        assert not (project.folder / "artifacts/digits/tuned").exists()
+    project.repro("tune@tuned")
+
+    kept = optuna.storages.RDBStorage(f"sqlite:///{project.folder}/studies/studies.db")
+    found = optuna.load_study(study_name=None, storage=kept).trials
+    kept.remove_session()
+    kept.engine.dispose()
+    states = collections.Counter(trial.state.name for trial in found)
+    assert states["COMPLETE"] == N_STOPS + 2
+    assert not states["RUNNING"]
+    client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id], "tags.stage = 'trial'")
+    done = [run for run in runs if run.info.status == "FINISHED"]
+    assert len({run.data.tags["trial"] for run in done}) == len(done) == N_STOPS + 2
