@@ -146,7 +146,7 @@ def main() -> None:
         note = notes.of_clustering(key, ranked, rungs.get(key, []), is_baseline, shown)
         run.set_tag(notes.TAG, note)
         current |= {run.id}
-    spaces = {key: list(search.space) for key, search in p.searches.items()}
+    spaces = {one.key: (one.study, list(p.searches[one.key].space)) for one in searches}
     shown_as = views.tags(spaces, made=time.time_ns() // 1_000_000)
     shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs)
     views.show(p.dataset.name, {run_id for run_id in current if run_id}, shown_as)

@@ -30,6 +30,7 @@ def main(key: str) -> None:
     with work.output(Path("artifacts", data.name, "tuned", key)) as folder:
         (folder / "winner.json").write_text(json.dumps(told, indent=2) + "\n")
         trials_told = {
+            "study": job.name,
             "objectives": list(job.objectives),
             "front": [trial.number for trial in study.best_trials],
             "winner": best.number,

@@ -94,12 +94,12 @@ def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
         {"trial": n, "params": {"lr": 0.00125 * n}, "error": error, "size": size}
         for n, (error, size) in values.items()
     ]
-    search = Search("small", ("error", "size"), trials, front=[1, 2], winner=2)
+    search = Search("small", "toy-small-1", ("error", "size"), trials, front=[1, 2], winner=2)
     html = " ".join(render([], searches=[search]).split())
     second, first = html.index(">1</th>"), html.index('>2<span class="tag">trained</span></th>')
     assert first < second
     assert ">3</th>" not in html
-    assert '<td>0.125</td><td>32</td><td class="word">lr 0.0025</td>' in html
+    assert '<td>0.125</td><td>32</td><td class="word drawn">lr 0.0025</td>' in html
 
 
 def test_undefined_scores_come_last() -> None:

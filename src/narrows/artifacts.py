@@ -102,6 +102,7 @@ class Search:
     """The trials that a tuned encoder was chosen from."""
 
     key: str
+    study: str
     objectives: Sequence[str]
     trials: Sequence[dict[str, Any]]
     """Those with a result: "trial", its number, "params" that were drawn, a value by objective."""
@@ -190,7 +191,7 @@ def read_search(artifacts: Path, key: str) -> Search:
     """trials.json beside the winner's encoder; raises as `read_data` does."""
     told = _json(artifacts / "encoders" / key / "trials.json", f"train_tuned@{key}")
     complete = [trial for trial in told["trials"] if trial["state"] == "COMPLETE"]
-    return Search(key, told["objectives"], complete, told["front"], told["winner"])
+    return Search(key, told["study"], told["objectives"], complete, told["front"], told["winner"])
 
 
 def read_seeds(

@@ -99,7 +99,9 @@ def job(p: params.Params, key: str, data: Prepared) -> Job:
 def study(job: Job, kept: RDBStorage, seed: int | None = None) -> optuna.Study:
     """The job's study, created where it is not there; `seed` as in `studies.opened`."""
     directions = [o.module.DIRECTION for o in job.search.objectives]
-    return studies.opened(kept, job.name, directions, job.search.pruner, seed)
+    found = studies.opened(kept, job.name, directions, job.search.pruner, seed)
+    found.set_metric_names(list(job.objectives))  # for optuna-dashboard
+    return found
 
 
 def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> None:

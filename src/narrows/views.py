@@ -25,6 +25,11 @@ COLUMNS = (
 )
 
 
+def of_search(key: str) -> str:
+    """The view of a search's trials."""
+    return f"search-{key}"
+
+
 def address(port: int, experiment: str, view: str = ROWS) -> str:
     """Of the charts of a data set."""
     page = f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs"
@@ -47,12 +52,12 @@ def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> Non
         client.set_experiment_tag(experiment.experiment_id, key, value)
 
 
-def tags(searches: Mapping[str, Sequence[str]], made: int) -> dict[str, str]:
+def tags(searches: Mapping[str, tuple[str, Sequence[str]]], made: int) -> dict[str, str]:
     """A view of all rows, best clustering first; one of the encoders, least error first; and one
     of the trials of each search.
 
     Args:
-        searches: by key, the dotted keys of a row that trials change.
+        searches: by key, the study, and the dotted keys of a row that its trials change.
         made: milliseconds since 1970.
     """
     encoders = f"{CURRENT} AND tags.stage != 'cluster'"
@@ -60,9 +65,9 @@ def tags(searches: Mapping[str, Sequence[str]], made: int) -> dict[str, str]:
         ROWS: _view(CURRENT, "cluster/acc", _of_rows(), ascending=False),
         ENCODERS: _view(encoders, "test/mse", _of_encoders()),
     }
-    for key, space in searches.items():
-        trials = f"tags.search = '{key}' AND tags.stage = 'trial'"
-        views[f"search-{key}"] = _view(trials, "objective/reconstruction", _of_trials(space))
+    for key, (study, space) in searches.items():
+        trials = f"tags.study = '{study}' AND tags.stage = 'trial'"
+        views[of_search(key)] = _view(trials, "objective/reconstruction", _of_trials(space))
     told = {key: {"name": key, "createdAt": made, "updatedAt": made} for key in views}
     return {
         TAG + key: json.dumps(told[key] | {"state": _deflated(view)}) for key, view in views.items()
@@ -126,8 +131,8 @@ def _view(
     state["globalLineChartConfig"] = line
     for section, found in charts.items():
         ours = {"deleted": False, "isGenerated": False}
-        pictures = found[0]["type"] == "IMAGE"
-        size = {"columns": 1 if pictures else 3, "cardHeight": 400 if pictures else 360}
+        wide = found[0]["type"] in ("IMAGE", "PARALLEL")
+        size = {"columns": 1 if wide else 3, "cardHeight": 400 if wide else 360}
         named = {"uuid": section, "name": section, "display": True, "isReordered": True}
         state["compareRunSections"].append({**named, **ours, **size})
         for number, chart in enumerate(found):

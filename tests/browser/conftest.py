@@ -51,7 +51,7 @@ def addresses(project: Project) -> Iterator[list[str]]:
         port = free.getsockname()[1]
     server = project.start("-m", "narrows", "ui", "--port", str(port))
     assert server.stdout is not None
-    told = [server.stdout.readline() for _ in range(2)]
+    told = [server.stdout.readline() for _ in range(3)]
     for _ in range(120):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)

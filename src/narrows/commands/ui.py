@@ -18,7 +18,8 @@ def main(argv: list[str]) -> int:
 
     from narrows import tracking, views
 
-    dataset = params.load().dataset.name
+    p = params.load()
+    dataset = p.dataset.name
     if tracking.uri().startswith("http"):
         raise UserError(f"the runs are at {tracking.uri()}, whose own page shows them")
     ours = ", perhaps by a page of yours that is still open"
@@ -27,7 +28,9 @@ def main(argv: list[str]) -> int:
     found = client.get_experiment_by_name(dataset) if client else None
     if found is None:
         raise UserError(f"{dataset} has no runs yet; `make repro` makes some")
-    for view, what in ((views.ROWS, "every row of"), (views.ENCODERS, "the encoders of")):
+    shown = {views.ROWS: "every row of", views.ENCODERS: "the encoders of"}
+    shown |= {views.of_search(key): f"the trials of {key} on" for key in p.searches}
+    for view, what in shown.items():
         told = views.address(port, found.experiment_id, view)
         print(f"{what} {dataset}: {told}", flush=True)
     mlflow = Path(sys.executable).with_name("mlflow")
