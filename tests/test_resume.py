@@ -2,6 +2,8 @@
 
 import copy
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,29 @@ def test_a_training_stopped_three_times_ends_as_an_uninterrupted_one(tmp_path: P
     whole = Project(tmp_path / "whole", {"narrow": LONG})
     whole.repro("train@narrow")
     assert outcome(project) == outcome(whole)
+
+
+WITHIN_A_DESTRUCTOR = """
+import os, time
+from narrows import errors
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), {signal})
+        sum(range(100))  # Python looks for signals between two steps
+
+def stage():
+    Dying()
+    time.sleep(60)
+
+errors.run(stage)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+)
+def test_a_signal_that_comes_within_a_destructor_is_not_lost(sent: int, code: int) -> None:
+    program = WITHIN_A_DESTRUCTOR.format(signal=int(sent))
+    done = subprocess.run([sys.executable, "-c", program], timeout=50, check=False)
+    assert done.returncode == code

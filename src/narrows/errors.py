@@ -4,6 +4,7 @@ import inspect
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 
@@ -23,6 +24,7 @@ def run(stage: Callable[..., None]) -> None:
         accepted = "".join(f" <{name}>" for name in signature.parameters)
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` blocks still run
+    sys.unraisablehook = _send_again
     try:
         stage(*sys.argv[1:])
     except UserError as error:
@@ -31,3 +33,13 @@ def run(stage: Callable[..., None]) -> None:
         sys.exit(130)
     sys.stdout.flush()
     os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
+
+
+def _send_again(ignored: "sys.UnraisableHookArgs") -> None:
+    """A signal that comes while Python runs a destructor or the like ends nothing: what its handler
+    raises there is ignored."""
+    signals = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    if (sent := signals.get(ignored.exc_type)) is None:
+        sys.__unraisablehook__(ignored)
+    else:
+        threading.Timer(0.1, os.kill, (os.getpid(), sent)).start()
