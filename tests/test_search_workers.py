@@ -51,7 +51,7 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
     [
         ("sqlite", "processes", 2),
         ("postgresql", "processes", 2),
-        pytest.param("postgresql", "ray", 0, marks=WITH_RAY),
+        pytest.param("postgresql", "ray", 1, marks=WITH_RAY),
     ],
 )
 def test_workers_that_are_killed_lose_no_trial(
