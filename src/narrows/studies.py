@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -60,16 +61,29 @@ def storage(url: str, heartbeat: int = 60) -> RDBStorage:
             reported(url),
             work.lock("studies"),
         ):  # two processes at once would make the same tables
-            return RDBStorage(
-                url,
-                heartbeat_interval=heartbeat,
-                grace_period=3 * heartbeat,
-                heartbeat_stale_trial_callback=retry,
-            )
+            return _connected(url, heartbeat)
     except (ImportError, OSError) as error:
         raise _refused(url, "does not open", error) from None
     except RuntimeError as error:  # of Optuna, about tables of another version or of MLflow
         raise _refused(url, "holds tables of something else", error) from None
+
+
+def _connected(url: str, heartbeat: int, attempts: int = 3) -> RDBStorage:
+    """Another machine may be making the same tables right now: a second later they are there."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    try:
+        return RDBStorage(
+            url,
+            heartbeat_interval=heartbeat,
+            grace_period=3 * heartbeat,
+            heartbeat_stale_trial_callback=retry,
+        )
+    except (IntegrityError, ProgrammingError):
+        if attempts == 1:
+            raise
+        time.sleep(1)
+        return _connected(url, heartbeat, attempts - 1)
 
 
 @contextlib.contextmanager
