@@ -114,7 +114,7 @@ def test_workers_that_are_killed_lose_no_trial(
 def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
     tmp_path: Path,
 ) -> None:
-    n_wanted = 6 * (N_STOPS + 1)  # so many that a signal that comes late does not come too late
+    n_wanted = 4 * (N_STOPS + 1)  # so many that a signal that comes late does not come too late
     project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
     params = project.read()
     params["searches"]["tuned"]["n_trials"] = n_wanted
