@@ -46,6 +46,15 @@ def workers(search: psutil.Process) -> list[psutil.Process]:
     return [one for one in found if any(Path(word).name == "search.py" for word in one.cmdline())]
 
 
+def trials(url: str) -> list[optuna.trial.FrozenTrial]:
+    """Of the only study in a database, which is closed again."""
+    kept = optuna.storages.RDBStorage(url)
+    found = optuna.load_study(study_name=None, storage=kept).trials
+    kept.remove_session()
+    kept.engine.dispose()
+    return found
+
+
 @pytest.mark.parametrize(
     ("kind", "launcher", "n_killed"),
     [
@@ -75,10 +84,7 @@ def test_workers_that_are_killed_lose_no_trial(
     assert searching.returncode == 0, "".join(lines)
     assert killed == n_killed
 
-    kept = optuna.storages.RDBStorage(url)
-    found = optuna.load_study(study_name=None, storage=kept).trials
-    kept.remove_session()
-    kept.engine.dispose()
+    found = trials(url)
     states = collections.Counter(trial.state.name for trial in found)
     assert states["COMPLETE"] == N_TRIALS
     assert not states["RUNNING"]
@@ -132,10 +138,7 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
         assert not (project.folder / "artifacts/digits/tuned").exists()
     project.repro("tune@tuned")
 
-    kept = optuna.storages.RDBStorage(f"sqlite:///{project.folder}/studies/studies.db")
-    found = optuna.load_study(study_name=None, storage=kept).trials
-    kept.remove_session()
-    kept.engine.dispose()
+    found = trials(f"sqlite:///{project.folder}/studies/studies.db")
     states = collections.Counter(trial.state.name for trial in found)
     assert states["COMPLETE"] == n_wanted
     assert not states["RUNNING"]

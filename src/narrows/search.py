@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import optuna
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
-from torch import Tensor
 
 from narrows import params, plugins, space, studies, training, work
 from narrows.errors import UserError
@@ -25,6 +24,7 @@ from narrows.model import Autoencoder
 from narrows.objectives._base import Trained
 from narrows.params import Search
 from narrows.prepared import Prepared
+from narrows.stored import Samples
 
 
 class Stopped(KeyboardInterrupt):
@@ -41,9 +41,9 @@ class Job:
     dataset: str
     digest: str
     """Of the data."""
-    train: Tensor
-    """Samples (N, ...) as stored. The test split is not here, so no trial can see it."""
-    val: Tensor
+    train: Samples
+    """(N, ...) as stored. The test split is not here, so no trial can see it."""
+    val: Samples
     seed: int
     device: str
 
@@ -157,9 +157,10 @@ def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> i
 
     try:
         found.optimize(objective, n_trials=1, catch=(UserError,))
-    except Stopped:
-        studies.retry(found, found.get_trials(deepcopy=False)[ran[-1]])
-        if not limits.passed():
+    except (KeyboardInterrupt, SystemExit):  # before, in or after the objective; `Stopped`, too
+        if ran:
+            studies.leave(found, ran[-1])
+        if not ran or not limits.passed():
             raise
     return ran[-1]
 

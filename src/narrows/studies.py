@@ -159,6 +159,15 @@ def refuse_surplus(found: optuna.Study, trial: optuna.Trial, n_wanted: int) -> N
         raise UserError("enough other trials are running")
 
 
+def leave(found: optuna.Study, number: int) -> None:
+    """Hands a trial that was interrupted to the next worker; one that had ended stays as it is."""
+    with contextlib.suppress(ValueError):  # Optuna's own handler, or a result, came first
+        found.tell(number, state=TrialState.FAIL)
+    trial = found.get_trials(deepcopy=False)[number]
+    if trial.state == TrialState.FAIL:
+        retry(found, trial)
+
+
 def is_surplus(trial: FrozenTrial) -> bool:
     return SURPLUS in trial.user_attrs
 
