@@ -19,9 +19,6 @@ def main(key: str) -> None:
     config = encoding.config(key, "baseline", resolved(row), data)
     fingerprint = work.fingerprint("baseline", key, [p.seed, config["row"]], data.digest)
 
-    def flat(x: Tensor) -> np.ndarray:
-        return to_unit(x).flatten(1).numpy()
-
     with (
         work.output(Path("artifacts", data.name, "encoders", key)) as folder,
         tracking.start(
@@ -33,12 +30,12 @@ def main(key: str) -> None:
     ):
         run.log_params(encoding.run_params(config["row"], p.seed))
         began = time.perf_counter()
-        state = row.module.fit(row.config, flat(data.rows("train")), p.seed)
-        codes = row.module.encode(state, flat(data.all()))
+        state, codes = encoding.of_baseline(row, data, p.seed)
         seconds = time.perf_counter() - began
 
         def reconstruct(x: Tensor) -> Tensor:
-            x_hat = row.module.decode(state, row.module.encode(state, flat(x)))
+            z = row.module.encode(state, to_unit(x).flatten(1).numpy())
+            x_hat = row.module.decode(state, z)
             return torch.from_numpy(x_hat).float().reshape(x.shape)
 
         shown = data.shown()

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from narrows import (
     errors,
@@ -23,15 +22,16 @@ from narrows import (
     plugins,
     prepared,
     reconstruction,
+    saved,
     specimens,
     work,
 )
 from narrows.clusterers import _base
 from narrows.evaluation import Coder
 from narrows.model import to_unit
-from narrows.plugins import Plugin, resolved
+from narrows.plugins import resolved
 
-MODULES: tuple[Any, ...] = (_base, evaluation, jacobian, model, reconstruction, specimens)
+MODULES: tuple[Any, ...] = (_base, evaluation, jacobian, model, reconstruction, saved, specimens)
 """Whose code is part of a row's inputs; that of its network is in its weights and codes."""
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     artifacts = Path("artifacts", data.name)
     corruption_files = sorted((plugins.PACKAGE / "corruptions").glob("*.py"))
     code = work.digest(Path(__file__), *corruption_files, *(Path(m.__file__) for m in MODULES))
-    test, shown = to_unit(data.rows("test")), to_unit(data.shown())
+    test, shown = to_unit(data.few("test")), to_unit(data.shown())
     draws = p.evaluate.nll_draws
     corruptions = evaluation.applicable(p.evaluate.corruptions, shown)
     for key, row in {**p.baselines, **p.autoencoders}.items():
@@ -56,7 +56,7 @@ def main() -> None:
         if work.is_current(folder / "scores.json", fingerprint):
             continue
         if key in p.baselines:
-            coder = of_baseline(row, weights, data.x.shape[1:])
+            coder = of_baseline(encoder)
         else:
             found = torch.load(weights, weights_only=True, map_location="cpu")
             coder = evaluation.of_model(model.restored(row, data.x.shape[1:], found))
@@ -99,18 +99,12 @@ def keep_only(evaluations: Path, rows: Collection[str]) -> None:
             shutil.rmtree(folder)
 
 
-def of_baseline(row: Plugin, state: Path, shape: tuple[int, ...]) -> Coder:
-    with np.load(state, allow_pickle=False) as arrays:
-        learned = dict(arrays)
-
-    def encode(x: Tensor) -> Tensor:
-        return torch.from_numpy(row.module.encode(learned, x.flatten(1).numpy()))
-
-    def decode(z: Tensor) -> Tensor:
-        x_hat = row.module.decode(learned, z.numpy())
-        return torch.from_numpy(x_hat).float().reshape(-1, *shape)
-
-    return Coder(encode, decode)
+def of_baseline(folder: Path) -> Coder:
+    _, encode, decode = saved.coder(folder)
+    return Coder(
+        lambda x: torch.from_numpy(encode(x)),
+        lambda z: torch.from_numpy(decode(z.numpy())).float(),
+    )
 
 
 if __name__ == "__main__":

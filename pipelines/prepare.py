@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import errors, params, splits
+from narrows import blocks, errors, params, splits
 from narrows.datasets._base import Dataset, counted
 
 
@@ -42,10 +42,14 @@ def main() -> None:
 
 
 def save(path: Path, array: np.ndarray) -> None:
-    """Writes under a temporary name first, so that no half-written file has the right one."""
+    """An .npy, written in parts, because it may be larger than memory, and under a temporary name
+    first, so that no half-written file has the right one."""
     part = path.with_suffix(".part")
     with part.open("wb") as sink:
-        np.save(sink, array)
+        told = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(sink, {**told, "fortran_order": False})
+        for block in blocks.blocks(array):
+            block.tofile(sink)
     os.replace(part, path)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from narrows import (
     artifacts,
     claims,
+    cluster_pictures,
     errors,
     illustrations,
     ladder,
@@ -74,7 +75,7 @@ def main() -> None:
             for key, encoder in encoders.items()
         }
         clustering_pictures = {
-            key: illustrations.clustering_pictures(c, data, folder)
+            key: cluster_pictures.clustering_pictures(c, data, folder)
             for key, c in clusterings.items()
         }
         write_csv(folder / "autoencoders.csv", autoencoder_rows)

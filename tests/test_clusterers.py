@@ -307,3 +307,25 @@ class TestOddCodes:
             if "dbscan" not in name:
                 assert len(set(clusters)) <= n_clusters
                 assert clusters.min() >= 0
+
+
+@pytest.mark.parametrize(
+    "name", ["gmm", "umap_gmm", "umap_hdbscan", "agglomerative", "dbscan", "hdbscan", "spectral"]
+)
+def test_many_codes_are_learned_from_a_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_base, "MAX_FITTED", 90)
+    z = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32) / 10
+    labels = np.arange(300) % 2
+    z[:, 0] += 9 * labels
+    seen = []
+    monkeypatch.setattr(_base, "training", lambda z: seen.append(len(z)) or z)
+    assert agreement(clusters_of(plugin("clusterers", name), z), labels) > 0.9
+    assert seen == [90]
+
+
+def test_kmeans_takes_many_codes_in_mini_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = plugins.load("clusterers", "kmeans")
+    exact = clusters_of(clusterer("kmeans", n_init=3), SIX)
+    monkeypatch.setattr(module, "MAX_AT_ONCE", 5)
+    monkeypatch.setattr("sklearn.cluster.KMeans.fit", None)
+    assert agreement(clusters_of(clusterer("kmeans", n_init=3), SIX), exact) == 1

@@ -139,6 +139,21 @@ def test_page_tells_clusters_names_dates_outliers_and_copies(project: Project) -
     ]
 
 
+def test_of_too_many_pictures_some_are_drawn(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "MAX_SHOWN", 6)
+    gallery.main([ROW])
+    told, similar = embedded(project.page.read_text(encoding="utf-8"))
+    assert len(told["rows"]) == len(similar) == 6
+    assert len(set(told["paths"])) == 6
+    assert "6 drawn of 10 pictures" in project.page.read_text(encoding="utf-8")
+    sheet = np.array(Image.open(project.page.with_name("pictures-000.png")))
+    for at, path in enumerate(told["paths"]):
+        shown = sheet[1:9, 10 * at + 1 : 10 * at + 9]
+        np.testing.assert_array_equal(shown, project.x[PATHS.index(path)].transpose(1, 2, 0))
+
+
 def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
     project.run()
     told, _ = embedded(project.page.read_text(encoding="utf-8"))

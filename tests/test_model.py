@@ -54,7 +54,7 @@ def test_all_samples_are_encoded_in_order_in_batches_of_any_size(monkeypatch) ->
     x = (torch.rand(50, 1, 8, 8) * 255).to(torch.uint8)
     small = build(row(), (1, 8, 8))
     whole = model.encode_all(small, x), model.reconstruct_all(small, x)
-    monkeypatch.setattr(model, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(small, "batch_size", 7)
     parts = model.encode_all(small, x), model.reconstruct_all(small, x)
     assert whole[0].shape == (50, 3)
     np.testing.assert_allclose(parts[0], whole[0], atol=1e-6)

@@ -188,7 +188,7 @@ def test_schedules_move_the_rate(tmp_path: Path) -> None:
 
 def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
     epoch, n = 0, 2 * BLOCK + 5
-    batches = Shuffled(n, 1, lambda: epoch, torch.device("cpu"))
+    batches = Shuffled(torch.zeros(n, 1), 1, lambda: epoch, torch.device("cpu"))
 
     def order() -> Tensor:
         return torch.cat([rows for block in batches for rows in block])
@@ -204,7 +204,7 @@ def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
 
 
 def shuffled(n: int, batch_size: int, smallest: int = 2) -> Shuffled:
-    return Shuffled(n, batch_size, lambda: 0, torch.device("cpu"), smallest)
+    return Shuffled(torch.zeros(n, 1), batch_size, lambda: 0, torch.device("cpu"), smallest)
 
 
 def _sgd(lr: float, momentum: float = 0.9) -> Plugin:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -141,3 +142,19 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
         moved[i] = max(moved[i], floor)
         floor = moved[i] + gap
     return moved
+
+
+def flattened(x: Float[np.ndarray, "N 3"], z: Float[np.ndarray, "N 2"], title: str) -> Figure:
+    """Points in space and their codes in a plane, the place in the plane told by the colour."""
+    figure, axes = figures.chart("", height=7.6)
+    shades = (z - z.min(axis=0)) / np.maximum(np.ptp(z, axis=0), 1e-12)
+    colours = np.column_stack([shades[:, 0], np.full(len(z), 0.35), shades[:, 1]])
+    axes.set_subplotspec(figure.add_gridspec(2, 1)[1])
+    axes.scatter(z[:, 0], z[:, 1], s=12, c=colours)
+    axes.set_xlabel("first code unit")
+    axes.set_ylabel("second code unit")
+    space: Any = figure.add_subplot(2, 1, 1, projection="3d")
+    space.set_title(title, fontsize=11, loc="left", color=figures.INK)
+    space.scatter(*x.T, s=12, c=colours, depthshade=False)
+    space.set(xlabel="first feature", ylabel="second", zlabel="third")
+    return figure

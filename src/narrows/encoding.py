@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,9 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from narrows import reconstruction, splits
+from narrows import blocks, reconstruction, splits
 from narrows.model import to_unit
+from narrows.plugins import Plugin
 from narrows.prepared import Prepared
+
+SSIM_PICTURES = 1_000  # of a split, evenly spaced: the mean moves by less than .01
 
 
 class Samples(NamedTuple):
@@ -36,6 +40,17 @@ def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str
     }
 
 
+def of_baseline(row: Plugin, data: Prepared, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+    """What a baseline learns from train samples, and its codes (N, D) of all samples."""
+
+    def flat(x: Tensor) -> np.ndarray:
+        return to_unit(x).flatten(1).numpy()
+
+    state: dict[str, Any] = row.module.fit(row.config, flat(data.few("train")), seed)
+    batches = data.all().split(blocks.BLOCK)
+    return state, np.concatenate([row.module.encode(state, flat(x)) for x in batches])
+
+
 def errors_by_split(
     reconstruct: Callable[[Tensor], Tensor], data: Prepared
 ) -> dict[str, dict[str, float | None]]:
@@ -46,14 +61,18 @@ def errors_by_split(
     """
     found: dict[str, dict[str, float | None]] = {}
     for name in splits.NAMES:
-        stored = data.rows(name)
-        x, x_hat = to_unit(stored), reconstruct(stored).cpu()
-        mse = reconstruction.mse(x, x_hat)
+        samples = data.rows(name)
+        mse = bce = 0.0
+        for batch in samples.split(blocks.BLOCK):
+            x, x_hat = to_unit(batch), reconstruct(batch).cpu()
+            mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
+            bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)
+        few = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
         found[name] = {
             "mse": mse,
-            "bce": reconstruction.bce(x, x_hat),
+            "bce": bce,
             "psnr": reconstruction.psnr(mse),
-            "ssim": reconstruction.ssim(x, x_hat),
+            "ssim": reconstruction.ssim(to_unit(few), reconstruct(few).cpu()),
         }
     return found
 

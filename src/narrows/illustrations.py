@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from narrows import charts, figures, grids, metrics, scoring, sheets
-from narrows.artifacts import ChosenK, Clustering, Data, Encoder, Search
+from narrows import charts, figures, grids, scoring
+from narrows.artifacts import ChosenK, Data, Encoder, Search
 
 N_QUERIES, N_FOUND = 8, 8
-N_SHEET, MAX_SHEET = 6, 20  # samples of each kind, clusters
 N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and hardly seen
 SMALL_TILES = (
     "corruptions",
@@ -47,7 +46,7 @@ def overview_pictures(
             f"line: 1 to {len(pca)} principal components, the best linear codes. Exact copies are "
             "left out."
         )
-        drawn.append(_save(figure, folder, "all", "code_sizes", caption))
+        drawn.append(save(figure, folder, "all", "code_sizes", caption))
     given = encoders[0].evaluation.scores["robustness"]
     if given:
         rows = [[psnr["psnr_in"] for psnr in given.values()]]
@@ -62,7 +61,7 @@ def overview_pictures(
             "higher is better. First row: the corrupted samples themselves, the value to beat. A "
             "dash is a copy without error."
         )
-        drawn.append(_save(figure, folder, "all", "robustness", caption))
+        drawn.append(save(figure, folder, "all", "robustness", caption))
     return drawn
 
 
@@ -74,7 +73,7 @@ def search_pictures(searches: Sequence[Search], folder: Path) -> dict[str, Pictu
         beaten = np.array([trial["trial"] not in found.front for trial in found.trials])
         figure = charts.front(values, beaten, found.objectives, f"{found.key}: trials")
         caption = f"{len(values)} trials by both objectives; no other trial beats one of the front."
-        drawn[found.key] = _save(figure, folder, found.key, "front", caption)
+        drawn[found.key] = save(figure, folder, found.key, "front", caption)
     return drawn
 
 
@@ -87,41 +86,12 @@ def encoder_pictures(encoder: Encoder, data: Data, seed: int, folder: Path) -> l
         _samples(encoder, folder),
         _neighbours(encoder, data, seed, folder),
         *_maps(encoder, data, folder),
+        *_space(encoder, data, folder),
         *_specimens(encoder, folder),
         *_curves(encoder, folder),
         _codes(encoder, folder),
         *_kl_units(encoder, folder),
     ]
-
-
-def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
-    """Draws the map of clusters and, with labels, the confusion matrix of the test split."""
-    rows = clustering.map_rows
-    pairs = scoring.matching(data, clustering.clusters)
-    title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
-    first_free = 0 if data.labels is None else int(data.labels.max()) + 1
-    colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
-    figure = figures.code_map(clustering.umap, colours, title, data.label_names)
-    caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
-    if pairs:
-        caption += " A cluster bears the name and colour of the label it is matched to."
-    drawn = [_save(figure, folder, clustering.key, "clusters", caption)]
-    if data.labels is not None:
-        test = data.rows("test")
-        counts, labels, clusters = metrics.contingency(data.labels[test], clustering.clusters[test])
-        order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
-        figure = figures.confusion(
-            counts[:, order],
-            [figures.called(int(label), data.label_names) for label in labels],
-            ["noise" if c == metrics.NOISE else str(c) for c in clusters[order]],
-            f"{clustering.key}: test rows",
-        )
-        caption = (
-            "Test rows by label and cluster, shaded by the share of the label. Clusters stand in "
-            "the order of the labels they are matched to, unmatched ones and noise last."
-        )
-        drawn.append(_save(figure, folder, clustering.key, "confusion", caption))
-    return [*drawn, _sheet(clustering, pairs, data, folder), *_updates(clustering, data, folder)]
 
 
 def _n_clusters(chosen: ChosenK, folder: Path) -> list[Picture]:
@@ -136,49 +106,7 @@ def _n_clusters(chosen: ChosenK, folder: Path) -> list[Picture]:
         "Gaussian mixtures of 2 and more clusters in one map of the codes. The dashed line: the "
         "highest silhouette times stability."
     )
-    return [_save(figure, folder, "all", "n_clusters", caption)]
-
-
-def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path) -> Picture:
-    """Samples of the largest clusters, in the order of the labels they are matched to."""
-    found = sheets.shown(np.asarray(clustering.codes), clustering.clusters, N_SHEET)
-    sizes = {one.cluster: int((clustering.clusters == one.cluster).sum()) for one in found}
-    largest = sorted(found, key=lambda one: -sizes[one.cluster])[:MAX_SHEET]
-    largest.sort(key=lambda one: _place(one.cluster, pairs))
-    groups = [[data.unit(rows) for rows in one[1:]] for one in largest]
-    names = [str(pairs.get(one.cluster, one.cluster)) for one in largest]
-    caption = (
-        f"A line per cluster, of all samples: on the left the {N_SHEET} nearest to the mean of its "
-        "codes, then the farthest, on the right those most torn between it and another."
-    )
-    return _save(grids.sheet(groups, names), folder, clustering.key, "sheet", caption)
-
-
-def _updates(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
-    """What a deep clustering did over time; scores against labels were not seen by it."""
-    if clustering.history is None:
-        return []
-    told, key = clustering.history, clustering.key
-    at, k = told["update"], clustering.info["n_clusters"]
-    health = {
-        "clusters changed": (at, told["label_change"]),
-        "largest cluster": (at, told["largest_share"]),
-        "effective clusters / k": (at, told["effective_clusters"] / k),
-    }
-    figure = figures.curves(health, "share", f"{key}: health", xlabel="update")
-    caption = (
-        "By update: share of samples whose cluster changed, share of the largest cluster, and the "
-        "number of equal clusters with the same entropy over k; a fall of the last is a collapse."
-    )
-    drawn = [_save(figure, folder, key, "health", caption)]
-    if data.labels is not None:
-        scores = {name: (at, values) for name, values in scoring.updates(data, clustering).items()}
-        figure = figures.curves(scores, "score", f"{key}: scores by update", xlabel="update")
-        caption = (
-            "ACC and NMI of all samples at each update, found afterwards from the saved clusters."
-        )
-        drawn.append(_save(figure, folder, key, "updates", caption))
-    return drawn
+    return [save(figure, folder, "all", "n_clusters", caption)]
 
 
 def _samples(encoder: Encoder, folder: Path) -> Picture:
@@ -186,7 +114,7 @@ def _samples(encoder: Encoder, folder: Path) -> Picture:
     grid = figures.reconstructions(x, noisy, x_hat, columns=8)
     corrupted = "" if np.array_equal(x, noisy) else "corrupted, "
     caption = f"Validation samples, from the top: original, {corrupted}reconstruction, error."
-    return _save(grid, folder, encoder.key, "samples", caption)
+    return save(grid, folder, encoder.key, "samples", caption)
 
 
 def _curves(encoder: Encoder, folder: Path) -> list[Picture]:
@@ -196,7 +124,7 @@ def _curves(encoder: Encoder, folder: Path) -> list[Picture]:
     losses = {name: (epochs, encoder.history[f"{name}/loss"]) for name in ("train", "val")}
     figure = figures.curves(losses, ylabel="loss", title=f"{encoder.key}: loss by epoch")
     caption = "Loss by epoch. Units differ between losses: compare within this figure only."
-    return [_save(figure, folder, encoder.key, "curves", caption)]
+    return [save(figure, folder, encoder.key, "curves", caption)]
 
 
 def _specimens(encoder: Encoder, folder: Path) -> list[Picture]:
@@ -207,26 +135,26 @@ def _specimens(encoder: Encoder, folder: Path) -> list[Picture]:
     if names and {"corrupted", "restored"} <= set(found):
         picture = grids.pairs(found["corrupted"], found["restored"], names)
         caption = f"Corrupted samples above their reconstructions: {', '.join(names)}."
-        drawn.append(_save(picture, folder, key, "corruptions", caption))
+        drawn.append(save(picture, folder, key, "corruptions", caption))
     if "interpolations" in found:
         picture = grids.strips(found["interpolations"])
         caption = "Decoded codes on the straight line between the codes of two samples."
-        drawn.append(_save(picture, folder, key, "interpolations", caption))
+        drawn.append(save(picture, folder, key, "interpolations", caption))
     if "samples" in found:
         picture = grids.grid(found["samples"])
         caption = "Decoded codes that were drawn from the prior: samples that never were."
-        drawn.append(_save(picture, folder, key, "generated", caption))
+        drawn.append(save(picture, folder, key, "generated", caption))
     if "traversal" in found:
         picture = grids.strips(found["traversal"])
         caption = (
             "Decoded codes of one sample, moved along one unit per row, from low to high; the "
             "unit with the largest KL is at the top."
         )
-        drawn.append(_save(picture, folder, key, "traversal", caption))
+        drawn.append(save(picture, folder, key, "traversal", caption))
     if "filters" in found:
         picture = grids.grid(found["filters"], gap_value=255)  # grey is a weight of 0
         caption = "Weights of the first layer's units; mid-grey is 0, white positive."
-        drawn.append(_save(picture, folder, key, "filters", caption))
+        drawn.append(save(picture, folder, key, "filters", caption))
     return drawn
 
 
@@ -241,7 +169,7 @@ def _neighbours(encoder: Encoder, data: Data, seed: int, folder: Path) -> Pictur
     if same is not None:
         caption += " Light green frame: the same label; dark red: another."
     picture = grids.retrieval(data.unit(queries), found, same)
-    return _save(picture, folder, encoder.key, "neighbours", caption)
+    return save(picture, folder, encoder.key, "neighbours", caption)
 
 
 def _maps(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
@@ -253,16 +181,26 @@ def _maps(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
     title, names = f"{encoder.key}: UMAP of codes", data.label_names
     figure = grids.thumbnail_map(told.umap, data.unit(rows), labels, title, names)
     caption = f"UMAP of {len(rows):,} codes with samples at some of their places{coloured}"
-    drawn = [_save(figure, folder, encoder.key, "map", caption)]
+    drawn = [save(figure, folder, encoder.key, "map", caption)]
     figure = figures.code_map(told.pca, labels, f"{encoder.key}: PCA of codes", names)
     caption = f"First two principal components of the same {len(rows):,} codes{coloured}"
-    return [*drawn, _save(figure, folder, encoder.key, "pca", caption)]
+    return [*drawn, save(figure, folder, encoder.key, "pca", caption)]
+
+
+def _space(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
+    if data.x.shape[1:] != (3,) or encoder.codes.shape[1] != 2:
+        return []
+    rows = encoder.evaluation.rows
+    x, z = data.unit(rows), np.asarray(encoder.codes[rows])
+    figure = charts.flattened(x, z, f"{encoder.key}: three features, two in the code")
+    caption = f"The same {len(rows):,} samples in space and as codes; a sample keeps its colour."
+    return [save(figure, folder, encoder.key, "space", caption)]
 
 
 def _codes(encoder: Encoder, folder: Path) -> Picture:
     figure = figures.code_histogram(np.asarray(encoder.codes))
     caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
-    return _save(figure, folder, encoder.key, "codes", caption)
+    return save(figure, folder, encoder.key, "codes", caption)
 
 
 def _kl_units(encoder: Encoder, folder: Path) -> list[Picture]:
@@ -275,25 +213,11 @@ def _kl_units(encoder: Encoder, folder: Path) -> list[Picture]:
     caption = (
         "KL divergence of each code unit from the prior, in nats: a unit near 0 tells nothing."
     )
-    return [_save(figure, folder, encoder.key, "kl_units", caption)]
+    return [save(figure, folder, encoder.key, "kl_units", caption)]
 
 
-def _save(picture: Figure | np.ndarray, folder: Path, key: str, name: str, caption: str) -> Picture:
+def save(picture: Figure | np.ndarray, folder: Path, key: str, name: str, caption: str) -> Picture:
+    """Writes figures/<key>-<name>.png below the folder."""
     file = f"figures/{key}-{name}.png"
     figures.save(picture, folder / file, N_COLOURS if name in SMALL_TILES else 256)
     return Picture(name, file, caption)
-
-
-def _as_labels(clusters: np.ndarray, pairs: dict[int, int], first_free: int) -> np.ndarray:
-    """Clusters renamed to their labels; the unmatched get numbers from `first_free` on."""
-    surplus = [c for c in np.unique(clusters).tolist() if c not in pairs and c != metrics.NOISE]
-    names = {metrics.NOISE: metrics.NOISE, **pairs}
-    names |= {cluster: first_free + i for i, cluster in enumerate(surplus)}
-    return np.array([names[c] for c in clusters.tolist()])
-
-
-def _place(cluster: int, pairs: dict[int, int]) -> tuple[int, int]:
-    """Sorts matched clusters by label, then the unmatched, then noise."""
-    if cluster in pairs:
-        return 0, pairs[cluster]
-    return (2, 0) if cluster == metrics.NOISE else (1, cluster)

@@ -1,6 +1,6 @@
 """A row of `autoencoders:` as a torch module; how it encodes is said by the row's kind."""
 
-from collections.abc import Iterator
+import math
 
 import numpy as np
 import torch
@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from narrows.plugins import Plugin
+from narrows.stored import Samples
 
-EVALUATION_BATCH = 4096
+EVALUATION_BATCH, EVALUATION_VALUES = 4096, 4096 * 28 * 28  # whichever is reached first
 
 
 class Autoencoder(nn.Module):
@@ -19,6 +20,9 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.row, self.kind, self.cfg = row, row.module, row.config
         self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
+        fit = EVALUATION_VALUES // math.prod(input_shape)
+        self.batch_size = min(EVALUATION_BATCH, max(1, fit))
+        """Samples that are encoded and decoded at once where nothing is learned."""
 
     def encode(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:
         """The code, deterministic."""
@@ -66,22 +70,20 @@ def corrupt(row: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.inference_mode()
-def encode_all(model: Autoencoder, x: Tensor) -> Float[np.ndarray, "N D"]:
+def encode_all(model: Autoencoder, x: Samples) -> Float[np.ndarray, "N D"]:
     """Codes of all samples x (N, ...), in batches on the device where x lives."""
-    return np.concatenate([model.encode(batch).cpu().numpy() for batch in _batches(x)])
+    batches = x.split(model.batch_size)
+    return np.concatenate([model.encode(to_unit(batch)).cpu().numpy() for batch in batches])
 
 
 @torch.inference_mode()
 def decode_all(model: Autoencoder, z: Tensor) -> Float[Tensor, "N ..."]:
     """Reconstructions from all codes z (N, D), in batches on the device where z lives."""
-    return torch.cat([model.decode(batch) for batch in z.split(EVALUATION_BATCH)])
+    return torch.cat([model.decode(batch) for batch in z.split(model.batch_size)])
 
 
 @torch.inference_mode()
 def reconstruct_all(model: Autoencoder, x: Tensor) -> Float[Tensor, "N ..."]:
     """Reconstructions of all samples x (N, ...), in batches on the device where x lives."""
-    return torch.cat([model.decode(model.encode(batch)) for batch in _batches(x)])
-
-
-def _batches(x: Tensor) -> Iterator[Tensor]:
-    return (to_unit(batch) for batch in x.split(EVALUATION_BATCH))
+    batches = x.split(model.batch_size)
+    return torch.cat([model.decode(model.encode(to_unit(batch))) for batch in batches])

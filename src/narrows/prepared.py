@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows import splits, work
+from narrows import blocks, splits, stored, work
+from narrows.stored import Samples
 
 N_SHOWN = 16  # validation samples that every picture of every run shows
 
@@ -23,19 +24,30 @@ class Prepared:
     digest: str
     """SHA-256 over x.npy and split.npy."""
 
-    def all(self) -> Tensor:
+    def all(self) -> Samples:
         """The samples (N, ...) as stored."""
-        return torch.from_numpy(np.array(self.x))
+        return stored.samples(self.x, np.arange(len(self.x)))
 
-    def rows(self, split: str) -> Tensor:
+    def rows(self, split: str) -> Samples:
         """The samples of one split."""
-        return torch.from_numpy(self.x[self.split == splits.NAMES.index(split)])
+        return stored.samples(self.x, self._places(split))
+
+    def few(self, split: str) -> Tensor:
+        """The samples of one split, or as many of them, drawn, as fit in memory as floats."""
+        places, n = self._places(split), blocks.n_few(self.x.shape[1:])
+        if len(places) > n:
+            places = np.sort(np.random.default_rng(0).choice(places, n, replace=False))
+        return torch.from_numpy(np.asarray(self.x[places]))
 
     def shown(self) -> Tensor:
         """At most `N_SHOWN` validation samples, the same whatever the seed, so that pictures of
         all runs line up; drawn, because some data comes sorted by class."""
-        val = self.rows("val")
-        return val[np.random.default_rng(0).permutation(len(val))[:N_SHOWN]]
+        val = self._places("val")
+        drawn = val[np.random.default_rng(0).permutation(len(val))[:N_SHOWN]]
+        return torch.from_numpy(np.asarray(self.x[drawn]))
+
+    def _places(self, split: str) -> np.ndarray:
+        return np.flatnonzero(self.split == splits.NAMES.index(split))
 
 
 def read(name: str) -> Prepared:

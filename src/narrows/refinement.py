@@ -105,7 +105,10 @@ class Refine(pl.LightningModule):
             self.sums = {}
             self.model.train()
         batch = batch.to(self.device)
-        clean, augmentation = to_unit(self.x[self.rows[batch]]), self.job.augmentation
+        clean, augmentation = (
+            to_unit(self.x[self.rows[batch]].to(self.device)),
+            self.job.augmentation,
+        )
         noisy = augmentation.module.corrupt(augmentation.config, clean, self.noise)
         terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, self.target[batch])
         for name, value in terms.items():

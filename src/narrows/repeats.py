@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import refinement, splits, start, training
-from narrows.model import Autoencoder, encode_all, restored, to_unit
+from narrows import encoding, refinement, splits, start, training
+from narrows.model import Autoencoder, encode_all, restored
 from narrows.params import Params
 from narrows.prepared import Prepared
 
@@ -25,11 +25,7 @@ def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encod
     """A row of `baselines` or `autoencoders`, fitted; the splits stay those of `p.seed`."""
     began = time.perf_counter()
     if key in p.baselines:
-        row = p.baselines[key]
-        train, everything = (
-            to_unit(x).flatten(1).numpy() for x in (data.rows("train"), data.all())
-        )
-        codes = row.module.encode(row.module.fit(row.config, train, seed), everything)
+        _, codes = encoding.of_baseline(p.baselines[key], data, seed)
         return Encoder(codes.astype(np.float32), None, time.perf_counter() - began)
 
     def quiet(*_: object, **__: object) -> None:

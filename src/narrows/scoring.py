@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import metrics, probes, splits
+from narrows import blocks, metrics, probes, splits
 from narrows.artifacts import Clustering, Data, Encoder
 
 Row = dict[str, Any]  # one line of a results file; None where a score is not defined
@@ -156,8 +156,12 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     """
     from sklearn.decomposition import PCA
 
-    train = probes.drawn(np.flatnonzero(data.rows("train")), MAX_PCA_ROWS, seed)
-    x, test = data.unit(train), data.unit(np.flatnonzero(data.rows("test")))
+    few = blocks.n_few(data.x.shape[1:])
+    train = probes.drawn(np.flatnonzero(data.rows("train")), min(few, MAX_PCA_ROWS), seed)
+    x, test = (
+        data.unit(train),
+        data.unit(probes.drawn(np.flatnonzero(data.rows("test")), few, seed)),
+    )
     x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
     pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)
     left = np.square(test - pca.mean_, dtype=np.float64).sum()
@@ -250,6 +254,8 @@ def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
 def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     chosen = data.rows(split)
     pairs = matching(data, clusters)
+    points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
+    silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
     clusters = clusters[chosen]
     found: Row = {"n": len(clusters), "nmi": None, "acc": None, "ari": None, "purity": None}
     found["acc_covered"] = None
@@ -262,8 +268,7 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
             found["acc_covered"] = metrics.accuracy(labels[kept], clusters[kept], pairs)
         found["ari"] = metrics.ari(labels, clusters)
         found["purity"] = metrics.purity(labels, clusters)
-    points = data.x.reshape(len(data.x), -1)[chosen]
-    found["silhouette"] = metrics.silhouette(points, clusters, seed)
+    found["silhouette"] = silhouette
     found["coverage"] = metrics.coverage(clusters)
     found["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
     return found

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from narrows.errors import UserError
 from narrows.model import Autoencoder
 from narrows.plugins import Plugin
+from narrows.stored import Samples
 
 State = dict[str, np.ndarray]
 OnUpdate = Callable[[int, dict[str, float]], None]
@@ -19,8 +19,8 @@ OnUpdate = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Job:
-    x: Tensor
-    """Samples (N, ...) as stored."""
+    x: Samples
+    """(N, ...) as stored."""
     fitted: np.ndarray
     """Mask (N,) of those that are learned from."""
     model: Autoencoder

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from narrows.batches import InOrder, Shuffled
 from narrows.errors import UserError
-from narrows.model import EVALUATION_BATCH, Autoencoder, corrupt, encode_all, to_unit
+from narrows.model import Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
+from narrows.stored import Samples
 from narrows.trainer import ALONE, Last, Processes, trainer_on
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
@@ -58,7 +59,7 @@ class Fitted:
 class Fit(pl.LightningModule):
     """Corrupt, encode, decode, compare with the clean sample."""
 
-    def __init__(self, row: Plugin, train: Tensor, val: Tensor, seed: int):
+    def __init__(self, row: Plugin, train: Samples, val: Samples, seed: int):
         super().__init__()
         self.automatic_optimization = False
         self.row, self.train_x, self.val_x, self.seed = row, train, val, seed
@@ -68,10 +69,10 @@ class Fit(pl.LightningModule):
 
     def train_dataloader(self) -> Shuffled:
         size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
-        return Shuffled(len(self.train_x), size, self._epoch_seed, self.device, smallest)
+        return Shuffled(self.train_x, size, self._epoch_seed, self.device, smallest)
 
     def val_dataloader(self) -> InOrder:
-        return InOrder(self.val_x.to(self.device), EVALUATION_BATCH)
+        return InOrder(self.val_x.to(self.device), self.model.batch_size)
 
     def on_train_start(self) -> None:
         self.train_x = self.train_x.to(self.device)
@@ -82,7 +83,7 @@ class Fit(pl.LightningModule):
             self.sums = {}
         counted, optimizer = self.optimizers(), self._optimizer()
         for i, rows in enumerate(block, start=1):
-            loss = self._terms(to_unit(self.train_x[rows]), "train")
+            loss = self._terms(to_unit(self.train_x[rows].to(self.device)), "train")
             optimizer.zero_grad()
             self.manual_backward(loss)
             # Lightning saves nothing unless it has counted a step: one in a block is enough
@@ -92,7 +93,7 @@ class Fit(pl.LightningModule):
         self._seed(self.seed)  # the same noise and draws of a variational code in every validation
 
     def validation_step(self, batch: Tensor, _: int) -> None:
-        self._terms(to_unit(batch), "val")
+        self._terms(to_unit(batch.to(self.device)), "val")
 
     def on_validation_epoch_end(self) -> None:
         rows = {"train": len(self.train_x), "val": len(self.val_x)}
@@ -211,8 +212,8 @@ class Stop(EarlyStopping):
 
 def fit(
     row: Plugin,
-    train: Tensor,
-    val: Tensor,
+    train: Samples,
+    val: Samples,
     seed: int,
     device: str,
     work: Path,
@@ -226,7 +227,7 @@ def fit(
 
     Args:
         row: of `autoencoders:`.
-        train, val: samples (N, ...), uint8 pictures or floats.
+        train, val: samples (N, ...), uint8 pictures or floats, in memory or on disk.
         device: auto, cpu, cuda or mps.
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there.
         processes: all of which call this alike.
@@ -259,8 +260,8 @@ def _fit(
     device: str,
     processes: Processes,
     row: Plugin,
-    train: Tensor,
-    val: Tensor,
+    train: Samples,
+    val: Samples,
     work: Path,
     on_epoch: OnEpoch,
     layers: tuple[Fitted, ...] = (),

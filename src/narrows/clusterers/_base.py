@@ -13,6 +13,7 @@ from narrows.errors import UserError
 from narrows.plugins import config
 
 State = Mapping[str, np.ndarray]
+MAX_FITTED = 100_000  # codes that a method with neighbours or a mixture learns from
 REGULARISATION = 1e-6  # of the mean variance; sklearn's 1e-6 is absolute, codes have any scale
 
 
@@ -32,6 +33,13 @@ def training(z: np.ndarray) -> np.ndarray:
     if len(z) < 2:
         raise UserError(f"clusterings: a clusterer needs at least 2 train rows, found {len(z)}")
     return finite(z)
+
+
+def few(z: np.ndarray, seed: int) -> np.ndarray:
+    """At most 100,000 of the codes to fit, drawn by the seed; `predict` gives the others theirs."""
+    if len(z) > MAX_FITTED:
+        z = z[np.sort(np.random.default_rng(seed).choice(len(z), MAX_FITTED, replace=False))]
+    return training(z)
 
 
 def distinct(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import at_most, of_nearest, remembered, training
+from narrows.clusterers._base import at_most, few, of_nearest, remembered
 from narrows.plugins import config
 
 
@@ -25,11 +25,11 @@ class Config:
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
-    """Training codes and their clusters; it has no use for the seed."""
+    """Training codes and their clusters."""
     from sklearn.cluster import AgglomerativeClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = training(z)
+    z = few(z, seed)
     graph = kneighbors_graph(z, min(cfg.n_neighbors, len(z) - 1))
     with warnings.catch_warnings():
         # far groups are what is looked for; sklearn joins them at their nearest codes

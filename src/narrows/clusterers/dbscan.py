@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
-from narrows.clusterers._base import finite, nearest, remembered, training
+from narrows.clusterers._base import few, finite, nearest, remembered
 from narrows.plugins import config
 
 
@@ -27,10 +27,10 @@ class Config:
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
-    """Core codes, their clusters and eps; it has no use for `n_clusters` and the seed."""
+    """Core codes, their clusters and eps; it has no use for `n_clusters`."""
     from sklearn.cluster import DBSCAN
 
-    z = training(z)
+    z = few(z, seed)
     eps = cfg.eps
     if eps is None:
         distances, _ = nearest(z, z, min(cfg.min_samples, len(z)))

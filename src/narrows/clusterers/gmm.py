@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import mixture, most_likely, posteriors, training
+from narrows.clusterers._base import few, mixture, most_likely, posteriors
 from narrows.plugins import config
 
 
@@ -27,7 +27,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
 
     k is `n_clusters`, or the number of distinct codes where that is lower.
     """
-    return mixture(training(z), n_clusters, cfg.covariance, cfg.n_init, seed)
+    return mixture(few(z, seed), n_clusters, cfg.covariance, cfg.n_init, seed)
 
 
 def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:

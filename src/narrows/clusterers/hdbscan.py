@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from narrows.clusterers._base import dense, of_nearest, remembered, training
+from narrows.clusterers._base import dense, few, of_nearest, remembered
 from narrows.plugins import config
 
 
@@ -24,8 +24,8 @@ class Config:
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
-    """Training codes and their clusters; it has no use for `n_clusters` and the seed."""
-    z = training(z)
+    """Training codes and their clusters; it has no use for `n_clusters`."""
+    z = few(z, seed)
     return remembered(z, dense(z, cfg.min_cluster_size, cfg.min_samples))
 
 

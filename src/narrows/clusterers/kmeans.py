@@ -1,4 +1,7 @@
-"""K-means with k-means++ starts (Arthur & Vassilvitskii 2007), scikit-learn's."""
+"""K-means with k-means++ starts (Arthur & Vassilvitskii 2007), scikit-learn's.
+
+More than 500,000 codes are taken in mini-batches (Sculley 2010).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from pydantic import PositiveInt
 from narrows.clusterers._base import around_centres, at_most, nearest_centre, training
 from narrows.plugins import config
 
+MAX_AT_ONCE, BATCH = 500_000, 10_240  # codes; of a mini-batch ten times sklearn's default
+
 
 @config
 class Config:
@@ -19,11 +24,13 @@ class Config:
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
     """Centres (n_clusters, D) of the codes z (N, D); fewer if there are fewer distinct codes."""
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 
     z = training(z)
-    kmeans = KMeans(at_most(n_clusters, z), n_init=cfg.n_init, random_state=seed)
+    told = {"n_clusters": at_most(n_clusters, z), "n_init": cfg.n_init, "random_state": seed}
+    at_once = len(z) <= MAX_AT_ONCE
+    kmeans = KMeans(**told) if at_once else MiniBatchKMeans(**told, batch_size=BATCH)
     with warnings.catch_warnings():
         # codes that differ in their last bit only may still fall together: fewer clusters are fine
         warnings.simplefilter("ignore", ConvergenceWarning)

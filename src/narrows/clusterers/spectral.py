@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from narrows.clusterers._base import distinct, of_nearest, remembered, training
+from narrows.clusterers._base import distinct, few, of_nearest, remembered
 from narrows.plugins import config
 
 
@@ -27,7 +27,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = training(z)
+    z = few(z, seed)
     rows, sets = distinct(z)
     if len(rows) <= n_clusters:
         return remembered(z, sets)

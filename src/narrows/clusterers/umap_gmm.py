@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clusterers._base import Map, draw, mixture, most_likely, place, posteriors, training
+from narrows.clusterers._base import Map, draw, few, mixture, most_likely, place, posteriors
 from narrows.plugins import config
 
 
@@ -22,7 +22,7 @@ class Config(Map):
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
     """Training codes, their places in the map and the mixture there."""
-    state, places = draw(cfg, training(z), seed)
+    state, places = draw(cfg, few(z, seed), seed)
     return state | mixture(places, n_clusters, "full", cfg.n_init, seed)
 
 

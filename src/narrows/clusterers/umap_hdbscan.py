@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from narrows.clusterers._base import Map, dense, distinct, draw, nearest, place, training
+from narrows.clusterers._base import Map, dense, distinct, draw, few, nearest, place
 from narrows.plugins import config
 
 
@@ -25,7 +25,7 @@ class Config(Map):
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
     """Training codes, their places in the map and the clusters of those."""
-    z = training(z)
+    z = few(z, seed)
     state, places = draw(cfg, z, seed)
     clusters = dense(places, cfg.min_cluster_size, cfg.min_samples)
     return state | {"clusters": clusters[distinct(z)[0]]}

@@ -17,13 +17,25 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import album, folders, gallery_page, own_project, plugins, residuals, sprites, work
+from narrows import (
+    album,
+    folders,
+    gallery_page,
+    own_project,
+    plugins,
+    probes,
+    residuals,
+    sprites,
+    work,
+)
 from narrows.commands import _base
 from narrows.commands._base import Chosen
 from narrows.datasets._base import NothingLeft
 from narrows.errors import UserError
+from narrows.samples import Samples
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
+MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
 
 
 def main(words: Sequence[str]) -> None:
@@ -47,19 +59,28 @@ def main(words: Sequence[str]) -> None:
 
 
 def page(chosen: Chosen, source: Path | None) -> None:
-    errors = residuals.errors(chosen.artifacts, chosen.encoder, chosen.x)
-    arranged = album.arranged(chosen.x, chosen.codes(), chosen.clusters, errors)
+    x, codes, clusters, named = chosen.x, chosen.codes(), chosen.clusters, chosen.named
+    rows = probes.drawn(np.arange(len(x)), MAX_SHOWN, seed=0)
+    if drawn := len(rows) < len(x):
+        x, codes, clusters = x[rows], codes[rows], clusters[rows]
+        if named is not None:
+            named = Samples([named.paths[i] for i in rows], [named.dates[i] for i in rows])
+    errors = residuals.errors(chosen.artifacts, chosen.encoder, x)
+    arranged = album.arranged(x, codes, clusters, errors)
     told = repr((chosen.dataset, chosen.key)).encode() + chosen.clusters.tobytes()
     identity = hashlib.sha256(told).hexdigest()[:16]
     own = getattr(chosen.params.dataset.config, "path", None)
     name = Path(own).name if own else chosen.dataset
+    if drawn:
+        name += f", {len(rows):,} drawn of {len(chosen.x):,} pictures"
     titles = gallery_page.Titles(name, chosen.key, chosen.encoder, identity)
     target = chosen.artifacts / "galleries" / chosen.key
     with work.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
-        gallery_page.write(folder, titles, shown(chosen, source), arranged, chosen.named, url)
+        pictures = x if drawn else shown(chosen, source)
+        gallery_page.write(folder, titles, pictures, arranged, named, url)
     place = target / "index.html"
-    print(f"gallery: {place.resolve().as_uri()} shows {len(chosen.x):,} pictures", flush=True)
+    print(f"gallery: {place.resolve().as_uri()} shows {len(x):,} pictures", flush=True)
 
 
 def shown(chosen: Chosen, source: Path | None) -> np.ndarray:

@@ -22,6 +22,7 @@ from narrows.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
 
 LISTING = "files.csv"
+S = TypeVar("S")
 T = TypeVar("T")
 N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
 
@@ -90,8 +91,7 @@ def find(
         except OSError as error:
             return Found(name, 0, "", f"cannot be read: {error.strerror}"), []
 
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        pairs = sorted(pool.map(told, files), key=lambda pair: pair[0].path)
+    pairs = sorted(_mapped(told, files), key=lambda pair: pair[0].path)
     if is_remembered:
         cache = {found.path: [state, found.sha256] for found, state in pairs if state}
         cache_file.parent.mkdir(parents=True, exist_ok=True)
@@ -171,9 +171,14 @@ def in_order(
         with opened(root, found) as stream:
             return use(found, stream)
 
+    return _mapped(one, kept)
+
+
+def _mapped(use: Callable[[S], T], chosen: Sequence[S]) -> Iterator[T]:
+    """Of each in their order, some at a time."""
     with ThreadPoolExecutor(N_THREADS) as pool:
-        for start in range(0, len(kept), 1000):  # so that few results wait
-            yield from pool.map(one, kept[start : start + 1000])
+        for start in range(0, len(chosen), 1000):  # so that few results wait
+            yield from pool.map(use, chosen[start : start + 1000])
 
 
 def _walk(folder: Path, root: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ from typing import IO, Annotated, Any
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from narrows import work
 from narrows.datasets import _files, _pictures
 from narrows.datasets._base import Dataset, Skipped, numbered
 from narrows.datasets._files import Found
@@ -78,7 +80,6 @@ def _load(
         skipped += [Skipped(one.path, "no label") for one in kept if one.path not in labels]
         kept = [one for one in kept if one.path in labels]
     accepted = _pictures.formats()
-    x = np.empty((len(kept), 3 if shape.colour else 1, shape.size, shape.size), np.uint8)
     names: list[str] = []
     dates: list[str] = []
 
@@ -90,20 +91,29 @@ def _load(
         except _pictures.Unreadable as why:
             return str(why)
 
-    with warnings.catch_warnings(), _without_pillows_limit():
+    work.WORK.mkdir(exist_ok=True)
+    with (
+        warnings.catch_warnings(),
+        _without_pillows_limit(),
+        tempfile.TemporaryFile(dir=work.WORK) as pixels,  # there may be more than fit in memory
+    ):
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
         for one, made in zip(kept, _files.in_order(root, kept, use), strict=True):
             if isinstance(made, str):
                 skipped.append(Skipped(one.path, made))
                 continue
-            x[len(names)], date = made
+            picture, date = made
+            pixels.write(picture.tobytes())
             names.append(one.path)
             dates.append(date)
-    if not names:
-        raise _files.none_left(root, "picture", skipped)
+        if not names:
+            raise _files.none_left(root, "picture", skipped)
+        pixels.flush()
+        each = (3 if shape.colour else 1, shape.size, shape.size)
+        x = np.memmap(pixels, np.uint8, "c", shape=(len(names), *each))
     numbers, label_names = numbered([labels[name] for name in names]) if labels else (None, None)
     return Dataset(
-        x[: len(names)],
+        x,
         numbers,
         is_test=None,
         names=names,

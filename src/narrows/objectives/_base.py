@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
 
     from narrows.model import Autoencoder
+    from narrows.stored import Samples
 
 MAX_ROWS = 5_000
 
@@ -19,9 +19,9 @@ class Trained:
     """A trial's model, on the rows that a search may see: never those of the test split."""
 
     model: Autoencoder
-    train: Tensor
-    """Samples (N, ...) as stored."""
-    val: Tensor
+    train: Samples
+    """(N, ...) as stored."""
+    val: Samples
     seed: int
 
 

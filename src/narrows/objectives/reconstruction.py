@@ -21,5 +21,9 @@ def measure(cfg: Config, trained: Trained) -> float:
     """The error of reconstructions of validation samples in [0, 1]."""
     from narrows.model import reconstruct_all, to_unit
 
-    errors = reconstruct_all(trained.model, trained.val) - to_unit(trained.val)
-    return float(errors.square().mean())
+    total, n_values = 0.0, 0
+    for batch in trained.val.split(trained.model.batch_size):
+        errors = reconstruct_all(trained.model, batch) - to_unit(batch)
+        total += errors.square().sum().item()
+        n_values += errors.numel()
+    return total / n_values

@@ -1,0 +1,111 @@
+"""A folder of 1,000,000 pictures of 64 x 64 x 3, 12 GB of pixels, from the files to the report.
+
+    python benchmarks/large.py --folder /scratch [--n 1000000]
+
+The corpus is made there once: crops of the photographs that scikit-learn and scikit-image
+install, mirrored and of another brightness, as JPEG, 1,000 to a folder; 5 GB. It becomes a project
+with a PCA and a small autoencoder, K-means and a mixture in a UMAP. Prints seconds and peak memory
+of every stage; pages of files that the system keeps and may drop count where they are mapped. To be
+held to 3 GB by the system itself, start it in a control group, under systemd for instance with
+
+    systemd-run --user --scope -p MemoryMax=3G -p MemorySwapMax=0 python benchmarks/large.py ...
+"""
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from ruamel.yaml import YAML
+
+from narrows import own_project
+
+SIDE, PER_FOLDER = 64, 1000
+STAGES = (
+    *("fetch", "prepare", "baseline pca", "train small", "choose_k"),
+    *("cluster pca-kmeans", "cluster small-kmeans", "cluster small-umap-gmm"),
+    *("evaluate", "seeds", "report"),
+)
+
+
+def crops(folder: Path, number: int) -> None:
+    """One folder of 1,000 pictures; nothing if it is there."""
+    from own_pictures import photos  # a gigabyte of imports, in the children only
+
+    target = folder / f"{number:05}"
+    if target.exists():
+        return
+    g, taken = np.random.default_rng(number), [np.asarray(photo) for photo in photos()]
+    partial = folder / f".{number:05}"
+    partial.mkdir(parents=True, exist_ok=True)
+    for i in range(PER_FOLDER):
+        photo = taken[g.integers(len(taken))]
+        y, x = (int(g.integers(length - SIDE)) for length in photo.shape[:2])
+        crop = photo[y : y + SIDE, x : x + SIDE, :][:, :: int(g.choice([-1, 1]))]
+        bright = (crop * g.uniform(0.5, 1)).astype(np.uint8)
+        Image.fromarray(bright).save(partial / f"{number * PER_FOLDER + i:07}.jpg", quality=85)
+    partial.rename(target)
+
+
+def params(file: Path) -> None:
+    """The example's rows with those of this benchmark."""
+    yaml = YAML()
+    told = yaml.load(file)
+    row: dict[str, Any] = told["autoencoders"]["conv"]
+    row["network"] = {"name": "mlp", "hidden": [128]}
+    row["train"] |= {"epochs": 1, "batch_size": 256, "patience": None}
+    kmeans, mapped = {"name": "kmeans", "n_init": 5}, {"name": "umap_gmm", "n_epochs": 200}
+    told["dataset"]["size"] = SIDE
+    told["prepare"] = {"test_fraction": 0.1, "val_fraction": 0.1}
+    told["n_clusters"] = 12
+    told["baselines"] = {"pca": {"name": "pca", "code_size": 32}}
+    told["autoencoders"] = {"small": row}
+    told["choose_k"]["encoder"] = "small"
+    told["clusterings"] = {
+        "pca-kmeans": {"encoder": "pca", "clusterer": kmeans},
+        "small-kmeans": {"encoder": "small", "clusterer": kmeans},
+        "small-umap-gmm": {"encoder": "small", "clusterer": mapped},
+    }
+    told["deep_clusterings"] = {}
+    yaml.dump(told, file)
+
+
+def run(project: Path, stage: str) -> None:
+    """A stage as DVC would start it; ends the benchmark where it fails."""
+    name, *words = stage.split()
+    command = [sys.executable, f"pipelines/{name}.py", *words]
+    env = {**os.environ, "PYTHONPATH": str(own_project.ROOT / "src")}
+    began = time.monotonic()
+    os.chdir(project)
+    _, status, used = os.wait4(os.spawnve(os.P_NOWAIT, sys.executable, command, env), 0)
+    seconds = time.monotonic() - began
+    print(f"{stage:24} {seconds:8.1f} s  {used.ru_maxrss / 2**20:6.2f} GiB", flush=True)
+    if status:
+        sys.exit(f"{stage} failed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--n", type=int, default=1_000_000)
+    told = parser.parse_args()
+    corpus = told.folder.resolve() / f"pictures-{told.n}"
+    began = time.monotonic()
+    with ProcessPoolExecutor(2) as pool:
+        numbers = range(told.n // PER_FOLDER)
+        list(pool.map(crops, [corpus] * len(numbers), numbers, chunksize=10))
+    print(f"{'made the pictures':24} {time.monotonic() - began:8.1f} s", flush=True)
+    os.chdir(told.folder)
+    project = own_project.make("image_folder", corpus)
+    params(project / "params.yaml")
+    for stage in STAGES:
+        run(project, stage)
+
+
+if __name__ == "__main__":
+    main()

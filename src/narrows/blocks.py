@@ -1,0 +1,36 @@
+"""Arrays that may be larger than memory, a part at a time."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+BLOCK = 1024
+"""Samples that are read or written at once."""
+FEW_VALUES = 2**26
+"""Values of the samples that stand for all where a method needs them at once, as floats."""
+
+
+def n_few(shape: Sequence[int]) -> int:
+    """How many samples of this shape hold `FEW_VALUES` values; at least one.
+
+    >>> n_few((3, 64, 64)), n_few((1, 28, 28))
+    (5461, 85598)
+    """
+    return max(1, FEW_VALUES // math.prod(shape))
+
+
+def blocks(x: np.ndarray, size: int = BLOCK) -> Iterator[np.ndarray]:
+    """Consecutive rows of an array, as copies."""
+    for start in range(0, len(x), size):
+        yield np.array(x[start : start + size])
+        forget(x)
+
+
+def forget(x: np.ndarray) -> None:
+    """Gives back the memory of what was read of a memory map that is not written to."""
+    if isinstance(x.base, mmap.mmap):
+        x.base.madvise(mmap.MADV_DONTNEED)
