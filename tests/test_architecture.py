@@ -66,7 +66,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     },
     "sheets": set(),
     "probes": set(),
-    "artifacts": {"errors", "splits", "work"},
+    "artifacts": {"blocks", "errors", "splits", "work"},
     "scoring": {"artifacts", "blocks", "metrics", "probes", "splits"},
     "charts": {"figures"},
     "grids": {"figures"},

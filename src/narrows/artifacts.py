@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import splits, work
+from narrows import blocks, splits, work
 from narrows.errors import UserError
 
 
@@ -32,7 +32,7 @@ class Data:
 
     def unit(self, rows: np.ndarray) -> np.ndarray:
         """Samples of these rows (n, ...) as float32, pictures in [0, 1]."""
-        x = self.x[rows]
+        x = blocks.taken(self.x, rows)
         return x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
 
 

@@ -23,6 +23,15 @@ def n_few(shape: Sequence[int]) -> int:
     return max(1, FEW_VALUES // math.prod(shape))
 
 
+def taken(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows (n,) of x (N, ...), as a copy."""
+    found = np.empty((len(rows), *x.shape[1:]), x.dtype)
+    for start in range(0, len(rows), BLOCK):
+        found[start : start + BLOCK] = x[rows[start : start + BLOCK]]
+        forget(x)
+    return found
+
+
 def blocks(x: np.ndarray, size: int = BLOCK) -> Iterator[np.ndarray]:
     """Consecutive rows of an array, as copies."""
     for start in range(0, len(x), size):

@@ -37,14 +37,14 @@ class Prepared:
         places, n = self._places(split), blocks.n_few(self.x.shape[1:])
         if len(places) > n:
             places = np.sort(np.random.default_rng(0).choice(places, n, replace=False))
-        return torch.from_numpy(np.asarray(self.x[places]))
+        return torch.from_numpy(blocks.taken(self.x, places))
 
     def shown(self) -> Tensor:
         """At most `N_SHOWN` validation samples, the same whatever the seed, so that pictures of
         all runs line up; drawn, because some data comes sorted by class."""
         val = self._places("val")
         drawn = val[np.random.default_rng(0).permutation(len(val))[:N_SHOWN]]
-        return torch.from_numpy(np.asarray(self.x[drawn]))
+        return torch.from_numpy(blocks.taken(self.x, drawn))
 
     def _places(self, split: str) -> np.ndarray:
         return np.flatnonzero(self.split == splits.NAMES.index(split))

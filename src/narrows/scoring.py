@@ -256,6 +256,7 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     pairs = matching(data, clusters)
     points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
     silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
+    blocks.forget(data.x)
     clusters = clusters[chosen]
     found: Row = {"n": len(clusters), "nmi": None, "acc": None, "ari": None, "purity": None}
     found["acc_covered"] = None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.blocks import BLOCK, forget
+from narrows.blocks import BLOCK, taken
 
 IN_MEMORY = 2**30
 """Bytes of samples above which they stay on disk."""
@@ -33,9 +33,7 @@ class Stored:
     def __getitem__(self, chosen: Tensor | slice) -> Tensor:
         """The samples (n, ...) of some of the rows, on the CPU."""
         rows = self.places[chosen if isinstance(chosen, slice) else chosen.cpu().numpy()]
-        found = torch.from_numpy(self.x[rows])
-        forget(self.x)
-        return found
+        return torch.from_numpy(taken(self.x, rows))
 
     def split(self, size: int) -> Iterator[Tensor]:
         return (self[start : start + size] for start in range(0, len(self), size))
@@ -60,4 +58,4 @@ def samples(x: np.ndarray, rows: np.ndarray) -> Samples:
     """The rows (n,) of x (N, ...): in memory if they are at most `IN_MEMORY` bytes."""
     if len(rows) * math.prod(x.shape[1:]) * x.itemsize > IN_MEMORY:
         return Stored(x, rows)
-    return torch.from_numpy(np.asarray(x[rows]))
+    return torch.from_numpy(taken(x, rows))
