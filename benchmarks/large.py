@@ -75,13 +75,12 @@ def params(file: Path) -> None:
     yaml.dump(told, file)
 
 
-def run(project: Path, stage: str) -> None:
+def run(stage: str) -> None:
     """A stage as DVC would start it; ends the benchmark where it fails."""
     name, *words = stage.split()
     command = [sys.executable, f"pipelines/{name}.py", *words]
     env = {**os.environ, "PYTHONPATH": str(own_project.ROOT / "src")}
     began = time.monotonic()
-    os.chdir(project)
     _, status, used = os.wait4(os.spawnve(os.P_NOWAIT, sys.executable, command, env), 0)
     seconds = time.monotonic() - began
     print(f"{stage:24} {seconds:8.1f} s  {used.ru_maxrss / 2**20:6.2f} GiB", flush=True)
@@ -103,8 +102,9 @@ def main() -> None:
     os.chdir(told.folder)
     project = own_project.make("image_folder", corpus)
     params(project / "params.yaml")
+    os.chdir(project)
     for stage in STAGES:
-        run(project, stage)
+        run(stage)
 
 
 if __name__ == "__main__":

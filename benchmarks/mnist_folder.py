@@ -16,7 +16,7 @@ import numpy as np
 import papers
 from PIL import Image
 
-from narrows import metrics, plugins, prepared, splits
+from narrows import metrics, plugins, prepared
 
 ROW, SEED = "pca-umap-gmm", 0
 
@@ -51,8 +51,7 @@ def main() -> None:
         print(f"prepare {time.monotonic() - began:.1f} s: {found.x.shape}", flush=True)
     same = np.array_equal(found.x, data.x[order]), np.array_equal(found.labels, labels[order])
     print(f"pixels are the same: {same[0]}, labels: {same[1]}", flush=True)
-    split = splits.assign(len(found.x), None, 0.05, 0.05, 0)
-    own = prepared.Prepared("folder", found.x, split, "")
+    own = prepared.Prepared("folder", found.x, data.split, "")
     for name, samples, told in (("IDX", data, labels), ("PNG", own, found.labels)):
         clusters = papers.measure(papers.rows(), ROW, SEED, samples)
         acc = metrics.accuracy(told, clusters, metrics.matching(told, clusters))
