@@ -19,10 +19,13 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from narrows import health
+from narrows.batches import BLOCK
+from narrows.captured import Batch, set_rate
 from narrows.errors import UserError
 from narrows.model import Autoencoder, encode_all, to_unit
 from narrows.plugins import Plugin
 from narrows.start import Job, State, clustered, hardened, one_hot, remember, remembered, started
+from narrows.stepping import Stepping
 from narrows.trainer import trainer_on
 
 MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; below is a collapse
@@ -52,23 +55,24 @@ class Refined:
 
 
 class Draws:
-    """Rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
+    """Blocks of the rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
 
     def __init__(self, n: int, batch_size: int, n_steps: int, seed: Callable[[], int]):
         self.n, self.size, self.n_steps, self.seed = n, min(batch_size, n), n_steps, seed
 
     def __len__(self) -> int:
-        return self.n_steps
+        return math.ceil(self.n_steps / BLOCK)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         # a generator function: Lightning calls iter() before it knows the update that it resumes
         generator = torch.Generator().manual_seed(self.seed())
         n_passes = math.ceil(self.n_steps * self.size / self.n)
         order = torch.cat([torch.randperm(self.n, generator=generator) for _ in range(n_passes)])
-        yield from order[: self.n_steps * self.size].split(self.size)
+        batches = order[: self.n_steps * self.size].split(self.size)
+        yield from (batches[i : i + BLOCK] for i in range(0, self.n_steps, BLOCK))
 
 
-class Refine(pl.LightningModule):
+class Refine(Stepping):
     """A method's steps towards its targets, and its looks at the whole set."""
 
     def __init__(self, method: Plugin, job: Job):
@@ -83,7 +87,6 @@ class Refine(pl.LightningModule):
         self.parts = nn.ParameterDict(self._parts(codes, self.first))
         self.history: list[dict[str, float]] = []
         self.assignments: list[Tensor] = []
-        self.sums: dict[str, Tensor] = {}
         self.target = torch.empty(0)
         self.done = self.fell_back = False
 
@@ -92,33 +95,38 @@ class Refine(pl.LightningModule):
         return Draws(len(self.rows), cfg.batch_size, cfg.interval, self._update_seed)
 
     def on_train_start(self) -> None:
+        super().on_train_start()
         self.x, self.rows = self.x.to(self.device), self.rows.to(self.device)
         self.target = self.target.to(self.device)
         if not self.history:
             self._look()
         self.trainer.should_stop = self.done
 
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
+    def training_step(self, block: tuple[Tensor, ...], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
             torch.manual_seed(self._update_seed())
-            self.noise = torch.Generator(self.device).manual_seed(self._update_seed())
-            self.sums = {}
+            self.noise.manual_seed(self._update_seed())
+            self.empty_sums()
             self.model.train()
-        batch = batch.to(self.device)
-        clean, augmentation = (
-            to_unit(self.x[self.rows[batch]].to(self.device)),
-            self.job.augmentation,
-        )
+        self.take(self._batches(block, index * BLOCK))
+
+    def _batches(self, block: tuple[Tensor, ...], first: int) -> Iterator[Batch]:
+        """Samples and targets of each step, whose rate is set before it is taken."""
+        for i, batch in enumerate(block, start=first):
+            if self.cfg.anneal:
+                share = (1 + math.cos(math.pi * i / self.cfg.interval)) / 2
+                set_rate(self.optimizer(), share * self.cfg.optimizer.config.lr)
+            rows = batch.to(self.device)
+            yield self.x[self.rows[rows]].to(self.device), self.target[rows]
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        x, target = batch
+        clean, augmentation = to_unit(x), self.job.augmentation
         noisy = augmentation.module.corrupt(augmentation.config, clean, self.noise)
-        terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, self.target[batch])
+        terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach() / self.cfg.interval
-        if self.cfg.anneal:
-            share = (1 + math.cos(math.pi * index / self.cfg.interval)) / 2
-            for group in self._optimizer().param_groups:
-                group["lr"] = share * self.cfg.optimizer.config.lr
-        loss: Tensor = torch.stack(list(terms.values())).sum()
-        return loss
+            self.add(name, value / self.cfg.interval)
+        return torch.stack(list(terms.values())).sum()
 
     def on_train_epoch_end(self) -> None:
         """Comes before Lightning writes the checkpoint, so that a resumed run knows of the look."""
@@ -200,7 +208,9 @@ class Refine(pl.LightningModule):
             self.parts[name].copy_(part)
         soft = torch.from_numpy(self._soft(codes)[self.job.fitted]).to(self.device)
         self.target = self.verbs.target(self.cfg, soft)
-        self._optimizer().state.clear()  # momentum
+        for momenta in self.optimizer().state.values():
+            for momentum in momenta.values():
+                momentum.zero_()
 
     def _collapsed(self, told: dict[str, float]) -> None:
         if self.cfg.on_collapse == "stop":
@@ -223,11 +233,6 @@ class Refine(pl.LightningModule):
         kept = self.job.fitted & (clusters >= 0)
         parts: dict[str, Tensor] = self.verbs.parts(self.cfg, codes[kept], clusters[kept])
         return parts
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        return optimizer
 
     def _update_seed(self) -> int:
         return self.job.seed * 100_003 + self.current_epoch

@@ -21,6 +21,7 @@ from narrows.batches import InOrder, Shuffled
 from narrows.errors import UserError
 from narrows.model import Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
+from narrows.stepping import Stepping
 from narrows.stored import Samples
 from narrows.trainer import ALONE, Last, Processes, trainer_on
 
@@ -56,16 +57,13 @@ class Fitted:
     """Of a stacked row, input side first: each as it was when the next one began."""
 
 
-class Fit(pl.LightningModule):
+class Fit(Stepping):
     """Corrupt, encode, decode, compare with the clean sample."""
 
     def __init__(self, row: Plugin, train: Samples, val: Samples, seed: int):
         super().__init__()
-        self.automatic_optimization = False
         self.row, self.train_x, self.val_x, self.seed = row, train, val, seed
         self.model = Autoencoder(row, tuple(train.shape[1:]))
-        self.sums: dict[str, Tensor] = {}
-        """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
 
     def train_dataloader(self) -> Shuffled:
         size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
@@ -75,22 +73,21 @@ class Fit(pl.LightningModule):
         return InOrder(self.val_x.to(self.device), self.model.batch_size)
 
     def on_train_start(self) -> None:
+        super().on_train_start()
         self.train_x = self.train_x.to(self.device)
 
     def training_step(self, block: list[Tensor], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
             self._seed(self._epoch_seed())
-            self.sums = {}
-        counted, optimizer = self.optimizers(), self._optimizer()
-        for i, rows in enumerate(block, start=1):
-            loss = self._terms(to_unit(self.train_x[rows].to(self.device)), "train")
-            optimizer.zero_grad()
-            self.manual_backward(loss)
-            # Lightning saves nothing unless it has counted a step: one in a block is enough
-            (counted if i == len(block) else optimizer).step()  # type: ignore[union-attr]
+            self.empty_sums("train/")
+        self.take((self.train_x[rows].to(self.device),) for rows in block)
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        return self._terms(to_unit(batch[0]), "train")
 
     def on_validation_epoch_start(self) -> None:
         self._seed(self.seed)  # the same noise and draws of a variational code in every validation
+        self.empty_sums("val/")
 
     def validation_step(self, batch: Tensor, _: int) -> None:
         self._terms(to_unit(batch.to(self.device)), "val")
@@ -100,7 +97,7 @@ class Fit(pl.LightningModule):
         told = torch.stack([total / rows[k.split("/")[0]] for k, total in self.sums.items()])
         told = self.trainer.strategy.reduce(told, reduce_op="sum")
         metrics = dict(zip(self.sums, told.tolist(), strict=True))
-        metrics["lr"] = self._optimizer().param_groups[0]["lr"]
+        metrics["lr"] = float(self.optimizer().param_groups[0]["lr"])
         self.metrics = metrics
         for name in ("train/loss", "val/loss"):
             if not math.isfinite(metrics[name]):
@@ -136,9 +133,7 @@ class Fit(pl.LightningModule):
         with torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False):
             terms = self.model.loss(noisy, clean)
         for name, value in terms.items():
-            total = value.detach() * len(clean)
-            key = f"{split}/{name}"
-            self.sums[key] = self.sums[key] + total if key in self.sums else total
+            self.add(f"{split}/{name}", value * len(clean))
         # DDP takes the mean over processes, whose shares differ by a sample
         weight = len(clean) * self.trainer.world_size / of_all
         return terms["loss"] if weight == 1 else terms["loss"] * weight
@@ -146,7 +141,7 @@ class Fit(pl.LightningModule):
     def _seed(self, seed: int) -> None:
         """Of noise, which all processes draw alike for the whole batch, and of what the model draws
         for the process's own share."""
-        self.noise = torch.Generator(self.device).manual_seed(seed)
+        self.noise.manual_seed(seed)
         # torch.manual_seed formats a stack for devices that are not there: 2 ms of a small epoch
         on_cpu = self.device.type == "cpu"
         seeded = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
@@ -154,11 +149,6 @@ class Fit(pl.LightningModule):
 
     def _epoch_seed(self) -> int:
         return self.seed * 100_003 + self.current_epoch
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        return optimizer
 
 
 class History(Callback):

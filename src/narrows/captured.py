@@ -1,0 +1,112 @@
+"""A training step that CUDA records once, as a graph, and replays for every batch of that size.
+
+A step of a small network is some fifty kernels of a few microseconds each; Python takes longer to
+hand them over one by one than the GPU to run them. A replay is one launch. What it runs are the
+recorded kernels on the recorded addresses: so a step has to change its tensors in place, and what
+moves from step to step (a learning rate, the state of a generator) has to be on the device.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 3
+"""Steps before one is recorded: the first ones make the optimiser's state and choose kernels."""
+
+Batch = tuple[Tensor, ...]
+Step = Callable[..., None]
+Record = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+class Captured:
+    """Does what `step` does; batches of the first one's size are replayed from a record of it.
+
+    Where a step cannot be recorded, all are taken one by one, and a warning says why.
+    """
+
+    def __init__(self, step: Step, record: Record):
+        self.step, self.record = step, record
+        self.n_taken = 0
+        self.inputs: Batch = ()
+        self.replay: Callable[[], None] | None = None
+
+    def __call__(self, *batch: Tensor) -> None:
+        self.inputs = self.inputs or tuple(part.clone() for part in batch)
+        if any(part.shape != own.shape for part, own in zip(batch, self.inputs, strict=True)):
+            return self.step(*batch)
+        for part, own in zip(batch, self.inputs, strict=True):
+            own.copy_(part)
+        if self.n_taken == WARM_UP:
+            self.replay = self._recorded()
+        self.n_taken += 1
+        return self.replay() if self.replay else self.step(*self.inputs)
+
+    def _recorded(self) -> Callable[[], None] | None:
+        try:
+            return self.record(lambda: self.step(*self.inputs))
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            log.warning("steps are taken one by one, because CUDA could not record one: %s", reason)
+            return None
+
+
+def on_cuda(step: Step, generator: torch.Generator) -> Callable[[Iterable[Batch]], None]:
+    """Takes a step for each of some batches, from a CUDA graph as soon as there is one.
+
+    Args:
+        step: what is done to a batch; noise comes from the generator or from torch's own one.
+        generator: on the GPU; seeded anew, it draws in a replay what it would draw outside.
+    """
+    stream = torch.cuda.Stream()
+
+    def record(once: Callable[[], None]) -> Callable[[], None]:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(generator)
+        with torch.cuda.graph(graph, stream=stream):
+            once()
+        return graph.replay
+
+    one = Captured(step, record)
+
+    def take(batches: Iterable[Batch]) -> None:
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for batch in batches:
+                one(*batch)
+        torch.cuda.current_stream().wait_stream(stream)
+
+    return take
+
+
+def settle(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Puts what an optimiser counts, and the rate that a schedule moves, where steps read them: a
+    recorded step on the device; on a CPU a rate is a number.
+
+    It follows the reading of a checkpoint, which may come from the other kind of device.
+    """
+    recorded = device.type == "cuda"
+    for group in optimizer.param_groups:
+        rate = float(group["lr"])
+        group["lr"] = torch.tensor(rate, device=device) if recorded else rate
+        if "capturable" in group:
+            group["capturable"] = recorded
+        if recorded and "fused" in group:
+            group["fused"], group["foreach"] = True, False
+    for state in optimizer.state.values():
+        if "step" in state:  # all else has been moved by Lightning
+            state["step"] = state["step"].to(device)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """A new learning rate for the next step."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

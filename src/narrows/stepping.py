@@ -1,0 +1,71 @@
+"""What trainings and refinements share: steps that Lightning sees in blocks, sums on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from narrows import captured
+from narrows.captured import Batch
+
+
+class Stepping(pl.LightningModule):
+    """Takes its optimiser steps itself, recorded as a CUDA graph where one process has a GPU.
+
+    So a step depends on nothing that Python changes between two steps: `loss` reads tensors that
+    are changed in place, and adds to `sums`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.sums: dict[str, Tensor] = {}
+        """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def on_train_start(self) -> None:
+        self.noise = torch.Generator(self.device)
+        self.recorded = None
+        if self.trainer.world_size == 1:
+            captured.settle(self.optimizer(), self.device)
+            if self.device.type == "cuda":
+                self.recorded = captured.on_cuda(self.step, self.noise)
+
+    def take(self, batches: Iterable[Batch]) -> None:
+        """A step for each of the batches."""
+        if self.recorded:
+            self.recorded(batches)
+        else:
+            for batch in batches:
+                self.step(*batch)
+        # Lightning saves nothing unless it has counted a step: one in a block is enough
+        loop = self.trainer.fit_loop.epoch_loop.manual_optimization
+        loop.optim_step_progress.increment_completed()
+
+    def step(self, *batch: Tensor) -> None:
+        self.optimizer().zero_grad()
+        self.manual_backward(self.loss(*batch))
+        self.optimizer().step()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Adds to one of the `sums`."""
+        if name in self.sums:
+            self.sums[name] += value.detach()
+        else:
+            self.sums[name] = value.detach().clone()
+
+    def empty_sums(self, of: str = "") -> None:
+        """Zeroes those whose name starts so."""
+        for name, total in self.sums.items():
+            if name.startswith(of):
+                total.zero_()

@@ -1,0 +1,268 @@
+"""Steps that are recorded once and replayed: the same training, without Python in between.
+
+Where there is no GPU a tape stands for the CUDA graph: it replays the same kernels on the same
+addresses, so it shows alike what a step must not do. The last test wants a GPU.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_contracts import members, plugin, row
+from test_refinement import job, method
+from test_training import digits, training_row
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from narrows import captured, plugins, refinement, training
+from narrows.captured import WARM_UP, Captured
+from narrows.model import Autoencoder, corrupt, to_unit
+from narrows.plugins import Plugin
+from narrows.stepping import Stepping
+
+ADAM = plugins.load("optimizers", "adam")
+FUSED = Plugin("optimizers", "adam", ADAM.Config(lr=0.002, fused=True))
+SGD = Plugin("optimizers", "sgd", plugins.load("optimizers", "sgd").Config(lr=0.1))
+
+
+class Tape(TorchDispatchMode):
+    """Records what a step calls, with which tensors, and calls it again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.calls.append((func, args, kwargs or {}, out))
+        return out
+
+    @torch.no_grad()
+    def play(self) -> None:
+        for func, args, kwargs, out in self.calls:
+            for old, new in zip(tree_leaves(out), tree_leaves(func(*args, **kwargs)), strict=True):
+                if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+
+
+def taped(once: Callable[[], None]) -> Callable[[], None]:
+    """Like a graph, which does nothing while it is recorded: the first replay is the recording."""
+    tape = Tape()
+    with tape:
+        once()
+    plays = iter([lambda: None])
+    return lambda: next(plays, tape.play)()
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Captured]]:
+    """Trainings on the CPU record their steps; yields the recorders."""
+    started, made = Stepping.on_train_start, list[Captured]()
+
+    def start(module: Stepping) -> None:
+        started(module)
+        for group in module.optimizer().param_groups:
+            group["lr"] = torch.tensor(group["lr"])
+        one = Captured(module.step, taped)
+        made.append(one)
+        module.recorded = lambda batches: [one(*batch) for batch in batches]
+
+    monkeypatch.setattr(Stepping, "on_train_start", start)
+    yield made
+    assert made
+    assert all(one.replay for one in made)
+
+
+def mlp(**options: Any) -> Plugin:
+    return Plugin("networks", "mlp", plugins.load("networks", "mlp").Config(hidden=(7,), **options))
+
+
+CONV = plugins.load("networks", "conv").Config(channels=(4, 6), batch_norm=True)
+CONTRACTIVE = plugins.load("penalties", "contractive").Config(weight=0.1, directions=2)
+ROWS = {
+    "plain": row(),
+    "noise": row("plain", corruption=plugin("corruptions", "gaussian")),
+    "affine": row("plain", corruption=plugin("corruptions", "affine")),
+    "occlusion": row("plain", corruption=plugin("corruptions", "occlusion")),
+    "sparse": row("plain", penalty=plugin("penalties", "l1")),
+    "kl": row("plain", code_activation="sigmoid", penalty=plugin("penalties", "kl_sparsity")),
+    "contractive": row("plain", penalty=Plugin("penalties", "contractive", CONTRACTIVE)),
+    "variational": row("variational"),
+    "stacked": row("stacked"),
+    "conv": row("plain", network=Plugin("networks", "conv", CONV)),
+    "dropout": row("plain", network=mlp(batch_norm=True, dropout=0.3)),
+}
+
+
+def trained(chosen: Plugin, work: Path, **changes: Any) -> training.Fitted:
+    train, val = digits()
+    base = {"epochs": 4, "optimizer": FUSED, "schedule": plugin("schedules", "cosine")}
+    chosen = training_row(chosen, **{**base, **changes})
+    return training.fit(chosen, train, val, 0, "cpu", work, lambda *_, **__: None)
+
+
+def close(a: training.Fitted, b: training.Fitted) -> bool:
+    """A rate on the device has the seven digits of a float32."""
+    lines = [[*line.values()] for fitted in (a, b) for line in fitted.history]
+    half = len(lines) // 2
+    return all(
+        math.isclose(x, y, rel_tol=1e-4, abs_tol=1e-9)
+        for one, other in zip(lines[:half], lines[half:], strict=True)
+        for x, y in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_recorded_steps_train_what_single_ones_train(name: str, tmp_path: Path, request) -> None:
+    """Ten steps an epoch, the last of fewer samples; noise and rate differ in every epoch."""
+    alone = trained(ROWS[name], tmp_path / "alone")
+    request.getfixturevalue("recorded")
+    replayed = trained(ROWS[name], tmp_path / "replayed")
+    assert alone.history[0]["train/loss"] > alone.history[-1]["train/loss"]
+    assert close(alone, replayed)
+
+
+def test_momentum_goes_on_in_recorded_steps(tmp_path: Path, request) -> None:
+    """Unfused SGD reads a rate into Python, so it stays the same here; a GPU's is fused."""
+    changes = {"optimizer": SGD, "schedule": plugin("schedules", "none")}
+    alone = trained(row(), tmp_path / "alone", **changes)
+    request.getfixturevalue("recorded")
+    assert close(alone, trained(row(), tmp_path / "replayed", **changes))
+
+
+def test_a_rate_that_a_step_reads_into_python_would_show(tmp_path: Path, request) -> None:
+    """What the tests above are worth: unfused SGD under a cosine trains on at the first rate."""
+    alone = trained(row(), tmp_path / "alone", optimizer=SGD)
+    request.getfixturevalue("recorded")
+    assert not close(alone, trained(row(), tmp_path / "replayed", optimizer=SGD))
+
+
+@pytest.mark.parametrize("name", ["dec", "idec", "dcn", "self_label", "vade"])
+def test_recorded_steps_refine_what_single_ones_refine(name: str, tmp_path: Path, request) -> None:
+    """New targets at every look, a rate that falls from step to step, and a soft reset."""
+    reset = {} if name in ("self_label", "vade") else {"reset_every": 2}
+    settings = {"anneal": True, "interval": 40, "max_updates": 4, "tolerance": 0.0, **reset}
+    slow = Plugin("optimizers", "adam", ADAM.Config(lr=5e-4, fused=True))
+    chosen = method(name, optimizer=slow, **settings)
+    noise = plugin("corruptions", "gaussian")
+    alone = refinement.refine(chosen, job(tmp_path / "alone", name, augmentation=noise))
+    request.getfixturevalue("recorded")
+    replayed = refinement.refine(chosen, job(tmp_path / "replayed", name, augmentation=noise))
+    for one, other in zip(alone.history, replayed.history, strict=True):
+        assert one == pytest.approx(other, rel=1e-3)
+    assert (alone.assignments == replayed.assignments).all()
+
+
+def test_what_cannot_be_recorded_is_done_step_by_step_and_told(caplog) -> None:
+    total = torch.zeros(3)
+
+    def refused(once: Callable[[], None]) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nand much more")
+
+    one = Captured(lambda part: total.add_(part), refused)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(WARM_UP + 5):
+            one(torch.ones(3))
+    assert total.tolist() == [WARM_UP + 5.0] * 3
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.endswith("could not record one: operation not permitted when stream is capturing")
+
+
+def test_a_batch_of_another_size_is_not_replayed() -> None:
+    sizes = []
+    one = Captured(lambda part: sizes.append(len(part)), lambda once: lambda: sizes.append(-1))
+    for n in (3, 3, 2, 3, 3, 2, 3):
+        one(torch.ones(n))
+    assert sizes == [3, 3, 2, 3, -1, 2, -1]
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses what joins two devices; what reads a number off a meta tensor torch refuses."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        tensors = [t for t in tree_leaves((args, kwargs, out)) if isinstance(t, torch.Tensor)]
+        assert len({t.device for t in tensors}) < 2, f"{func} waits for the other device"
+        return out
+
+
+def backward_on_meta(chosen: Plugin, deep: Plugin | None = None) -> None:
+    with torch.device("meta"):
+        model = Autoencoder(chosen, (1, 8, 8))
+        x, target = torch.zeros(16, 1, 8, 8, dtype=torch.uint8), torch.zeros(16, 2)
+    codes = np.random.default_rng(0).random((20, 3), np.float32)
+    made = deep.module.parts(deep.config, codes, np.arange(20) % 2) if deep else {}
+    parts = {name: part.to("meta") for name, part in made.items()}
+    with OneDevice():
+        clean = to_unit(x)
+        noisy = corrupt(chosen, clean, torch.Generator())
+        if deep is None:
+            loss = model.loss(noisy, clean)["loss"]
+        else:
+            terms = deep.module.loss(deep.config, parts, model, noisy, clean, target)
+            loss = torch.stack(list(terms.values())).sum()
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [m for f in ("corruptions", "penalties", "networks", "autoencoders") for m in members(f)],
+)
+def test_no_step_makes_python_wait_for_the_device(family: str, name: str) -> None:
+    """Without that no graph can be recorded; the meta device shows it without a GPU."""
+    part = {
+        "corruptions": "corruption",
+        "penalties": "penalty",
+        "networks": "network",
+    }.get(family)
+    sigmoid = "sigmoid" if name == "kl_sparsity" else "linear"
+    chosen = {part: plugin(family, name), "code_activation": sigmoid} if part else {"kind": name}
+    backward_on_meta(row(**chosen))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("family", "name"), members("deep_clusterers"))
+def test_no_refining_step_makes_python_wait(family: str, name: str) -> None:
+    backward_on_meta(row("variational" if name == "vade" else "plain"), plugin(family, name))
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [lambda x: x * float(x.mean()), lambda x: x[x > 0], lambda x: x * torch.ones(1).to(x.device)],
+)
+def test_a_step_that_waits_would_show(waits: Callable[..., Any], monkeypatch) -> None:
+    noise = plugin("corruptions", "gaussian")
+    monkeypatch.setattr(noise.module, "corrupt", lambda cfg, x, generator: waits(x))
+    with pytest.raises((AssertionError, RuntimeError, NotImplementedError)):
+        backward_on_meta(row(corruption=noise))
+
+
+def test_a_checkpoint_of_a_gpu_goes_on_on_a_cpu() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer = ADAM.optimizer(ADAM.Config(), [weight])
+    weight.grad = torch.ones(2)
+    optimizer.step()
+    optimizer.param_groups[0] |= {"lr": torch.tensor(0.25), "capturable": True}
+    captured.settle(optimizer, torch.device("cpu"))
+    assert optimizer.param_groups[0]["lr"] == 0.25
+    assert not optimizer.param_groups[0]["capturable"]
+    optimizer.step()
+    assert weight.tolist() == pytest.approx([1 - ADAM.Config().lr - 0.25] * 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("name", ROWS)
+def test_a_gpu_replays_what_it_does_step_by_step(name: str, tmp_path: Path, monkeypatch) -> None:
+    def fit(work: str) -> training.Fitted:
+        train, val = digits()
+        chosen = training_row(ROWS[name], epochs=4, schedule=plugin("schedules", "cosine"))
+        return training.fit(chosen, train, val, 0, "cuda", tmp_path / work, lambda *_, **__: None)
+
+    replayed = fit("replayed")
+    monkeypatch.setattr(captured, "WARM_UP", -1)
+    alone = fit("alone")
+    assert close(alone, replayed)
