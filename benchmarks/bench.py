@@ -35,8 +35,7 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 TRAINING = {
     "ours": "ours",
-    "ours, fused Adam": "ours_fused",
-    "ours, fused Adam, bf16": "ours_fast",
+    "ours, fp32": "ours_fp32",
     "raw PyTorch loop": "raw",
     "Lightning, DataLoader, MLFlowLogger": "lightning",
     "Keras, the documents' code": "keras_documents",
@@ -165,7 +164,7 @@ def training(asked: argparse.Namespace) -> list[Figure]:
 def dec(asked: argparse.Namespace) -> list[Figure]:
     from narrows import metrics
 
-    modules = {"ours": "ours_dec", "ours, bf16": "ours_dec_fast", "ClustPy": "clustpy_dec"}
+    modules = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32", "ClustPy": "clustpy_dec"}
     n = 1_024 if asked.quick else 5_000
     job = ROWS["deep"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
     job |= {"epochs": 1, "repeats": 1} if asked.quick else {"epochs": 6, "repeats": 6}

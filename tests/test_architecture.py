@@ -46,7 +46,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "specimens": {"evaluation", "model", "plugins"},
     "batches": {"stored"},
     "captured": set(),
-    "stepping": {"captured"},
+    "stepping": {"captured", "model"},
     "training": {"batches", "errors", "model", "plugins", "stepping", "stored", "trainer"},
     "health": set(),
     "trainer": {"errors"},

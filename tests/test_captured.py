@@ -26,7 +26,7 @@ from narrows.plugins import Plugin
 from narrows.stepping import Stepping
 
 ADAM = plugins.load("optimizers", "adam")
-FUSED = Plugin("optimizers", "adam", ADAM.Config(lr=0.002, fused=True))
+FAST = Plugin("optimizers", "adam", ADAM.Config(lr=0.002))
 SGD = Plugin("optimizers", "sgd", plugins.load("optimizers", "sgd").Config(lr=0.1))
 
 
@@ -101,7 +101,7 @@ ROWS = {
 
 def trained(chosen: Plugin, work: Path, **changes: Any) -> training.Fitted:
     train, val = digits()
-    base = {"epochs": 4, "optimizer": FUSED, "schedule": plugin("schedules", "cosine")}
+    base = {"epochs": 4, "optimizer": FAST, "schedule": plugin("schedules", "cosine")}
     chosen = training_row(chosen, **{**base, **changes})
     return training.fit(chosen, train, val, 0, "cpu", work, lambda *_, **__: None)
 
@@ -147,7 +147,7 @@ def test_recorded_steps_refine_what_single_ones_refine(name: str, tmp_path: Path
     """New targets at every look, a rate that falls from step to step, and a soft reset."""
     reset = {} if name in ("self_label", "vade") else {"reset_every": 2}
     settings = {"anneal": True, "interval": 40, "max_updates": 4, "tolerance": 0.0, **reset}
-    slow = Plugin("optimizers", "adam", ADAM.Config(lr=5e-4, fused=True))
+    slow = Plugin("optimizers", "adam", ADAM.Config(lr=5e-4))
     chosen = method(name, optimizer=slow, **settings)
     noise = plugin("corruptions", "gaussian")
     alone = refinement.refine(chosen, job(tmp_path / "alone", name, augmentation=noise))

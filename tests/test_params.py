@@ -1,6 +1,7 @@
 """A wrong params.yaml is one sentence that names the key, what was found and what is accepted."""
 
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -183,3 +184,15 @@ def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path
     )
     assert done.stderr.count("\n") == 1
     assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_a_winner_that_other_code_left_counts_as_none(tmp_path: Path, monkeypatch) -> None:
+    """Otherwise no stage would run any more, `tune` neither, which leaves another."""
+    monkeypatch.chdir(tmp_path)
+    p = params.from_dict(RAW)
+    row = resolved(p.autoencoders["undercomplete"])
+    file = params.winner_file(p, "small-codes")
+    file.parent.mkdir(parents=True)
+    for winner, expected in ((row, True), (row | {"key_of_old": 1}, False)):
+        file.write_text(json.dumps({"row": winner}))
+        assert ("small-codes" in params.with_winners(p).autoencoders) == expected

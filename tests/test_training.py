@@ -9,7 +9,7 @@ import torch
 from test_contracts import plugin, row
 from torch import Tensor
 
-from narrows import training
+from narrows import stepping, training
 from narrows.batches import BLOCK, Shuffled
 from narrows.errors import UserError
 from narrows.plugins import Plugin, load
@@ -133,14 +133,15 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
     assert same(fit(chosen, tmp_path / "killed"), mixed)
 
 
-def test_a_fused_adam_differs_in_the_last_bits_only(tmp_path: Path) -> None:
-    config = load("optimizers", "adam").Config
-    plain, fused = (
-        fit(training_row(epochs=2, optimizer=Plugin("optimizers", "adam", cfg)), tmp_path / name)
-        for name, cfg in (("plain", config()), ("fused", config(fused=True)))
-    )
-    for one, other in zip(plain.history, fused.history, strict=True):
-        assert one["val/loss"] == pytest.approx(other["val/loss"], rel=1e-4)
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")],
+)
+def test_auto_takes_bf16_where_the_processor_has_it(found, expected, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert stepping.precision_on(torch.device("cpu"), "auto") == expected
+    assert stepping.precision_on(torch.device("mps"), "auto") == "fp32"
+    assert stepping.precision_on(torch.device("cpu"), "bf16") == "bf16"
 
 
 def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:

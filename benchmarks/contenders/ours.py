@@ -11,11 +11,10 @@ from narrows import params, training
 from narrows.plugins import Plugin
 
 
-def row(job: Job, precision: str = "fp32", fused: bool = False) -> Plugin:
+def row(job: Job, precision: str = "auto") -> Plugin:
     none = {"name": "none"}
-    adam = {"name": "adam", "lr": 1e-3, "fused": fused}
     train = {"epochs": job.epochs, "batch_size": job.batch_size, "patience": None}
-    train |= {"optimizer": adam, "schedule": none, "precision": precision}
+    train |= {"optimizer": {"name": "adam", "lr": 1e-3}, "schedule": none, "precision": precision}
     network = {"name": "mlp", "hidden": list(job.layers[1:-1]), "activation": "relu"}
     bce = job.loss == "bce"
     return params.plugin(

@@ -11,10 +11,10 @@ from contenders.job import Job
 from narrows import params, refinement, start
 
 
-def fit(job: Job, precision: str = "fp32", fused: bool = False) -> list[int]:
+def fit(job: Job, precision: str = "auto") -> list[int]:
     """Returns the clusters."""
     x = torch.from_numpy(job.read()[0])
-    model = ours.fitted(job, ours.row(job, precision, fused)).model
+    model = ours.fitted(job, ours.row(job, precision)).model
     method = {
         "name": "dec",
         "batch_size": job.batch_size,

@@ -97,7 +97,7 @@ def settle(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
         if "capturable" in group:
             group["capturable"] = recorded
         if recorded and "fused" in group:
-            group["fused"], group["foreach"] = True, False
+            group["fused"] = True
     for state in optimizer.state.values():
         if "step" in state:  # all else has been moved by Lightning
             state["step"] = state["step"].to(device)

@@ -10,6 +10,7 @@ import json
 import re
 import typing
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -134,13 +135,16 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def with_winners(p: Params) -> Params:
-    """The same with the rows that stage `tune` left, under the keys of their searches."""
-    files = {key: winner_file(p, key) for key in p.searches}
-    rows = {
-        key: plugin("autoencoders", json.loads(file.read_text())["row"])
-        for key, file in files.items()
-        if file.exists()
-    }
+    """The same with the rows that stage `tune` left, under the keys of their searches.
+
+    A row that other code left, with keys that are not known here, counts as none: `tune` will leave
+    another.
+    """
+    rows = {}
+    for key in p.searches:
+        file = winner_file(p, key)
+        with suppress(FileNotFoundError, UserError):
+            rows[key] = plugin("autoencoders", json.loads(file.read_text())["row"])
     return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
 
 

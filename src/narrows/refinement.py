@@ -123,7 +123,8 @@ class Refine(Stepping):
         x, target = batch
         clean, augmentation = to_unit(x), self.job.augmentation
         noisy = augmentation.module.corrupt(augmentation.config, clean, self.noise)
-        terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
+        with self.autocast():
+            terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
         for name, value in terms.items():
             self.add(name, value / self.cfg.interval)
         return torch.stack(list(terms.values())).sum()

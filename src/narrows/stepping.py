@@ -10,6 +10,7 @@ from torch import Tensor
 
 from narrows import captured
 from narrows.captured import Batch
+from narrows.model import Autoencoder
 
 
 class Stepping(pl.LightningModule):
@@ -18,6 +19,8 @@ class Stepping(pl.LightningModule):
     So a step depends on nothing that Python changes between two steps: `loss` reads tensors that
     are changed in place, and adds to `sums`.
     """
+
+    model: Autoencoder
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,12 +32,19 @@ class Stepping(pl.LightningModule):
         raise NotImplementedError
 
     def on_train_start(self) -> None:
+        self.precision = precision_on(self.device, self.model.cfg.train.precision)
         self.noise = torch.Generator(self.device)
         self.recorded = None
         if self.trainer.world_size == 1:
             captured.settle(self.optimizer(), self.device)
             if self.device.type == "cuda":
                 self.recorded = captured.on_cuda(self.step, self.noise)
+
+    def autocast(self, training: bool = True) -> torch.autocast:
+        """In which a row's precision holds."""
+        bf16 = training and self.precision == "bf16"
+        # the cache would keep the first weights where a penalty differentiates by itself
+        return torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False)
 
     def take(self, batches: Iterable[Batch]) -> None:
         """A step for each of the batches."""
@@ -69,3 +79,13 @@ class Stepping(pl.LightningModule):
         for name, total in self.sums.items():
             if name.startswith(of):
                 total.zero_()
+
+
+def precision_on(device: torch.device, asked: str) -> str:
+    """fp32 or bf16: what a row's `train.precision` comes to on a device."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    has = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"

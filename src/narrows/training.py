@@ -128,9 +128,7 @@ class Fit(Stepping):
         noisy, clean = noisy[share], clean[share]
         if not len(clean):  # of a validation set smaller than the number of processes
             return clean.sum()
-        bf16 = split == "train" and self.row.config.train.precision == "bf16"
-        # the cache would keep the first weights where a penalty differentiates by itself
-        with torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False):
+        with self.autocast(training=split == "train"):
             terms = self.model.loss(noisy, clean)
         for name, value in terms.items():
             self.add(f"{split}/{name}", value * len(clean))

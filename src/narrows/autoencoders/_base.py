@@ -25,9 +25,10 @@ class Train:
     """How the learning rate moves from epoch to epoch."""
     patience: PositiveInt | None
     """Epochs without a better validation loss before training stops; null never stops early."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
     """Of the multiplications in training; weights, losses and validation are in fp32. Deep rows
-    train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs)."""
+    train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs), which
+    auto looks up; elsewhere bf16 is slow."""
 
 
 @config

@@ -65,5 +65,6 @@ def loss(
 ) -> dict[str, Tensor]:
     """The row's own loss, from the augmented to the clean samples, and the pull to the centres."""
     z, terms = model.kind.loss(model.cfg, model.parts, noisy, clean)
-    pull = (z - p @ parts["centres"]).square().sum(dim=1).mean() / 2
+    own = (p[:, :, None] * parts["centres"]).sum(dim=1)  # a product would round them to bf16
+    pull = (z - own).square().sum(dim=1).mean() / 2
     return {**terms, "clustering": cfg.weight * pull}

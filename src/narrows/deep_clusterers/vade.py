@@ -72,7 +72,7 @@ def loss(
         raise UserError("method: vade needs an encoder row of name: variational")
     mean, log_variance = kind.posterior(model.cfg, model.parts, noisy)
     z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-    raw = model.parts["decoder"](z)
+    raw = model.parts["decoder"](z).float()
     likelihood = kind.log_likelihood(model.cfg, raw, clean).mean()
     log_gamma = log_soft(parts, z)
     gamma = log_gamma.exp()
