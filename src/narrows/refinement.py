@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from narrows import health
@@ -26,7 +25,7 @@ from narrows.model import Autoencoder, encode_all, to_unit
 from narrows.plugins import Plugin
 from narrows.start import Job, State, clustered, hardened, one_hot, remember, remembered, started
 from narrows.stepping import Stepping
-from narrows.trainer import trainer_on
+from narrows.trainer import Last, trainer_on
 
 MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; below is a collapse
 
@@ -250,10 +249,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     pl.seed_everything(job.seed, verbose=False)
     module = Refine(method, job)
     clock = pl.callbacks.Timer()
-    last = ModelCheckpoint(
-        job.work, "last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    trainer = trainer_on(job.device, method.config.max_updates, [clock, last])
+    trainer = trainer_on(job.device, method.config.max_updates, [clock, Last(job.work)])
     checkpoint = job.work / "last.ckpt"
     module.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
