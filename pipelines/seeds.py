@@ -1,4 +1,4 @@
-"""Stage seeds: clusterings again under other seeds -> artifacts/<dataset>/seeds/<key>/<seed>.
+"""Stage seeds@<seed>: clusterings again under that seed -> artifacts/<dataset>/seeds/<seed>/<key>.
 
 What is done and has not changed is kept, also when the stage is killed in between.
 """
@@ -14,50 +14,43 @@ from narrows import errors, params, prepared, repeats, work
 from narrows.plugins import resolved
 
 
-def main() -> None:
-    p = params.load()
+def main(told_seed: str) -> None:
+    p, seed = params.load(), int(told_seed)
     data = prepared.read(p.dataset.name)
     made = Path("artifacts", data.name)
-    artifacts = made / "seeds"
+    artifacts = made / "seeds" / told_seed
     artifacts.mkdir(parents=True, exist_ok=True)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     encoders = {**p.baselines, **p.autoencoders}
     n_clusters = params.n_clusters(p)
-    done = set()
-    for encoder in dict.fromkeys(rows[key].encoder for key in p.seeds.rows):
-        for seed in (seed for seed in p.seeds.values if seed != p.seed):  # that is the row's own
-            found = None
-            for key in (key for key in p.seeds.rows if rows[key].encoder == encoder):
-                told = [
-                    resolved(rows[key]),
-                    resolved(encoders[encoder]),
-                    n_clusters,
-                    p.cluster_on,
-                ]
-                # the row's own result tells whether code that it depends on has changed
-                own = (
-                    made / "encoders" / encoder / "codes.npy",
-                    made / "clusterings" / key / "clusters.npz",
-                )
-                digest = work.digest(*own, Path(__file__), Path(repeats.__file__))
-                fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
-                folder = artifacts / key / str(seed)
-                done.add(folder)
-                if work.is_current(folder / "seed.json", fingerprint):
-                    continue
-                checkpoints = work.checkpoints("seeds", fingerprint)
-                found = found or repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
-                clusters, seconds = repeats.clusters(
-                    p, key, n_clusters, found, seed, data, checkpoints / "clusters"
-                )
-                with work.output(folder) as partial:
-                    np.save(partial / "clusters.npy", clusters.astype(np.int32))
-                    info = {"fingerprint": fingerprint, "seconds": found.seconds + seconds}
-                    (partial / "seed.json").write_text(json.dumps(info, indent=2) + "\n")
-                shutil.rmtree(checkpoints, ignore_errors=True)
-                print(f"seeds: {key}, seed {seed}, {seconds:.0f} s", flush=True)
-    for folder in artifacts.glob("*/*"):
-        if folder not in done:
+    again = p.seeds.rows if seed != p.seed else ()  # that is the rows' own
+    for encoder in dict.fromkeys(rows[key].encoder for key in again):
+        found = None
+        for key in (key for key in again if rows[key].encoder == encoder):
+            told = [resolved(rows[key]), resolved(encoders[encoder]), n_clusters, p.cluster_on]
+            # the row's own result tells whether code that it depends on has changed
+            own = (
+                made / "encoders" / encoder / "codes.npy",
+                made / "clusterings" / key / "clusters.npz",
+            )
+            digest = work.digest(*own, Path(__file__), Path(repeats.__file__))
+            fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
+            folder = artifacts / key
+            if work.is_current(folder / "seed.json", fingerprint):
+                continue
+            checkpoints = work.checkpoints("seeds", fingerprint)
+            found = found or repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
+            clusters, seconds = repeats.clusters(
+                p, key, n_clusters, found, seed, data, checkpoints / "clusters"
+            )
+            with work.output(folder) as partial:
+                np.save(partial / "clusters.npy", clusters.astype(np.int32))
+                info = {"fingerprint": fingerprint, "seconds": found.seconds + seconds}
+                (partial / "seed.json").write_text(json.dumps(info, indent=2) + "\n")
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            print(f"seeds@{seed}: {key}, {seconds:.0f} s", flush=True)
+    for folder in artifacts.iterdir():
+        if folder.name not in again:
             shutil.rmtree(folder)
 
 

@@ -62,7 +62,7 @@ def selected(address: str) -> set[str]:
         "deep_cluster": p.deep_clusterings,
     }
     whole = {"fetch": p.dataset, "prepare": p.dataset, "evaluate": p.evaluate}
-    section = rows[stage][key] if key else whole.get(stage)
+    section = rows[stage][key] if stage in rows else whole.get(stage)
     files = set()
     for plugin in plugins.selected(section):
         file = f"src/narrows/{plugin.family}/{plugin.name}.py"
@@ -81,7 +81,8 @@ def test_every_row_is_a_stage() -> None:
     rows += [f"{stage}@{key}" for stage in ("tune", "train_tuned") for key in p.searches]
     rows += [f"cluster@{key}" for key in p.clusterings]
     rows += [f"deep_cluster@{key}" for key in p.deep_clusterings]
-    single = ["fetch", "prepare", "choose_k", "evaluate", "seeds", "report"]
+    rows += [f"seeds@{seed}" for seed in p.seeds.values]
+    single = ["fetch", "prepare", "choose_k", "evaluate", "report"]
     assert sorted(STAGES) == sorted([*single, *rows])
 
 

@@ -95,7 +95,8 @@ for folder in folders:
     stages = [["fetch"], ["prepare"], *(["baseline", key] for key in p.baselines)]
     stages += [["train", key] for key in p.autoencoders]
     stages += [["choose_k"], *(["cluster", key] for key in p.clusterings)]
-    for stage, *key in [*stages, ["evaluate"], ["seeds"], ["report"]]:
+    stages += [["evaluate"], *(["seeds", str(seed)] for seed in p.seeds.values), ["report"]]
+    for stage, *key in stages:
         runpy.run_path(f"{pipelines}/{stage}.py")["main"](*key)
 """
 NAMES = ("image_folder", "table", "text", "points")

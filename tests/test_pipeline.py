@@ -18,7 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     ran = project.repro()
     trained = ["train@narrow", "train@other", "tune@tuned", "train_tuned@tuned"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
-    clustered += ["deep_cluster@narrow-dec", "seeds"]
+    clustered += ["deep_cluster@narrow-dec", "seeds@0", "seeds@1"]
     assert sorted(ran) == sorted(
         ["prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
     )
@@ -96,7 +96,8 @@ def test_a_changed_row_reruns_that_row_alone(project: Project) -> None:
     project.write(params)
     before = evaluated(project)
     ran = project.repro()
-    assert sorted(ran) == ["cluster@other-kmeans", "evaluate", "report", "seeds", "train@other"]
+    again = ["cluster@other-kmeans", "evaluate", "report", "seeds@0", "seeds@1", "train@other"]
+    assert sorted(ran) == again
     after = evaluated(project)
     assert {key for key in after if after[key] != before[key]} == {"other"}
 
@@ -112,7 +113,9 @@ def test_an_edited_plugin_reruns_the_rows_that_select_it(project: Project) -> No
     with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
         file.write("\n# edited\n")
     # the codes, so the clusters, are the same
-    assert sorted(project.repro()) == ["baseline@pca", "evaluate", "report", "seeds"]
+    assert sorted(project.repro()) == [
+        *("baseline@pca", "evaluate", "report", "seeds@0", "seeds@1")
+    ]
 
 
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:

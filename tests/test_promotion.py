@@ -71,7 +71,7 @@ def seeds(key: str) -> None:
     """Clusters under four more seeds, as stage seeds leaves them."""
     own = np.load(f"artifacts/digits/clusterings/{key}/clusters.npz")["clusters"]
     for seed in range(1, 5):
-        file = Path(f"artifacts/digits/seeds/{key}/{seed}/clusters.npy")
+        file = Path(f"artifacts/digits/seeds/{seed}/{key}/clusters.npy")
         file.parent.mkdir(parents=True)
         np.save(file, np.where(np.arange(len(own)) % 50 == seed, 0, own))
 

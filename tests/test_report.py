@@ -161,7 +161,7 @@ def project(
     write_deep_clustering(tmp_path / "artifacts/toy/clusterings/refined", x)
     write_choose_k(tmp_path / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
-        folder = tmp_path / "artifacts/toy/seeds/good" / str(seed)
+        folder = tmp_path / "artifacts/toy/seeds" / str(seed) / "good"
         folder.mkdir(parents=True)
         np.save(folder / "clusters.npy", clusters.astype(np.int32))
     loaded = SimpleNamespace(

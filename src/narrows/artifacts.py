@@ -204,8 +204,8 @@ def read_seeds(
         if seed == own.info["seed"]:
             found[seed] = own.clusters
             continue
-        file = artifacts / "seeds" / own.key / str(seed) / "clusters.npy"
-        found[seed] = _array(file, "seeds")
+        file = artifacts / "seeds" / str(seed) / own.key / "clusters.npy"
+        found[seed] = _array(file, f"seeds@{seed}")
         _same_rows(file, found[seed], data.x)
     return found
 

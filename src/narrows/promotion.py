@@ -59,7 +59,7 @@ def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
     with np.load(own, allow_pickle=False) as arrays:
         found = {info["seed"]: arrays["clusters"]}
     for seed in p.seeds.values:
-        file = artifacts / "seeds" / key / str(seed) / "clusters.npy"
+        file = artifacts / "seeds" / str(seed) / key / "clusters.npy"
         if seed not in found and file.exists():
             found[seed] = np.load(file, allow_pickle=False)
     if len(found) < MIN_SEEDS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -206,6 +208,7 @@ def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.
     if len(rows) > 2 * (cfg.n_components + 1):
         from umap import UMAP
 
+        _compiled_once()
         n_neighbors = min(cfg.n_neighbors, len(rows) - 1)
         # exact, and twice as fast as UMAP's own search, which has to be compiled in every process
         distances, near = nearest(codes, codes, n_neighbors)
@@ -227,6 +230,19 @@ def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.
             places = umap.fit_transform(codes)
     state = {"codes": codes, "places": places, "n_neighbors": np.array(cfg.n_neighbors)}
     return state, places[sets]
+
+
+@functools.cache
+def _compiled_once() -> None:
+    """What numba compiles for UMAP is kept on disk: six of the twelve seconds of 5,000 codes."""
+    import umap
+    from numba.core.registry import CPUDispatcher
+
+    for module in (umap.umap_, umap.layouts):
+        for function in vars(module).values():
+            if isinstance(function, CPUDispatcher):
+                with contextlib.suppress(RuntimeError):  # there is no folder that can be written
+                    function.enable_caching()
 
 
 def place(state: State, z: np.ndarray) -> np.ndarray:
