@@ -3,9 +3,11 @@
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+import joblib
 import numpy as np
 from PIL import Image
 
@@ -27,6 +29,9 @@ from narrows import (
 )
 from narrows.plugins import resolved
 
+ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
+T = TypeVar("T")
+U = TypeVar("U")
 LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoders
 
 
@@ -47,18 +52,18 @@ def main() -> None:
     }
     chosen = artifacts.read_choose_k(made)
     searches = [artifacts.read_search(made, key) for key in p.searches]
+    by_seed = {
+        key: artifacts.read_seeds(made, clusterings[key], p.seeds.values, data)
+        for key in p.seeds.rows
+    }
     fitted = list(encoders.values())
     autoencoder_rows = scoring.autoencoder_rows(fitted)
-    clustering_rows = scoring.clustering_rows(data, list(clusterings.values()), p.seed)
-    code_rows = scoring.code_rows(data, fitted, p.seed)
+    scored = each(clusterings, scoring.clustering_rows, data, p.seed)
+    clustering_rows = [row for rows in scored.values() for row in rows]
+    code_rows = list(each(encoders, scoring.code_row, data, p.seed).values())
     robustness_rows = scoring.robustness_rows(fitted)
     variational_rows = scoring.variational_rows(fitted)
-    seed_rows = [
-        scoring.seed_row(
-            data, key, artifacts.read_seeds(made, clusterings[key], p.seeds.values, data)
-        )
-        for key in p.seeds.rows
-    ]
+    seed_rows = [scoring.seed_row(data, key, found) for key, found in by_seed.items()]
 
     ranked = page.ranked(
         [row for row in clustering_rows if row["split"] == "test"], data.labels is not None
@@ -70,14 +75,8 @@ def main() -> None:
         (folder / "figures").mkdir()
         overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
         search_pictures = illustrations.search_pictures(searches, folder)
-        encoder_pictures = {
-            key: illustrations.encoder_pictures(encoder, data, p.seed, folder)
-            for key, encoder in encoders.items()
-        }
-        clustering_pictures = {
-            key: cluster_pictures.clustering_pictures(c, data, folder)
-            for key, c in clusterings.items()
-        }
+        encoder_pictures = each(encoders, illustrations.encoder_pictures, data, p.seed, folder)
+        clustering_pictures = each(clusterings, cluster_pictures.clustering_pictures, data, folder)
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
         write_csv(folder / "n_clusters.csv", chosen.curve)
@@ -151,6 +150,13 @@ def main() -> None:
     shown_as = views.tags(spaces, made=time.time_ns() // 1_000_000)
     shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs)
     views.show(p.dataset.name, {run_id for run_id in current if run_id}, shown_as)
+
+
+def each(rows: dict[str, T], made: Callable[..., U], *args: Any) -> dict[str, U]:
+    """`made(row, *args)` of each row, in several processes where there are enough rows."""
+    n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
+    done = joblib.Parallel(n_jobs)(joblib.delayed(made)(row, *args) for row in rows.values())
+    return dict(zip(rows, done, strict=True))
 
 
 def log_pictures(

@@ -49,8 +49,8 @@ def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def clustering_rows(data: Data, clusterings: Sequence[Clustering], seed: int) -> list[Row]:
-    """One row per clustering and split, and one for all rows: the lines of clusterings.csv.
+def clustering_rows(clustering: Clustering, data: Data, seed: int) -> list[Row]:
+    """One row per split, and one for all rows: the clustering's lines of clusterings.csv.
 
     The silhouette is taken in the space of the data itself, the same for every row: in each
     encoder's own space the values would not compare.
@@ -65,7 +65,6 @@ def clustering_rows(data: Data, clusterings: Sequence[Clustering], seed: int) ->
             "seconds": clustering.info["seconds"],
             "seed": clustering.info["seed"],
         }
-        for clustering in clusterings
         for split in (*splits.NAMES, "all")
     ]
 
@@ -103,18 +102,15 @@ def seed_row(data: Data, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
     }
 
 
-def code_rows(data: Data, encoders: Sequence[Encoder], seed: int) -> list[Row]:
-    """One row per encoder: the lines of codes.csv. Probes are None without labels."""
-    return [
-        {
-            "autoencoder": encoder.key,
-            "code_size": encoder.train["code_size"],
-            **{name: encoder.evaluation.scores["code"][name] for name in CODE},
-            **_probes(data, encoder, seed),
-            "seed": encoder.train["seed"],
-        }
-        for encoder in encoders
-    ]
+def code_row(encoder: Encoder, data: Data, seed: int) -> Row:
+    """The encoder's line of codes.csv. Probes are None without labels."""
+    return {
+        "autoencoder": encoder.key,
+        "code_size": encoder.train["code_size"],
+        **{name: encoder.evaluation.scores["code"][name] for name in CODE},
+        **_probes(data, encoder, seed),
+        "seed": encoder.train["seed"],
+    }
 
 
 def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
