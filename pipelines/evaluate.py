@@ -1,7 +1,7 @@
 """Stage evaluate: measures each encoder without a label -> artifacts/<dataset>/evaluations.
 
 Codes that a deep clustering refined get their map here, too. One process for all rows, because
-UMAP compiles for 15 s; a row whose inputs have not changed is kept as it is.
+its imports take longer than a row; a row whose inputs have not changed is kept as it is.
 """
 
 import json
@@ -44,7 +44,7 @@ def main() -> None:
     test, shown = to_unit(data.few("test")), to_unit(data.shown())
     draws = p.evaluate.nll_draws
     corruptions = evaluation.applicable(p.evaluate.corruptions, shown)
-    for key, row in {**p.baselines, **p.autoencoders}.items():
+    for key in (*p.baselines, *p.autoencoders):
         encoder = artifacts / "encoders" / key
         stage = f"{'baseline' if key in p.baselines else 'train'}@{key}"
         weights = encoder / ("state.npz" if key in p.baselines else "weights.pt")
@@ -58,8 +58,8 @@ def main() -> None:
         if key in p.baselines:
             coder = of_baseline(encoder)
         else:
-            found = torch.load(weights, weights_only=True, map_location="cpu")
-            coder = evaluation.of_model(model.restored(row, data.x.shape[1:], found))
+            config = json.loads(files[0].read_text())
+            coder = evaluation.of_model(saved.model(config, saved.weights(weights)))
         codes = np.load(encoder / "codes.npy", mmap_mode="r")
         with work.output(folder) as partial:
             scores = evaluation.scores(coder, test, corruptions, draws, p.seed)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 
-from narrows import outliers, probes
+from narrows import blocks, outliers, probes
 from narrows.saved import Answer, Saved
 
 BATCH = 4096
@@ -84,7 +84,7 @@ class _Score:
 
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns
-        x = known.x[probes.drawn(known.train, MAX_COMPARED, seed=0)]
+        x = known.x[blocks.drawn(known.train, MAX_COMPARED, seed=0)]
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])
         if self.columns:

@@ -23,6 +23,17 @@ def n_few(shape: Sequence[int]) -> int:
     return max(1, FEW_VALUES // math.prod(shape))
 
 
+def drawn(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """At most n of the rows (N,), drawn by the seed, in ascending order.
+
+    >>> drawn(np.array([3, 5, 8]), 5, seed=0).tolist()
+    [3, 5, 8]
+    """
+    if len(rows) <= n:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, n, replace=False))
+
+
 def taken(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows (n,) of x (N, ...), as a copy."""
     found = np.empty((len(rows), *x.shape[1:]), x.dtype)

@@ -34,9 +34,7 @@ class Prepared:
 
     def few(self, split: str) -> Tensor:
         """The samples of one split, or as many of them, drawn, as fit in memory as floats."""
-        places, n = self._places(split), blocks.n_few(self.x.shape[1:])
-        if len(places) > n:
-            places = np.sort(np.random.default_rng(0).choice(places, n, replace=False))
+        places = blocks.drawn(self._places(split), blocks.n_few(self.x.shape[1:]), seed=0)
         return torch.from_numpy(blocks.taken(self.x, places))
 
     def shown(self) -> Tensor:

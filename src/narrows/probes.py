@@ -8,23 +8,14 @@ All are shares in [0, 1]. The classifiers learn from train codes and are scored 
 import numpy as np
 from jaxtyping import Float, Integer
 
+from narrows.blocks import drawn
+
 Codes = Float[np.ndarray, "N D"]
 Labels = Integer[np.ndarray, " N"]
 MAX_TRAIN_ROWS = 10_000  # so that 70,000 codes take a second or two
 MAX_QUERIES = 2_000
 N_NEIGHBOURS = 10
 MAX_ITERATIONS = 100  # of L-BFGS; on standardised codes the accuracy has settled before
-
-
-def drawn(rows: Integer[np.ndarray, " N"], n: int, seed: int) -> Integer[np.ndarray, " M"]:
-    """At most n of the rows, drawn by the seed, in ascending order.
-
-    >>> drawn(np.array([3, 5, 8]), 5, seed=0).tolist()
-    [3, 5, 8]
-    """
-    if len(rows) <= n:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, n, replace=False))
 
 
 def linear_probe(

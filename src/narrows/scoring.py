@@ -138,8 +138,8 @@ def nearest_codes(
 
     At most `n_queries` among at most 10,000 train rows, the same for every encoder.
     """
-    train = probes.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
-    queries = probes.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
+    train = blocks.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
+    queries = blocks.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
     z = encoder.codes
     return queries, train[probes.neighbours(z[train], z[queries], probes.N_NEIGHBOURS)]
 
@@ -153,10 +153,10 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     few = blocks.n_few(data.x.shape[1:])
-    train = probes.drawn(np.flatnonzero(data.rows("train")), min(few, MAX_PCA_ROWS), seed)
+    train = blocks.drawn(np.flatnonzero(data.rows("train")), min(few, MAX_PCA_ROWS), seed)
     x, test = (
         data.unit(train),
-        data.unit(probes.drawn(np.flatnonzero(data.rows("test")), few, seed)),
+        data.unit(blocks.drawn(np.flatnonzero(data.rows("test")), few, seed)),
     )
     x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
     pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)

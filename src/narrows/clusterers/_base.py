@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from narrows.blocks import drawn
 from narrows.errors import UserError
 from narrows.plugins import config
 
@@ -39,9 +40,7 @@ def training(z: np.ndarray) -> np.ndarray:
 
 def few(z: np.ndarray, seed: int) -> np.ndarray:
     """At most 100,000 of the codes to fit, drawn by the seed; `predict` gives the others theirs."""
-    if len(z) > MAX_FITTED:
-        z = z[np.sort(np.random.default_rng(seed).choice(len(z), MAX_FITTED, replace=False))]
-    return training(z)
+    return training(z[drawn(np.arange(len(z)), MAX_FITTED, seed)])
 
 
 def distinct(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,11 +19,11 @@ import numpy as np
 
 from narrows import (
     album,
+    blocks,
     folders,
     gallery_page,
     own_project,
     plugins,
-    probes,
     residuals,
     sprites,
     work,
@@ -60,7 +60,7 @@ def main(words: Sequence[str]) -> None:
 
 def page(chosen: Chosen, source: Path | None) -> None:
     x, codes, clusters, named = chosen.x, chosen.codes(), chosen.clusters, chosen.named
-    rows = probes.drawn(np.arange(len(x)), MAX_SHOWN, seed=0)
+    rows = blocks.drawn(np.arange(len(x)), MAX_SHOWN, seed=0)
     if drawn := len(rows) < len(x):
         x, codes, clusters = x[rows], codes[rows], clusters[rows]
         if named is not None:
