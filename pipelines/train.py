@@ -6,7 +6,18 @@ from pathlib import Path
 
 import torch
 
-from narrows import encoding, errors, figures, params, prepared, tracking, trainer, training, work
+from narrows import (
+    encoding,
+    errors,
+    figures,
+    params,
+    prepared,
+    stepping,
+    tracking,
+    trainer,
+    training,
+    work,
+)
 from narrows.model import Autoencoder, corrupt, encode_all, reconstruct_all, to_unit
 from narrows.plugins import resolved
 
@@ -69,8 +80,10 @@ def main(key: str) -> None:
         model, phases = fitted.model, (*fitted.layers, fitted)
         codes = encode_all(model, data.all())
         samples = shown(model)
+        asked = row.config.train.precision
         train = {
             "fingerprint": fingerprint,
+            "precision": stepping.precision_on(training.device_of(model), asked),
             "seed": p.seed,
             "code_size": codes.shape[1],
             "n_parameters": sum(weight.numel() for weight in model.parameters()),
@@ -87,6 +100,7 @@ def main(key: str) -> None:
         for i, layer in enumerate(fitted.layers, start=1):
             encoding.write_history(folder / f"history-layer-{i}.csv", layer.history)
 
+        run.log_params({"precision": train["precision"]})
         run.log_metrics(encoding.metrics(train))
         run.log_image("reconstructions", figures.reconstructions(*samples), step=0)
         run.log_image("code_histogram", figures.to_array(figures.code_histogram(codes)), step=0)
