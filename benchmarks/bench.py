@@ -1,6 +1,6 @@
 """Speed against peers, each figure a ratio measured in the same run.
 
-    python benchmarks/bench.py [--quick] [--only training dec search imports repro]
+    python benchmarks/bench.py [--quick] [--only training dec ...]
 
 Every contender is a process that waits for jobs; they take turns, A B C A B C, so that a machine
 that slows down slows all of them. The peers' processes run in .venv-peers. A whole run writes
@@ -198,6 +198,36 @@ def search(asked: argparse.Namespace) -> list[Figure]:
     return one
 
 
+def read_outs(asked: argparse.Namespace) -> list[Figure]:
+    from narrows import metrics
+
+    modules = {"ours": "ours_read_out", "umap-learn and scikit-learn": "plain_read_out"}
+    n = 1_024 if asked.quick else 5_000
+    job = ROWS["small"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
+    with contenders(modules, asked.threads) as running:
+        for contender in running.values():  # what numba compiles
+            contender.does(job | {"samples": samples(1024)})
+        seconds, found = races("UMAP + GMM", job, min(3, asked.rounds), running)
+    told = figures("UMAP + GMM of 5,000 codes", seconds)
+    labels = np.load(Path(samples(n), "labels.npy"))
+    for figure in told:
+        figure["nmi"] = metrics.nmi(labels, np.array(found[figure["of"]]))
+    return told
+
+
+def logging(asked: argparse.Namespace) -> list[Figure]:
+    """What an epoch costs in MLflow."""
+    modules = {"ours": "ours_logging", "Lightning's MLFlowLogger": "lightning_logging"}
+    job = ROWS["small"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(1024)}
+    job |= {"epochs": 10 if asked.quick else 200}
+    with contenders(modules, asked.threads) as running:
+        for contender in running.values():
+            contender.does(job | {"epochs": 1})
+        seconds, _ = races("logging", job, asked.rounds, running)
+    by_epoch = {name: [taken / job["epochs"] for taken in turns] for name, turns in seconds.items()}
+    return figures("logging, seconds an epoch", by_epoch)
+
+
 def imports(asked: argparse.Namespace) -> list[Figure]:
     """Of each stage's script, against torch alone."""
     codes = {"torch alone": "import torch"}
@@ -227,7 +257,15 @@ def repro(asked: argparse.Namespace) -> list[Figure]:
     return [{"figure": "dvc repro, nothing to do", "of": "ours", "seconds": spread(taken)}]
 
 
-PARTS = {"training": training, "dec": dec, "search": search, "imports": imports, "repro": repro}
+PARTS = {
+    "training": training,
+    "dec": dec,
+    "read-outs": read_outs,
+    "search": search,
+    "logging": logging,
+    "imports": imports,
+    "repro": repro,
+}
 
 
 def main() -> None:

@@ -67,7 +67,8 @@ def table(about: dict[str, Any], told: list[Figure]) -> str:
         head = [kind, "seconds", "times the first", *(EXTRA[name][0] for name in extra)]
         lines += ["", f"| {' | '.join(head)} |", f"|---|{'--:|' * (len(head) - 1)}"]
         for row in rows:
-            cells = [row["of"], *(of(row.get(name), 2) for name in ("seconds", "ratio"))]
+            digits = 4 if row["seconds"]["median"] < 0.1 else 2
+            cells = [row["of"], of(row["seconds"], digits), of(row.get("ratio"), 2)]
             cells += [of(row.get(name), EXTRA[name][1]) for name in extra]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -10,28 +10,37 @@ from typing import Any
 
 import numpy as np
 
-from narrows import errors, params, prepared, repeats, work
+from narrows import errors, params, work
 from narrows.plugins import resolved
 
 
 def main(told_seed: str) -> None:
-    p, seed = params.load(), int(told_seed)
+    p = params.load()
+    folder = Path("artifacts", p.dataset.name, "seeds", told_seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = p.seeds.rows if int(told_seed) != p.seed else ()  # that is the rows' own
+    if rows:
+        repeat(p, rows, int(told_seed), folder)
+    for made in folder.iterdir():
+        if made.name not in rows:
+            shutil.rmtree(made)
+
+
+def repeat(p: params.Params, keys: tuple[str, ...], seed: int, artifacts: Path) -> None:
+    from narrows import prepared, repeats  # six seconds that the rows' own seed does without
+
     data = prepared.read(p.dataset.name)
-    made = Path("artifacts", data.name)
-    artifacts = made / "seeds" / told_seed
-    artifacts.mkdir(parents=True, exist_ok=True)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     encoders = {**p.baselines, **p.autoencoders}
     n_clusters = params.n_clusters(p)
-    again = p.seeds.rows if seed != p.seed else ()  # that is the rows' own
-    for encoder in dict.fromkeys(rows[key].encoder for key in again):
+    for encoder in dict.fromkeys(rows[key].encoder for key in keys):
         found = None
-        for key in (key for key in again if rows[key].encoder == encoder):
+        for key in (key for key in keys if rows[key].encoder == encoder):
             told = [resolved(rows[key]), resolved(encoders[encoder]), n_clusters, p.cluster_on]
             # the row's own result tells whether code that it depends on has changed
             own = (
-                made / "encoders" / encoder / "codes.npy",
-                made / "clusterings" / key / "clusters.npz",
+                Path("artifacts", data.name, "encoders", encoder, "codes.npy"),
+                Path("artifacts", data.name, "clusterings", key, "clusters.npz"),
             )
             digest = work.digest(*own, Path(__file__), Path(repeats.__file__))
             fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
@@ -49,9 +58,6 @@ def main(told_seed: str) -> None:
                 (partial / "seed.json").write_text(json.dumps(info, indent=2) + "\n")
             shutil.rmtree(checkpoints, ignore_errors=True)
             print(f"seeds@{seed}: {key}, {seconds:.0f} s", flush=True)
-    for folder in artifacts.iterdir():
-        if folder.name not in again:
-            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

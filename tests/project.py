@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import store
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +79,7 @@ class Project:
                 "seeds": {"values": [0, 1], "rows": ["pca-kmeans", f"{keys[1]}-dec"]},
             }
         )
+        store.place(folder)
         self.dvc("init", "--no-scm", "--quiet")
 
     @property

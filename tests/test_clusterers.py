@@ -3,6 +3,7 @@
 What all of them keep to is in test_contracts.py.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,24 @@ class TestMap:
         ):
             clusters = clusters_of(chosen, z, 30)
             assert len(set(clusters)) > 20
+
+    def test_torch_keeps_to_its_threads_after_a_map(self) -> None:
+        """Otherwise two trainings side by side take all cores each, and four times as long."""
+        program = (
+            "import numpy as np, torch\n"
+            "from narrows.clusterers import umap_gmm\n"
+            "z = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)\n"
+            "umap_gmm.fit(umap_gmm.Config(n_init=1), z, 2, seed=0)\n"
+            "print(torch.get_num_threads())\n"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.strip() == "1"
 
     def test_a_new_process_predicts_from_the_arrays_without_umap(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)

@@ -3,8 +3,11 @@
 import csv
 import json
 import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -104,7 +107,7 @@ def write_choose_k(folder: Path) -> None:
     (folder / "n_clusters.json").write_text('{"n_clusters": 2}')
 
 
-@pytest.fixture(params=["picture", "colour", "table"])
+@pytest.fixture(scope="module", params=["picture", "colour", "table"])
 def x(request: pytest.FixtureRequest) -> np.ndarray:
     """Two groups far apart, as the labels say."""
     values = np.random.default_rng(0).integers(0, 50, size=(20, 64)) + 200 * LABELS[:, None]
@@ -128,43 +131,68 @@ class Recorder(tracking.Run):
         self.images.append(key)
 
 
-@pytest.fixture
-def runs() -> dict[tuple[str, str], Recorder]:
-    return {}
+class Reported(NamedTuple):
+    folder: Path
+    runs: dict[tuple[str, str], Recorder]
 
 
-@pytest.fixture
-def project(
-    tmp_path: Path,
-    x: np.ndarray,
-    runs: dict[tuple[str, str], Recorder],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+@contextmanager
+def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
     """A folder with what the earlier stages leave, as the working directory."""
-    monkeypatch.chdir(tmp_path)
-    data = tmp_path / "data/toy"
+    loaded, runs = left_by_others(folder, x), dict[tuple[str, str], Recorder]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(params, "load", lambda: loaded)
+        patch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
+        patch.setattr(tracking, "opened", lambda: None)
+        yield Reported(folder, runs)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, x: np.ndarray) -> Iterator[Reported]:
+    """For tests that change something before they call the stage."""
+    with in_project(tmp_path, x) as there:
+        yield there
+
+
+@pytest.fixture
+def project(fresh: Reported) -> Path:
+    return fresh.folder
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, x: np.ndarray) -> Reported:
+    """What the stage left, once for all tests that only look."""
+    with in_project(tmp_path_factory.mktemp("reported"), x) as there:
+        report.main()
+        return there
+
+
+def left_by_others(project: Path, x: np.ndarray) -> SimpleNamespace:
+    """Writes it; returns the params."""
+    data = project / "data/toy"
     data.mkdir(parents=True)
     np.save(data / "x.npy", x)
     np.save(data / "split.npy", SPLIT)
     np.save(data / "labels.npy", LABELS)
     (data / "label_names.csv").write_text("label,name\n")
-    write_encoder(tmp_path / "artifacts/toy/encoders/plain-x", x, is_baseline=True)
-    write_encoder(tmp_path / "artifacts/toy/encoders/deep", x, is_baseline=False)
-    write_encoder(tmp_path / "artifacts/toy/encoders/stale", x, is_baseline=False)
+    write_encoder(project / "artifacts/toy/encoders/plain-x", x, is_baseline=True)
+    write_encoder(project / "artifacts/toy/encoders/deep", x, is_baseline=False)
+    write_encoder(project / "artifacts/toy/encoders/stale", x, is_baseline=False)
     for key, clusters in CLUSTERINGS.items():
-        folder = tmp_path / "artifacts/toy/clusterings" / key
+        folder = project / "artifacts/toy/clusterings" / key
         folder.mkdir(parents=True)
         np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
         info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
         (folder / "cluster.json").write_text(json.dumps(info))
     encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
-    write_deep_clustering(tmp_path / "artifacts/toy/clusterings/refined", x)
-    write_choose_k(tmp_path / "artifacts/toy/choose_k")
+    write_deep_clustering(project / "artifacts/toy/clusterings/refined", x)
+    write_choose_k(project / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
-        folder = tmp_path / "artifacts/toy/seeds" / str(seed) / "good"
+        folder = project / "artifacts/toy/seeds" / str(seed) / "good"
         folder.mkdir(parents=True)
         np.save(folder / "clusters.npy", clusters.astype(np.int32))
-    loaded = SimpleNamespace(
+    return SimpleNamespace(
         seed=7,
         dataset=SimpleNamespace(name="toy"),
         baselines={"plain-x": {"name": "pca", "code_size": 3}},
@@ -183,10 +211,6 @@ def project(
         },
         seeds=SimpleNamespace(values=tuple(SEEDS), rows=("good",)),
     )
-    monkeypatch.setattr(params, "load", lambda: loaded)
-    monkeypatch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
-    monkeypatch.setattr(tracking, "opened", lambda: None)
-    return tmp_path
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:
@@ -194,8 +218,8 @@ def read_csv(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_scores_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) -> None:
-    report.main()
+def test_scores_by_hand(reported: Reported) -> None:
+    project, runs = reported
     rows = read_csv(project / "results/toy/clusterings.csv")
     assert list(rows[0]) == (
         "clustering encoder clusterer split n nmi acc ari purity acc_covered silhouette coverage "
@@ -228,8 +252,8 @@ def test_scores_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) ->
     assert "test/silhouette" not in runs["f-one", "toy"].metrics
 
 
-def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
-    report.main()
+def test_reconstructions_and_summary(reported: Reported, x: np.ndarray) -> None:
+    project, _ = reported
     rows = read_csv(project / "results/toy/autoencoders.csv")
     assert [(row["autoencoder"], row["split"]) for row in rows] == [
         (key, split) for key in ("plain-x", "deep") for split in ("train", "val", "test")
@@ -265,19 +289,19 @@ def test_reconstructions_and_summary(project: Path, x: np.ndarray) -> None:
     }
 
 
-def test_updates_are_scored_afterwards(project: Path) -> None:
+def test_updates_are_scored_afterwards(reported: Reported) -> None:
     """One cluster holds 11 of 20 of label 0; the other clustering misses one of 20."""
-    data = artifacts.read_data(project / "data/toy")
-    made = project / "artifacts/toy"
+    data = artifacts.read_data(reported.folder / "data/toy")
+    made = reported.folder / "artifacts/toy"
     refined = artifacts.read_clustering(made, "refined", data, "deep", "dec", is_deep=True)
     found = scoring.updates(data, refined)
     assert found["ACC"].tolist() == [0.55, 0.95]
     assert found["NMI"][0] == 0
 
 
-def test_seeds_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) -> None:
+def test_seeds_by_hand(reported: Reported) -> None:
     """ACC .55, .95, .95; two agree fully and not at all with the first, so 3 is chosen."""
-    report.main()
+    project, runs = reported
     (row,) = read_csv(project / "results/toy/seeds.csv")
     assert (row["clustering"], row["n_seeds"]) == ("good", "3")
     assert (row["chosen"], row["acc_chosen"], row["acc_best"], row["gap"]) == (
@@ -289,10 +313,10 @@ def test_seeds_by_hand(project: Path, runs: dict[tuple[str, str], Recorder]) -> 
     assert runs["f-good", "toy"].metrics["seeds/acc_mean"] == pytest.approx(0.8166667)
 
 
-def test_codes_by_hand(project: Path) -> None:
+def test_codes_by_hand(reported: Reported) -> None:
     """All 10 train rows are neighbours, the 5 of the same label nearest: votes tie, 0 is taken,
     and 3 of 5 test labels are 0. A hyperplane separates the two groups."""
-    report.main()
+    project, _ = reported
     rows = read_csv(project / "results/toy/codes.csv")
     assert [row["autoencoder"] for row in rows] == ["plain-x", "deep"]
     assert rows[1] == {
@@ -313,9 +337,8 @@ def test_codes_by_hand(project: Path) -> None:
     assert summary["codes"]["deep"] == {"linear_probe": 1.0, "knn": 0.6}
 
 
-def test_robustness_and_bounds(project: Path, x: np.ndarray) -> None:
-    report.main()
-    results = project / "results/toy"
+def test_robustness_and_bounds(reported: Reported, x: np.ndarray) -> None:
+    results = reported.folder / "results/toy"
     found = [tuple(row.values()) for row in read_csv(results / "robustness.csv")]
     box = [] if x.ndim == 2 else [("plain-x", "box", "15", "16.5"), ("deep", "box", "15", "16.5")]
     clean = [("plain-x", "clean", "", ""), ("deep", "clean", "", "20")]
@@ -348,9 +371,9 @@ def test_nothing_to_tell_leaves_a_header(project: Path) -> None:
 
 
 def test_runs_of_encoders_get_what_their_stage_could_not_know(
-    project: Path, x: np.ndarray, runs: dict[tuple[str, str], Recorder]
+    reported: Reported, x: np.ndarray
 ) -> None:
-    report.main()
+    _, runs = reported
     deep, plain = runs["f-deep", "toy"], runs["f-plain-x", "toy"]
     of_pictures = set() if x.ndim == 2 else {"robustness/box"}
     probes = {f"test/{name}" for name in ("linear_probe", "knn", *PRECISION)}
@@ -375,9 +398,8 @@ def test_pca_errors_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(scoring.pca_errors(data, seed=0), [1, 0], atol=1e-6)
 
 
-def test_the_page_shows_every_row_and_its_figures_exist(project: Path) -> None:
-    report.main()
-    results = project / "results/toy"
+def test_the_page_shows_every_row_and_its_figures_exist(reported: Reported) -> None:
+    results = reported.folder / "results/toy"
     html = (results / "report.html").read_text()
     sources = [part.split('"')[0] for part in html.split('src="')[1:]]
     assert set(sources) == {f"figures/{file.name}" for file in (results / "figures").iterdir()}
@@ -390,18 +412,17 @@ def test_the_page_shows_every_row_and_its_figures_exist(project: Path) -> None:
     assert "://" not in html  # nothing is fetched
 
 
-def test_the_same_input_gives_the_same_bytes(project: Path) -> None:
-    def written() -> dict[str, bytes]:
-        report.main()
-        files = sorted((project / "results").rglob("*.*"))
-        return {str(file): file.read_bytes() for file in files if file.is_file()}
+def test_the_same_input_gives_the_same_bytes(project: Path, reported: Reported) -> None:
+    def written(folder: Path) -> dict[str, bytes]:
+        files = sorted(folder.rglob("*.*"))
+        return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.is_file()}
 
-    assert written() == written()
+    report.main()
+    assert written(project / "results") == written(reported.folder / "results")
 
 
-def test_without_labels_there_is_no_word_of_them(
-    project: Path, runs: dict[tuple[str, str], Recorder]
-) -> None:
+def test_without_labels_there_is_no_word_of_them(fresh: Reported) -> None:
+    project, runs = fresh
     np.save(project / "data/toy/labels.npy", np.zeros(0, np.int64))
     report.main()
     results = project / "results/toy"
@@ -449,8 +470,8 @@ def test_artefacts_of_other_data_are_refused(project: Path) -> None:
         report.main()
 
 
-def test_the_number_of_clusters_is_told(project: Path) -> None:
-    report.main()
+def test_the_number_of_clusters_is_told(reported: Reported) -> None:
+    project, _ = reported
     rows = read_csv(project / "results/toy/n_clusters.csv")
     assert [list(row.values()) for row in rows] == [
         ["2", "0.75", "1", "-1.5"],

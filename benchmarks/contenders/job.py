@@ -45,6 +45,15 @@ def _flat(folder: str) -> Samples:
     return train, val
 
 
+@functools.cache
+def codes(folder: str) -> np.ndarray:
+    """The 32 largest principal components of the samples."""
+    from sklearn.decomposition import PCA
+
+    z: np.ndarray = PCA(32, random_state=0).fit_transform(_flat(folder)[0])
+    return z
+
+
 def parsed(line: str) -> Job:
     told: dict[str, Any] = json.loads(line)
     return Job(**{**told, "layers": tuple(told["layers"])})

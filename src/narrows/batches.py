@@ -50,6 +50,24 @@ class Shuffled:
         return 0 < n % self.batch_size < self.smallest and n > self.batch_size
 
 
+class Draws:
+    """Blocks of the rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
+
+    def __init__(self, n: int, batch_size: int, n_steps: int, seed: Callable[[], int]):
+        self.n, self.size, self.n_steps, self.seed = n, min(batch_size, n), n_steps, seed
+
+    def __len__(self) -> int:
+        return math.ceil(self.n_steps / BLOCK)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        # a generator function: Lightning calls iter() before it knows the update that it resumes
+        generator = torch.Generator().manual_seed(self.seed())
+        n_passes = math.ceil(self.n_steps * self.size / self.n)
+        order = torch.cat([torch.randperm(self.n, generator=generator) for _ in range(n_passes)])
+        batches = order[: self.n_steps * self.size].split(self.size)
+        yield from (batches[i : i + BLOCK] for i in range(0, self.n_steps, BLOCK))
+
+
 class InOrder:
     """Mini-batches of the samples themselves, as stored."""
 

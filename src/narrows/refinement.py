@@ -8,7 +8,7 @@ so that a run resumed after a kill ends as one that was never interrupted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows import health
-from narrows.batches import BLOCK
+from narrows.batches import BLOCK, Draws
 from narrows.captured import Batch, set_rate
 from narrows.errors import UserError
 from narrows.model import Autoencoder, encode_all, to_unit
@@ -51,24 +51,6 @@ class Refined:
     seconds: float
     fell_back: bool
     """The run collapsed, and this is the start's clustering."""
-
-
-class Draws:
-    """Blocks of the rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
-
-    def __init__(self, n: int, batch_size: int, n_steps: int, seed: Callable[[], int]):
-        self.n, self.size, self.n_steps, self.seed = n, min(batch_size, n), n_steps, seed
-
-    def __len__(self) -> int:
-        return math.ceil(self.n_steps / BLOCK)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        # a generator function: Lightning calls iter() before it knows the update that it resumes
-        generator = torch.Generator().manual_seed(self.seed())
-        n_passes = math.ceil(self.n_steps * self.size / self.n)
-        order = torch.cat([torch.randperm(self.n, generator=generator) for _ in range(n_passes)])
-        batches = order[: self.n_steps * self.size].split(self.size)
-        yield from (batches[i : i + BLOCK] for i in range(0, self.n_steps, BLOCK))
 
 
 class Refine(Stepping):

@@ -207,7 +207,7 @@ def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.
     if len(rows) > 2 * (cfg.n_components + 1):
         from umap import UMAP
 
-        _compiled_once()
+        _settle_numba()
         n_neighbors = min(cfg.n_neighbors, len(rows) - 1)
         # exact, and twice as fast as UMAP's own search, which has to be compiled in every process
         distances, near = nearest(codes, codes, n_neighbors)
@@ -232,11 +232,14 @@ def draw(cfg: Map, z: np.ndarray, seed: int) -> tuple[dict[str, np.ndarray], np.
 
 
 @functools.cache
-def _compiled_once() -> None:
-    """What numba compiles for UMAP is kept on disk: six of the twelve seconds of 5,000 codes."""
+def _settle_numba() -> None:
+    """What it compiles for UMAP is kept on disk: six of the twelve seconds of 5,000 codes. And it
+    starts threads of its own kind, as its OpenMP ones would give torch all cores again."""
+    import numba
     import umap
     from numba.core.registry import CPUDispatcher
 
+    numba.config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
     for module in (umap.umap_, umap.layouts):
         for function in vars(module).values():
             if isinstance(function, CPUDispatcher):
