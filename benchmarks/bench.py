@@ -162,8 +162,6 @@ def training(asked: argparse.Namespace) -> list[Figure]:
 
 
 def dec(asked: argparse.Namespace) -> list[Figure]:
-    from narrows import metrics
-
     modules = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32", "ClustPy": "clustpy_dec"}
     n = 1_024 if asked.quick else 5_000
     job = ROWS["deep"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
@@ -172,11 +170,16 @@ def dec(asked: argparse.Namespace) -> list[Figure]:
         for contender in running.values():
             contender.does(job | {"samples": samples(1024), "epochs": 1, "repeats": 1})
         seconds, found = races("DEC", job, min(3, asked.rounds), running)
-    told = figures("DEC, end to end", seconds)
+    return with_nmi(figures("DEC, end to end", seconds), found, n)
+
+
+def with_nmi(told: list[Figure], found: dict[str, Any], n: int) -> list[Figure]:
+    """The same with the NMI of what each contender found in n samples."""
+    from narrows import metrics
+
     labels = np.load(Path(samples(n), "labels.npy"))
-    for figure in told:
-        figure["nmi"] = metrics.nmi(labels, np.array(found[figure["of"]]))
-    return told
+    scores = {name: metrics.nmi(labels, np.array(clusters)) for name, clusters in found.items()}
+    return [figure | {"nmi": scores[figure["of"]]} for figure in told]
 
 
 def search(asked: argparse.Namespace) -> list[Figure]:
@@ -199,8 +202,6 @@ def search(asked: argparse.Namespace) -> list[Figure]:
 
 
 def read_outs(asked: argparse.Namespace) -> list[Figure]:
-    from narrows import metrics
-
     modules = {"ours": "ours_read_out", "umap-learn and scikit-learn": "plain_read_out"}
     n = 1_024 if asked.quick else 5_000
     job = ROWS["small"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
@@ -208,11 +209,7 @@ def read_outs(asked: argparse.Namespace) -> list[Figure]:
         for contender in running.values():  # what numba compiles
             contender.does(job | {"samples": samples(1024)})
         seconds, found = races("UMAP + GMM", job, min(3, asked.rounds), running)
-    told = figures("UMAP + GMM of 5,000 codes", seconds)
-    labels = np.load(Path(samples(n), "labels.npy"))
-    for figure in told:
-        figure["nmi"] = metrics.nmi(labels, np.array(found[figure["of"]]))
-    return told
+    return with_nmi(figures("UMAP + GMM of 5,000 codes", seconds), found, n)
 
 
 def logging(asked: argparse.Namespace) -> list[Figure]:
