@@ -124,6 +124,16 @@ def races(
     return seconds, found
 
 
+def raced(
+    kind: str, modules: dict[str, str], job: Figure, first: Figure, rounds: int
+) -> tuple[Seconds, dict[str, Any]]:
+    """What `races` tells of contenders that have done the job once, changed by `first`."""
+    with contenders(modules, job["threads"]) as running:
+        for contender in running.values():
+            contender.does(job | first)
+        return races(kind, job, rounds, running)
+
+
 def figures(kind: str, seconds: Seconds, ours: str = "ours") -> list[Figure]:
     """Seconds and, round by round, how many times ours goes into them."""
     told = []
@@ -166,10 +176,8 @@ def dec(asked: argparse.Namespace) -> list[Figure]:
     n = 1_024 if asked.quick else 5_000
     job = ROWS["deep"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
     job |= {"epochs": 1, "repeats": 1} if asked.quick else {"epochs": 6, "repeats": 6}
-    with contenders(modules, asked.threads) as running:
-        for contender in running.values():
-            contender.does(job | {"samples": samples(1024), "epochs": 1, "repeats": 1})
-        seconds, found = races("DEC", job, min(3, asked.rounds), running)
+    first = {"samples": samples(1024), "epochs": 1, "repeats": 1}
+    seconds, found = raced("DEC", modules, job, first, min(3, asked.rounds))
     return with_nmi(figures("DEC, end to end", seconds), found, n)
 
 
@@ -205,10 +213,8 @@ def read_outs(asked: argparse.Namespace) -> list[Figure]:
     modules = {"ours": "ours_read_out", "umap-learn and scikit-learn": "plain_read_out"}
     n = 1_024 if asked.quick else 5_000
     job = ROWS["small"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(n)}
-    with contenders(modules, asked.threads) as running:
-        for contender in running.values():  # what numba compiles
-            contender.does(job | {"samples": samples(1024)})
-        seconds, found = races("UMAP + GMM", job, min(3, asked.rounds), running)
+    first = {"samples": samples(1024)}  # what numba compiles
+    seconds, found = raced("UMAP + GMM", modules, job, first, min(3, asked.rounds))
     return with_nmi(figures("UMAP + GMM of 5,000 codes", seconds), found, n)
 
 
@@ -217,10 +223,7 @@ def logging(asked: argparse.Namespace) -> list[Figure]:
     modules = {"ours": "ours_logging", "Lightning's MLFlowLogger": "lightning_logging"}
     job = ROWS["small"] | {"batch_size": 256, "threads": asked.threads, "samples": samples(1024)}
     job |= {"epochs": 10 if asked.quick else 200}
-    with contenders(modules, asked.threads) as running:
-        for contender in running.values():
-            contender.does(job | {"epochs": 1})
-        seconds, _ = races("logging", job, asked.rounds, running)
+    seconds, _ = raced("logging", modules, job, {"epochs": 1}, asked.rounds)
     by_epoch = {name: [taken / job["epochs"] for taken in turns] for name, turns in seconds.items()}
     return figures("logging, seconds an epoch", by_epoch)
 

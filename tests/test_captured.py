@@ -5,7 +5,6 @@ addresses, so it shows alike what a step must not do. The last test wants a GPU.
 """
 
 import logging
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,12 +107,9 @@ def trained(chosen: Plugin, work: Path, **changes: Any) -> training.Fitted:
 
 def close(a: training.Fitted, b: training.Fitted) -> bool:
     """A rate on the device has the seven digits of a float32."""
-    lines = [[*line.values()] for fitted in (a, b) for line in fitted.history]
-    half = len(lines) // 2
     return all(
-        math.isclose(x, y, rel_tol=1e-4, abs_tol=1e-9)
-        for one, other in zip(lines[:half], lines[half:], strict=True)
-        for x, y in zip(one, other, strict=True)
+        one == pytest.approx(other, rel=1e-4, abs=1e-9)
+        for one, other in zip(a.history, b.history, strict=True)
     )
 
 
