@@ -31,10 +31,12 @@ class Watch:
         self.stop_at = stop_at
         self.rows: list[dict[str, Any]] = []
         self.epochs: list[list[int]] = []
+        self.numbers: list[tuple[int, int]] = []
         self.n_pruned = 0
 
     @contextmanager
-    def __call__(self, number: int) -> Iterator["Watch"]:
+    def __call__(self, number: int, first: int) -> Iterator["Watch"]:
+        self.numbers.append((number, first))
         self.epochs.append([])
         yield self
 
@@ -168,6 +170,7 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(kept: Any) -> None:
     # the third epoch's checkpoint was not written yet, the second's only if there was time for it
     assert whole.epochs in ([[3, 4]], [[2, 3, 4]])
     assert stopped.rows == whole.rows
+    assert (*stopped.numbers, *whole.numbers) == ((0, 0), (1, 0)), "number, and of which it is one"
     fresh = dataclasses.replace(task, digest="fresh")
     again = search.study(fresh, kept, seed=0)
     search.add_trials(fresh, again, limits(1), Watch())

@@ -85,7 +85,8 @@ class Watch(Protocol):
     def judged(self, values: dict[str, float], model: Autoencoder) -> None: ...
 
 
-Watching = Callable[[int], AbstractContextManager[Watch]]  # of a trial's number
+Watching = Callable[[int, int], AbstractContextManager[Watch]]
+"""Of a trial's number and that of the one which it retries; its own where it retries none."""
 
 
 def job(p: params.Params, key: str, data: Prepared) -> Job:
@@ -149,8 +150,11 @@ def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> i
         ran.append(trial.number)
         if limits.n_finished is not None:
             studies.refuse_surplus(found, trial, limits.n_finished)
-        with watching(trial.number) as watch:
-            values = _values(job, found, limits, trial, watch)
+        frozen = found.get_trials(deepcopy=False)[trial.number]
+        retried = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
+        first = trial.number if retried is None else retried
+        with watching(trial.number, first) as watch:
+            values = _values(job, limits, trial, first, watch)
         if values is None:
             raise optuna.TrialPruned
         return values
@@ -166,15 +170,14 @@ def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> i
 
 
 def _values(
-    job: Job, found: optuna.Study, limits: Limits, trial: optuna.Trial, watch: Watch
+    job: Job, limits: Limits, trial: optuna.Trial, first: int, watch: Watch
 ) -> tuple[float, ...] | None:
-    """What the objectives say of a trial; None if it is pruned."""
+    """What the objectives say of a trial; None if it is pruned. It goes on where the `first` of
+    those that it retries was."""
     raw = space.changed(job.row, space.draw(job.search.space, trial))
     row = params.plugin("autoencoders", raw)
     watch.began(raw)
-    frozen = found.get_trials(deepcopy=False)[trial.number]
-    first = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
-    told = [plugins.resolved(row), job.seed, trial.number if first is None else first]
+    told = [plugins.resolved(row), job.seed, first]
     checkpoints = work.checkpoints("search", work.fingerprint("trial", job.name, told, job.digest))
 
     def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0) -> None:

@@ -169,7 +169,7 @@ def start(
             client.log_text(found, patch, provenance.PATCH)
     else:
         logged = _last_step(client, found)
-        client.update_run(found, status="RUNNING")
+        client.update_run(found, status="RUNNING", name=name)
         for key, value in tags.items():
             client.set_tag(found, key, value)
     try:

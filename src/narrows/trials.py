@@ -24,10 +24,10 @@ def invocation(job: Job, data: Prepared) -> Iterator[tuple[tracking.Run, Watchin
 
 
 def watching(job: Job, data: Prepared, parent: str | None) -> Watching:
-    """A child's run for each trial."""
+    """A child's run for each trial; one that retries another goes on in the other's run."""
 
-    def child(number: int) -> AbstractContextManager[Watch]:
-        return _child(job, data, number, parent)
+    def child(number: int, first: int) -> AbstractContextManager[Watch]:
+        return _child(job, data, number, first, parent)
 
     return child
 
@@ -37,10 +37,13 @@ def _told(data: Prepared) -> tracking.Data:
 
 
 @contextmanager
-def _child(job: Job, data: Prepared, number: int, parent: str | None) -> Iterator[Watch]:
+def _child(
+    job: Job, data: Prepared, number: int, first: int, parent: str | None
+) -> Iterator[Watch]:
     tags = {"stage": "trial", "search": job.key, "study": job.name, "trial": str(number)}
-    name, fingerprint = f"{job.key}-{number}", f"{job.name}-{number}"
-    with tracking.start(name, fingerprint, _told(data), tags, parent=parent) as run:
+    name, fingerprint = f"{job.key}-{number}", f"{job.name}-{first}"
+    resumes = first != number
+    with tracking.start(name, fingerprint, _told(data), tags, resumes, parent) as run:
         yield _Logged(run, data, f"{job.key}: trial {number}")
 
 
