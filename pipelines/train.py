@@ -34,7 +34,9 @@ def main(key: str) -> None:
 
     if not processes.leads:  # it computes its share and leaves writing, and errors, to the other
         with contextlib.suppress(errors.UserError):
-            training.fit(row, train_x, val_x, p.seed, p.device, checkpoints, quiet, processes)
+            training.fit(
+                row, train_x, val_x, p.seed, p.device, checkpoints, training.quiet, processes
+            )
         return
 
     x = to_unit(data.shown())
@@ -108,10 +110,6 @@ def main(key: str) -> None:
         for file in sorted(folder.glob("history*.csv")):
             run.log_file(file)
     shutil.rmtree(checkpoints)
-
-
-def quiet(*_: object, **__: object) -> None:
-    """Nothing is told of single epochs."""
 
 
 if __name__ == "__main__":

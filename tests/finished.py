@@ -28,7 +28,7 @@ PARAMS = {
         "narrow-kmeans": {"encoder": "narrow", "clusterer": KMEANS},
     },
     "deep_clusterings": {"narrow-dec": deep_row("narrow")},
-    "seeds": {"values": [0, 1, 2, 3, 4], "rows": ["pca-kmeans"]},
+    "seeds": {"values": [0, 1, 2, 3, 4], "rows": ["pca-kmeans"], "together": False},
 }
 
 

@@ -76,7 +76,11 @@ class Project:
                 "cluster_on": "all",
                 "clusterings": {f"{k}-kmeans": {"encoder": k, "clusterer": kmeans} for k in keys},
                 "deep_clusterings": {f"{keys[1]}-dec": deep_row(keys[1])},
-                "seeds": {"values": [0, 1], "rows": ["pca-kmeans", f"{keys[1]}-dec"]},
+                "seeds": {
+                    "values": [0, 1],
+                    "rows": ["pca-kmeans", f"{keys[1]}-dec"],
+                    "together": True,
+                },
             }
         )
         store.place(folder)

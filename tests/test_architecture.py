@@ -47,7 +47,13 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "batches": {"stored"},
     "captured": set(),
     "stepping": {"captured", "model"},
-    "training": {"batches", "errors", "model", "plugins", "stepping", "stored", "trainer"},
+    "progress": {"errors", "model"},
+    "training": {
+        *("batches", "errors", "model", "plugins", "progress", "stepping", "stored", "trainer"),
+    },
+    "together": {
+        *("batches", "model", "plugins", "progress", "stored", "trainer", "training"),
+    },
     "health": set(),
     "trainer": {"errors"},
     "start": {"errors", "model", "plugins", "stored"},
@@ -67,7 +73,8 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "comparison": {"metrics", "sides"},
     "comparison_page": {"comparison", "figures", "sides", "templates"},
     "repeats": {
-        *("encoding", "model", "params", "prepared", "refinement", "splits", "start", "training"),
+        *("encoding", "model", "params", "prepared", "refinement", "saved", "splits", "start"),
+        "training",
     },
     "sheets": set(),
     "probes": {"blocks"},
@@ -120,9 +127,10 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "deep_clusterers": BASE | {"model"},
     "autoencoders": BASE | {"losses", "networks._base"},
 }
+LOOPS = {"progress", "refinement", "stepping", "together", "trainer", "training"}
 ONLY_IN = {
-    "lightning": {"refinement", "stepping", "trainer", "training"},
-    "pytorch_lightning": {"refinement", "stepping", "trainer", "training"},
+    "lightning": LOOPS,
+    "pytorch_lightning": LOOPS,
     "mlflow": {"registry", "served", "tracking"},
     "optuna": {"search", "studies"},
     "ray": {"launchers.ray"},

@@ -82,7 +82,7 @@ def test_every_row_is_a_stage() -> None:
     rows += [f"cluster@{key}" for key in p.clusterings]
     rows += [f"deep_cluster@{key}" for key in p.deep_clusterings]
     rows += [f"seeds@{seed}" for seed in p.seeds.values]
-    single = ["fetch", "prepare", "choose_k", "evaluate", "report"]
+    single = ["fetch", "prepare", "choose_k", "evaluate", "seed_encoders", "report"]
     assert sorted(STAGES) == sorted([*single, *rows])
 
 

@@ -18,7 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     ran = project.repro()
     trained = ["train@narrow", "train@other", "tune@tuned", "train_tuned@tuned"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
-    clustered += ["deep_cluster@narrow-dec", "seeds@0", "seeds@1"]
+    clustered += ["deep_cluster@narrow-dec", "seed_encoders", "seeds@0", "seeds@1"]
     assert sorted(ran) == sorted(
         ["prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
     )
@@ -33,9 +33,13 @@ def scores(project: Project) -> dict[str, object]:
 
 
 def evaluated(project: Project) -> dict[str, int]:
-    """When each encoder was evaluated, in nanoseconds."""
-    folders = (project.folder / "artifacts/digits/evaluations/encoders").iterdir()
-    return {folder.name: (folder / "scores.json").stat().st_mtime_ns for folder in folders}
+    """When each encoder was evaluated, and when it was trained from other seeds, in nanoseconds."""
+    artifacts = project.folder / "artifacts/digits"
+    folders = (artifacts / "evaluations/encoders").iterdir()
+    told = {folder.name: (folder / "scores.json").stat().st_mtime_ns for folder in folders}
+    again = artifacts / "seed_encoders/narrow"
+    assert sorted(file.name for file in again.iterdir()) == ["1.pt", "seeds.json"]
+    return told | {"narrow from seed 1": (again / "1.pt").stat().st_mtime_ns}
 
 
 def test_results_are_complete(project: Project) -> None:
@@ -98,8 +102,8 @@ def test_a_changed_row_and_an_edited_plugin_rerun_what_selects_them(project: Pro
     project.write(params)
     before = evaluated(project)
     ran = project.repro()
-    again = ["baseline@pca", "cluster@other-kmeans", "evaluate", "report", "seeds@0", "seeds@1"]
-    assert sorted(ran) == [*again, "train@other"]
+    again = ["baseline@pca", "cluster@other-kmeans", "evaluate", "report", "seed_encoders"]
+    assert sorted(ran) == [*again, "seeds@0", "seeds@1", "train@other"]
     after = evaluated(project)
     assert {key for key in after if after[key] != before[key]} == {"other"}
 

@@ -102,7 +102,7 @@ def test_workers_that_are_killed_lose_no_trial(
     assert len(parents) == 1
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
     logged = {int(run.data.tags["trial"]): run for run in children}
-    assert len(logged) == len(children) == N_TRIALS, "a retried trial goes on in the run of the first"
+    assert len(logged) == len(children) == N_TRIALS, "a retry goes on in the run of the first"
     for number, run in logged.items():
         assert told[number].state.name == "COMPLETE"
         assert run.info.status == "FINISHED"

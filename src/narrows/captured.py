@@ -56,18 +56,19 @@ class Captured:
             return None
 
 
-def on_cuda(step: Step, generator: torch.Generator) -> Callable[[Iterable[Batch]], None]:
+def on_cuda(step: Step, generators: Iterable[torch.Generator]) -> Callable[[Iterable[Batch]], None]:
     """Takes a step for each of some batches, from a CUDA graph as soon as there is one.
 
     Args:
-        step: what is done to a batch; noise comes from the generator or from torch's own one.
-        generator: on the GPU; seeded anew, it draws in a replay what it would draw outside.
+        step: what is done to a batch; noise comes from the generators or from torch's own one.
+        generators: on the GPU; seeded anew, they draw in a replay what they would draw outside.
     """
     stream = torch.cuda.Stream()
 
     def record(once: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(generator)
+        for generator in generators:
+            graph.register_generator_state(generator)
         with torch.cuda.graph(graph, stream=stream):
             once()
         return graph.replay

@@ -45,6 +45,8 @@ class Autoencoder(nn.Module):
             return {"loss": next(iter(terms.values()))}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
 
+    forward = loss  # what `torch.func.functional_call` calls
+
 
 def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tensor]) -> Autoencoder:
     """The trained autoencoder of a row, for codes and reconstructions."""

@@ -86,7 +86,7 @@ class Refine(Stepping):
     def training_step(self, block: tuple[Tensor, ...], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
             torch.manual_seed(self._update_seed())
-            self.noise.manual_seed(self._update_seed())
+            self.noises[0].manual_seed(self._update_seed())
             self.empty_sums()
             self.model.train()
         self.take(self._batches(block, index * BLOCK))
@@ -103,7 +103,7 @@ class Refine(Stepping):
     def loss(self, *batch: Tensor) -> Tensor:
         x, target = batch
         clean, augmentation = to_unit(x), self.job.augmentation
-        noisy = augmentation.module.corrupt(augmentation.config, clean, self.noise)
+        noisy = augmentation.module.corrupt(augmentation.config, clean, self.noises[0])
         with self.autocast():
             terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
         for name, value in terms.items():

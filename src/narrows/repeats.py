@@ -1,12 +1,13 @@
 """A clustering made again under another seed, from the encoder's first weight on."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from narrows import encoding, refinement, splits, start, training
+from narrows import encoding, refinement, saved, splits, start, training
 from narrows.model import Autoencoder, encode_all, restored
 from narrows.params import Params
 from narrows.prepared import Prepared
@@ -27,15 +28,15 @@ def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encod
     if key in p.baselines:
         _, codes = encoding.of_baseline(p.baselines[key], data, seed)
         return Encoder(codes.astype(np.float32), None, time.perf_counter() - began)
-
-    def quiet(*_: object, **__: object) -> None:
-        """Nothing is told of single epochs."""
-
-    fitted = training.fit(
-        p.autoencoders[key], data.rows("train"), data.rows("val"), seed, p.device, work, quiet
-    )
-    model = fitted.model.cpu()
-    return Encoder(encode_all(model, data.all()), model, fitted.seconds)
+    row, made = p.autoencoders[key], Path("artifacts", data.name, "seed_encoders", key)
+    if made.exists():  # of all seeds at once
+        model = restored(row, data.x.shape[1:], saved.weights(made / f"{seed}.pt"))
+        seconds = json.loads((made / "seeds.json").read_text())["seconds"]
+    else:
+        train, val = data.rows("train"), data.rows("val")
+        fitted = training.fit(row, train, val, seed, p.device, work, training.quiet)
+        model, seconds = fitted.model.cpu(), fitted.seconds
+    return Encoder(encode_all(model, data.all()), model, seconds)
 
 
 def clusters(

@@ -85,3 +85,6 @@ class Seeds:
     """Of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
     rows: tuple[str, ...]
     """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
+    together: bool | Literal["auto"]
+    """Whether an encoder is trained from all of them at once, as one batch of models, instead of
+    one after the other; auto does so on a GPU. On a CPU it pays for samples of few values."""

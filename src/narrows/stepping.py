@@ -22,9 +22,10 @@ class Stepping(pl.LightningModule):
 
     model: Autoencoder
 
-    def __init__(self) -> None:
+    def __init__(self, n_noises: int = 1) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.n_noises = n_noises
         self.sums: dict[str, Tensor] = {}
         """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
 
@@ -33,12 +34,12 @@ class Stepping(pl.LightningModule):
 
     def on_train_start(self) -> None:
         self.precision = precision_on(self.device, self.model.cfg.train.precision)
-        self.noise = torch.Generator(self.device)
+        self.noises = [torch.Generator(self.device) for _ in range(self.n_noises)]
         self.recorded = None
         if self.trainer.world_size == 1:
             captured.settle(self.optimizer(), self.device)
             if self.device.type == "cuda":
-                self.recorded = captured.on_cuda(self.step, self.noise)
+                self.recorded = captured.on_cuda(self.step, self.noises)
 
     def autocast(self, training: bool = True) -> torch.autocast:
         """In which a row's precision holds."""

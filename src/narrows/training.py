@@ -7,20 +7,20 @@ sees the same batches and the same noise as one that was never interrupted.
 from __future__ import annotations
 
 import functools
-import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from narrows.batches import InOrder, Shuffled
 from narrows.errors import UserError
 from narrows.model import Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
+from narrows.progress import OnEpoch, Progress, Track
 from narrows.stepping import Stepping
 from narrows.stored import Samples
 from narrows.trainer import ALONE, Last, Processes, trainer_on
@@ -29,18 +29,6 @@ PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
 
 APART = 7919  # between the seeds of two processes
-
-
-class OnEpoch(Protocol):
-    def __call__(
-        self, epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0
-    ) -> None:
-        """Called after every epoch, counted from 1, with "train/loss", "val/loss", "lr", ...; and
-        once before the first, as epoch 0, with the untrained model and no metrics.
-
-        While the layers of a stacked row are trained one by one, `layer` counts them from 1 and
-        `model` is that layer alone.
-        """
 
 
 @dataclass(frozen=True)
@@ -60,14 +48,23 @@ class Fitted:
 class Fit(Stepping):
     """Corrupt, encode, decode, compare with the clean sample."""
 
-    def __init__(self, row: Plugin, train: Samples, val: Samples, seed: int):
-        super().__init__()
-        self.row, self.train_x, self.val_x, self.seed = row, train, val, seed
+    def __init__(self, row: Plugin, train: Samples, val: Samples, *seeds: int):
+        super().__init__(n_noises=len(seeds))
+        self.row, self.train_x, self.val_x, self.seeds = row, train, val, seeds
         self.model = Autoencoder(row, tuple(train.shape[1:]))
+        self.metrics: list[dict[str, float]] = []
+        """Of each of the models, after an epoch."""
+
+    @property
+    def models(self) -> list[Autoencoder]:
+        return [self.model]
+
+    def weights(self) -> Iterable[Tensor]:
+        """That the optimiser moves."""
+        return self.model.parameters()
 
     def train_dataloader(self) -> Shuffled:
-        size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
-        return Shuffled(self.train_x, size, self._epoch_seed, self.device, smallest)
+        return self._shuffled(*self.seeds)
 
     def val_dataloader(self) -> InOrder:
         return InOrder(self.val_x.to(self.device), self.model.batch_size)
@@ -78,7 +75,7 @@ class Fit(Stepping):
 
     def training_step(self, block: list[Tensor], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
-            self._seed(self._epoch_seed())
+            self._seed([self._epoch_seed(seed) for seed in self.seeds])
             self.empty_sums("train/")
         self.take((self.train_x[rows].to(self.device),) for rows in block)
 
@@ -86,7 +83,7 @@ class Fit(Stepping):
         return self._terms(to_unit(batch[0]), "train")
 
     def on_validation_epoch_start(self) -> None:
-        self._seed(self.seed)  # the same noise and draws of a variational code in every validation
+        self._seed(self.seeds)  # the same noise and draws of a variational code in every validation
         self.empty_sums("val/")
 
     def validation_step(self, batch: Tensor, _: int) -> None:
@@ -96,22 +93,14 @@ class Fit(Stepping):
         rows = {"train": len(self.train_x), "val": len(self.val_x)}
         told = torch.stack([total / rows[k.split("/")[0]] for k, total in self.sums.items()])
         told = self.trainer.strategy.reduce(told, reduce_op="sum")
-        metrics = dict(zip(self.sums, told.tolist(), strict=True))
-        metrics["lr"] = float(self.optimizer().param_groups[0]["lr"])
-        self.metrics = metrics
-        for name in ("train/loss", "val/loss"):
-            if not math.isfinite(metrics[name]):
-                raise UserError(
-                    f"{name} became {metrics[name]} in epoch {self.current_epoch + 1}; a lower "
-                    f"train.optimizer.lr than {metrics['lr']:g}, or data without huge values, helps"
-                )
-        apart = self.trainer.world_size > 1
-        self.log("val/loss", metrics["val/loss"], sync_dist=apart)  # for callbacks that watch it
-        self._step_schedule(metrics["val/loss"])
+        rate = float(self.optimizer().param_groups[0]["lr"])
+        by_model = told.reshape(len(told), -1).T.tolist()
+        self.metrics = [dict(zip(self.sums, one, strict=True)) | {"lr": rate} for one in by_model]
+        self._step_schedule(self.metrics[0]["val/loss"])
 
     def configure_optimizers(self) -> Any:
         cfg = self.row.config.train
-        optimizer = cfg.optimizer.module.optimizer(cfg.optimizer.config, self.model.parameters())
+        optimizer = cfg.optimizer.module.optimizer(cfg.optimizer.config, self.weights())
         schedule = cfg.schedule.module.schedule(cfg.schedule.config, optimizer, cfg.epochs)
         return [optimizer], [schedule]
 
@@ -123,7 +112,7 @@ class Fit(Stepping):
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
         """The loss of this process's share of a batch, whose terms are added to `sums`."""
-        noisy, of_all = corrupt(self.row, clean, self.noise), len(clean)
+        noisy, of_all = corrupt(self.row, clean, self.noises[0]), len(clean)
         share = slice(self.global_rank, None, self.trainer.world_size)
         noisy, clean = noisy[share], clean[share]
         if not len(clean):  # of a validation set smaller than the number of processes
@@ -136,66 +125,23 @@ class Fit(Stepping):
         weight = len(clean) * self.trainer.world_size / of_all
         return terms["loss"] if weight == 1 else terms["loss"] * weight
 
-    def _seed(self, seed: int) -> None:
+    def _shuffled(self, seed: int) -> Shuffled:
+        size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
+        drawn = functools.partial(self._epoch_seed, seed)
+        return Shuffled(self.train_x, size, drawn, self.device, smallest)
+
+    def _seed(self, seeds: Sequence[int]) -> None:
         """Of noise, which all processes draw alike for the whole batch, and of what the model draws
         for the process's own share."""
-        self.noise.manual_seed(seed)
+        for noise, seed in zip(self.noises, seeds, strict=True):
+            noise.manual_seed(seed)
         # torch.manual_seed formats a stack for devices that are not there: 2 ms of a small epoch
         on_cpu = self.device.type == "cpu"
         seeded = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
-        seeded(seed + APART * self.global_rank)
+        seeded(seeds[0] + APART * self.global_rank)
 
-    def _epoch_seed(self) -> int:
-        return self.seed * 100_003 + self.current_epoch
-
-
-class History(Callback):
-    """The rows of history.csv, kept in the checkpoint so that a resumed training has them all."""
-
-    def __init__(self, on_epoch: OnEpoch):
-        self.rows: list[dict[str, float]] = []
-        self.on_epoch = on_epoch
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, Fit)
-        epoch = trainer.current_epoch + 1
-        self.rows.append({"epoch": epoch, **pl_module.metrics})
-        pl_module.model.eval()
-        self.on_epoch(epoch, pl_module.metrics, pl_module.model)
-        pl_module.model.train()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows = list(state["rows"])
-
-
-class Best(Callback):
-    """The weights of the epoch of the lowest validation loss, kept in the checkpoint, too."""
-
-    def __init__(self) -> None:
-        self.loss, self.weights = math.inf, dict[str, Tensor]()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, Fit)
-        if pl_module.metrics["val/loss"] < self.loss:
-            self.loss = pl_module.metrics["val/loss"]
-            weights = pl_module.model.state_dict().items()
-            self.weights = {name: weight.detach().clone() for name, weight in weights}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"loss": self.loss, "weights": self.weights}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.loss, self.weights = state["loss"], state["weights"]
-
-
-class Stop(EarlyStopping):
-    """Early stopping that, resumed after its last epoch, does not train one more."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        trainer.should_stop = self.wait_count >= self.patience
+    def _epoch_seed(self, seed: int) -> int:
+        return seed * 100_003 + self.current_epoch
 
 
 def fit(
@@ -259,28 +205,27 @@ def _fit(
     module = Fit(row, train, val, seed)
     if layers:
         row.module.start(module.model.parts, [layer.model.parts for layer in layers])
-    history = History(on_epoch)
+    progress = Progress(row.config.train.patience)
     clock = pl.callbacks.Timer()
-    best = Best()
-    callbacks: list[Callback] = [history, clock, best, Last(work)]
-    if row.config.train.patience is not None:
-        stop = Stop("val/loss", patience=row.config.train.patience, check_on_train_epoch_end=True)
-        callbacks.insert(2, stop)
+    callbacks = [Track([progress], on_epoch), clock, Last(work)]
     trainer = trainer_on(device, row.config.train.epochs, callbacks, processes)
     checkpoint = work / "last.ckpt"
     if not checkpoint.exists():
         on_epoch(0, {}, module.model.eval())
         module.model.train()
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    module.model.load_state_dict(best.weights)
-    losses = [epoch["val/loss"] for epoch in history.rows]
+    module.model.load_state_dict(progress.weights)
     return Fitted(
         module.model.eval(),
-        history.rows,
-        best_epoch=1 + losses.index(min(losses)),
+        progress.rows,
+        progress.best_epoch,
         seconds=clock.time_elapsed("train"),
         layers=layers,
     )
+
+
+def quiet(*_: object, **__: object) -> None:
+    """Nothing is told of single epochs."""
 
 
 def device_of(model: Autoencoder) -> torch.device:

@@ -1,0 +1,133 @@
+"""Models of several seeds trained in one step: each ends as it does alone, up to rounding."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_captured import ADAM, FAST, ROWS, plugin, recorded
+from test_training import Killed, digits, training_row
+
+from narrows import together, training
+from narrows.plugins import Plugin
+from narrows.together import fit_together
+from narrows.training import Fitted, quiet
+
+__all__ = ["recorded"]  # a fixture
+SEEDS = (3, 0, 7)
+DRAWS = {"variational", "contractive", "dropout"}  # random numbers within the model
+
+
+def chosen(name: str, **changes: Any) -> Plugin:
+    base = {"epochs": 4, "optimizer": FAST, "schedule": plugin("schedules", "cosine")}
+    return training_row(ROWS[name], **{**base, **changes})
+
+
+def at_once(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
+    train, val = digits()
+    return fit_together(row, train[:300], val, SEEDS, device, work)
+
+
+def one_by_one(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
+    train, val = digits()
+    seeds = [(seed, work / str(seed)) for seed in SEEDS]
+    return [training.fit(row, train[:300], val, s, device, folder, quiet) for s, folder in seeds]
+
+
+def alike(a: list[Fitted], b: list[Fitted], rel: float) -> bool:
+    """Epoch by epoch."""
+    return all(
+        x == pytest.approx(y, rel=rel, abs=1e-9)
+        for one, other in zip(a, b, strict=True)
+        for x, y in zip(one.history, other.history, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in {*DRAWS, "stacked"}])
+def test_each_model_ends_as_it_does_alone(name: str, tmp_path: Path) -> None:
+    """Sums in another order; batch norm blows that up."""
+    row = chosen(name)
+    assert together.why_alone(row, digits()[0]) is None
+    found, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
+    rel = 2e-3 if name == "conv" else 1e-5
+    assert alike(found, alone, rel)
+    x = digits()[1] / 255
+    for one, other in zip(found, alone, strict=True):
+        assert one.best_epoch == other.best_epoch
+        codes, expected = (fitted.model.encode(x).detach() for fitted in (one, other))
+        assert (codes - expected).abs().max() < 10 * rel * expected.abs().max()
+    losses = {one.history[0]["train/loss"] for one in found}
+    assert len(losses) == len(SEEDS), "every seed has weights and batches of its own"
+
+
+@pytest.mark.parametrize("name", [*DRAWS, "stacked"])
+def test_what_cannot_be_trained_at_once_is_trained_alone_and_told(name, tmp_path, caplog) -> None:
+    row = chosen(name, epochs=2)
+    with caplog.at_level(logging.WARNING):
+        found = at_once(row, tmp_path / "at once")
+    (told,) = [r.getMessage() for r in caplog.records if r.name == "narrows.together"]
+    reason = "layers are trained one after the other" if name == "stacked" else "random operation"
+    assert reason in told
+    for one, other in zip(found, one_by_one(row, tmp_path / "alone"), strict=True):
+        assert one.history == other.history
+
+
+def test_a_rate_that_follows_the_models_own_loss_is_trained_alone() -> None:
+    row = chosen("plain", schedule=plugin("schedules", "plateau"))
+    assert together.why_alone(row, digits()[0]) == "its rate follows its own loss"
+
+
+def test_each_model_has_patience_of_its_own(tmp_path: Path) -> None:
+    wild = Plugin("optimizers", "adam", ADAM.Config(lr=0.2))
+    row = chosen("plain", epochs=25, optimizer=wild, patience=2)
+    found, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
+    lengths = [len(one.history) for one in alone]
+    assert len(set(lengths)) > 1
+    assert max(lengths) < 25
+    assert alike(found, alone, rel=1e-2)
+
+
+def test_a_training_of_several_that_is_killed_goes_on(tmp_path: Path, monkeypatch) -> None:
+    row = chosen("noise", epochs=6, patience=3)
+    whole = at_once(row, tmp_path / "whole")
+    for epoch in (2, 5):
+        monkeypatch.setattr(together, "quiet", killer(epoch))
+        with pytest.raises(Killed):
+            at_once(row, tmp_path / "killed")
+    monkeypatch.undo()
+    again = at_once(row, tmp_path / "killed")
+    for one, other in zip(again, whole, strict=True):
+        assert one.history == other.history
+        weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in weights)
+
+
+def killer(at: int) -> Any:
+    def on_epoch(epoch: int, *_: Any, **__: Any) -> None:
+        if epoch == at:
+            raise Killed
+
+    return on_epoch
+
+
+def test_steps_of_several_can_be_recorded(tmp_path: Path, request) -> None:
+    row = chosen("noise")
+    alone = at_once(row, tmp_path / "alone")
+    request.getfixturevalue("recorded")
+    assert alike(at_once(row, tmp_path / "recorded"), alone, rel=1e-4)
+
+
+def test_several_are_trained_in_bf16(tmp_path: Path) -> None:
+    found, alone = (at_once(chosen("plain", precision=p), tmp_path / p) for p in ("bf16", "fp32"))
+    losses = [[one.history[-1]["val/loss"] for one in each] for each in (found, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("name", ["plain", "noise", "conv"])
+def test_a_gpu_trains_several_as_it_does_alone(name: str, tmp_path: Path) -> None:
+    row = chosen(name)
+    found = at_once(row, tmp_path / "at once", "cuda")
+    assert alike(found, one_by_one(row, tmp_path / "alone", "cuda"), rel=1e-2)
