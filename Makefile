@@ -25,7 +25,7 @@ lanes:
 	dvc repro prepare
 	$(call SIDE_BY_SIDE,baseline|train|tune,2)
 	$(call SIDE_BY_SIDE,train_tuned|choose_k,1)
-	$(call SIDE_BY_SIDE,cluster|deep_cluster|seed_encoders,1)
+	$(call SIDE_BY_SIDE,cluster|deep_cluster|seed_encoders,2)
 	$(call SIDE_BY_SIDE,evaluate|seeds,1)
 
 FULL := -S dataset.name=mnist -S autoencoders.variational.network.hidden=[500,500] -S autoencoders.variational.code_size=20

@@ -96,16 +96,17 @@ def contenders(modules: dict[str, str], threads: int) -> Iterator[dict[str, Cont
             contender.end()
 
 
-def samples(n: int, n_val: int = 512) -> str:
-    """A folder with so many digits, the 5,000 of mnist_5k over and over."""
-    folder = WORK / f"samples-{n}"
+def samples(n: int, n_val: int = 512, of: str = "mnist_5k") -> str:
+    """A folder with so many digits, those of the data set over and over."""
+    folder = WORK / f"{of}-{n}"
     if not folder.exists():
-        module = plugins.load("datasets", "mnist_5k")
-        found = module.load(module.Config(), ROOT / "data/mnist_5k/raw")
+        module = plugins.load("datasets", of)
+        found = module.load(module.Config(), ROOT / "data" / of / "raw")
+        rows = np.arange(n) % len(found.x)
         folder.mkdir(parents=True)
         np.save(folder / "val.npy", found.x[-n_val:])
-        np.save(folder / "labels.npy", found.labels[np.arange(n) % 5000])
-        np.save(folder / "x.npy", found.x[np.arange(n) % 5000])
+        np.save(folder / "labels.npy", found.labels[rows])
+        np.save(folder / "x.npy", found.x[rows])
     return str(folder)
 
 
@@ -190,6 +191,20 @@ def with_nmi(told: list[Figure], found: dict[str, Any], n: int) -> list[Figure]:
     return [figure | {"nmi": scores[figure["of"]]} for figure in told]
 
 
+def seeds(asked: argparse.Namespace) -> list[Figure]:
+    """Ten models of one row from ten seeds, as one batch of models and one after the other."""
+    modules = {"ours": "ours_together", "one after the other": "ours_one_by_one"}
+    tiny = {"layers": [64, 128, 32], "loss": "bce", "batch_size": 64, "epochs": 20}
+    small = ROWS["small"] | {"batch_size": 256, "epochs": 4}
+    told = []
+    for name, of, job in (("8 x 8", "digits", tiny), ("28 x 28", "mnist_5k", small)):
+        job = job | {"threads": asked.threads, "samples": samples(1_280, 256, of), "repeats": 10}
+        job |= {"epochs": 1} if asked.quick else {}
+        raced_once, _ = raced(f"ten seeds, {name}", modules, job, {"repeats": 2}, asked.rounds)
+        told += figures(f"ten seeds, pictures of {name}", raced_once)
+    return told
+
+
 def search(asked: argparse.Namespace) -> list[Figure]:
     modules = {"ours": "ours_search", "Optuna's Lightning example": "optuna_example"}
     job = ROWS["small"] | {"batch_size": 128, "threads": asked.threads}
@@ -262,6 +277,7 @@ PARTS = {
     "training": training,
     "dec": dec,
     "read-outs": read_outs,
+    "seeds": seeds,
     "search": search,
     "logging": logging,
     "imports": imports,

@@ -34,7 +34,7 @@ def repeat(p: params.Params, keys: tuple[str, ...], seed: int, artifacts: Path) 
     encoders = {**p.baselines, **p.autoencoders}
     n_clusters = params.n_clusters(p)
     for encoder in dict.fromkeys(rows[key].encoder for key in keys):
-        found = None
+        found, made = None, Path("artifacts", data.name, "seed_encoders", encoder)
         for key in (key for key in keys if rows[key].encoder == encoder):
             told = [resolved(rows[key]), resolved(encoders[encoder]), n_clusters, p.cluster_on]
             # the row's own result tells whether code that it depends on has changed
@@ -48,7 +48,11 @@ def repeat(p: params.Params, keys: tuple[str, ...], seed: int, artifacts: Path) 
             if work.is_current(folder / "seed.json", fingerprint):
                 continue
             checkpoints = work.checkpoints("seeds", fingerprint)
-            found = found or repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
+            found = found or (
+                repeats.trained(p, encoder, seed, data, made)
+                if made.exists()
+                else repeats.encoder(p, encoder, seed, data, checkpoints / "encoder")
+            )
             clusters, seconds = repeats.clusters(
                 p, key, n_clusters, found, seed, data, checkpoints / "clusters"
             )

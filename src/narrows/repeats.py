@@ -28,14 +28,17 @@ def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encod
     if key in p.baselines:
         _, codes = encoding.of_baseline(p.baselines[key], data, seed)
         return Encoder(codes.astype(np.float32), None, time.perf_counter() - began)
-    row, made = p.autoencoders[key], Path("artifacts", data.name, "seed_encoders", key)
-    if made.exists():  # of all seeds at once
-        model = restored(row, data.x.shape[1:], saved.weights(made / f"{seed}.pt"))
-        seconds = json.loads((made / "seeds.json").read_text())["seconds"]
-    else:
-        train, val = data.rows("train"), data.rows("val")
-        fitted = training.fit(row, train, val, seed, p.device, work, training.quiet)
-        model, seconds = fitted.model.cpu(), fitted.seconds
+    train, val = data.rows("train"), data.rows("val")
+    fitted = training.fit(p.autoencoders[key], train, val, seed, p.device, work, training.quiet)
+    model = fitted.model.cpu()
+    return Encoder(encode_all(model, data.all()), model, fitted.seconds)
+
+
+def trained(p: Params, key: str, seed: int, data: Prepared, made: Path) -> Encoder:
+    """The same row as stage `seed_encoders` has trained it and left it in the folder `made`."""
+    weights = saved.weights(made / f"{seed}.pt")
+    model = restored(p.autoencoders[key], data.x.shape[1:], weights)
+    seconds = json.loads((made / "seeds.json").read_text())["seconds"]
     return Encoder(encode_all(model, data.all()), model, seconds)
 
 

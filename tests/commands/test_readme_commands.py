@@ -69,9 +69,9 @@ def project(tmp_path: Path) -> Project:
     params["clusterings"] = {"pca-umap-gmm": {"encoder": "pca", "clusterer": umap}}
     params["deep_clusterings"] = {
         "deep-dec": deep_row("deep"),
-        "denoising-conv-self-label": labelled,
+        "affine-conv-self-label": labelled,
     }
-    params["seeds"] = {"values": [0, 1, 2, 3, 4], "rows": ["pca-umap-gmm"]}
+    params["seeds"] |= {"values": [0, 1, 2, 3, 4], "rows": ["pca-umap-gmm"]}
     made.write(params)
     for name in ("Makefile", "pyproject.toml", "constraints.txt", ".gitignore", "examples"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(

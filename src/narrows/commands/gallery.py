@@ -1,6 +1,6 @@
 """A clustered picture dataset as one page that opens offline, or as a folder for each cluster.
 
-python -m narrows gallery denoising-conv-self-label
+python -m narrows gallery affine-conv-self-label
 python -m narrows gallery --folders links --to ~/sorted --names saved.json
 python -m narrows gallery --data ~/Photos
 
