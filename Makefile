@@ -1,10 +1,12 @@
 # `make` alone prints this list.
 PYTHON ?= python3
 BIN := .venv/bin
+ifeq ($(findstring $(CURDIR)/$(BIN),$(PATH)),)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
+.PHONY: help repro lanes side-by-side full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +25,9 @@ SIDE_BY_SIDE = dvc stage list --name-only | sort -r | grep -E '^($(1))(@|$$)' | 
 
 lanes:
 	dvc repro prepare
+	OMP_NUM_THREADS=$(THREADS) python -m narrows.warm $(MAKE) --no-print-directory side-by-side
+
+side-by-side:
 	$(call SIDE_BY_SIDE,baseline|train|tune,2)
 	$(call SIDE_BY_SIDE,train_tuned|choose_k,1)
 	$(call SIDE_BY_SIDE,cluster|deep_cluster|seed_encoders,2)

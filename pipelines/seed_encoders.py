@@ -53,9 +53,11 @@ def train(p: params.Params, keys: list[str], seeds: tuple[int, ...], artifacts: 
         if work.is_current(artifacts / key / "seeds.json", fingerprint):
             continue
         checkpoints = work.checkpoints("seed_encoders", fingerprint)
-        fitted = together.fit_together(
-            row, data.rows("train"), data.rows("val"), seeds, p.device, checkpoints
-        )
+        train_x, val_x = data.rows("train"), data.rows("val")
+        try:
+            fitted = together.fit_together(row, train_x, val_x, seeds, p.device, checkpoints)
+        except errors.UserError as error:
+            raise errors.UserError(f"params.yaml: autoencoders.{key}: {error}") from None
         with work.output(artifacts / key) as partial:
             for seed, one in zip(seeds, fitted, strict=True):
                 torch.save(one.model.cpu().state_dict(), partial / f"{seed}.pt")

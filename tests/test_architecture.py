@@ -30,6 +30,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
         *("space", "stored", "studies", "training", "work"),
     },
     "templates": set(),
+    "warm": set(),
     "gains": {"templates"},
     "studies": {"errors", "gains", "work"},
     "trials": {"figures", "gains", "model", "prepared", "search", "tracking"},
