@@ -22,9 +22,10 @@ def main() -> None:
     seeds = tuple(seed for seed in p.seeds.values if seed != p.seed)
     wanted = [key for key in keys if key in p.autoencoders] if seeds else []
     wanted = wanted if wanted and at_once(p) else []
-    for made in folder.iterdir():
+    for made in folder.glob("*/"):
         if made.name not in wanted:
             shutil.rmtree(made)
+    (folder / "encoders.json").write_text(json.dumps(wanted) + "\n")  # DVC warns of empty folders
     if wanted:
         train(p, wanted, seeds, folder)
 
