@@ -100,8 +100,9 @@ def samples(n: int, n_val: int = 512, of: str = "mnist_5k") -> str:
     """A folder with so many digits, those of the data set over and over."""
     folder = WORK / f"{of}-{n}"
     if not folder.exists():
-        module = plugins.load("datasets", of)
-        found = module.load(module.Config(), ROOT / "data" / of / "raw")
+        module, raw = plugins.load("datasets", of), ROOT / "data" / of / "raw"
+        module.fetch(module.Config(), raw)
+        found = module.load(module.Config(), raw)
         rows = np.arange(n) % len(found.x)
         folder.mkdir(parents=True)
         np.save(folder / "val.npy", found.x[-n_val:])
