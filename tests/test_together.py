@@ -16,7 +16,7 @@ from narrows.training import Fitted, quiet
 
 __all__ = ["recorded"]  # a fixture
 SEEDS = (3, 0, 7)
-DRAWS = {"variational", "contractive", "dropout"}  # random numbers within the model
+DRAWS = ("variational", "contractive", "dropout")  # random numbers within the model
 
 
 def chosen(name: str, **changes: Any) -> Plugin:
