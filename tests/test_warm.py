@@ -25,7 +25,8 @@ def start(folder: Path, command: str, script: str) -> subprocess.Popen[str]:
     (folder / "pipelines/stage.py").write_text(script)
     words = [sys.executable, "-c", SERVER, "sh", "-c", command]
     pipe = subprocess.PIPE
-    return subprocess.Popen(words, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    files = {"stdin": pipe, "stdout": pipe, "stderr": pipe}
+    return subprocess.Popen(words, cwd=folder, text=True, start_new_session=True, **files)
 
 
 def run(folder: Path, command: str, script: str, told: str = "") -> tuple[int, str, str]:
@@ -98,6 +99,23 @@ def test_signals_are_passed_on(folder: Path, sent: signal.Signals, code: str) ->
         out, _ = server.communicate(timeout=30)
     assert f"code {code}\n" in out
     assert ("got SIGTERM" in out) == (sent == signal.SIGTERM)
+
+
+def test_ctrl_c_ends_stages_also_where_the_command_is_gone_first(folder: Path) -> None:
+    """As xargs is, while DVC waits for its stage."""
+    script = WARM + (
+        "import time\n"
+        "print(warm, flush=True)\n"
+        "try:\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    time.sleep(1)\n    print('stopped', flush=True)\n"
+    )
+    with start(folder, "python pipelines/stage.py & exec sleep 60", script) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "True\n"
+        os.killpg(server.pid, signal.SIGINT)
+        out, _ = server.communicate(timeout=30)
+    assert out == "stopped\n"
+    assert server.returncode == -signal.SIGINT % 256
 
 
 def test_a_stage_ends_with_who_asked_for_it(folder: Path) -> None:

@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -63,24 +64,26 @@ def main(*command: str, libraries: tuple[str, ...] = LIBRARIES) -> None:
         importlib.import_module(library)
     gc.freeze()  # so that forks share what is there
     if stage := _asked_for(listener, running.pid):
-        return _run(stage)
+        _run(stage)
     shutil.rmtree(folder)
-    sys.exit(running.wait())
+    _leave(running.wait())
 
 
 def _asked_for(listener: socket.socket, command: int) -> Stage | None:
-    """In a fork, the stage that it is there for; in the process itself None, when the command has
-    ended."""
+    """In a fork, the stage that it is there for; in the process itself None, when the command and
+    all stages have ended: Ctrl-C ends the command first."""
     events = selectors.DefaultSelector()
     events.register(listener, selectors.EVENT_READ)
     end = os.pidfd_open(command)
     events.register(end, selectors.EVENT_READ)
     stages: dict[int, tuple[int, socket.socket]] = {}  # by what tells that they have ended
-    while True:
+    runs = True
+    while runs or stages:
         for event, _ in events.select():
             if event.fileobj == end:
-                return None
-            if event.fileobj is listener:
+                runs = False
+                events.unregister(end)
+            elif event.fileobj is listener:
                 asking, _ = listener.accept()
                 if (stage := _received(asking)) is None:
                     asking.close()
@@ -114,6 +117,7 @@ def _asked_for(listener: socket.socket, command: int) -> Stage | None:
                 os.kill(pid, told[0] if told else signal.SIGKILL)
                 if not told:
                     events.unregister(asking)
+    return None
 
 
 def _received(asking: socket.socket) -> Stage | None:
@@ -127,7 +131,7 @@ def _received(asking: socket.socket) -> Stage | None:
     return Stage(words, folder, environment, files)
 
 
-def _run(stage: Stage) -> None:
+def _run(stage: Stage) -> NoReturn:
     """As `python WORDS` would."""
     os.setsid()  # a terminal's Ctrl-C comes once, from who asked
     for place, file in enumerate(stage.files):
@@ -140,7 +144,26 @@ def _run(stage: Stage) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = stage.words
     sys.path[0] = str(Path(stage.words[0]).resolve().parent)
-    runpy.run_path(stage.words[0], run_name="__main__")
+    try:
+        runpy.run_path(stage.words[0], run_name="__main__")
+    except SystemExit as exit_:
+        if isinstance(exit_.code, str):
+            print(exit_.code, file=sys.stderr)
+        _leave(exit_.code if isinstance(exit_.code, int) else bool(exit_.code))
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        _leave(1)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """Without taking the libraries apart, which takes seconds, and of which one complains."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def ask(python: str, address: str, *words: str) -> NoReturn:
