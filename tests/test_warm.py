@@ -105,13 +105,15 @@ def test_ctrl_c_ends_stages_also_where_the_command_is_gone_first(folder: Path) -
     """As xargs is, while DVC waits for its stage."""
     script = WARM + (
         "import time\n"
-        "print(warm, flush=True)\n"
-        "try:\n    time.sleep(60)\n"
+        "try:\n    print(warm, flush=True)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    time.sleep(1)\n    print('stopped', flush=True)\n"
     )
-    with start(folder, "python pipelines/stage.py & exec sleep 60", script) as server:
+    dies = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(60)"
+    command = f"python pipelines/stage.py & exec python -c '{dies}'"
+    with start(folder, command, script) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == "True\n"
+        time.sleep(2)  # until the other Python has started
         os.killpg(server.pid, signal.SIGINT)
         out, _ = server.communicate(timeout=30)
     assert out == "stopped\n"

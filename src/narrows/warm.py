@@ -176,11 +176,13 @@ def ask(python: str, address: str, *words: str) -> NoReturn:
         server.connect(address)
     except OSError:
         os.execv(python, [python, *words])
+    signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # they wait until all is told
+    for number in PASSED_ON:
+        signal.signal(number, lambda got, _: server.sendall(bytes([got])))
     told = json.dumps([words, os.getcwd(), dict(os.environ)]).encode()
     socket.send_fds(server, [len(told).to_bytes(8, "little")], range(STANDARD))
     server.sendall(told)
-    for number in PASSED_ON:
-        signal.signal(number, lambda got, _: server.sendall(bytes([got])))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
     answer = server.recv(4)
     if not answer:
         sys.exit("narrows.warm ended before the stage")
