@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -33,14 +32,10 @@ def row(job: Job, precision: str = "auto") -> Plugin:
     )
 
 
-def fitted(job: Job, chosen: Plugin) -> training.Fitted:
+def fitted(job: Job, chosen: Plugin, seed: int = 0) -> training.Fitted:
     train, val = (torch.from_numpy(x) for x in job.read())
     with tempfile.TemporaryDirectory() as work:
-        return training.fit(chosen, train, val, 0, "cpu", Path(work), quiet)
-
-
-def quiet(*_: Any, **__: Any) -> None:
-    """Nothing is told of single epochs."""
+        return training.fit(chosen, train, val, seed, "cpu", Path(work), training.quiet)
 
 
 def fit(job: Job) -> float:
