@@ -72,6 +72,7 @@ seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/d
 
 bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/benchmarks.md, minutes on a quiet machine
 	python benchmarks/bench.py
+	python benchmarks/bench_gpu.py
 
 # One thread a process: two trainings of two threads each on two cores slow each other down tenfold.
 test: .venv/installed-dev  ## set up, then run all tests

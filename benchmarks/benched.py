@@ -1,4 +1,4 @@
-"""What a run of the benchmark leaves: results/bench.json, and the table in docs/benchmarks.md."""
+"""What a run of a benchmark leaves: results/<name>.json, and its table in docs/benchmarks.md."""
 
 import json
 import os
@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGE, BEGIN, END = ROOT / "docs/benchmarks.md", "<!-- make bench -->", "<!-- end -->"
+PAGE, END = ROOT / "docs/benchmarks.md", "<!-- end -->"
 OURS = ("torch", "pytorch-lightning", "mlflow", "optuna", "scikit-learn", "dvc")
 THEIRS = ("keras", "tensorflow-cpu", "clustpy", "torch")
 Figure = dict[str, Any]
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """Processor and versions; no name of a machine."""
+def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
+    """Processors and versions of what is installed; no name of a machine."""
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "")
+    installed = {found.name for found in metadata.distributions()}
     told = {
         "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
@@ -28,8 +29,12 @@ def machine(threads: int) -> dict[str, Any]:
         "bf16": "avx512_bf16" in flags or "amx_bf16" in flags,
         "load_at_the_end": os.getloadavg()[0],
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in OURS},
+        "versions": {name: metadata.version(name) for name in OURS if name in installed},
     }
+    if device == "cuda":
+        import torch
+
+        told["gpu"] = torch.cuda.get_device_name()
     python = ROOT / ".venv-peers/bin/python"
     if python.exists():
         code = "import json, sys, importlib.metadata as m"
@@ -39,24 +44,25 @@ def machine(threads: int) -> dict[str, Any]:
     return told
 
 
-def write(about: dict[str, Any], told: list[Figure], tracked: bool) -> None:
-    """Both files, or only the terminal if the run was a trial."""
+def write(about: dict[str, Any], told: list[Figure], name: str | None) -> None:
+    """Both files of the benchmark `name`, or only the terminal if the run was a trial."""
     page = table(about, told)
     print(page)
-    if not tracked:
+    if name is None:
         return
-    file = ROOT / "results/bench.json"
+    file = ROOT / f"results/{name}.json"
     file.write_text(json.dumps({"machine": about, "figures": told}, indent=2) + "\n")
-    text = PAGE.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END, 1)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{page}\n{END}{after}")
+    before, begin, rest = PAGE.read_text().partition(f"<!-- {name} -->\n")
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{begin}{page}\n{END}{after}")
 
 
 def table(about: dict[str, Any], told: list[Figure]) -> str:
     """Markdown; a ratio is this contender's time over the first one's, round by round."""
     versions = {**about["versions"], **about.get("versions_of_peers", {})}
+    processors = [about[kind] for kind in ("gpu", "cpu") if kind in about]
     lines = [
-        f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads, "
+        f"{', '.join(processors)}, {about['cores']} cores, {about['threads']} threads, "
         f"Python {about['python']}, "
         + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         + f". The run took {about['seconds'] / 60:.0f} min.",

@@ -1,9 +1,10 @@
 """The matrix products of a job's steps and nothing else: what the machine can do at these shapes.
 
 Of every layer y = x W' forwards, and backwards dy' x for the weights and dy W for the input, which
-the first layer does not need.
+the first layer does not need. On a GPU they are of bf16, as a training's there.
 """
 
+import functools
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -19,11 +20,13 @@ def fit(job: Job) -> float:
     """Returns the floating-point operations that were done."""
     sizes = (*job.layers, *job.layers[-2::-1])
     n = job.batch_size
+    dtype = torch.float32 if job.device == "cpu" else torch.bfloat16
+    rand = functools.partial(torch.rand, device=job.device, dtype=dtype)
     step: Step = []
     flop = 0
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
-        x, w, dy = torch.rand(n, n_in), torch.rand(n_out, n_in), torch.rand(n, n_out)
-        y, dw, dx = torch.empty(n, n_out), torch.empty(n_out, n_in), torch.empty(n, n_in)
+        x, w, dy = rand(n, n_in), rand(n_out, n_in), rand(n, n_out)
+        y, dw, dx = rand(n, n_out), rand(n_out, n_in), rand(n, n_in)
         step += [_product(x, w.T, y), _product(dy.T, x, dw)]
         step += [_product(dy, w, dx)] if i else []
         flop += 2 * n * n_in * n_out * (3 if i else 2)
@@ -31,6 +34,8 @@ def fit(job: Job) -> float:
     for _ in range(n_steps):
         for product in step:
             product()
+    if job.device != "cpu":
+        torch.cuda.synchronize()
     return float(flop * n_steps)
 
 

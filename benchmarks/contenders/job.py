@@ -22,6 +22,8 @@ class Job:
     samples: str
     """A folder with x.npy, uint8 (N, 1, 28, 28), and val.npy."""
     threads: int
+    device: str = "cpu"
+    """Or cuda: for this project's, the raw loop's and Lightning's trainings."""
     repeats: int = 0
     """Epochs of deep clustering after the `epochs`, or trials of a search."""
 

@@ -1,4 +1,5 @@
-"""Lightning as its documentation shows it: TensorDataset, DataLoader, self.log, MLFlowLogger."""
+"""Lightning as its documentation shows it: TensorDataset, DataLoader, self.log, MLFlowLogger; on a
+GPU a CSVLogger, because such machines often lack MLflow."""
 
 import functools
 import tempfile
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import MLFlowLogger
+from pytorch_lightning.loggers import CSVLogger, MLFlowLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -47,12 +48,12 @@ def fit(job: Job) -> float:
 
 def trained(module: Module, train: Tensor, val: Tensor) -> float:
     """The validation loss of the last epoch."""
-    size = module.job.batch_size
+    size, on_cpu = module.job.batch_size, module.job.device == "cpu"
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             max_epochs=module.job.epochs,
-            accelerator="cpu",
-            logger=MLFlowLogger("bench", tracking_uri=store()),
+            accelerator=module.job.device,
+            logger=MLFlowLogger("bench", tracking_uri=store()) if on_cpu else CSVLogger(folder),
             default_root_dir=folder,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -35,7 +35,7 @@ def row(job: Job, precision: str = "auto") -> Plugin:
 def fitted(job: Job, chosen: Plugin, seed: int = 0) -> training.Fitted:
     train, val = (torch.from_numpy(x) for x in job.read())
     with tempfile.TemporaryDirectory() as work:
-        return training.fit(chosen, train, val, seed, "cpu", Path(work), training.quiet)
+        return training.fit(chosen, train, val, seed, job.device, Path(work), training.quiet)
 
 
 def fit(job: Job) -> float:

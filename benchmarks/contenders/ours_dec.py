@@ -34,7 +34,7 @@ def fit(job: Job, precision: str = "auto") -> list[int]:
                 n_clusters=10,
                 augmentation=params.plugin("corruptions", {"name": "none"}),
                 seed=0,
-                device="cpu",
+                device=job.device,
                 work=Path(work),
             ),
         )

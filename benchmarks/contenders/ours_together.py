@@ -14,5 +14,5 @@ def fit(job: Job) -> list[float]:
     train, val = (torch.from_numpy(x) for x in job.read())
     seeds = tuple(range(job.repeats))
     with tempfile.TemporaryDirectory() as work:
-        found = together.fit_together(ours.row(job), train, val, seeds, "cpu", Path(work))
+        found = together.fit_together(ours.row(job), train, val, seeds, job.device, Path(work))
     return [one.history[-1]["val/loss"] for one in found]

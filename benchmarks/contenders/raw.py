@@ -1,4 +1,4 @@
-"""The loop that one writes by hand in PyTorch: floats in memory, fp32, torch's Adam as it comes."""
+"""The loop that one writes by hand in PyTorch: floats on the device, fp32, torch's Adam as it comes."""
 
 import torch
 
@@ -7,12 +7,12 @@ from contenders.job import Job
 
 
 def fit(job: Job) -> float:
-    train, val = _torch.tensors(job)
-    model = _torch.network(job)
+    train, val = (x.to(job.device) for x in _torch.tensors(job))
+    model = _torch.network(job).to(job.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     found = 0.0
     for _ in range(job.epochs):
-        for rows in torch.randperm(len(train)).split(job.batch_size):
+        for rows in torch.randperm(len(train), device=job.device).split(job.batch_size):
             x = train[rows]
             loss = _torch.loss(job, model(x), x)
             optimizer.zero_grad()

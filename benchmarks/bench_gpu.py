@@ -1,0 +1,73 @@
+"""What `bench.py` measures, on a GPU: trainings and ten seeds at once, against loops on the same GPU.
+
+    python benchmarks/bench_gpu.py [--quick] [--device cuda]
+
+It needs torch, Lightning and the default data, neither MLflow nor the peers: a machine with a GPU
+often has no more. A whole run writes results/bench-gpu.json and its table in docs/benchmarks.md.
+"""
+
+import argparse
+import os
+import time
+
+import bench
+import torch
+from benched import machine, write
+
+ROWS = {  # name: network and a training's length; the first is the documents' pretraining
+    "documents' pretraining": {"batch_size": 2048, "epochs": 500, "n": 34_300, "of": "deep"},
+    "deep row": {"batch_size": 256, "epochs": 5, "n": 20_480, "of": "deep"},
+    "small row": {"batch_size": 256, "epochs": 25, "n": 20_480, "of": "small"},
+}
+TRAINING = {
+    "ours": "ours",
+    "ours, fp32": "ours_fp32",
+    "raw PyTorch loop": "raw",
+    "Lightning, DataLoader, CSVLogger": "lightning",
+    "matrix products alone, bf16": "gemm",
+}
+SEEDS = {"ours": "ours_together", "one after the other": "ours_one_by_one"}
+DEC = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32"}
+
+
+def figures(asked: argparse.Namespace) -> list[bench.Figure]:
+    about = {"threads": os.cpu_count() or 1, "device": asked.device}
+    told: list[bench.Figure] = []
+    for name, row in ROWS.items():
+        job = {**bench.ROWS[row["of"]], **about, "batch_size": row["batch_size"]}
+        n, job["epochs"] = (1_024, 1) if asked.quick else (row["n"], row["epochs"])
+        job["samples"] = bench.samples(n)
+        seconds, _ = bench.raced(name, TRAINING, job, {"epochs": 1}, asked.rounds)
+        one = bench.figures(f"GPU: {name}", seconds)
+        for figure in one:
+            figure["samples_per_s"] = n * job["epochs"] / figure["seconds"]["median"]
+        told += one
+    job = bench.ROWS["small"] | about | {"batch_size": 256, "repeats": 10}
+    job |= {"epochs": 1 if asked.quick else 20, "samples": bench.samples(5_120)}
+    seconds, _ = bench.raced("ten seeds", SEEDS, job, {"epochs": 1}, asked.rounds)
+    told += bench.figures("GPU: ten seeds", seconds)
+    job = bench.ROWS["deep"] | about | {"batch_size": 256, "samples": bench.samples(5_000)}
+    job |= {"epochs": 1, "repeats": 3} if asked.quick else {"epochs": 30, "repeats": 30}
+    seconds, _ = bench.raced("DEC", DEC, job, {"epochs": 1, "repeats": 3}, asked.rounds)
+    return told + bench.figures("GPU: DEC, end to end", seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures speed on a GPU.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, once: does it run?")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    asked = parser.parse_args()
+    asked.rounds = 1 if asked.quick else 3
+    if asked.device == "cuda" and not torch.cuda.is_available():
+        print("bench: torch finds no GPU here, so none is measured")
+        return
+    bench.WORK.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    told = figures(asked)
+    about = machine(os.cpu_count() or 1, asked.device)
+    about["seconds"] = round(time.perf_counter() - began)
+    write(about, told, None if asked.quick or asked.device != "cuda" else "bench-gpu")
+
+
+if __name__ == "__main__":
+    main()
