@@ -12,7 +12,7 @@ help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 repro: .venv/installed  ## set up, then run every stage that is not up to date
-	@! dvc status | grep '^[a-z]' | grep -qv '^fetch:' || $(MAKE) --no-print-directory lanes
+	@! dvc status | grep '^[a-z]' | grep -qv '^pipelines/dvc.yaml:fetch:' || $(MAKE) --no-print-directory lanes
 	dvc repro
 
 # Stages that do not need one another run side by side: half of a short stage is imports, which use

@@ -1,4 +1,4 @@
-"""What `bench.py` measures, on a GPU: trainings and ten seeds at once, against loops on the same GPU.
+"""What `bench.py` measures, on a GPU: trainings and ten seeds at once, against other loops there.
 
     python benchmarks/bench_gpu.py [--quick] [--device cuda]
 

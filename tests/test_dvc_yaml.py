@@ -1,4 +1,4 @@
-"""dvc.yaml tells the truth: deps list what a stage imports, and labels reach only `report`.
+"""The files of DVC tell the truth: deps list what a stage imports, and labels reach only `report`.
 
 DVC hashes the files in `deps` and does not follow imports (dvc issue 9195), so a forgotten line
 means a stale result that looks fresh.
@@ -22,7 +22,7 @@ CARRIERS = {  # they move values, words and pictures for MLflow, and make no res
 SHARED = {  # serve plug-ins that not every row has, or that are known only after `tune`
     *(f"src/narrows/{name}.py" for name in ("jacobian", "losses")),
 }
-STAGES = {stage.addressing: stage for stage in Repo(str(ROOT)).index.stages}
+STAGES = {stage.name: stage for stage in Repo(str(ROOT)).index.stages}
 
 
 def imports(path: Path) -> Iterator[Path]:

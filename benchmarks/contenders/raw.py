@@ -1,4 +1,4 @@
-"""The loop that one writes by hand in PyTorch: floats on the device, fp32, torch's Adam as it comes."""
+"""The loop one writes by hand in PyTorch: floats on the device, fp32, torch's Adam as it is."""
 
 import torch
 

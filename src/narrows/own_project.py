@@ -20,7 +20,7 @@ from narrows.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = Path(".work/projects")
-SHARED = ("src", "pipelines")
+COPIED = (".dvcignore", "dvc.yaml", "pipelines/dvc.yaml")  # DVC puts a lock beside each dvc.yaml
 
 
 def make(example: str, data: Path) -> Path:
@@ -38,14 +38,17 @@ def make(example: str, data: Path) -> Path:
     name = re.sub(r"[^a-z0-9]+", "-", place.name.lower()).strip("-")[:40] or "data"
     digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
     folder = PROJECTS.resolve() / f"{name}-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for shared in SHARED:
-        link = folder / shared
+    pipelines = folder / "pipelines"
+    if pipelines.is_symlink():  # to the folder itself, as it was before fetch had its own dvc.yaml
+        pipelines.unlink()
+    pipelines.mkdir(parents=True, exist_ok=True)
+    for shared in (ROOT / "src", *(ROOT / "pipelines").glob("*.py")):
+        link = folder / shared.relative_to(ROOT)
         if not link.exists():
             link.unlink(missing_ok=True)  # one that leads to a checkout that has moved
-            link.symlink_to(ROOT / shared)
-    for file in ("dvc.yaml", ".dvcignore"):
-        shutil.copy(ROOT / file, folder)
+            link.symlink_to(shared)
+    for file in COPIED:
+        shutil.copy(ROOT / file, folder / file)
     yaml = YAML()
     try:
         place.as_posix().encode()

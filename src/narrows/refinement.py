@@ -25,7 +25,7 @@ from narrows.model import Autoencoder, encode_all, to_unit
 from narrows.plugins import Plugin
 from narrows.start import Job, State, clustered, hardened, one_hot, remember, remembered, started
 from narrows.stepping import Stepping
-from narrows.trainer import Last, trainer_on
+from narrows.trainer import run
 
 MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; below is a collapse
 
@@ -230,11 +230,8 @@ def refine(method: Plugin, job: Job) -> Refined:
     """
     pl.seed_everything(job.seed, verbose=False)
     module = Refine(method, job)
-    clock = pl.callbacks.Timer()
-    trainer = trainer_on(job.device, method.config.max_updates, [clock, Last(job.work)])
-    checkpoint = job.work / "last.ckpt"
     module.train()
-    trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
+    seconds = run(module, job.device, method.config.max_updates, job.work)
     module.cpu().eval()
     state, arrays = remembered(job.work / "look.npz")
     return Refined(
@@ -245,6 +242,6 @@ def refine(method: Plugin, job: Job) -> Refined:
         soft=arrays["soft"],
         assignments=torch.stack(module.assignments).numpy(),
         history=module.history,
-        seconds=clock.time_elapsed("train"),
+        seconds=seconds,
         fell_back=module.fell_back,
     )

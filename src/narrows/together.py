@@ -20,10 +20,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from narrows.batches import Shuffled
 from narrows.model import Autoencoder, corrupt, to_unit
 from narrows.plugins import Plugin
-from narrows.progress import Progress, Track
 from narrows.stored import Samples, Stored
-from narrows.trainer import Last, trainer_on
-from narrows.training import Fit, Fitted, fit, quiet
+from narrows.training import Fit, Fitted, fit, quiet, trained
 
 log = logging.getLogger(__name__)
 
@@ -129,15 +127,4 @@ def fit_together(
     if reason := why_alone(row, train):
         log.warning("each seed is trained on its own: %s", reason)
         return [fit(row, train, val, s, device, work / str(s), quiet) for s in seeds]
-    module = FitTogether(row, train, val, seeds)
-    each = [Progress(row.config.train.patience) for _ in seeds]
-    clock = pl.callbacks.Timer()
-    trainer = trainer_on(device, row.config.train.epochs, [Track(each, quiet), clock, Last(work)])
-    checkpoint = work / "last.ckpt"
-    trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    seconds = clock.time_elapsed("train") / len(seeds)
-    found = []
-    for model, progress in zip(module.models, each, strict=True):
-        model.load_state_dict(progress.weights)
-        found.append(Fitted(model.eval(), progress.rows, progress.best_epoch, seconds))
-    return found
+    return trained(FitTogether(row, train, val, seeds), device, work, quiet)

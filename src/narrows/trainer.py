@@ -5,12 +5,13 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from narrows.errors import UserError
@@ -66,17 +67,41 @@ class Last(ModelCheckpoint):
             self.due = time.monotonic() + 20 * (time.monotonic() - began)
 
 
-def trainer_on(
-    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes = ALONE
-) -> pl.Trainer:
-    """A trainer without logger, summary and sanity check.
+def checkpoint_in(work: Path) -> Path | None:
+    """What `Last` left there."""
+    file = work / "last.ckpt"
+    return file if file.exists() else None
+
+
+def run(
+    module: pl.LightningModule,
+    device: str,
+    max_epochs: int,
+    work: Path,
+    callbacks: Sequence[Callback] = (),
+    processes: Processes = ALONE,
+) -> float:
+    """Trains the module, from the checkpoint in `work` if there is one.
 
     Args:
         device: auto, cpu, cuda or mps.
 
+    Returns:
+        Seconds of all epochs, those before an interruption included.
+
     Raises:
         UserError: the device is not there, or not that many of them.
     """
+    clock = Timer()
+    trainer = _trainer(device, max_epochs, [*callbacks, clock, Last(work)], processes)
+    trainer.fit(module, ckpt_path=checkpoint_in(work), weights_only=True)
+    return float(clock.time_elapsed("train"))
+
+
+def _trainer(
+    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes
+) -> pl.Trainer:
+    """Without logger, summary and sanity check."""
     try:
         return pl.Trainer(
             accelerator=device,

@@ -6,6 +6,7 @@ sees the same batches and the same noise as one that was never interrupted.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from narrows.plugins import Plugin
 from narrows.progress import OnEpoch, Progress, Track
 from narrows.stepping import Stepping
 from narrows.stored import Samples
-from narrows.trainer import ALONE, Last, Processes, trainer_on
+from narrows.trainer import ALONE, Processes, checkpoint_in, run
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
 """Epochs after which pictures are logged and a line is printed; the same in every run."""
@@ -205,23 +206,27 @@ def _fit(
     module = Fit(row, train, val, seed)
     if layers:
         row.module.start(module.model.parts, [layer.model.parts for layer in layers])
-    progress = Progress(row.config.train.patience)
-    clock = pl.callbacks.Timer()
-    callbacks = [Track([progress], on_epoch), clock, Last(work)]
-    trainer = trainer_on(device, row.config.train.epochs, callbacks, processes)
-    checkpoint = work / "last.ckpt"
-    if not checkpoint.exists():
+    if checkpoint_in(work) is None:
         on_epoch(0, {}, module.model.eval())
         module.model.train()
-    trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
-    module.model.load_state_dict(progress.weights)
-    return Fitted(
-        module.model.eval(),
-        progress.rows,
-        progress.best_epoch,
-        seconds=clock.time_elapsed("train"),
-        layers=layers,
-    )
+    (fitted,) = trained(module, device, work, on_epoch, processes)
+    return dataclasses.replace(fitted, layers=layers)
+
+
+def trained(
+    module: Fit, device: str, work: Path, on_epoch: OnEpoch, processes: Processes = ALONE
+) -> list[Fitted]:
+    """Each of the module's models, with its share of the seconds; resumes from `work` if it can."""
+    train = module.row.config.train
+    each = [Progress(train.patience) for _ in module.models]
+    seconds = run(module, device, train.epochs, work, [Track(each, on_epoch)], processes)
+    share = seconds / len(each)
+    for model, progress in zip(module.models, each, strict=True):
+        model.load_state_dict(progress.weights)
+    return [
+        Fitted(model.eval(), progress.rows, progress.best_epoch, share)
+        for model, progress in zip(module.models, each, strict=True)
+    ]
 
 
 def quiet(*_: object, **__: object) -> None:
