@@ -14,17 +14,21 @@ import bench
 import torch
 from benched import machine, write
 
-ROWS = {  # name: network and a training's length; the first is the documents' pretraining
-    "documents' pretraining": {"batch_size": 2048, "epochs": 500, "n": 34_300, "of": "deep"},
-    "deep row": {"batch_size": 256, "epochs": 5, "n": 20_480, "of": "deep"},
-    "small row": {"batch_size": 256, "epochs": 25, "n": 20_480, "of": "small"},
-}
 TRAINING = {
     "ours": "ours",
     "ours, fp32": "ours_fp32",
     "raw PyTorch loop": "raw",
-    "Lightning, DataLoader, CSVLogger": "lightning",
     "matrix products alone, bf16": "gemm",
+}
+SLOW = {"Lightning, DataLoader, CSVLogger": "lightning"}  # minutes for the documents' pretraining
+ROWS: dict[str, tuple[bench.Figure, int, dict[str, str]]] = {  # job, samples and contenders of each
+    "documents' pretraining": (
+        bench.ROWS["deep"] | {"batch_size": 2048, "epochs": 500},
+        34_300,
+        TRAINING,
+    ),
+    "deep row": (bench.ROWS["deep"] | {"batch_size": 256, "epochs": 5}, 20_480, TRAINING | SLOW),
+    "small row": (bench.ROWS["small"] | {"batch_size": 256, "epochs": 25}, 20_480, TRAINING | SLOW),
 }
 SEEDS = {"ours": "ours_together", "one after the other": "ours_one_by_one"}
 DEC = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32"}
@@ -33,11 +37,10 @@ DEC = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32"}
 def figures(asked: argparse.Namespace) -> list[bench.Figure]:
     about = {"threads": os.cpu_count() or 1, "device": asked.device}
     told: list[bench.Figure] = []
-    for name, row in ROWS.items():
-        job = {**bench.ROWS[row["of"]], **about, "batch_size": row["batch_size"]}
-        n, job["epochs"] = (1_024, 1) if asked.quick else (row["n"], row["epochs"])
-        job["samples"] = bench.samples(n)
-        seconds, _ = bench.raced(name, TRAINING, job, {"epochs": 1}, asked.rounds)
+    for name, (row, full, modules) in ROWS.items():
+        n = 1_024 if asked.quick else full
+        job = row | about | {"samples": bench.samples(n)} | ({"epochs": 1} if asked.quick else {})
+        seconds, _ = bench.raced(name, modules, job, {"epochs": 1}, asked.rounds)
         one = bench.figures(f"GPU: {name}", seconds)
         for figure in one:
             figure["samples_per_s"] = n * job["epochs"] / figure["seconds"]["median"]
