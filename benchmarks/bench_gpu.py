@@ -10,9 +10,9 @@ import argparse
 import os
 import time
 
-import bench
+import racing
 import torch
-from benched import machine, write
+from benched import Figure, machine, write
 
 TRAINING = {
     "ours": "ours",
@@ -21,38 +21,42 @@ TRAINING = {
     "matrix products alone, bf16": "gemm",
 }
 SLOW = {"Lightning, DataLoader, CSVLogger": "lightning"}  # minutes for the documents' pretraining
-ROWS: dict[str, tuple[bench.Figure, int, dict[str, str]]] = {  # job, samples and contenders of each
+ROWS: dict[str, tuple[Figure, int, dict[str, str]]] = {  # job, samples and contenders of each
     "documents' pretraining": (
-        bench.ROWS["deep"] | {"batch_size": 2048, "epochs": 500},
+        racing.ROWS["deep"] | {"batch_size": 2048, "epochs": 500},
         34_300,
         TRAINING,
     ),
-    "deep row": (bench.ROWS["deep"] | {"batch_size": 256, "epochs": 5}, 20_480, TRAINING | SLOW),
-    "small row": (bench.ROWS["small"] | {"batch_size": 256, "epochs": 25}, 20_480, TRAINING | SLOW),
+    "deep row": (racing.ROWS["deep"] | {"batch_size": 256, "epochs": 5}, 20_480, TRAINING | SLOW),
+    "small row": (
+        racing.ROWS["small"] | {"batch_size": 256, "epochs": 25},
+        20_480,
+        TRAINING | SLOW,
+    ),
 }
 SEEDS = {"ours": "ours_together", "one after the other": "ours_one_by_one"}
 DEC = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32"}
 
 
-def figures(asked: argparse.Namespace) -> list[bench.Figure]:
+def figures(asked: argparse.Namespace) -> list[Figure]:
     about = {"threads": os.cpu_count() or 1, "device": asked.device}
-    told: list[bench.Figure] = []
+    told: list[Figure] = []
     for name, (row, full, modules) in ROWS.items():
         n = 1_024 if asked.quick else full
-        job = row | about | {"samples": bench.samples(n)} | ({"epochs": 1} if asked.quick else {})
-        seconds, _ = bench.raced(name, modules, job, {"epochs": 1}, asked.rounds)
-        one = bench.figures(f"GPU: {name}", seconds)
+        job = row | about | {"samples": racing.samples(n)} | ({"epochs": 1} if asked.quick else {})
+        seconds, _ = racing.raced(name, modules, job, {"epochs": 1}, asked.rounds)
+        one = racing.figures(f"GPU: {name}", seconds)
         for figure in one:
             figure["samples_per_s"] = n * job["epochs"] / figure["seconds"]["median"]
         told += one
-    job = bench.ROWS["small"] | about | {"batch_size": 256, "repeats": 10}
-    job |= {"epochs": 1 if asked.quick else 20, "samples": bench.samples(5_120)}
-    seconds, _ = bench.raced("ten seeds", SEEDS, job, {"epochs": 1}, asked.rounds)
-    told += bench.figures("GPU: ten seeds", seconds)
-    job = bench.ROWS["deep"] | about | {"batch_size": 256, "samples": bench.samples(5_000)}
+    job = racing.ROWS["small"] | about | {"batch_size": 256, "repeats": 10}
+    job |= {"epochs": 1 if asked.quick else 20, "samples": racing.samples(5_120)}
+    seconds, _ = racing.raced("ten seeds", SEEDS, job, {"epochs": 1}, asked.rounds)
+    told += racing.figures("GPU: ten seeds", seconds)
+    job = racing.ROWS["deep"] | about | {"batch_size": 256, "samples": racing.samples(5_000)}
     job |= {"epochs": 1, "repeats": 3} if asked.quick else {"epochs": 30, "repeats": 30}
-    seconds, _ = bench.raced("DEC", DEC, job, {"epochs": 1, "repeats": 3}, asked.rounds)
-    return told + bench.figures("GPU: DEC, end to end", seconds)
+    seconds, _ = racing.raced("DEC", DEC, job, {"epochs": 1, "repeats": 3}, asked.rounds)
+    return told + racing.figures("GPU: DEC, end to end", seconds)
 
 
 def main() -> None:
@@ -64,7 +68,7 @@ def main() -> None:
     if asked.device == "cuda" and not torch.cuda.is_available():
         print("bench: torch finds no GPU here, so none is measured")
         return
-    bench.WORK.mkdir(parents=True, exist_ok=True)
+    racing.WORK.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     told = figures(asked)
     about = machine(os.cpu_count() or 1, asked.device)

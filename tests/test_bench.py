@@ -19,7 +19,7 @@ def _path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ratios_are_taken_round_by_round() -> None:
     """3 / 1 and 4 / 4, not 7 / 5: a slow round slows both."""
-    from bench import figures
+    from racing import figures
 
     one, other = figures("race", {"ours": [1.0, 4.0], "theirs": [3.0, 4.0]})
     assert one["ratio"] == {"min": 1.0, "median": 1.0, "max": 1.0}
