@@ -16,7 +16,8 @@ def frobenius_squared(
     v of the code, with independent signs as entries, it is the mean of ||v^T J||^2: since
     E[v v^T] = 1 this has no bias (Hutchinson's trace estimator of J J^T).
 
-    `torch.func` and not `torch.autograd`, because validation runs in inference mode.
+    `torch.func` and not `torch.autograd`, because no gradients are kept in validation; and never in
+    inference mode, where torch 2.11 takes every derivative for zero.
 
     Args:
         encode: maps (B, ...) to (B, D), each sample on its own.
@@ -30,12 +31,14 @@ def frobenius_squared(
         >>> frobenius_squared(lambda x: x @ weight.T, torch.ones(2, 2), directions=None)
         tensor([14., 14.])
     """
-    z, pull_back, *_ = torch.func.vjp(encode, x)
-    if directions is None:
-        units = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-        return _squares(pull_back, units[:, None, :].expand(-1, len(z), -1)).sum(0)
-    signs = torch.randint(2, (directions, *z.shape), device=z.device).to(z.dtype) * 2 - 1
-    return _squares(pull_back, signs).mean(0)
+    kept = torch.is_grad_enabled()
+    with torch.inference_mode(False), torch.set_grad_enabled(kept):
+        z, pull_back, *_ = torch.func.vjp(encode, x)
+        if directions is None:
+            units = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+            return _squares(pull_back, units[:, None, :].expand(-1, len(z), -1)).sum(0)
+        signs = torch.randint(2, (directions, *z.shape), device=z.device).to(z.dtype) * 2 - 1
+        return _squares(pull_back, signs).mean(0)
 
 
 def _squares(
