@@ -13,6 +13,7 @@ from narrows.errors import UserError
 
 N_TOLD = 5  # missing files that are named
 PARENT = "mlflow.parentRunId"
+LOCKS = ("pipelines/dvc.lock", "dvc.lock")
 
 
 def restore(run: Any, folder: Path) -> list[str]:
@@ -94,14 +95,14 @@ def _invocation(run: Any) -> Any:
 
 
 def _files_of_dvc(folder: Path) -> list[str]:
-    """Data and artifacts that dvc.lock names, out of this project's cache."""
+    """Data and artifacts that DVC's locks name, out of this project's cache."""
     if not (folder / ".dvc").exists() or not (folder / "dvc.lock").exists():
         return ["data and artifacts: the commit has no dvc.lock; `dvc repro` makes them"]
     cache = _dvc(Path.cwd(), "cache", "dir").strip()
     _dvc(folder, "cache", "dir", "--local", cache)
     _dvc(folder, "checkout", "--quiet", "--allow-missing")
-    lock = sides.Tree(folder).yaml("dvc.lock")
-    outs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
+    locks = (sides.Tree(folder).yaml(name).get("stages", {}) for name in LOCKS)
+    outs = [out["path"] for lock in locks for one in lock.values() for out in one.get("outs", [])]
     lost = [path for path in outs if not (folder / path).exists()]
     told = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_TOLD]]
     told += [f"{len(lost) - N_TOLD} more of DVC's outputs"] if len(lost) > N_TOLD else []
