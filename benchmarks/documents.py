@@ -98,7 +98,7 @@ class Protocol:
             "train.batch_size": 2048,
             "train.patience": None,
             "train.precision": "bf16" if self.asked.bf16 else "fp32",
-            "train.optimizer": {"name": "adam", "lr": 1e-3, "eps": 1e-7},  # as Keras does it
+            "train.optimizer": {"name": "keras_adam", "lr": 1e-3},
             "train.schedule": {"name": "none"},
         }
 

@@ -123,6 +123,13 @@ def test_recorded_steps_train_what_single_ones_train(name: str, tmp_path: Path, 
     assert close(alone, replayed)
 
 
+def test_the_count_of_steps_goes_on_in_recorded_steps(tmp_path: Path, request) -> None:
+    keras = {"optimizer": plugin("optimizers", "keras_adam")}
+    alone = trained(row(), tmp_path / "alone", **keras)
+    request.getfixturevalue("recorded")
+    assert close(alone, trained(row(), tmp_path / "replayed", **keras))
+
+
 def test_momentum_goes_on_in_recorded_steps(tmp_path: Path, request) -> None:
     """Unfused SGD reads a rate into Python, so it stays the same here; a GPU's is fused."""
     changes = {"optimizer": SGD, "schedule": plugin("schedules", "none")}
