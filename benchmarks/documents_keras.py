@@ -16,7 +16,6 @@ os.environ["KERAS_BACKEND"] = "torch"  # which has bf16 products on a CPU
 
 import keras
 import numpy as np
-import torch
 from keras import layers
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +48,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=500)
     parser.add_argument("--bf16", action="store_true", help="trains in mixed precision")
     asked = parser.parse_args()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     keras.utils.set_random_seed(asked.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if asked.bf16 else "float32")
     train, val = split(asked.seed)
