@@ -25,10 +25,11 @@ N_ROWS, N_TRAIN = 49_000, 34_300
 
 def split(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Train and validation pictures, float32 (N, 784) in [0, 1]."""
-    raw = np.fromfile(ROOT / "data/mnist/raw/train-images-idx3-ubyte", np.uint8)
-    x = raw[16:].reshape(-1, 784)[:N_ROWS].astype(np.float32) / 255
-    train, val = np.split(np.random.default_rng(seed).permutation(N_ROWS), [N_TRAIN])
-    return x[train], x[val]
+    files = (ROOT / f"data/mnist/raw/{part}-images-idx3-ubyte" for part in ("train", "t10k"))
+    x = np.concatenate([np.fromfile(file, np.uint8)[16:] for file in files]).reshape(-1, 784)
+    drawn = np.random.default_rng(seed).permutation(len(x))[:N_ROWS]
+    train, val = np.split(x[drawn].astype(np.float32) / 255, [N_TRAIN])
+    return train, val
 
 
 def network() -> keras.Model:

@@ -40,7 +40,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a def
     "clusterers.umap_hdbscan": {"min_cluster_size": 10, "min_samples": 2},
 }
 DEEP = {"batch_size": 32, "interval": 10, "max_updates": 2, "tolerance": 0.01}
-PICTURES_ONLY = {"affine", "conv", "occlusion", "periodic"}  # they refuse the shape (5,)
 
 
 def members(family: str) -> list[Any]:
@@ -125,7 +124,7 @@ def test_every_knob_has_a_docstring() -> None:
 @pytest.mark.parametrize(("family", "name"), members("networks"))
 def test_network_joins_any_shape_to_a_code(family: str, name: str, shape: tuple[int, ...]) -> None:
     network = plugin(family, name)
-    if name in PICTURES_ONLY and len(shape) == 1:
+    if name == "conv" and len(shape) == 1:
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
             network.module.encoder(network.config, shape, 3)
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
@@ -191,7 +190,12 @@ COMBINATIONS = list(
 def makes_no_sense(kind: str, network: str, corruption: str, penalty: str) -> bool:
     if kind == "variational":  # its code is a mean, not between 0 and 1
         return penalty == "kl_sparsity"
-    return kind == "stacked" and (network == "conv" or corruption in PICTURES_ONLY)
+    picky = network == "conv" or pictures_only(plugin("corruptions", corruption))
+    return kind == "stacked" and picky
+
+
+def pictures_only(corruption: Plugin) -> bool:
+    return getattr(corruption.config, "pictures_only", False)
 
 
 @pytest.mark.parametrize(("kind", "network", "corruption", "penalty"), COMBINATIONS)
@@ -223,6 +227,21 @@ def test_every_combination_trains_or_is_refused(kind, network, corruption, penal
     two_steps(whole, pictures)
 
 
+def test_stacked_layers_mask_codes_as_well_as_pictures() -> None:
+    """Masking noise, of the stacked denoising autoencoders of Vincent et al. 2010."""
+    sigmoid = plugins.load("networks", "mlp").Config(hidden=(7,), activation="sigmoid")
+    masking = plugins.load("corruptions", "occlusion").Config(shape="pixels", fraction=0.25)
+    parts = {
+        "network": Plugin("networks", "mlp", sigmoid),
+        "corruption": Plugin("corruptions", "occlusion", masking),
+    }
+    whole = row("stacked", code_activation="sigmoid", **parts)
+    x = torch.rand(4, 3, 8, 8)
+    for phase in whole.module.layers(whole.config):
+        x = two_steps(phase, x)
+    assert x.shape == (4, 3)
+
+
 def two_steps(phase: Plugin, x: torch.Tensor) -> torch.Tensor:
     """The codes of x (B, ...) after two steps."""
     model = build(phase, tuple(x.shape[1:]))
@@ -250,7 +269,7 @@ def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> 
         generator = torch.Generator().manual_seed(seed)
         return corruption.module.corrupt(corruption.config, x, generator)
 
-    if name in PICTURES_ONLY and len(shape) == 1:
+    if pictures_only(corruption) and len(shape) == 1:
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
             corrupt(7)
         return

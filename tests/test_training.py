@@ -104,6 +104,31 @@ def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
     assert torch.allclose(first[1], lower.decode(torch.relu(upper.decode(z))))
 
 
+def test_noise_is_new_in_each_epoch_and_the_same_in_each_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two samples to train on and three to validate, all of one grey: order plays no part."""
+    gaussian = load("corruptions", "gaussian")
+    added: dict[int, list[Tensor]] = {2: [], 3: []}  # by the number of samples
+
+    def corrupt(cfg: Any, x: Tensor, generator: torch.Generator) -> Tensor:
+        noisy: Tensor = gaussian_corrupt(cfg, x, generator)
+        added[len(x)].append(noisy - x)
+        return noisy
+
+    gaussian_corrupt = gaussian.corrupt
+    monkeypatch.setattr(gaussian, "corrupt", corrupt)
+    noise = Plugin("corruptions", "gaussian", gaussian.Config(std=0.05))
+    chosen = training_row(row(corruption=noise), epochs=2)
+    grey = torch.full((5, 1, 8, 8), 128, dtype=torch.uint8)
+    training.fit(chosen, grey[:2], grey[2:], 0, "cpu", tmp_path, lambda *_, **__: None)
+    (first, second), (once, again) = added[2], added[3]
+    assert first.abs().min() > 0
+    assert not torch.equal(first, second)
+    assert once.abs().min() > 0
+    assert torch.equal(once, again)
+
+
 def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
     assert [len(rows) for block in shuffled(9, 4) for rows in block] == [4, 5]
     assert [len(rows) for block in shuffled(10, 4, smallest=4) for rows in block] == [4, 6]

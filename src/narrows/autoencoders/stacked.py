@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "build", "decode", "encode", "layers", "loss", "start"]
 
-PICTURES_ONLY = ("affine", "occlusion", "periodic")
-
 
 @config
 class Config(Row):
@@ -36,10 +34,10 @@ class Config(Row):
                 "network: name: stacked trains fully connected layers one by one, so it needs "
                 f"{{name: mlp}} without batch_norm; found {self.network.name}"
             )
-        if self.corruption.name in PICTURES_ONLY:
+        if getattr(self.corruption.config, "pictures_only", False):
             raise ValueError(
                 "corruption: name: stacked corrupts the codes of the layer before, which are no "
-                f"pictures, so {self.corruption.name} cannot be used"
+                f"pictures, so {self.corruption.name}, which needs them here, cannot be used"
             )
         if self.corruption.name != "none" and options.activation != "sigmoid":
             raise ValueError(

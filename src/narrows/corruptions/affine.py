@@ -23,6 +23,8 @@ class Config:
     scale: Annotated[float, Field(ge=0, lt=1)]
     """Share by which it grows or shrinks, at most."""
 
+    pictures_only = True
+
 
 def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Pictures (B, C, H, W) through a map of their own, read off bilinearly; outside is 0."""

@@ -24,6 +24,10 @@ class Config:
     value: Annotated[float, Field(ge=0, le=1)] = 0.0
     """What the covered values become; 0 is black."""
 
+    @property
+    def pictures_only(self) -> bool:
+        return self.shape != "pixels"
+
 
 def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A partly covered copy of the pictures (B, C, H, W); `pixels` takes a table (B, D) as well."""

@@ -23,6 +23,8 @@ class Config:
     amplitude: PositiveFloat
     """Height of the wave, where the whole range of a value is 1."""
 
+    pictures_only = True
+
 
 def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """clip(x + amplitude sin(2 pi frequency (u cos angle + v sin angle) + phase), 0, 1).
