@@ -33,11 +33,15 @@ side-by-side:
 	$(call SIDE_BY_SIDE,cluster|deep_cluster|seed_encoders,2)
 	$(call SIDE_BY_SIDE,evaluate|seeds,1)
 
-FULL := -S dataset.name=mnist -S autoencoders.variational.network.hidden=[500,500] -S autoencoders.variational.code_size=20
-FULL += $(foreach row,deep deep-sigmoid,-S autoencoders.$(row).train.epochs=500 -S autoencoders.$(row).train.batch_size=2048)
+# The settings of benchmarks/documents.py and benchmarks/textbook.py.
+VARIATIONAL := network.hidden=[500,500] code_size=20 train.epochs=60 train.batch_size=256 train.patience=null train.optimizer.lr=1.0e-3
+DEEP := train.epochs=500 train.batch_size=2048 train.patience=null train.optimizer.name=keras_adam train.schedule.name=none
+NO_PLATEAU := train.schedule.factor train.schedule.patience
+FULL := dataset.name=mnist $(addprefix autoencoders.variational.,$(VARIATIONAL))
+FULL += $(foreach row,deep deep-sigmoid,$(addprefix autoencoders.$(row).,$(DEEP)) $(addprefix ~autoencoders.$(row).,$(NO_PLATEAU)))
 
 full: .venv/installed  ## every row on all of MNIST with the full settings: hours on a CPU
-	dvc exp run $(FULL)
+	dvc exp run $(foreach change,$(FULL),-S '$(change)')
 
 gallery: export FOLDER := $(value DATA)
 gallery: .venv/installed  ## pictures by cluster, a page that opens offline: make gallery ROW=pca-kmeans, or DATA=~/Photos
@@ -68,7 +72,7 @@ compare: .venv/installed  ## rows, git revisions or runs side by side: make comp
 	python -m narrows compare $(A) $(B)
 
 seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
-	python benchmarks/documents.py --seeds 0 1 2
+	python benchmarks/documents.py --seeds 0 1 2 --bf16
 
 bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/benchmarks.md, minutes on a quiet machine
 	python benchmarks/bench.py

@@ -11,6 +11,7 @@ results/documents.csv. Killed, it goes on where it was.
 
 import argparse
 import csv
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy as np
 import torch
 from textbook import pictures, row
 
-from narrows import metrics, params, refinement, start, training
+from narrows import metrics, params, refinement, start, training, work
 from narrows.model import encode_all
-from narrows.plugins import Plugin, load
+from narrows.plugins import Plugin, load, resolved
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/documents.csv"
@@ -56,9 +57,8 @@ class Protocol:
         self.train, self.val = (torch.from_numpy(x[rows]) for rows in np.split(order, [N_TRAIN]))
         self.labels = labels[order[N_TRAIN:]]
         self.seed, self.asked = seed, asked
-        precision = "bf16" if asked.bf16 else "fp32"
-        self.work = ROOT / ".work/documents" / f"{seed}-{asked.epochs}-{precision}"
-        self.told: Told = {"seed": seed, "epochs": asked.epochs, "precision": precision}
+        self.precision = "bf16" if asked.bf16 else "fp32"
+        self.told: Told = {"seed": seed, "epochs": asked.epochs, "precision": self.precision}
 
     def pixels(self) -> None:
         flat = [x.flatten(1).numpy() / np.float32(255) for x in (self.train, self.val)]
@@ -82,7 +82,7 @@ class Protocol:
             augmentation=Plugin("corruptions", "none", load("corruptions", "none").Config()),
             seed=self.seed,
             device="auto",
-            work=self.work / "dec",
+            work=self.checkpoints("dec", [DEC, fitted.history]),
             on_update=lambda update, health: print(update, health["label_change"], flush=True),
         )
         refined = refinement.refine(params.plugin("deep_clusterers", DEC), job)
@@ -98,7 +98,7 @@ class Protocol:
             "train.epochs": self.asked.epochs,
             "train.batch_size": 2048,
             "train.patience": None,
-            "train.precision": "bf16" if self.asked.bf16 else "fp32",
+            "train.precision": self.precision,
             "train.optimizer": {"name": "keras_adam", "lr": 1e-3},
             "train.schedule": {"name": "none"},
         }
@@ -107,8 +107,14 @@ class Protocol:
             if epoch % 10 == 0 and found:
                 print(f"seed {self.seed}, {key}, epoch {epoch}: {found}", flush=True)
 
-        chosen, folder = row(key, changes), self.work / key
+        chosen = row(key, changes)
+        folder = self.checkpoints(key, resolved(chosen))
         return training.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
+
+    def checkpoints(self, key: str, told: Any) -> Path:
+        drawn = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()
+        fingerprint = work.fingerprint("documents", key, [told, self.seed], drawn)
+        return ROOT / work.checkpoints("documents", fingerprint)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from narrows import choose_k, errors, params, splits, work
 def main() -> None:
     p = params.load()
     encoder = p.choose_k.encoder
-    stage = f"{'baseline' if encoder in p.baselines else 'train'}@{encoder}"
+    stage = work.encoder_stage(encoder, p.baselines, p.searches)
     file = Path("artifacts", p.dataset.name, "encoders", encoder, "codes.npy")
     codes = np.load(work.existing(file, stage), mmap_mode="r")
     split = np.load(Path("data", p.dataset.name, "split.npy"))

@@ -14,7 +14,7 @@ def main(key: str) -> None:
     p = params.load()
     row = params.select(p.clusterings, key, "clusterings")
     encoder = Path("artifacts", p.dataset.name, "encoders", row.encoder)
-    stage = f"{'baseline' if row.encoder in p.baselines else 'train'}@{row.encoder}"
+    stage = work.encoder_stage(row.encoder, p.baselines, p.searches)
     codes = np.load(work.existing(encoder / "codes.npy", stage), mmap_mode="r")
     split = np.load(Path("data", p.dataset.name, "split.npy"))
     config = json.loads((encoder / "config.json").read_text(encoding="utf-8"))

@@ -18,7 +18,8 @@ def main(key: str) -> None:
     data = prepared.read(p.dataset.name)
     encoder = Path("artifacts", data.name, "encoders", row.encoder)
     files = [encoder / "weights.pt", encoder / "config.json"]
-    digest = work.digest(*(work.existing(file, f"train@{row.encoder}") for file in files))
+    stage = work.encoder_stage(row.encoder, p.baselines, p.searches)
+    digest = work.digest(*(work.existing(file, stage) for file in files))
     n_clusters = params.n_clusters(p)
     told = {**resolved(row), "n_clusters": n_clusters, "cluster_on": p.cluster_on}
     told["seed"] = p.seed

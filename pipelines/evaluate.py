@@ -33,20 +33,21 @@ from narrows.plugins import resolved
 
 MODULES: tuple[Any, ...] = (_base, evaluation, jacobian, model, reconstruction, saved, specimens)
 """Whose code is part of a row's inputs; that of its network is in its weights and codes."""
+BOUNDS = plugins.PACKAGE / "autoencoders/variational.py"  # of the likelihood: neither tells them
 
 
 def main() -> None:
     p = params.load()
     data = prepared.read(p.dataset.name)
     artifacts = Path("artifacts", data.name)
-    corruption_files = sorted((plugins.PACKAGE / "corruptions").glob("*.py"))
-    code = work.digest(Path(__file__), *corruption_files, *(Path(m.__file__) for m in MODULES))
+    called = (*sorted((plugins.PACKAGE / "corruptions").glob("*.py")), BOUNDS)
+    code = work.digest(Path(__file__), *called, *(Path(m.__file__) for m in MODULES))
     test, shown = to_unit(data.few("test")), to_unit(data.shown())
     draws = p.evaluate.nll_draws
     corruptions = evaluation.applicable(p.evaluate.corruptions, shown)
     for key in (*p.baselines, *p.autoencoders):
         encoder = artifacts / "encoders" / key
-        stage = f"{'baseline' if key in p.baselines else 'train'}@{key}"
+        stage = work.encoder_stage(key, p.baselines, p.searches)
         weights = encoder / ("state.npz" if key in p.baselines else "weights.pt")
         files = (encoder / "config.json", weights, encoder / "codes.npy")
         digest = work.digest(*(work.existing(file, stage) for file in files))

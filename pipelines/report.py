@@ -21,6 +21,7 @@ from narrows import (
     notes,
     page,
     params,
+    prepared,
     scoring,
     splits,
     tracking,
@@ -41,7 +42,7 @@ def main() -> None:
     made = Path("artifacts", p.dataset.name)
     data = artifacts.read_data(Path("data", p.dataset.name))
     encoders = {
-        key: artifacts.read_encoder(made, key, data, key in p.baselines)
+        key: artifacts.read_encoder(made, key, data, p.baselines, p.searches)
         for key in [*p.baselines, *p.autoencoders]
     }
     methods = {key: (row.encoder, row.clusterer.name) for key, row in p.clusterings.items()}
@@ -107,6 +108,14 @@ def main() -> None:
         )
         (folder / "report.html").write_text(html, encoding="utf-8")
 
+    digest = prepared.read(p.dataset.name).digest
+    given = tracking.Data(p.dataset.name, digest, data.x.shape)
+    with tracking.start("report", f"report of {p.dataset.name}", given, {"stage": "report"}) as run:
+        log_pictures(run, overview_pictures, results)
+        for table in sorted(results.glob("*.csv")):
+            run.log_file(table)
+        overview = {picture.caption: run.picture(picture.name) for picture in overview_pictures}
+
     current = set()
     for key, encoder in encoders.items():
         run = tracking.again(encoder.train["fingerprint"], p.dataset.name)
@@ -146,9 +155,16 @@ def main() -> None:
         note = notes.of_clustering(key, ranked, rungs.get(key, []), is_baseline, shown)
         run.set_tag(notes.TAG, note)
         current |= {run.id}
-    spaces = {one.key: (one.study, list(p.searches[one.key].space)) for one in searches}
-    shown_as = views.tags(spaces, made=time.time_ns() // 1_000_000)
-    shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs)
+    trials = {
+        one.key: views.Trials(
+            one.study,
+            list(p.searches[one.key].space),
+            {told.name: told.module.DIRECTION for told in p.searches[one.key].objectives},
+        )
+        for one in searches
+    }
+    shown_as = views.tags(trials, made=time.time_ns() // 1_000_000)
+    shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs, overview)
     views.show(p.dataset.name, {run_id for run_id in current if run_id}, shown_as)
 
 

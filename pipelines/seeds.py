@@ -38,10 +38,11 @@ def repeat(p: params.Params, keys: tuple[str, ...], seed: int, artifacts: Path) 
         for key in (key for key in keys if rows[key].encoder == encoder):
             told = [resolved(rows[key]), resolved(encoders[encoder]), n_clusters, p.cluster_on]
             # the row's own result tells whether code that it depends on has changed
-            own = (
+            own = [
                 Path("artifacts", data.name, "encoders", encoder, "codes.npy"),
                 Path("artifacts", data.name, "clusterings", key, "clusters.npz"),
-            )
+                *made.glob(f"{seed}.pt"),  # which stage seed_encoders leaves, or not
+            ]
             digest = work.digest(*own, Path(__file__), Path(repeats.__file__))
             fingerprint = work.fingerprint("seeds", f"{key}-{seed}", told, data.digest + digest)
             folder = artifacts / key

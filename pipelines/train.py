@@ -12,7 +12,6 @@ from narrows import (
     figures,
     params,
     prepared,
-    stepping,
     tracking,
     trainer,
     training,
@@ -82,10 +81,9 @@ def main(key: str) -> None:
         model, phases = fitted.model, (*fitted.layers, fitted)
         codes = encode_all(model, data.all())
         samples = shown(model)
-        asked = row.config.train.precision
         train = {
             "fingerprint": fingerprint,
-            "precision": stepping.precision_on(training.device_of(model), asked),
+            "precision": fitted.precision,
             "seed": p.seed,
             "code_size": codes.shape[1],
             "n_parameters": sum(weight.numel() for weight in model.parameters()),

@@ -16,7 +16,7 @@ from project import ROOT
 from ruamel.yaml import YAML
 from test_own_data import example
 
-from narrows import samples
+from narrows import incoming, samples
 from narrows.commands import apply
 from narrows.errors import UserError
 
@@ -168,6 +168,28 @@ def test_arrays_are_checked(
         np.save(tmp_path / "wrong.npy", wrong)
         with pytest.raises(UserError, match=sentence):
             apply.main([str(tmp_path / "wrong.npy")])
+
+
+def test_a_file_that_is_no_array_is_a_sentence(tmp_path: Path) -> None:
+    """An archive of arrays, and headers that claim more than the file holds: 4 bytes each of 10^13
+    and, with 2^80, of more than numpy counts."""
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/schema.json").write_text("{}")
+    np.savez(tmp_path / "schema/arrays.npz")
+    like, file = np.zeros((1, 2), np.float32), tmp_path / "new.npy"
+    with file.open("wb") as stream:
+        np.savez(stream, x=like)
+    contents = [file.read_bytes()]
+    for shape in ((10**13, 2), (2**40, 2**40, 2)):
+        with file.open("wb") as stream:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(bytes(8))
+        contents.append(file.read_bytes())
+    for content in contents:
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"new\.npy: no array of numbers that can be read: "):
+            incoming.read([file], tmp_path, like)
 
 
 def test_other_data_is_not_answered_from_old_codes(

@@ -39,3 +39,23 @@ def test_one_code_has_no_recommendation() -> None:
     rows = choose_k.curve(np.zeros((30, 2)), largest=20, seed=0)
     assert rows == []
     assert choose_k.recommended(rows) is None
+
+
+@pytest.mark.parametrize(
+    ("measures", "best"),
+    [
+        ([(0.3, 0.001), (-0.1, -0.02)], 2),  # two bad signs make no good one
+        ([(-0.1, -0.02), (0.3, 0.001)], 3),
+        ([(-0.1, 0.5), (-0.3, -0.5), (0.3, -0.1)], 2),  # nothing is good: the fewest
+        ([(None, 1.0), (-0.1, 0.5)], 3),
+        ([(None, 1.0), (None, 1.0)], None),
+    ],
+)
+def test_what_is_below_zero_recommends_nothing(
+    measures: list[tuple[float | None, float]], best: int | None
+) -> None:
+    rows = [
+        {"n_clusters": k, "silhouette": silhouette, "stability": stability}
+        for k, (silhouette, stability) in enumerate(measures, start=2)
+    ]
+    assert choose_k.recommended(rows) == best

@@ -1,12 +1,13 @@
 """A folder of pictures: what is taken, how it is drawn, and why the rest is left out."""
 
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from narrows import plugins
 from narrows.datasets import _files, _pictures, image_folder
@@ -78,6 +79,34 @@ def test_exif_turns_the_picture_and_dates_it() -> None:
         Path("photos", name).unlink()
 
 
+def test_damaged_exif_costs_no_picture() -> None:
+    """Bytes that are no EXIF; and a resolution that is text, in a picture that is to be turned."""
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[:, :4] = 255
+    picture("a.jpg", pixels, exif=b"Exif\0\0 of no use")
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    resolution = struct.pack("<HHI4s", 0x011A, 2, 3, b"72")
+    header = struct.pack("<4sIH", b"II*\0", 8, 2)
+    exif = b"Exif\0\0" + header + orientation + resolution + bytes(4)
+    picture("b.jpg", pixels, exif=exif)
+    data = load(size=8, colour=False)
+    assert data.names == ["a.jpg", "b.jpg"]
+    assert data.dates == ["", ""]
+    assert data.x[0, 0, :, 0].min() > 240
+    assert data.x[1, 0, 0].min() > 240
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_as_pillow_turns_it(orientation: int) -> None:
+    """0 and 9 mean nothing."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = picture("a.png", NOISE[:20, :20], exif=exif)
+    with Image.open(file) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(load(size=20).x[0].transpose(1, 2, 0), expected)
+
+
 def test_other_modes_become_eight_bits() -> None:
     clear = np.zeros((8, 8, 4), np.uint8)
     picture("clear.png", clear)
@@ -143,6 +172,32 @@ def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:
     assert load(size=16).x.mean() == pytest.approx(90, abs=2)
 
 
+def colour_by_colour(jpeg: bytes) -> bytes:
+    """A grey JPEG as one of three colours in three scans, each as the grey one's."""
+    n_frame = jpeg.index(b"\xff\xc0") + 2
+    n_scan = jpeg.index(b"\xff\xda")
+    colours = b"".join(bytes([i, 0x11, 0]) for i in (1, 2, 3))
+    frame = struct.pack(">H", 17) + jpeg[n_frame + 2 : n_frame + 7] + b"\3" + colours
+    scan = jpeg[n_scan + 10 : -2]
+    scans = [b"\xff\xda\0\x08\1" + bytes([i, 0, 0, 63, 0]) + scan for i in (1, 2, 3)]
+    return jpeg[:n_frame] + frame + jpeg[n_frame + 11 : n_scan] + b"".join(scans) + jpeg[-2:]
+
+
+def test_a_jpeg_that_is_kept_as_a_whole_counts_as_a_whole() -> None:
+    """Of one with several scans libjpeg keeps all 800 x 800 pixels until the last; of a plain one
+    an eighth of each side is enough, 100 x 100."""
+    pixels = np.full((800, 800), 90, np.uint8)
+    plain = picture("plain.jpg", pixels)
+    picture("plain colour.jpg", np.full((800, 800, 3), 90, np.uint8))
+    picture("progressive.jpg", pixels, progressive=True)
+    Path("photos/scans.jpg").write_bytes(colour_by_colour(plain.read_bytes()))
+    data = load(size=16, max_pixels=20_000)
+    assert data.names == ["plain colour.jpg", "plain.jpg"]
+    reason = "too large: 800 x 800 pixels"
+    assert data.skipped == [("progressive.jpg", reason), ("scans.jpg", reason)]
+    assert len(load(size=16, max_pixels=640_000).x) == 4
+
+
 def test_nothing_left_is_a_sentence() -> None:
     Path("photos").mkdir()
     with pytest.raises(UserError, match=r"photos has no picture to learn from$"):
@@ -200,6 +255,8 @@ def test_the_documents_layout_works_as_it_stands() -> None:
     [
         ("name,label\n", "should have the columns filename and label, found name, label"),
         ("filename,label\nx.png,1\n", "names no picture in photos, for example 'x.png'"),
+        (f'filename,label\nx.png,"{"1" * 140_000}', "labels.csv is no table that can be read: "),
+        (f'"{"1" * 140_000}', "labels.csv is no table that can be read: field larger than"),
     ],
 )
 def test_wrong_labels_are_a_sentence(text: str, message: str) -> None:
@@ -207,6 +264,32 @@ def test_wrong_labels_are_a_sentence(text: str, message: str) -> None:
     Path("labels.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         load(labels=str(Path("labels.csv").resolve()))
+
+
+def test_labels_that_are_a_folder_are_a_sentence() -> None:
+    picture("kinds/a.png")
+    with pytest.raises(UserError, match=r"dataset.labels: photos/kinds is no file; accepted are"):
+        load(labels="kinds")
+
+
+def test_folders_may_be_deeper_than_python_recurses(tmp_path: Path) -> None:
+    """1,200 of them, which pytest could not remove."""
+    picture("a/b.png")
+    picture("a/e.png")
+    picture("a.png")
+    os.chdir("photos/a")
+    for _ in range(1200):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("f.png").write_bytes(b"deep")
+    try:
+        paths = [one.path for one in _files.find(tmp_path / "photos", {".png"}, (), False)]
+    finally:
+        Path("f.png").unlink()
+        for _ in range(1200):
+            os.chdir("..")
+            os.rmdir("d")
+    assert paths == ["a.png", "a/b.png", f"a/{'d/' * 1200}f.png", "a/e.png"]
 
 
 def test_known_files_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

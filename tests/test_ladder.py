@@ -107,7 +107,8 @@ def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
     client = tracking.opened()
     assert client is not None
     for current in ids:
-        views.show("digits", {current}, views.tags({"tuned": ("study-1", ["code_size"])}, made=1))
+        trials = views.Trials("study-1", ["code_size"], {"silhouette": "maximize"})
+        views.show("digits", {current}, views.tags({"tuned": trials}, made=1))
         experiment = client.get_experiment_by_name("digits")
         found = client.search_runs([experiment.experiment_id], views.CURRENT)
         assert [run.info.run_id for run in found] == [current]
@@ -118,7 +119,9 @@ def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
     state = json.loads(zlib.decompress(base64.b64decode(packed)))
     assert kind == "deflate"
     assert state["searchFilter"] == "tags.study = 'study-1' AND tags.stage = 'trial'"
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`objective/silhouette`", False)
     assert state["compareRunCharts"][0]["selectedParams"] == ["code_size"]
+    assert state["compareRunCharts"][0]["selectedMetrics"] == ["objective/silhouette"]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} == sections
 

@@ -61,3 +61,16 @@ def test_all_samples_are_encoded_in_order_in_batches_of_any_size(monkeypatch) ->
     torch.testing.assert_close(parts[1], whole[1])
     one = small.encode(x[13:14].float() / 255).detach().numpy()
     np.testing.assert_allclose(whole[0][13:14], one, atol=1e-6)
+
+
+def test_batches_that_come_from_elsewhere_move_to_the_model(monkeypatch) -> None:
+    """As those of samples on disk do; weights on torch's device without memory stand for a GPU."""
+    small, seen = build(row(), (1, 8, 8)).to("meta"), []
+
+    def encode(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(batch.device.type)
+        return torch.zeros(len(batch), 3)
+
+    monkeypatch.setattr(small, "encode", encode)
+    assert model.encode_all(small, torch.zeros(5, 1, 8, 8)).shape == (5, 3)
+    assert seen == ["meta"]

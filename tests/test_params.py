@@ -36,6 +36,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("sed", 0, r"^sed is not known \(did you mean 'seed'\?\); accepted are seed, device"),
         ("seed", True, r"^seed: .*integer, found True"),
         ("seed", -1, r"^seed: .*greater than or equal to 0, found -1"),
+        ("seed", 2**32, r"^seed: .*less than 4294967296, found 4294967296"),
+        ("seeds.values", [0, 2**32], r"^seeds.values.1: .*less than 4294967296, found 4294967296"),
         ("device", "gpu", r"^device: .*'auto', 'cpu', 'cuda' or 'mps', found 'gpu'"),
         ("dataset", "mnist", r"^dataset should be a mapping of keys, found 'mnist'"),
         ("dataset.name", "mnist5k", r"^dataset.name 'mnist5k' .*mean 'mnist_5k'.*fashion_mnist"),

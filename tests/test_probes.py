@@ -55,3 +55,10 @@ def test_votes_and_precision() -> None:
     assert probes.precision_at(found, labels, 1) == 1.0
     assert probes.precision_at(found, labels, 2) == 0.5
     assert probes.precision_at(found, labels, 4) == 0.625
+
+
+def test_one_label_has_no_linear_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = np.arange(6.0)[:, None]
+    assert probes.linear_probe(z, np.ones(6, int), z, np.arange(6) % 2, seed=0) is None
+    monkeypatch.setattr(probes, "MAX_TRAIN_ROWS", 1)  # nor has a single row
+    assert probes.linear_probe(z, np.arange(6) % 2, z, np.arange(6) % 2, seed=0) is None

@@ -169,14 +169,12 @@ class TestCollapse:
         assert all(torch.equal(a, b) for a, b in zip(weights, after, strict=True))
         assert found.history[-1]["effective_clusters"] < 1.5
 
-
-def test_soft_reset_shakes_the_encoder_and_clusters_anew(tmp_path: Path) -> None:
-    shaken = method("idec", reset_every=1, reset_keep=0.5, max_updates=3, tolerance=0.0)
-    found = refine(shaken, job(tmp_path / "shaken"))
-    plain = refine(method("idec", max_updates=3, tolerance=0.0), job(tmp_path / "plain"))
-    assert found.history[0] == plain.history[0]
-    assert found.history[-1] != plain.history[-1]
-    assert [len(set(hardened(found.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
+    def test_noise_alone_is_one_of_two_clusters(self, tmp_path, monkeypatch) -> None:
+        """The start finds two clusters, every later look noise alone."""
+        monkeypatch.setattr(refinement, "clustered", lambda *_: ({}, np.full(120, -1)))
+        chosen = method("self_label", max_updates=2)
+        with pytest.raises(UserError, match=r"worth 0\.0 equal ones and the largest holds 0%"):
+            refine(chosen, job(tmp_path, n_clusters=2))
 
 
 class TestLosses:
@@ -248,3 +246,10 @@ class TestHealth:
     def test_more_clusters_than_before_leave_one_over(self) -> None:
         found = health.names(np.array([0, 1, 1, 2]), np.array([1, 0, 0, 0]), 2)
         assert found.tolist() == [1, 0, -1, -1]
+
+    def test_all_noise_is_worth_no_cluster(self) -> None:
+        """Two clusters at the start are worth 2; none is below half of that."""
+        told = health.told(np.full(4, -1), np.array([0, 0, 1, 1]), 2, None)
+        assert told["effective_clusters"] == 0.0
+        assert told["active_clusters"] == 0.0
+        assert told["label_change"] == 1.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -121,6 +121,7 @@ class Recorder(tracking.Run):
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
         self.images: list[str] = []
+        self.files: list[str] = []
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         self.metrics |= metrics
@@ -129,6 +130,9 @@ class Recorder(tracking.Run):
         assert image.dtype == np.uint8
         assert image.shape[2] == 3
         self.images.append(key)
+
+    def log_file(self, file: Path) -> None:
+        self.files.append(file.name)
 
 
 class Reported(NamedTuple):
@@ -140,11 +144,17 @@ class Reported(NamedTuple):
 def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
     """A folder with what the earlier stages leave, as the working directory."""
     loaded, runs = left_by_others(folder, x), dict[tuple[str, str], Recorder]()
+
+    @contextmanager
+    def start(name: str, *_: Any) -> Iterator[Recorder]:
+        yield runs.setdefault((name, "toy"), Recorder())
+
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(params, "load", lambda: loaded)
         patch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
         patch.setattr(tracking, "opened", lambda: None)
+        patch.setattr(tracking, "start", start)
         yield Reported(folder, runs)
 
 
@@ -375,7 +385,7 @@ def test_runs_of_encoders_get_what_their_stage_could_not_know(
 ) -> None:
     _, runs = reported
     deep, plain = runs["f-deep", "toy"], runs["f-plain-x", "toy"]
-    of_pictures = set() if x.ndim == 2 else {"robustness/box"}
+    of_pictures = set() if x.ndim == 2 else {"robustness/box", "corrupted/box"}
     probes = {f"test/{name}" for name in ("linear_probe", "knn", *PRECISION)}
     code = {f"code/{n}" for n in ("mean", "zeros_fraction", "active_units", "dead_units")}
     bound = {f"vae/{n}" for n in ("elbo", "reconstruction", "kl", "active_units", "nll")}
@@ -388,6 +398,21 @@ def test_runs_of_encoders_get_what_their_stage_could_not_know(
     assert plain.images == both
     filters = [] if x.ndim == 2 else ["filters"]
     assert deep.images == [*both, "generated", "traversal", *filters, "kl_units"]
+
+
+def test_one_label_for_all_leaves_the_linear_probe_out(project: Path) -> None:
+    np.save(project / "data/toy/labels.npy", np.zeros_like(LABELS))
+    report.main()
+    found = read_csv(project / "results/toy/codes.csv")
+    assert [(row["linear_probe"], row["knn"]) for row in found] == [("", "1"), ("", "1")]
+
+
+def test_the_stage_has_a_run_with_what_compares_all_rows(reported: Reported) -> None:
+    run = reported.runs["report", "toy"]
+    assert run.images == ["n_clusters", "code_sizes", "robustness"]
+    assert {f"{name}.csv" for name in ("autoencoders", "clusterings", "robustness")} < set(
+        run.files
+    )
 
 
 def test_pca_errors_by_hand(tmp_path: Path) -> None:

@@ -176,6 +176,25 @@ def test_categories_are_the_same_with_gaps() -> None:
     """Whole numbers become floats as soon as one is missing."""
     assert _columns.words(pd.Series([1.0, np.nan])).tolist() == ["1", "(missing)"]
     assert _columns.words(pd.Series([1, 2])).tolist() == ["1", "2"]
+    long = _columns.words(pd.Series([1234500, 1234501.0, np.nan, 0.12345678, -0.0]))
+    assert long.tolist() == ["1234500", "1234501", "(missing)", "0.12345678", "0"]
+    short = pd.Series([0.1, 3.0, None], dtype="float32")
+    assert _columns.words(short).tolist() == ["0.1", "3", "(missing)"]
+    assert _columns.words(short.astype("Float32")).tolist() == ["0.1", "3", "(missing)"]
+
+
+@pytest.mark.parametrize("options", [{}, {"ignore": ("tags", "place")}])
+def test_lists_and_mappings_of_a_parquet_are_left_out(options: dict[str, Any]) -> None:
+    tags = [[i % 3, 1] for i in range(N)]
+    place = [{"city": i % 2} for i in range(N)]
+    pd.DataFrame({"n": [*range(N - 1), 99], "tags": tags, "place": place}).to_parquet("r.parquet")
+    cfg = table.Config(path="r.parquet", **options)
+    table.fetch(cfg, Path("raw"))
+    data = table.load(cfg, Path("raw"))
+    kind = "ignored" if options else "nested"
+    assert data.warnings == [f"3 columns: 1 numeric; left out: tags ({kind}), place ({kind})"]
+    assert data.schema["features"] == ["n"]
+    json.dumps(data.schema)
 
 
 def test_points_lie_near_a_sheet_in_the_unit_cube() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from narrows import outliers, plugins, profiles, rules, table_frame, table_page
 from narrows.commands import table
+from narrows.datasets import _columns
 from narrows.errors import UserError
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +50,7 @@ def features() -> tuple[np.ndarray, np.ndarray]:
     x[:, 4] = 0.5 * segments + rng.uniform(0, 0.4, N)
     x[:, 5:9] = 0.5
     x[:, 9] = rng.uniform(0, 1, N)
-    x[::10, 9:] = (0.5, 1)
+    x[::10, 9:] = (0.5, 0.5)  # a gap is marked by 1/2
     x[7, 1] = 0
     return x, segments
 
@@ -134,6 +135,15 @@ def test_frame_has_the_units_of_the_table() -> None:
     assert frame["gaps"].isna().tolist()[:3] == [True, False, False]
     days = frame["since"][1] - pd.Timestamp(0)
     assert abs(days / pd.Timedelta(days=1) - 10 * x[1, 4]) < 1e-3
+
+
+def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
+    told = pd.DataFrame({"n": [1.0, 2.0, math.nan, 4.0], "c": ["r", "g", "r", None]})
+    found = _columns.recognised(told, {}, max_categories=30)
+    x, _ = _columns.encoded(told, found, "rows.csv")
+    frame = table_frame.decoded(x, table_frame.used({"columns": found}))
+    assert frame["n"].isna().tolist() == [False, False, True, False]
+    assert frame["c"].tolist() == ["r", "g", "r", "(missing)"]
 
 
 def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,15 @@ def changed(told: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = yaml.load(ROOT / "params.yaml")
     for flag, change in pairwise(told):
         if flag == "-S":
-            path, value = change.split("=", 1)
-            *folders, key = path.removeprefix("+").split(".")
+            path, _, value = change.partition("=")
+            *folders, key = path.lstrip("+~").split(".")
             place = found
             for folder in folders:
                 place = place[folder]
             assert path.startswith("+") != (key in place), f"{path} is there, or is not"
             place[key] = yaml.load(value)
+            if path.startswith("~"):
+                del place[key]
     return found
 
 
@@ -42,6 +45,20 @@ def test_a_changed_line_is_accepted_and_changes_something(
     monkeypatch.chdir(ROOT)
     before = params.from_dict(YAML(typ="safe").load(ROOT / "params.yaml"))
     assert params.from_dict(changed(told)) != before
+
+
+def test_make_full_has_the_settings_of_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = subprocess.run(["make", "-n", "full"], capture_output=True, text=True, check=True).stdout
+    (line,) = (line for line in told.splitlines() if line.startswith("dvc exp run"))
+    rows = params.from_dict(changed(shlex.split(line))).autoencoders
+    for key in ("deep", "deep-sigmoid"):
+        train = rows[key].config.train
+        assert (train.epochs, train.batch_size, train.patience) == (500, 2048, None)
+        assert (train.optimizer.name, train.schedule.name) == ("keras_adam", "none")
+    variational = rows["variational"].config
+    assert (variational.network.config.hidden, variational.code_size) == ((500, 500), 20)
+    assert (variational.train.epochs, variational.train.optimizer.config.lr) == (60, 1e-3)
 
 
 def test_commands_are_there() -> None:

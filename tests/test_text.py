@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from narrows import params
 from narrows.datasets import text
 from narrows.datasets._base import Dataset, NothingLeft
 from narrows.errors import UserError
@@ -91,11 +92,29 @@ def test_new_documents_are_encoded_the_same_way() -> None:
         ({"min_documents": 2, "max_share": 0.1}, "no term is left of 2 documents"),
         ({"embeddings": "a-model"}, "dataset.embeddings"),
         ({"path": "void"}, "void has no document to learn from"),
+        ({"path": "a.pdf"}, r"dataset.path: a.pdf is no folder, no .txt and no .csv"),
     ],
 )
 def test_a_mistake_is_a_sentence(options: dict[str, Any], message: str) -> None:
+    Path("a.pdf").write_bytes(b"%PDF-1.7 words of a page")
     write(a="sea", b="tree")
     Path("rows.csv").write_text("words\nsea\n")
     Path("void").mkdir()
     with pytest.raises(UserError, match=message):
         load(**options)
+
+
+@pytest.mark.parametrize("separator", ["", ";;", '"', "\n", "\r"])
+def test_a_separator_is_one_character(separator: str) -> None:
+    told = {"name": "text", "path": "rows.csv", "separator": separator}
+    with pytest.raises(UserError, match=r"^datasets.separator: accepted is one character"):
+        params.plugin("datasets", told)
+
+
+def test_a_new_file_of_another_kind_is_not_read() -> None:
+    write(a="sea ship", b="sea tree")
+    data = load()
+    Path("a.pdf").write_text("sea")
+    with pytest.raises(NothingLeft) as nothing:
+        text.encode(data.schema, data.arrays, Path("a.pdf"))
+    assert nothing.value.skipped == [("a.pdf", "another kind of file: .pdf")]

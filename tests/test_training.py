@@ -138,10 +138,12 @@ def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
 
 
 def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None:
-    chosen = training_row(epochs=30, patience=1, optimizer=_sgd(lr=40.0))
+    chosen = training_row(epochs=30, patience=1, optimizer=_sgd(lr=40.0), precision="bf16")
     once = fit(chosen, tmp_path)
     assert len(once.history) < 30, "this row was meant to stop early"
-    assert same(fit(chosen, tmp_path), once)
+    again = fit(chosen, tmp_path)
+    assert same(again, once)
+    assert again.precision == "bf16"
 
 
 def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
@@ -152,6 +154,7 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
     losses = [[epoch["val/loss"] for epoch in one.history] for one in (mixed, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]
+    assert (mixed.precision, whole.precision) == ("bf16", "fp32")
     assert {weight.dtype for weight in mixed.model.parameters()} == {torch.float32}
     with pytest.raises(Killed):
         fit(chosen, tmp_path / "killed", kill_after=2)

@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Integer
 from narrows import blocks, outliers, probes
 from narrows.saved import Answer, Saved
 
-BATCH = 4096
 MAX_COMPARED = 10_000  # training rows whose scores say what is usual
 
 
@@ -55,7 +54,7 @@ def told(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Told
     score = _Score(clustering, known)
     parts = [
         (clustering.describe(part), *score.of(part))
-        for part in (x[start : start + BATCH] for start in range(0, len(x), BATCH))
+        for part in blocks.blocks(x, blocks.n_together(x.shape[1:]))
     ]
     answers = [answer for answer, _, _ in parts]
     answer = Answer(
@@ -84,7 +83,8 @@ class _Score:
 
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns
-        x = known.x[blocks.drawn(known.train, MAX_COMPARED, seed=0)]
+        n = min(MAX_COMPARED, blocks.n_few(known.x.shape[1:]))
+        x = blocks.taken(known.x, blocks.drawn(known.train, n, seed=0))
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])
         if self.columns:
@@ -111,6 +111,5 @@ class _Score:
         return ", ".join(f"{self.columns[c]['name']} ({share:.0%})" for c, share in blamed)
 
     def _reconstructed(self, x: np.ndarray) -> np.ndarray:
-        parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
-        made = [self.clustering.reconstruct(torch.from_numpy(np.array(part))) for part in parts]
-        return np.concatenate(made)
+        parts = blocks.blocks(x, blocks.n_together(x.shape[1:]))
+        return np.concatenate([self.clustering.reconstruct(torch.from_numpy(p)) for p in parts])

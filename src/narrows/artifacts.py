@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,10 +125,12 @@ def read_data(folder: Path) -> Data:
     return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 
-def read_encoder(artifacts: Path, key: str, data: Data, is_baseline: bool) -> Encoder:
+def read_encoder(
+    artifacts: Path, key: str, data: Data, baselines: Container[str], searches: Container[str]
+) -> Encoder:
     """artifacts/<dataset>/encoders/<key> and its evaluation; raises as `read_data` does."""
-    folder = artifacts / "encoders" / key
-    stage = f"{'baseline' if is_baseline else 'train'}@{key}"
+    folder, is_baseline = artifacts / "encoders" / key, key in baselines
+    stage = work.encoder_stage(key, baselines, searches)
     codes = _array(folder / "codes.npy", stage)
     _same_rows(folder / "codes.npy", codes, data.x)
     history = None

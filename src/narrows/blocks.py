@@ -23,6 +23,16 @@ def n_few(shape: Sequence[int]) -> int:
     return max(1, FEW_VALUES // math.prod(shape))
 
 
+def n_together(shape: Sequence[int]) -> int:
+    """How many samples of this shape are worked on at once, with copies of them as floats: `BLOCK`,
+    and fewer of large ones.
+
+    >>> n_together((1, 28, 28)), n_together((3, 512, 512))
+    (1024, 21)
+    """
+    return min(BLOCK, max(1, n_few(shape) // 4))
+
+
 def drawn(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
     """At most n of the rows (N,), drawn by the seed, in ascending order.
 

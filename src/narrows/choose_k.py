@@ -53,12 +53,17 @@ def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
 def recommended(rows: list[Row]) -> int | None:
     """The k of the highest silhouette times stability: apart, and found again in other samples.
 
-    None where no k has a silhouette. Of equals the smallest.
+    None where no k has a silhouette. Of equals the smallest; what is below 0 counts as 0, so where
+    nothing is good, too.
 
     >>> recommended([{"n_clusters": 2, "silhouette": 0.9, "stability": 0.5},
     ...              {"n_clusters": 3, "silhouette": 0.8, "stability": 1.0}])
     3
     """
     defined = [row for row in rows if row["silhouette"] is not None]
-    best = max(defined, key=lambda row: row["silhouette"] * row["stability"], default=None)
+    best = max(defined, key=_merit, default=None)
     return None if best is None else int(best["n_clusters"])
+
+
+def _merit(row: Row) -> float:
+    return max(0.0, row["silhouette"]) * max(0.0, row["stability"])

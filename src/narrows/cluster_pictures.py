@@ -38,12 +38,18 @@ def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> lis
             "the order of the labels they are matched to, unmatched ones and noise last."
         )
         drawn.append(illustrations.save(figure, folder, clustering.key, "confusion", caption))
-    return [*drawn, _sheet(clustering, pairs, data, folder), *_updates(clustering, data, folder)]
+    sheet = _sheet(clustering, pairs, data, folder)
+    return [*drawn, *sheet, *_updates(clustering, data, folder)]
 
 
-def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path) -> Picture:
-    """Samples of the largest clusters, in the order of the labels they are matched to."""
+def _sheet(
+    clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path
+) -> list[Picture]:
+    """Samples of the largest clusters, in the order of the labels they are matched to; no picture
+    where all is noise."""
     found = sheets.shown(np.asarray(clustering.codes), clustering.clusters, N_SHEET)
+    if not found:
+        return []
     sizes = {one.cluster: int((clustering.clusters == one.cluster).sum()) for one in found}
     largest = sorted(found, key=lambda one: -sizes[one.cluster])[:MAX_SHEET]
     largest.sort(key=lambda one: _place(one.cluster, pairs))
@@ -53,7 +59,8 @@ def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data, folder: Pa
         f"A line per cluster, of all samples: on the left the {N_SHEET} nearest to the mean of its "
         "codes, then the farthest, on the right those most torn between it and another."
     )
-    return illustrations.save(grids.sheet(groups, names), folder, clustering.key, "sheet", caption)
+    figure = grids.sheet(groups, names)
+    return [illustrations.save(figure, folder, clustering.key, "sheet", caption)]
 
 
 def _updates(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:

@@ -47,7 +47,7 @@ def of_baseline(row: Plugin, data: Prepared, seed: int) -> tuple[dict[str, Any],
         return to_unit(x).flatten(1).numpy()
 
     state: dict[str, Any] = row.module.fit(row.config, flat(data.few("train")), seed)
-    batches = data.all().split(blocks.BLOCK)
+    batches = data.all().split(blocks.n_together(data.x.shape[1:]))
     return state, np.concatenate([row.module.encode(state, flat(x)) for x in batches])
 
 
@@ -63,7 +63,7 @@ def errors_by_split(
     for name in splits.NAMES:
         samples = data.rows(name)
         mse = bce = 0.0
-        for batch in samples.split(blocks.BLOCK):
+        for batch in samples.split(blocks.n_together(data.x.shape[1:])):
             x, x_hat = to_unit(batch), reconstruct(batch).cpu()
             mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
             bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)

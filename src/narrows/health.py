@@ -18,14 +18,14 @@ def usage(clusters: Integer[np.ndarray, " N"], n_clusters: int) -> Float[np.ndar
 def effective(share: Float[np.ndarray, " K"]) -> float:
     """Number of equally large clusters with the same entropy: exp(-sum share log share).
 
-    All samples in one cluster are 1, whatever k is; k equal clusters are k. (Hill 1973, the
-    diversity of order 1.)
+    All samples in one cluster are 1, whatever k is; k equal clusters are k; noise alone is 0.
+    (Hill 1973, the diversity of order 1.)
 
     >>> effective(np.array([0.5, 0.5, 0.0]))
     2.0
     """
     used = share[share > 0]
-    return float(np.exp(-(used * np.log(used)).sum()))
+    return float(np.exp(-(used * np.log(used)).sum())) if len(used) else 0.0
 
 
 def names(

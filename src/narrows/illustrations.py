@@ -179,11 +179,13 @@ def _maps(encoder: Encoder, data: Data, folder: Path) -> list[Picture]:
     if data.labels is not None:
         labels, coloured = data.labels[rows], ", coloured by label."
     title, names = f"{encoder.key}: UMAP of codes", data.label_names
-    figure = grids.thumbnail_map(told.umap, data.unit(rows), labels, title, names)
+    samples = data.unit(rows)
+    figure = grids.thumbnail_map(told.umap, samples, labels, title, names)
     caption = f"UMAP of {len(rows):,} codes with samples at some of their places{coloured}"
     drawn = [save(figure, folder, encoder.key, "map", caption)]
-    figure = figures.code_map(told.pca, labels, f"{encoder.key}: PCA of codes", names)
-    caption = f"First two principal components of the same {len(rows):,} codes{coloured}"
+    title = f"{encoder.key}: PCA of codes"
+    figure = grids.thumbnail_map(told.pca, samples, labels, title, names)
+    caption = f"First two principal components of the same codes, with samples{coloured}"
     return [*drawn, save(figure, folder, encoder.key, "pca", caption)]
 
 

@@ -4,13 +4,9 @@ A mean over features keeps learning rates and penalty weights the same for any p
 needs nats per sample (a variational bound) multiplies by the number of features.
 """
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
-
-Loss = Literal["bce", "mse"]
 
 
 def bce(logits: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]) -> Float[Tensor, ""]:

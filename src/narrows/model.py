@@ -73,11 +73,12 @@ def corrupt(row: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def encode_all(model: Autoencoder, x: Samples) -> Float[np.ndarray, "N D"]:
-    """Codes of all samples x (N, ...), in batches on the device where x lives."""
+    """Codes of all samples x (N, ...), in batches on the device where the model lives."""
+    device = next(model.parameters()).device  # samples on disk come as batches on the CPU
     # one array from the start: small ones between large batches would leave holes in the heap
     codes, start = np.empty((len(x), model.cfg.code_size), np.float32), 0
     for batch in x.split(model.batch_size):
-        codes[start : start + len(batch)] = model.encode(to_unit(batch)).cpu()
+        codes[start : start + len(batch)] = model.encode(to_unit(batch.to(device))).cpu()
         start += len(batch)
     return codes
 

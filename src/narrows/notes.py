@@ -73,12 +73,19 @@ def of_clustering(
 
 
 def of_dataset(
-    dataset: str, clusterings: Sequence[Mapping[str, Any]], rungs: Mapping[str, Sequence[Rung]]
+    dataset: str,
+    clusterings: Sequence[Mapping[str, Any]],
+    rungs: Mapping[str, Sequence[Rung]],
+    overview: Mapping[str, str | None],
 ) -> str:
-    """The ladder, best first."""
+    """The ladder, best first, and the pictures that compare all encoders.
+
+    Args:
+        overview: addresses of these pictures on MLflow's page, by caption.
+    """
     lines = [
         f"**{dataset}**: a run is a row of params.yaml. The view *rows* shows those that are "
-        "current; runs of earlier params stay below.",
+        "current; runs of earlier params stay below. The run *report* has the tables.",
         "",
         "| clustering | scores on the test split | points above the rows it has to beat |",
         "|---|---|---|",
@@ -86,6 +93,8 @@ def of_dataset(
     for row in clusterings:
         beaten = [f"{100 * r.gain:+.1f} `{r.rival}`" for r in rungs.get(row["clustering"], ())]
         lines.append(f"| `{row['clustering']}` | {_scores(row)} | {', '.join(beaten)} |")
+    for caption, address in overview.items():
+        lines += _picture(address, caption)
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import NonNegativeInt, PlainValidator, PositiveInt
+from pydantic import Field, PlainValidator, PositiveInt
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
 from ruamel.yaml.error import YAMLError
 
@@ -34,6 +34,7 @@ from narrows.sections import (
 )
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
+SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no larger ones
 
 
 def _k(value: Any) -> Any:
@@ -44,7 +45,7 @@ def _k(value: Any) -> Any:
 
 @config
 class Params:
-    seed: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)]
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """Where training runs; auto takes an accelerator where there is one."""
@@ -94,6 +95,9 @@ class Params:
                 )
         for key, search in self.searches.items():
             self._try_out(key, search)
+        for i, seed in enumerate(self.seeds.values):
+            if seed >= SEEDS:
+                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {seed}")
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:

@@ -24,11 +24,12 @@ def linear_probe(
     z: Float[np.ndarray, "M D"],
     labels: Integer[np.ndarray, " M"],
     seed: int,
-) -> float:
+) -> float | None:
     """Accuracy of a logistic regression on standardised codes (Alain & Bengio 2016,
     arXiv:1610.01644): how well hyperplanes separate the labels.
 
-    Fitted on at most 10,000 train codes, drawn by the seed, scored on all of z.
+    Fitted on at most 10,000 train codes, drawn by the seed, scored on all of z. None where the
+    codes it would be fitted on have one label.
 
     Example:
         Positive codes are of label 1, negative ones of 0; the third query lies on the wrong side:
@@ -46,6 +47,8 @@ def linear_probe(
     from sklearn.preprocessing import StandardScaler
 
     rows = drawn(np.arange(len(train_z)), MAX_TRAIN_ROWS, seed)
+    if len(np.unique(train_labels[rows])) < 2:
+        return None
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

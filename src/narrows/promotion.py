@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import metrics, probes, splits, work
+from narrows import blocks, metrics, probes, splits, work
 from narrows.errors import UserError
 from narrows.params import Params
 
@@ -90,10 +90,19 @@ def served_files(artifacts: Path, key: str) -> list[Path]:
 
 
 def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
-    """Rows (n_val, 10) of the training samples nearest to each validation sample, as they are."""
+    """Rows (n_val, 10) of the training samples nearest to each validation sample, as they are;
+    of very many large samples, a draw of the training samples stands for all."""
+
+    def flat(rows: np.ndarray) -> np.ndarray:
+        return blocks.taken(x, rows).reshape(len(rows), -1).astype(np.float32)
+
     train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
-    train_x, val_x = (x[rows].reshape(len(rows), -1).astype(np.float32) for rows in (train, val))
-    return train[probes.neighbours(train_x, val_x, N_NEIGHBOURS)]
+    few = blocks.n_few(x.shape[1:])
+    train = blocks.drawn(train, few, seed=0)
+    train_x, parts = flat(train), np.split(val, range(few, len(val), few))
+    return np.concatenate(
+        [train[probes.neighbours(train_x, flat(part), N_NEIGHBOURS)] for part in parts]
+    )
 
 
 def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> float:

@@ -27,7 +27,7 @@ from narrows.start import Job, State, clustered, hardened, one_hot, remember, re
 from narrows.stepping import Stepping
 from narrows.trainer import run
 
-MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; below is a collapse
+MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; no more is a collapse
 
 LOOKS = ("history", "assignments", "target", "done", "fell_back")
 """What checkpoints hold besides weights."""
@@ -117,7 +117,7 @@ class Refine(Stepping):
         seen = update * self.cfg.interval * self.cfg.batch_size >= len(self.rows)
         self.done = seen and told["label_change"] < self.cfg.tolerance
         every = self.cfg.reset_every
-        if told["effective_clusters"] < MIN_EFFECTIVE * self.history[0]["effective_clusters"]:
+        if told["effective_clusters"] <= MIN_EFFECTIVE * self.history[0]["effective_clusters"]:
             self._collapsed(told)
         elif every is not None and update % every == 0 and update < self.cfg.max_updates:
             self.done = False
@@ -177,7 +177,11 @@ class Refine(Stepping):
     @torch.no_grad()
     def _reset(self) -> None:
         """Shrinks the encoder's weights towards fresh ones and clusters anew (soft reset and
-        recluster, Miklautz et al. 2025, arXiv:2501.03009)."""
+        recluster, Miklautz et al. 2025, arXiv:2501.03009).
+
+        New clusters take the numbers of those that they share most samples with. A number that none
+        takes keeps its parts; a cluster that gets none is left out.
+        """
         torch.manual_seed(self._update_seed())
         fresh = Autoencoder(self.model.row, tuple(self.x.shape[1:])).to(self.device)
         keep = self.cfg.reset_keep
@@ -186,8 +190,13 @@ class Refine(Stepping):
             weight.mul_(keep).add_(new, alpha=1 - keep)
         codes = encode_all(self.model, self.x)
         _, clusters = clustered(self.job, codes)
-        for name, part in self._parts(codes, clusters).items():
-            self.parts[name].copy_(part)
+        before = self.assignments[-1].numpy()
+        clusters = health.names(clusters, before, self.n_clusters)[clusters]
+        used = np.unique(clusters[self.job.fitted & (clusters >= 0)])
+        if len(used):
+            places = np.where(np.isin(clusters, used), np.searchsorted(used, clusters), -1)
+            for name, part in self._parts(codes, places).items():
+                self.parts[name][torch.from_numpy(used)] = part.to(self.device)
         soft = torch.from_numpy(self._soft(codes)[self.job.fitted]).to(self.device)
         self.target = self.verbs.target(self.cfg, soft)
         for momenta in self.optimizer().state.values():

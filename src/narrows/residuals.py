@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows import saved
+from narrows import blocks, saved
 from narrows.errors import UserError
 from narrows.model import to_unit
-
-BATCH = 1024
 
 
 def errors(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
@@ -47,6 +45,6 @@ def _pairs(artifacts: Path, encoder: str, x: np.ndarray) -> Iterator[tuple[Tenso
         raise UserError(
             f"{folder} encodes samples of shape {shape}, found {x.shape[1:]}; run `dvc repro`"
         )
-    for start in range(0, len(x), BATCH):
-        stored = torch.from_numpy(np.array(x[start : start + BATCH]))
+    for block in blocks.blocks(x, blocks.n_together(shape)):
+        stored = torch.from_numpy(block)
         yield stored, decode(encode(stored)).astype(np.float32, copy=False)

@@ -96,24 +96,27 @@ def load(artifacts: Path, key: str) -> Saved:
         UserError: a file is missing.
     """
     folder = artifacts / "clusterings" / key
-    row = _json(folder / "cluster.json")["row"]
+    told = _json(folder / "cluster.json")
+    row = told["row"]
     encoder = artifacts / "encoders" / row["encoder"]
     config, encode, decode = coder(encoder)
     shape = tuple(config["input_shape"])
     state, arrays = start.remembered(_existing(folder / "clusters.npz"))
-    n_clusters = int(arrays["clusters"].max()) + 1
 
     def reconstruct(x: Tensor) -> np.ndarray:
         return decode(encode(x))
 
     if "clusterer" in row:
+        n_clusters = int(arrays["clusters"].max()) + 1
         cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
-        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"])
+        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"], n_clusters)
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
     learned = weights(folder / "weights.pt")
     refined, _ = _coder(model(config, learned["model"]))
-    cluster, soft = _refined(row, state, learned["parts"], n_clusters)
-    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"])
+    n_clusters = arrays["soft"].shape[1]  # the last of them may hold no known sample
+    parts = None if told["fell_back"] else learned["parts"]
+    cluster, soft = _refined(row, state, parts, n_clusters)
+    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"], n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
 
@@ -149,16 +152,18 @@ def weights(file: Path) -> dict[str, Any]:
 
 
 def _refined(
-    row: dict[str, Any], state: start.State, parts: dict[str, Tensor], n_clusters: int
+    row: dict[str, Any], state: start.State, parts: dict[str, Tensor] | None, n_clusters: int
 ) -> tuple[Cluster, Soft]:
+    """As the method tells clusters from its parts; without any, and where it leaves clusters to the
+    start's clusterer, as that one does."""
     method = params.plugin("deep_clusterers", row["method"])
-    if not hasattr(method.module, "soft"):
+    if parts is None or not hasattr(method.module, "soft"):
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
         numbered, shares = _clusterer(row["start"], state, len(names) - 1)
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
-            found = np.zeros((len(z), len(named)), np.float32)
+            found = np.zeros((len(z), n_clusters), np.float32)
             found[:, names[named]] = shares(z)[:, named]
             return found
 
@@ -203,10 +208,10 @@ def _clusterer(row: dict[str, Any], state: start.State, n_clusters: int) -> tupl
     return cluster, lambda z: start.one_hot(cluster(z), n_clusters)
 
 
-def _means(codes: Path, clusters: np.ndarray) -> np.ndarray:
+def _means(codes: Path, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
     """Means (K, D) of the codes of each cluster; nan where it has none."""
     z = np.load(codes, mmap_mode="r", allow_pickle=False)
-    means = np.full((int(clusters.max()) + 1, z.shape[1]), np.nan, np.float32)
+    means = np.full((n_clusters, z.shape[1]), np.nan, np.float32)
     for cluster in np.unique(clusters[clusters >= 0]):
         means[cluster] = z[clusters == cluster].mean(axis=0)
     return means

@@ -226,6 +226,7 @@ def run_metrics(
     for row in robustness:
         if row["autoencoder"] == key:
             told[f"robustness/{row['corruption']}"] = row["psnr_out"]
+            told[f"corrupted/{row['corruption']}"] = row["psnr_in"]
     for row in variational:
         if row["autoencoder"] == key:
             told |= {f"vae/{name}": row[name] for name in VARIATIONAL}

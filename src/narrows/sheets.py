@@ -30,7 +30,7 @@ def shown(z: Float[np.ndarray, "N D"], clusters: Integer[np.ndarray, " N"], n: i
         [[1], [0], [2]]
     """
     found = [int(c) for c in np.unique(clusters) if c >= 0]
-    centres = np.stack([z[clusters == c].mean(axis=0) for c in found])
+    centres = np.array([z[clusters == c].mean(axis=0) for c in found])
     told = []
     for i, cluster in enumerate(found):
         rows = np.flatnonzero(clusters == cluster)

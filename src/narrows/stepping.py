@@ -32,8 +32,10 @@ class Stepping(pl.LightningModule):
     def loss(self, *batch: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def on_train_start(self) -> None:
+    def on_fit_start(self) -> None:  # is called for a finished training, too
         self.precision = precision_on(self.device, self.model.cfg.train.precision)
+
+    def on_train_start(self) -> None:
         self.noises = [torch.Generator(self.device) for _ in range(self.n_noises)]
         self.recorded = None
         if self.trainer.world_size == 1:

@@ -12,6 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from narrows import work
+from narrows.datasets._columns import MISSING_ON
 from narrows.errors import UserError
 
 
@@ -66,7 +67,7 @@ def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> p
             continue
         values = column["low"] + features[:, 0] * (column["high"] - column["low"])
         if column["has_missing"]:
-            values[features[:, -1] > 0.5] = np.nan
+            values[features[:, -1] > MISSING_ON / 2] = np.nan
         if column["kind"] == "date":
             made[column["name"]] = pd.to_datetime(np.round(values), unit="s")
         else:

@@ -42,6 +42,8 @@ class Fitted:
     """Counted from 1."""
     seconds: float
     """Wall time of all epochs, those before an interruption included."""
+    precision: str
+    """fp32 or bf16, in which the steps were taken."""
     layers: tuple[Fitted, ...] = ()
     """Of a stacked row, input side first: each as it was when the next one began."""
 
@@ -220,13 +222,12 @@ def trained(
     train = module.row.config.train
     each = [Progress(train.patience) for _ in module.models]
     seconds = run(module, device, train.epochs, work, [Track(each, on_epoch)], processes)
-    share = seconds / len(each)
+    found = []
     for model, progress in zip(module.models, each, strict=True):
         model.load_state_dict(progress.weights)
-    return [
-        Fitted(model.eval(), progress.rows, progress.best_epoch, share)
-        for model, progress in zip(module.models, each, strict=True)
-    ]
+        told = (progress.rows, progress.best_epoch, seconds / len(each), module.precision)
+        found.append(Fitted(model.eval(), *told))
+    return found
 
 
 def quiet(*_: object, **__: object) -> None:

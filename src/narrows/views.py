@@ -11,7 +11,7 @@ import base64
 import json
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from narrows import tracking
 
@@ -52,12 +52,19 @@ def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> Non
         client.set_experiment_tag(experiment.experiment_id, key, value)
 
 
-def tags(searches: Mapping[str, tuple[str, Sequence[str]]], made: int) -> dict[str, str]:
+class Trials(NamedTuple):
+    study: str
+    space: Sequence[str]
+    """Dotted keys of a row that the trials change."""
+    objectives: Mapping[str, str]
+    """"minimize" or "maximize" by name; the first picks the winner."""
+
+
+def tags(searches: Mapping[str, Trials], made: int) -> dict[str, str]:
     """A view of all rows, best clustering first; one of the encoders, least error first; and one
-    of the trials of each search.
+    of the trials of each search, best first.
 
     Args:
-        searches: by key, the study, and the dotted keys of a row that its trials change.
         made: milliseconds since 1970.
     """
     encoders = f"{CURRENT} AND tags.stage != 'cluster'"
@@ -65,12 +72,17 @@ def tags(searches: Mapping[str, tuple[str, Sequence[str]]], made: int) -> dict[s
         ROWS: _view(CURRENT, "cluster/acc", _of_rows(), ascending=False),
         ENCODERS: _view(encoders, "test/mse", _of_encoders()),
     }
-    for key, (study, space) in searches.items():
-        trials = f"tags.study = '{study}' AND tags.stage = 'trial'"
-        views[of_search(key)] = _view(trials, "objective/reconstruction", _of_trials(space))
-    told = {key: {"name": key, "createdAt": made, "updatedAt": made} for key in views}
+    for key, told in searches.items():
+        trials = f"tags.study = '{told.study}' AND tags.stage = 'trial'"
+        metrics = [f"objective/{name}" for name in told.objectives]
+        smallest = next(iter(told.objectives.values())) == "minimize"
+        charts = _of_trials(told.space, metrics)
+        views[of_search(key)] = _view(trials, metrics[0], charts, ascending=smallest)
     return {
-        TAG + key: json.dumps(told[key] | {"state": _deflated(view)}) for key, view in views.items()
+        TAG + key: json.dumps(
+            {"name": key, "createdAt": made, "updatedAt": made, "state": _deflated(view)}
+        )
+        for key, view in views.items()
     }
 
 
@@ -91,18 +103,15 @@ def _of_encoders() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _of_trials(space: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    names = ["objective/reconstruction", "objective/code_size"]
+def _of_trials(space: Sequence[str], metrics: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     parallel = {"type": "PARALLEL", "runsCountToCompare": 100, "showAllRuns": True}
-    chosen = {"selectedParams": list(space), "selectedMetrics": names[:1]}
-    scatter = {"type": "SCATTER", "runsCountToCompare": 100}
-    axes = {axis: {"type": "METRIC", "key": key} for axis, key in zip("yx", names, strict=True)}
-    plane = {"xaxis": axes["x"], "yaxis": axes["y"]}
-    return {
-        "Which values were good": [parallel | chosen],
-        "Front": [scatter | plane],
-        "Pictures": [_images("reconstructions")],
-    }
+    chosen = {"selectedParams": list(space), "selectedMetrics": metrics[:1]}
+    charts = {"Which values were good": [parallel | chosen]}
+    if len(metrics) > 1:
+        scatter = {"type": "SCATTER", "runsCountToCompare": 100}
+        y, x = ({"type": "METRIC", "key": metric} for metric in metrics[:2])
+        charts["Front"] = [scatter | {"xaxis": x, "yaxis": y}]
+    return charts | {"Pictures": [_images("reconstructions")]}
 
 
 def _bar(metric: str) -> dict[str, Any]:

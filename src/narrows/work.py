@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,17 @@ def lock(name: str) -> Iterator[None]:
 def is_current(told: Path, fingerprint: str) -> bool:
     """Whether the JSON file, where there is one, says that it was made from these inputs."""
     return told.exists() and json.loads(told.read_text())["fingerprint"] == fingerprint
+
+
+def encoder_stage(key: str, baselines: Container[str], searches: Container[str]) -> str:
+    """The DVC stage that makes a row of `baselines` or `autoencoders`, or the winner of a search.
+
+    >>> encoder_stage("small-codes", baselines=["pca"], searches=["small-codes"])
+    'train_tuned@small-codes'
+    """
+    if key in baselines:
+        return f"baseline@{key}"
+    return f"{'train_tuned' if key in searches else 'train'}@{key}"
 
 
 def cluster_stage(key: str, is_deep: bool) -> str:

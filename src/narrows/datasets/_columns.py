@@ -24,7 +24,7 @@ TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does no
 IDENTIFIERS = {"id", "key", "nr", "no"}  # words in the name of a column of whole numbers
 VARIANCE = 0.04  # of a category's features together: numbers have about as much from 0 to 1
 WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
-MISSING_ON = 0.5
+MISSING_ON = 0.5  # the feature that marks a gap; 0 where there is none
 OTHER, MISSING = "(other)", "(missing)"
 DAYS = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d")
 DATES = ("ISO8601", *(f"{day}{time}" for day in DAYS for time in ("", " %H:%M", " %H:%M:%S")))
@@ -36,8 +36,9 @@ def recognised(table: pd.DataFrame, told: Mapping[str, str], max_categories: int
     """What every column is; `told` has the kinds that the user gave, by name.
 
     Returns:
-        In the table's order, with "name", "kind", "n_missing", "n_different" and, of those that
-        are used, what their encoding needs and "features", their columns of x.
+        In the table's order, with "name", "kind", "n_missing", "n_different" (None of what is
+        ignored or nested) and, of those that are used, what their encoding needs and "features",
+        their columns of x.
     """
     columns: list[Column] = []
     start = 0
@@ -99,11 +100,12 @@ def told_kinds(columns: Sequence[Column]) -> str:
 
 def _recognised(values: pd.Series, told: str | None, max_categories: int) -> Column:
     present = values.dropna()
+    n_different = None if told == "ignored" else _n_different(present)
     column: Column = {
         "name": str(values.name),
-        "kind": told or _kind(values, present, max_categories),
+        "kind": told or _kind(values, present, n_different, max_categories),
         "n_missing": int(values.isna().sum()),
-        "n_different": int(present.nunique()),
+        "n_different": n_different,
     }
     if column["kind"] == "numeric":
         return column | _range(_as_numbers(values)[0], column["name"])
@@ -124,12 +126,22 @@ def _recognised(values: pd.Series, told: str | None, max_categories: int) -> Col
     return column
 
 
-def _kind(values: pd.Series, present: pd.Series, max_categories: int) -> str:
+def _n_different(present: pd.Series) -> int | None:
+    """None of lists and mappings, which a Parquet file may hold and nothing can count."""
+    try:
+        return int(present.nunique())
+    except TypeError:  # they have no hash
+        return None
+
+
+def _kind(values: pd.Series, present: pd.Series, n_different: int | None, most: int) -> str:
     from pandas.api import types
 
-    n, n_different = len(present), present.nunique()
+    n = len(present)
     if n == 0:
         return "empty"
+    if n_different is None:
+        return "nested"
     if n_different == 1 and n == len(values):
         return "constant"
     all_differ = n >= FEW and n_different == n
@@ -145,7 +157,7 @@ def _kind(values: pd.Series, present: pd.Series, max_categories: int) -> str:
         return "date"
     if all_differ:
         return "identifier"
-    if n >= FEW and n_different > max(n / 2, max_categories):
+    if n >= FEW and n_different > max(n / 2, most):
         return "almost all different"
     return "categorical"
 
@@ -272,11 +284,11 @@ def words(values: pd.Series) -> pd.Series:
     """Categories as text: 1 and 1.0 are the same, whatever else a column holds."""
     from pandas.api import types
 
-    if types.is_float_dtype(values):
-        words = values.map(lambda value: f"{value:g}", na_action="ignore")
-    else:
-        words = values.map(str, na_action="ignore")
-    return words.astype(object).where(values.notna(), MISSING)
+    words = values.map(str, na_action="ignore").astype(object)
+    if types.is_float_dtype(values):  # not by map, which widens 0.1 of 32 bits
+        numbers = values.to_numpy(na_value=np.nan)
+        words[:] = [str(int(v) if v.is_integer() else v) for v in numbers]
+    return words.where(values.notna(), MISSING)
 
 
 def _listed(names: Collection[Any], n: int = 10) -> str:

@@ -1,7 +1,8 @@
 """A user's files: found, hashed and listed in raw/files.csv, where DVC sees what changed.
 
-Nothing is copied. `fetch` looks at every file's size and times in each `dvc repro` and reads again
-only those that changed, so that a folder that is as it was costs a walk through it.
+Nothing is copied but a CSV of labels. `fetch` looks at every file's size and times in each `dvc
+repro` and reads again only those that changed, so that a folder that is as it was costs a walk
+through it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import csv
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,7 +66,10 @@ def find(
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         cache = {}
-    files = list(_walk(root, root.resolve(), suffixes)) if path.is_dir() else [(path, "")]
+    if path.is_dir():
+        files = list(_walk(root, suffixes))
+    else:
+        files = [(path, _problem(path, path.is_file(), suffixes))]
     skip = {os.path.realpath(file) for file in ignored}
     names = {file.name for file in ignored}
     files = [
@@ -181,29 +184,34 @@ def _mapped(use: Callable[[S], T], chosen: Sequence[S]) -> Iterator[T]:
             yield from pool.map(use, chosen[start : start + 1000])
 
 
-def _walk(folder: Path, root: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
+def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
     """Files and their problems; folders are entered unless they are links."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, f"cannot be read: {error.strerror}"
-        return
-    for entry in entries:
-        file = Path(entry.path)
-        if entry.name.startswith("."):
-            continue
-        if entry.is_symlink():
+    root = top.resolve()
+    # a stack and no recursion: folders may be deeper than Python's calls
+    waiting: list[tuple[Path, os.DirEntry[str] | None]] = [(top, None)]
+    while waiting:
+        file, entry = waiting.pop()
+        if entry and entry.is_symlink():
             yield file, _link(file, root)
-        elif entry.is_dir():
-            yield from _walk(file, root, suffixes)
-        elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-            yield file, "not a regular file"
-        elif os.fsencode(entry.name).decode("utf-8", "ignore") != entry.name:
-            yield file, "its name is not UTF-8"
-        elif file.suffix.lower() not in suffixes:
-            yield file, f"another kind of file: {file.suffix.lower() or 'no suffix'}"
+        elif entry and not entry.is_dir():
+            yield file, _problem(file, entry.is_file(follow_symlinks=False), suffixes)
         else:
-            yield file, ""
+            try:
+                inside = sorted(os.scandir(file), key=lambda one: one.name, reverse=True)
+            except OSError as error:
+                yield file, f"cannot be read: {error.strerror}"
+                continue
+            waiting += [(Path(one.path), one) for one in inside if not one.name.startswith(".")]
+
+
+def _problem(file: Path, is_regular: bool, suffixes: Collection[str]) -> str:
+    if not is_regular:
+        return "not a regular file"
+    if os.fsencode(file.name).decode("utf-8", "ignore") != file.name:
+        return "its name is not UTF-8"
+    if file.suffix.lower() not in suffixes:
+        return f"another kind of file: {file.suffix.lower() or 'no suffix'}"
+    return ""
 
 
 def _link(file: Path, root: Path) -> str:

@@ -6,7 +6,7 @@ Only formats that are named here are opened, because Pillow's others start progr
 from __future__ import annotations
 
 import datetime
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,18 @@ SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", "
 HEIC = {".heic", ".heif"}
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 TAKEN, CHANGED, EXIF = 0x9003, 0x0132, 0x8769  # EXIF tags: DateTimeOriginal, DateTime, its folder
+ORIENTATION = 0x0112
+SEQUENTIAL, SCAN = {0xC0, 0xC1}, 0xDA  # JPEG markers: of frames that are not progressive, a scan
+SEGMENTS = {*range(0xC0, 0xD0), *range(0xDA, 0xFF)}  # markers with a length behind them
+UPRIGHT = {  # by orientation, what is to be done; 1 is upright, others mean nothing
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 class Unreadable(Exception):
@@ -51,22 +63,28 @@ def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple
     """Pixels uint8 (C, size, size), upright, in the middle of the background; and the EXIF date.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
-    picture of 100 million pixels takes a few megabytes.
+    picture of 100 million pixels takes a few megabytes. Not so one of several scans, progressive
+    ones among them, which libjpeg keeps as a whole: it counts with all its pixels.
 
     Raises:
         Unreadable: not a picture, broken, cut, or larger than `shape.max_pixels`.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(stream, formats=accepted) as image:
+            whole = image.size
             image.draft("RGB" if shape.colour else "L", (2 * shape.size, 2 * shape.size))
-            width, height = image.size
+            width, height = image.size if _is_in_one_scan(stream) else whole
             if width * height > shape.max_pixels:
                 raise Unreadable(f"too large: {width} x {height} pixels")
+            if image.format == "PNG":  # whose EXIF may follow the pixels: their faults come first
+                image.load()
             date = _date(image)
             image.load()
-            small = _fitted(ImageOps.exif_transpose(_flat(image, shape)), shape)
+            turn = UPRIGHT.get(_exif(image, ORIENTATION))  # now, as Pillow has turned a TIFF itself
+            flat = _flat(image, shape)
+            small = _fitted(flat.transpose(Image.Transpose[turn]) if turn else flat, shape)
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -79,11 +97,27 @@ def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple
     return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), date
 
 
+def _is_in_one_scan(stream: IO[bytes]) -> bool:
+    """Whether it is a JPEG, not progressive, whose first scan has all colours. What is not plain to
+    see counts as none, so that no picture is decoded by mistake."""
+    at, n_colours = stream.tell(), 0
+    try:
+        stream.seek(2)
+        while len(head := stream.read(4)) == 4 and head[0] == 0xFF and head[1] in SEGMENTS:
+            segment = stream.read(max(0, int.from_bytes(head[2:]) - 2))
+            if head[1] in SEQUENTIAL:
+                n_colours = segment[5]
+            if head[1] == SCAN:
+                return segment[0] == n_colours
+        return False
+    finally:
+        stream.seek(at)
+
+
 def _flat(image: Image, shape: Shape) -> Image:
-    """Without transparency, palette or more than 8 bits, its EXIF orientation kept."""
+    """Without transparency, palette or more than 8 bits."""
     from PIL import Image as pillow
 
-    exif = image.getexif()
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float32)
         low = min(0.0, float(values.min()))
@@ -94,10 +128,7 @@ def _flat(image: Image, shape: Shape) -> Image:
         image = image.convert("RGBA")
         ground = pillow.new("RGBA", image.size, (*[shape.background] * 3, 255))
         image = pillow.alpha_composite(ground, image)
-    flat = image.convert("RGB" if shape.colour else "L")
-    if orientation := exif.get(0x0112):
-        flat.getexif()[0x0112] = orientation
-    return flat
+    return image.convert("RGB" if shape.colour else "L")
 
 
 def _fitted(image: Image, shape: Shape) -> Image:
@@ -115,10 +146,18 @@ def _fitted(image: Image, shape: Shape) -> Image:
 
 def _date(image: Image) -> str:
     """When it was taken, ISO 8601; empty where it does not say or nothing that makes sense."""
-    exif = image.getexif()
-    told = exif.get_ifd(EXIF).get(TAKEN) or exif.get(CHANGED) or ""
+    told = _exif(image, TAKEN, EXIF) or _exif(image, CHANGED) or ""
     try:
         taken = datetime.datetime.strptime(str(told).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return ""
     return taken.isoformat()
+
+
+def _exif(image: Image, tag: int, folder: int | None = None) -> Any:
+    """A tag of the picture or of a folder of its tags; None where it is missing or damaged."""
+    try:
+        exif = image.getexif()
+        return (exif if folder is None else exif.get_ifd(folder)).get(tag)
+    except Exception:  # any, of bytes that may be anything; the pixels are none the worse
+        return None

@@ -43,7 +43,8 @@ class Config:
     """For scoring only: `folders` takes the name of the folder that a picture lies in, anything
     else is a CSV with the columns filename and label. Pictures without a label are left out."""
     max_pixels: PositiveInt = 50_000_000
-    """Larger pictures are left out; a JPEG counts by what has to be decoded of it."""
+    """Larger pictures are left out; a JPEG counts by what has to be decoded of it, which of a
+    progressive one is all of it."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
@@ -126,7 +127,13 @@ def _load(
 
 def _label_file(cfg: Config, root: Path) -> Path:
     told = Path(str(cfg.labels)).expanduser()
-    return _files.located(str(told if told.is_absolute() else root / told), "dataset.labels")
+    file = _files.located(str(told if told.is_absolute() else root / told), "dataset.labels")
+    if not file.is_file():
+        raise UserError(
+            f"params.yaml: dataset.labels: {file} is no file; accepted are null, folders and a "
+            "CSV with the columns filename and label"
+        )
+    return file
 
 
 def _labels(
@@ -141,13 +148,21 @@ def _labels(
         return {path: parent for path, parent in parents.items() if parent}
     file = _label_file(cfg, root)
     text = (raw_dir / LABELS).read_text(encoding="utf-8-sig", errors="replace")
+    csv.field_size_limit(1 << 17)  # of the whole process, which may have set another
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if not {"filename", "label"} <= set(reader.fieldnames or ()):
+    try:
+        columns = reader.fieldnames or ()
+        told = [(row.get("filename"), row.get("label")) for row in reader]
+    except csv.Error as error:
+        raise UserError(
+            f"params.yaml: dataset.labels: {file} is no table that can be read: {error}"
+        ) from None
+    if not {"filename", "label"} <= set(columns):
         raise UserError(
             f"params.yaml: dataset.labels: {file} should have the columns filename and label, "
-            f"found {', '.join(reader.fieldnames or ()) or 'none'}"
+            f"found {', '.join(columns)[:200] or 'none'}"
         )
-    rows = [(row["filename"], row["label"]) for row in reader if row["filename"] and row["label"]]
+    rows = [(name, label) for name, label in told if name and label]
     # train.csv may tell of train/0.png as train/0.png or as 0.png
     near = PurePosixPath(os.path.relpath(file.parent, root).replace(os.sep, "/"))
     labels: dict[str, str] = {}

@@ -42,10 +42,20 @@ class Config:
     embeddings: str | None = None
     """Name or folder of a locally installed model of sentence-transformers, instead of TF-IDF."""
 
+    def __post_init__(self) -> None:
+        if len(self.separator) != 1 or self.separator in '"\r\n':
+            raise ValueError(
+                "separator: accepted is one character, no quote and no end of a line, found "
+                f"{self.separator!r}"
+            )
+
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
     """Lists the files; they stay where they are."""
-    _files.fetch(_documents.find(_files.located(cfg.path)), raw_dir)
+    path = _files.located(cfg.path)
+    if not path.is_dir() and path.suffix.lower() not in _documents.SUFFIXES | _documents.CSV:
+        raise UserError(f"params.yaml: dataset.path: {path} is no folder, no .txt and no .csv")
+    _files.fetch(_documents.find(path), raw_dir)
 
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:

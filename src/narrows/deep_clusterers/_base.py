@@ -22,7 +22,7 @@ class Loop:
     interval: PositiveInt
     """Steps between two looks at the whole set, each of which gives new targets."""
     max_updates: PositiveInt
-    """Looks at the whole set, at most."""
+    """Rounds of steps and a look at the whole set, at most; one more look comes before them all."""
     tolerance: Annotated[float, Field(ge=0, lt=1)]
     """It stops when a smaller share of the clusters changed, but never before a whole pass."""
     anneal: bool = False

@@ -63,7 +63,8 @@ def loss(
     clean: Tensor,
     p: Tensor,
 ) -> dict[str, Tensor]:
-    """The row's own loss, from the augmented to the clean samples, and the pull to the centres."""
+    """The row's own loss without its penalty, from the augmented to the clean samples, and the pull
+    to the centres."""
     z, terms = model.kind.loss(model.cfg, model.parts, noisy, clean)
     own = (p[:, :, None] * parts["centres"]).sum(dim=1)  # a product would round them to bf16
     pull = (z - own).square().sum(dim=1).mean() / 2

@@ -20,7 +20,7 @@ __all__ = ["Config", "loss", "parts", "soft", "target"]
 @config
 class Config(Student):
     gamma: PositiveFloat = 0.1
-    """Weight of KL(p || q); that of the encoder row's own loss is 1."""
+    """Weight of KL(p || q); that of the encoder row's own loss, without its penalty, is 1."""
 
 
 def loss(
@@ -31,6 +31,7 @@ def loss(
     clean: Tensor,
     p: Tensor,
 ) -> dict[str, Tensor]:
-    """The row's own loss, from the augmented to the clean samples, and KL(p || q)."""
+    """The row's own loss without its penalty, from the augmented to the clean samples, and
+    KL(p || q)."""
     z, terms = model.kind.loss(model.cfg, model.parts, noisy, clean)
     return {**terms, "clustering": cfg.gamma * kl(p, soft(cfg, parts, z))}

@@ -28,11 +28,16 @@ class Trained:
 def clustered(trained: Trained, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     """At most 5,000 training samples (n, D), flat and in [0, 1], and the clusters (n,) that K-means
     finds in their codes."""
+    import numpy as np
+    import torch
     from sklearn.cluster import KMeans
 
+    from narrows.blocks import drawn
     from narrows.model import encode_all, to_unit
 
-    x = trained.train[:MAX_ROWS]  # the order of the rows is that of the data: drawn beforehand
+    # not the first ones: data may be sorted by class
+    rows = drawn(np.arange(len(trained.train)), MAX_ROWS, trained.seed)
+    x = trained.train[torch.from_numpy(rows)]
     codes = encode_all(trained.model, x)
     kmeans = KMeans(n_clusters, n_init=5, random_state=trained.seed).fit(codes)
     return to_unit(x).flatten(1).numpy(), kmeans.labels_
