@@ -124,6 +124,8 @@ def arguments(words: tuple[str, ...]) -> argparse.Namespace:
     asked = parser.parse_args(words)
     if asked.timeout is None and asked.n_trials is None and not asked.worker_of:
         parser.error("--timeout or --n-trials says when to end")
+    if asked.gpus_per_trial and asked.launcher != "ray":
+        parser.error("--gpus-per-trial goes with --launcher ray")
     return asked
 
 

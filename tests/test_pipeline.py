@@ -70,7 +70,11 @@ def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     clusterings = {f"{key}-kmeans" for key in ("pca", "narrow", "other")} | {"narrow-dec"}
     trials = {"tuned search", "tuned-0", "tuned-1"}
-    assert set(runs) == {"pca", "narrow", "other", "tuned"} | clusterings | trials
+    assert set(runs) == {"pca", "narrow", "other", "tuned", "report"} | clusterings | trials
+    overview = runs["report"].info.run_id
+    there = [file.path for file in client.list_artifacts(overview, "images")]
+    assert any("robustness" in path for path in there)
+    assert "get-artifact?run_uuid=" + overview in experiment.tags["mlflow.note.content"]
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     summary = json.loads((project.folder / "results/digits/summary.json").read_text())
     for key in clusterings:
