@@ -79,7 +79,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     },
     "sheets": set(),
     "probes": {"blocks"},
-    "artifacts": {"blocks", "errors", "splits", "work"},
+    "artifacts": {"blocks", "splits", "work"},
     "scoring": {"artifacts", "blocks", "metrics", "probes", "splits"},
     "charts": {"figures"},
     "grids": {"figures"},

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from narrows import blocks, splits, work
-from narrows.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,9 @@ def read_data(folder: Path) -> Data:
     x = _array(folder / "x.npy", "prepare")
     split = _array(folder / "split.npy", "prepare")
     labels = _array(folder / "labels.npy", "prepare")
-    _same_rows(folder / "split.npy", split, x)
+    work.same_rows(folder / "split.npy", split, x)
     if len(labels):
-        _same_rows(folder / "labels.npy", labels, x)
+        work.same_rows(folder / "labels.npy", labels, x)
     file = work.existing(folder / "label_names.csv", "prepare")
     with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
         names = tuple(row["name"] for row in csv.DictReader(stream))
@@ -132,7 +131,7 @@ def read_encoder(
     folder, is_baseline = artifacts / "encoders" / key, key in baselines
     stage = work.encoder_stage(key, baselines, searches)
     codes = _array(folder / "codes.npy", stage)
-    _same_rows(folder / "codes.npy", codes, data.x)
+    work.same_rows(folder / "codes.npy", codes, data.x)
     history = None
     if not is_baseline:
         history = _history(folder / "history.csv", stage)
@@ -162,7 +161,7 @@ def read_clustering(
     folder = artifacts / "clusterings" / key
     stage = work.cluster_stage(key, is_deep)
     found = _arrays(folder / "clusters.npz", stage)
-    _same_rows(folder / "clusters.npz", found["clusters"], data.x)
+    work.same_rows(folder / "clusters.npz", found["clusters"], data.x)
     mapped = f"refined/{key}" if is_deep else f"encoders/{encoder}"
     maps = _arrays(artifacts / "evaluations" / mapped / "maps.npz", "evaluate")
     return Clustering(
@@ -208,7 +207,7 @@ def read_seeds(
             continue
         file = artifacts / "seeds" / str(seed) / own.key / "clusters.npy"
         found[seed] = _array(file, f"seeds@{seed}")
-        _same_rows(file, found[seed], data.x)
+        work.same_rows(file, found[seed], data.x)
     return found
 
 
@@ -231,10 +230,3 @@ def _history(file: Path, stage: str) -> dict[str, np.ndarray]:
 
 def _json(file: Path, stage: str) -> dict[str, Any]:
     return json.loads(work.existing(file, stage).read_text(encoding="utf-8"))
-
-
-def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:
-    if len(found) != len(x):
-        raise UserError(
-            f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro` to remake it"
-        )

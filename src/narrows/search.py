@@ -1,8 +1,8 @@
 """Studies: rows of `autoencoders:` with values that Optuna draws, judged without a label.
 
 A study is kept in a database, so that any number of workers, on one machine or many, now or next
-week, add trials to it. Its name holds a fingerprint of the search, its row, the data and the seed: a
-changed search is another study, and trials never mix. Code is not in it (docs/adr/0013).
+week, add trials to it. Its name holds a fingerprint of the search, its row, the data and the seed:
+a changed search is another study, and trials never mix. Code is not in it (docs/adr/0013).
 """
 
 from __future__ import annotations

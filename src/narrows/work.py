@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sized
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,12 @@ def existing(file: Path, stage: str) -> Path:
     if not file.exists():
         raise UserError(f"{file} is missing; run `dvc repro {stage}`")
     return file
+
+
+def same_rows(file: Path, found: Sized, x: Sized) -> None:
+    """Raises `UserError` where what was found in the file is not of as many samples as x."""
+    if len(found) != len(x):
+        raise UserError(f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro`")
 
 
 def _sha256(file: Path) -> bytes:

@@ -59,7 +59,7 @@ class Chosen:
         row = f"clusterings/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
         file = self.artifacts / row / "codes.npy"
         codes = np.load(work.existing(file, self.stage), mmap_mode="r", allow_pickle=False)
-        _same_rows(file, codes, self.x)
+        work.same_rows(file, codes, self.x)
         return codes
 
     def plane(self) -> np.ndarray:
@@ -89,7 +89,7 @@ def chosen(row: str | None) -> Chosen:
     file = found.artifacts / "clusterings" / key / "clusters.npz"
     with np.load(work.existing(file, found.stage), allow_pickle=False) as arrays:
         clusters = arrays["clusters"]
-    _same_rows(file, clusters, x)
+    work.same_rows(file, clusters, x)
     return Chosen(p, key, encoder, found.is_deep, x, clusters, named)
 
 
@@ -113,8 +113,3 @@ def names(found: Chosen) -> Sequence[str]:
     if found.named is None:
         return [f"row {row + 1}" for row in range(len(found.x))]
     return found.named.paths
-
-
-def _same_rows(file: Path, found: np.ndarray, x: np.ndarray) -> None:
-    if len(found) != len(x):
-        raise UserError(f"{file} has {len(found)} rows and x.npy has {len(x)}; run `dvc repro`")
