@@ -31,6 +31,7 @@ from narrows import (
 from narrows.plugins import resolved
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
+IDLE = 20  # seconds after which such a process ends
 T = TypeVar("T")
 U = TypeVar("U")
 LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoders
@@ -171,7 +172,9 @@ def main() -> None:
 def each(rows: dict[str, T], made: Callable[..., U], *args: Any) -> dict[str, U]:
     """`made(row, *args)` of each row, in several processes where there are enough rows."""
     n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
-    done = joblib.Parallel(n_jobs)(joblib.delayed(made)(row, *args) for row in rows.values())
+    # they are shared by all calls, and nobody ends them: by themselves they wait for five minutes
+    parallel = joblib.Parallel(n_jobs, backend="loky", idle_worker_timeout=IDLE)
+    done = parallel(joblib.delayed(made)(row, *args) for row in rows.values())
     return dict(zip(rows, done, strict=True))
 
 
