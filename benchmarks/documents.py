@@ -3,9 +3,9 @@ K-means, deep embedded clustering.
 
     python benchmarks/documents.py [--seeds 0 1 2] [--epochs 500] [--bf16]
 
-49,000 pictures drawn from all 70,000 of MNIST, whose other 21,000 came to the documents without
-labels, 34,300 to learn from and 14,700 to validate; 784-500-500-2000-10 with MSE, batches of 2048,
-500 epochs of Adam at 1e-3. A line of the documents' own figures and one per seed go to
+49,000 pictures drawn from all 70,000 of MNIST, which the documents had as files with labels beside
+others without; 34,300 to learn from and 14,700 to validate; 784-500-500-2000-10 with MSE, batches
+of 2048, 500 epochs of Adam at 1e-3. A line of the documents' own figures and one per seed go to
 results/documents.csv. Killed, it goes on where it was.
 """
 
