@@ -7,7 +7,7 @@ import pytest
 
 ENCODERS = ["narrow", "other", "pca", "tuned"]
 ROWS = [*ENCODERS, "narrow-dec", "narrow-kmeans", "other-kmeans", "pca-kmeans"]
-PICTURE = "img[src*='get-artifact']"
+PICTURE = "img[src*='images%2Freconstructions']"
 
 
 @pytest.fixture
@@ -52,6 +52,8 @@ def test_the_address_shows_every_row_and_the_ladder_first(page: Any, addresses: 
     for name in ROWS:
         assert line(page, name).is_visible(), name
     assert told.index("Ladder (") < told.index("Pictures (")
+    overview = page.locator("img[src*='images%2Frobustness']")  # in the experiment's description
+    assert overview.evaluate("e => e.complete && e.naturalWidth") > 100
     assert tile(page, "cluster/acc").is_visible()
     assert "digits: a run is a row of params.yaml" in told
 
