@@ -21,7 +21,6 @@ from narrows import (
     notes,
     page,
     params,
-    prepared,
     scoring,
     splits,
     tracking,
@@ -109,7 +108,7 @@ def main() -> None:
         )
         (folder / "report.html").write_text(html, encoding="utf-8")
 
-    digest = prepared.read(p.dataset.name).digest
+    digest = fitted[0].config["data_digest"]
     given = tracking.Data(p.dataset.name, digest, data.x.shape)
     with tracking.start("report", f"report of {p.dataset.name}", given, {"stage": "report"}) as run:
         log_pictures(run, overview_pictures, results)

@@ -39,7 +39,7 @@ def main(key: str) -> None:
         return
 
     x = to_unit(data.shown())
-    noisy = corrupt(row, x, torch.Generator().manual_seed(p.seed))
+    noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(p.seed))
 
     def shown(model: Autoencoder) -> encoding.Samples:
         x_hat = reconstruct_all(model, noisy.to(training.device_of(model))).cpu()

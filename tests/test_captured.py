@@ -203,7 +203,7 @@ def backward_on_meta(chosen: Plugin, deep: Plugin | None = None) -> None:
     parts = {name: part.to("meta") for name, part in made.items()}
     with OneDevice():
         clean = to_unit(x)
-        noisy = corrupt(chosen, clean, torch.Generator())
+        noisy = corrupt(chosen.config.corruption, clean, torch.Generator())
         if deep is None:
             loss = model.loss(noisy, clean)["loss"]
         else:

@@ -249,7 +249,7 @@ def two_steps(phase: Plugin, x: torch.Tensor) -> torch.Tensor:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(2):
         optimizer.zero_grad()
-        noisy = corrupt(phase, x, torch.Generator().manual_seed(0))
+        noisy = corrupt(phase.config.corruption, x, torch.Generator().manual_seed(0))
         loss = model.loss(noisy, x)["loss"]
         loss.backward()
         optimizer.step()
@@ -265,17 +265,16 @@ def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> 
     corruption, x = plugin(family, name), torch.rand(4, *shape)
     clean = x.clone()
 
-    def corrupt(seed: int) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        return corruption.module.corrupt(corruption.config, x, generator)
+    def drawn(seed: int) -> torch.Tensor:
+        return corrupt(corruption, x, torch.Generator().manual_seed(seed))
 
     if pictures_only(corruption) and len(shape) == 1:
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
-            corrupt(7)
+            drawn(7)
         return
-    noisy = corrupt(7)
-    assert torch.equal(noisy, corrupt(7))
-    assert torch.equal(noisy, corrupt(8)) == (name == "none")
+    noisy = drawn(7)
+    assert torch.equal(noisy, drawn(7))
+    assert torch.equal(noisy, drawn(8)) == (name == "none")
     assert noisy.shape == x.shape
     assert noisy.dtype == x.dtype
     assert ((noisy >= 0) & (noisy <= 1)).all()

@@ -57,6 +57,8 @@ class Encoder:
     is_baseline: bool
     codes: np.ndarray
     """(N, D), memory-mapped."""
+    config: dict[str, Any]
+    """config.json."""
     train: dict[str, Any]
     """train.json."""
     samples: dict[str, np.ndarray]
@@ -139,6 +141,7 @@ def read_encoder(
         key=key,
         is_baseline=is_baseline,
         codes=codes,
+        config=_json(folder / "config.json", stage),
         train=_json(folder / "train.json", stage),
         samples=_arrays(folder / "samples.npz", stage),
         history=history,

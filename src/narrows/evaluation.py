@@ -16,7 +16,7 @@ from torch import Tensor
 from narrows import jacobian, reconstruction
 from narrows.clusterers._base import Map, distinct, draw, finite
 from narrows.errors import UserError
-from narrows.model import Autoencoder, decode_all, encode_all
+from narrows.model import Autoencoder, corrupt, decode_all, encode_all
 from narrows.plugins import Plugin
 
 JACOBIAN_SAMPLES = 100
@@ -107,10 +107,7 @@ def applicable(corruptions: Mapping[str, Plugin], x: Tensor) -> dict[str, Plugin
 
 def corrupted(corruption: Plugin, x: Tensor, seed: int) -> Tensor:
     """Clean samples (N, ...) under the corruption, from a generator of their own."""
-    noisy: Tensor = corruption.module.corrupt(
-        corruption.config, x, torch.Generator().manual_seed(seed)
-    )
-    return noisy
+    return corrupt(corruption, x, torch.Generator().manual_seed(seed))
 
 
 @torch.inference_mode()

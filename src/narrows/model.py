@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from narrows.errors import UserError
 from narrows.plugins import Plugin
 from narrows.stored import Samples
 
@@ -64,9 +65,17 @@ def to_unit(x: Tensor) -> Float[Tensor, "B ..."]:
     return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
 
 
-def corrupt(row: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:
-    """The row's corruption of a batch (B, ...); the clean batch is left as it is."""
-    corruption = row.config.corruption
+def corrupt(corruption: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:
+    """A corrupted copy of samples (B, ...) in [0, 1].
+
+    Raises:
+        UserError: The corruption is one of pictures, and these are none.
+    """
+    if clean.dim() != 4 and getattr(corruption.config, "pictures_only", False):
+        raise UserError(
+            f"corruption: {corruption.name} needs pictures here, "
+            f"found samples of shape {tuple(clean.shape[1:])}"
+        )
     noisy: Tensor = corruption.module.corrupt(corruption.config, clean, generator)
     return noisy
 

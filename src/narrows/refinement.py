@@ -21,7 +21,7 @@ from narrows import health
 from narrows.batches import BLOCK, Draws
 from narrows.captured import Batch, set_rate
 from narrows.errors import UserError
-from narrows.model import Autoencoder, encode_all, to_unit
+from narrows.model import Autoencoder, corrupt, encode_all, to_unit
 from narrows.plugins import Plugin
 from narrows.start import Job, State, clustered, hardened, one_hot, remember, remembered, started
 from narrows.stepping import Stepping
@@ -102,8 +102,8 @@ class Refine(Stepping):
 
     def loss(self, *batch: Tensor) -> Tensor:
         x, target = batch
-        clean, augmentation = to_unit(x), self.job.augmentation
-        noisy = augmentation.module.corrupt(augmentation.config, clean, self.noises[0])
+        clean = to_unit(x)
+        noisy = corrupt(self.job.augmentation, clean, self.noises[0])
         with self.autocast():
             terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
         for name, value in terms.items():

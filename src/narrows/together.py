@@ -75,7 +75,7 @@ class FitTogether(Fit):
         """The sum of the models' losses, of batches (M, B, ...) or of one (B, ...) for all."""
         clean = clean if split == "train" else clean.expand(len(self.seeds), *clean.shape)
         pairs = zip(clean, self.noises, strict=True)
-        noisy = torch.stack([corrupt(self.row, x, noise) for x, noise in pairs])
+        noisy = torch.stack([corrupt(self.row.config.corruption, x, noise) for x, noise in pairs])
         with self.autocast(training=split == "train"):
             terms = terms_of_each(self.model, self.state, noisy, clean)
         for name, values in terms.items():

@@ -115,7 +115,7 @@ class Fit(Stepping):
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
         """The loss of this process's share of a batch, whose terms are added to `sums`."""
-        noisy, of_all = corrupt(self.row, clean, self.noises[0]), len(clean)
+        noisy, of_all = corrupt(self.row.config.corruption, clean, self.noises[0]), len(clean)
         share = slice(self.global_rank, None, self.trainer.world_size)
         noisy, clean = noisy[share], clean[share]
         if not len(clean):  # of a validation set smaller than the number of processes

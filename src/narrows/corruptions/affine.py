@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, NonNegativeFloat
 
-from narrows.errors import UserError
 from narrows.plugins import config
 
 if TYPE_CHECKING:
@@ -31,10 +30,6 @@ def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.T
     import torch
     from torch.nn import functional
 
-    if x.dim() != 4:
-        raise UserError(
-            f"corruption: affine needs pictures, found samples of shape {tuple(x.shape[1:])}"
-        )
     drawn = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
     angle, size = drawn[0] * cfg.rotation * pi / 180, 1 + drawn[1] * cfg.scale
     cos, sin = size * angle.cos(), size * angle.sin()

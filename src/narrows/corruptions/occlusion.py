@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from narrows.errors import UserError
 from narrows.plugins import config
 
 if TYPE_CHECKING:
@@ -37,11 +36,6 @@ def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.T
         shape = (len(x), 1, *x.shape[2:]) if x.dim() == 4 else x.shape
         chance = torch.rand(shape, generator=generator, device=x.device)
         return x.masked_fill(chance < cfg.fraction, cfg.value)
-    if x.dim() != 4:
-        raise UserError(
-            f"corruption: occlusion by a {cfg.shape} needs pictures, "
-            f"found samples of shape {tuple(x.shape[1:])}"
-        )
     return x.masked_fill(_covered(cfg, x, generator)[:, None], cfg.value)
 
 

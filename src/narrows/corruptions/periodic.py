@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.errors import UserError
 from narrows.plugins import config
 
 if TYPE_CHECKING:
@@ -34,10 +33,6 @@ def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.T
     """
     import torch
 
-    if x.dim() != 4:
-        raise UserError(
-            f"corruption: periodic needs pictures, found samples of shape {tuple(x.shape[1:])}"
-        )
     n, _, height, width = x.shape
     angle = radians(cfg.angle)
     u = torch.arange(width, device=x.device, dtype=x.dtype) / width
