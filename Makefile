@@ -80,7 +80,7 @@ bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/b
 
 # One thread a process: two trainings of two threads each on two cores slow each other down tenfold.
 test: .venv/installed-dev  ## set up, then run all tests
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-commands: .venv/installed-dev  ## the commands of README.md, typed into a small copy of the project
 	python -m pytest -n0 --timeout 1200 tests/commands

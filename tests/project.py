@@ -105,17 +105,18 @@ class Project:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=pipe, text=True)
 
-    def dvc(self, *words: str) -> str:
-        """Output of `dvc ...`, which has to succeed."""
-        command = [sys.executable, "-m", "dvc", *words]
+    def dvc(self, *words: str, warm: bool = False) -> str:
+        """Output of `dvc ...`, which has to succeed; `warm` as in `make repro`."""
+        below = ["-m", "narrows.warm", sys.executable] if warm else []
+        command = [sys.executable, *below, "-m", "dvc", *words]
         done = subprocess.run(
             command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def repro(self, *stages: str) -> list[str]:
+    def repro(self, *stages: str, warm: bool = False) -> list[str]:
         """The stages that `dvc repro` ran, but for `fetch`, which looks each time."""
-        told = self.dvc("repro", *stages)
+        told = self.dvc("repro", *stages, warm=warm)
         ran = [line.split("'")[1] for line in told.splitlines() if line.startswith("Running st")]
         return [stage for stage in ran if stage != "pipelines/dvc.yaml:fetch"]

@@ -39,7 +39,7 @@ ALLOWED = {  # importer -> what it may import of the package at most
     "blocks": set(),
     "stored": {"blocks"},
     "prepared": {"blocks", "splits", "stored", "work"},
-    "model": {"plugins", "stored"},
+    "model": {"errors", "plugins", "stored"},
     "encoding": {"blocks", "model", "plugins", "prepared", "reconstruction", "splits"},
     "evaluation": {
         *("clusterers._base", "errors", "jacobian", "model", "plugins", "reconstruction"),

@@ -15,7 +15,7 @@ ROWS = {"narrow": row(), "other": row(epochs=2)}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("project"), ROWS)
-    ran = project.repro()
+    ran = project.repro(warm=True)
     trained = ["train@narrow", "train@other", "tune@tuned", "train_tuned@tuned"]
     clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
     clustered += ["deep_cluster@narrow-dec", "seed_encoders", "seeds@0", "seeds@1"]
@@ -105,7 +105,7 @@ def test_a_changed_row_and_an_edited_plugin_rerun_what_selects_them(project: Pro
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
     before = evaluated(project)
-    ran = project.repro()
+    ran = project.repro(warm=True)
     again = ["baseline@pca", "cluster@other-kmeans", "evaluate", "report", "seed_encoders"]
     assert sorted(ran) == [*again, "seeds@0", "seeds@1", "train@other"]
     after = evaluated(project)
@@ -130,7 +130,7 @@ def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> No
 def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
     params = project.read()
     again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
-    again.repro("cluster@narrow-kmeans")
+    again.repro("cluster@narrow-kmeans", warm=True)
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
         assert one.read_bytes() == other.read_bytes()
