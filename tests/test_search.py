@@ -134,12 +134,13 @@ def test_of_two_that_begin_the_last_trial_one_goes_on(kept: Any) -> None:
     assert studies.n_finished(study) == 2
 
 
-def test_a_seed_draws_the_same_and_goes_on(kept: Any) -> None:
+@pytest.mark.parametrize("seed", [3, 2**32 - 1])
+def test_a_seed_draws_the_same_and_goes_on(kept: Any, seed: int) -> None:
     drawn = []
     for digest in ("one", "other"):
         task = job(digest=digest)
         for n in (1, 2):
-            study = search.study(task, kept, seed=3)
+            study = search.study(task, kept, seed=seed)
             search.add_trials(task, study, limits(n), Watch())
         drawn.append([trial.params for trial in study.trials])
     assert drawn[0] == drawn[1]

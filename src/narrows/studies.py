@@ -138,7 +138,9 @@ def opened(
             pruner=PRUNERS[pruner](),
         )
     n_drawn = len(found.get_trials(deepcopy=False))  # their draws are not to come again
-    found.sampler = optuna.samplers.TPESampler(seed=None if seed is None else seed + n_drawn)
+    if seed is not None:
+        seed = (seed + n_drawn) % 2**32  # numpy takes no larger ones
+    found.sampler = optuna.samplers.TPESampler(seed=seed)
     return found
 
 
