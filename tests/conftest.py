@@ -1,4 +1,4 @@
-"""Set-up for all tests: workers share two cores, the longest files first; MLflow sends nothing out."""
+"""Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out."""
 
 import os
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from test_report import in_project, read_csv, report
+from toy_artifacts import in_project, read_csv, report
 
 from narrows import sheets
 

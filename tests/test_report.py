@@ -1,111 +1,17 @@
 """The report stage on a small artefact folder, with scores by hand."""
 
-import csv
 import json
-import runpy
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from toy_artifacts import LABELS, Reported, in_project, read_csv, report
 
-from narrows import artifacts, params, scoring, tracking
+from narrows import artifacts, scoring
 from narrows.errors import UserError
 
-STAGE = Path(__file__).parent.parent / "pipelines/report.py"
-report = SimpleNamespace(**runpy.run_path(str(STAGE), run_name="report"))
-
-# 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
-SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
-LABELS = np.array([0] * 5 + [1] * 5 + [0, 0, 0, 1, 1] + [0, 0, 0, 1, 1])
-# Train matches cluster 1 to label 0 and cluster 0 to label 1; 4 of 5 test rows agree.
-SWAPPED = np.array([1] * 5 + [0] * 5 + [1, 1, 1, 0, 0] + [1, 1, 0, 0, 0])
-NOISY = np.where(np.arange(20) % 5 == 4, -1, SWAPPED)  # one test row in five is noise
-ONE = np.zeros(20, int)
-CLUSTERINGS = {"good": SWAPPED, "noisy": NOISY, "one": ONE}
-SEEDS = {0: ONE, 3: SWAPPED, 7: SWAPPED}  # 7 is the seed of the rows themselves
-
-
 PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}
-
-
-def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
-    """The folders of encoder and evaluation; the one that is no baseline is variational."""
-    folder.mkdir(parents=True)
-    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
-    samples = {"x": x[:4] / 255, "noisy": x[:4] / 255, "reconstruction": x[:4] / 300}
-    np.savez(folder / "samples.npz", **{k: v.astype(np.float32) for k, v in samples.items()})
-    scores = {"mse": 0.0123456789, "bce": 0.25, "psnr": 19.0848501}
-    scores |= {"ssim": None if x.ndim == 2 else 0.75}
-    exact = {"mse": 0.0, "bce": None, "psnr": None, "ssim": 1.0}
-    train = {
-        "fingerprint": f"f-{folder.name}",
-        "seed": 7,
-        "code_size": 3,
-        "n_parameters": 1234,
-        "epochs_run": 0 if is_baseline else 2,
-        "best_epoch": 0 if is_baseline else 2,
-        "seconds": 1.5,
-        "splits": dict.fromkeys(("train", "val", "test"), exact if is_baseline else scores),
-    }
-    (folder / "train.json").write_text(json.dumps(train))
-    (folder / "config.json").write_text(json.dumps({"data_digest": "d" * 64}))
-    if not is_baseline:
-        (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
-    write_evaluation(folder.parents[1] / "evaluations/encoders" / folder.name, x / 255, is_baseline)
-
-
-def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
-    """Maps of every second row; a table has no filters and no bar can hide a part of it."""
-    folder.mkdir(parents=True)
-    code = {"mean": 5.25, "zeros_fraction": 0.125, "active_units": 2.5, "dead_units": 1}
-    box = {} if x.ndim == 2 else {"box": {"psnr_in": 15.0, "psnr_out": 16.5}}
-    robustness = {"clean": {"psnr_in": None, "psnr_out": None if is_baseline else 20.0}, **box}
-    bound = {"elbo": -101.25, "reconstruction": -90.0, "kl": 11.25, "kl_per_unit": [1.25, 10, 0]}
-    scores = {
-        "fingerprint": "e",
-        "code": code | {"jacobian_norm": None if is_baseline else 3.5},
-        "robustness": robustness,
-        "variational": None if is_baseline else {**bound, "active_units": 2, "nll": 99.5},
-    }
-    (folder / "scores.json").write_text(json.dumps(scores))
-    points = np.arange(20, dtype=np.float32).reshape(10, 2)
-    np.savez(folder / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points[::-1])
-    pairs = np.stack([x[:8]] * len(robustness))
-    pictures = {"corrupted": pairs, "restored": pairs, "interpolations": x[None, :5]}
-    if not is_baseline:
-        pictures |= {"samples": x[:9], "traversal": x[:6].reshape(2, 3, *x.shape[1:])}
-        pictures |= {} if x.ndim == 2 else {"filters": x[:4, :, :3, :3]}
-    np.savez(folder / "pictures.npz", **{k: v.astype(np.float32) for k, v in pictures.items()})
-
-
-def write_deep_clustering(folder: Path, x: np.ndarray) -> None:
-    """All in one cluster at first, right at the end."""
-    folder.mkdir(parents=True)
-    assignments = np.stack([ONE, SWAPPED]).astype(np.int16)
-    np.savez(folder / "clusters.npz", clusters=SWAPPED.astype(np.int32), assignments=assignments)
-    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
-    (folder / "history.csv").write_text(
-        "update,clustering,label_change,largest_share,effective_clusters\n"
-        "0,,0,1,1\n1,0.5,0.5,0.5,2\n"
-    )
-    info = {"fingerprint": "f-refined", "seed": 7, "seconds": 0.5, "n_clusters": 2}
-    (folder / "cluster.json").write_text(json.dumps(info))
-    maps = folder.parents[1] / "evaluations/refined" / folder.name
-    maps.mkdir(parents=True)
-    points = np.arange(20, dtype=np.float32).reshape(10, 2)
-    np.savez(maps / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points)
-
-
-def write_choose_k(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    curve = [{"n_clusters": 2, "silhouette": 0.75, "stability": 1.0, "bic": -1.5}]
-    curve += [{"n_clusters": 3, "silhouette": None, "stability": 0.5, "bic": -2.25}]
-    (folder / "curve.json").write_text(json.dumps({"recommended": 2, "curve": curve}))
-    (folder / "n_clusters.json").write_text('{"n_clusters": 2}')
 
 
 @pytest.fixture(scope="module", params=["picture", "colour", "table"])
@@ -116,47 +22,6 @@ def x(request: pytest.FixtureRequest) -> np.ndarray:
         return values.astype(np.float32)
     grey = values.astype(np.uint8).reshape(20, 1, 8, 8)
     return grey.repeat(3, axis=1) if request.param == "colour" else grey
-
-
-class Recorder(tracking.Run):
-    def __init__(self) -> None:
-        self.metrics: dict[str, float] = {}
-        self.images: list[str] = []
-        self.files: list[str] = []
-
-    def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
-        self.metrics |= metrics
-
-    def log_image(self, key: str, image: np.ndarray, step: int) -> None:
-        assert image.dtype == np.uint8
-        assert image.shape[2] == 3
-        self.images.append(key)
-
-    def log_file(self, file: Path) -> None:
-        self.files.append(file.name)
-
-
-class Reported(NamedTuple):
-    folder: Path
-    runs: dict[tuple[str, str], Recorder]
-
-
-@contextmanager
-def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
-    """A folder with what the earlier stages leave, as the working directory."""
-    loaded, runs = left_by_others(folder, x), dict[tuple[str, str], Recorder]()
-
-    @contextmanager
-    def start(name: str, *_: Any) -> Iterator[Recorder]:
-        yield runs.setdefault((name, "toy"), Recorder())
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(params, "load", lambda: loaded)
-        patch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
-        patch.setattr(tracking, "opened", lambda: None)
-        patch.setattr(tracking, "start", start)
-        yield Reported(folder, runs)
 
 
 @pytest.fixture
@@ -177,56 +42,6 @@ def reported(tmp_path_factory: pytest.TempPathFactory, x: np.ndarray) -> Reporte
     with in_project(tmp_path_factory.mktemp("reported"), x) as there:
         report.main()
         return there
-
-
-def left_by_others(project: Path, x: np.ndarray) -> SimpleNamespace:
-    """Writes it; returns the params."""
-    data = project / "data/toy"
-    data.mkdir(parents=True)
-    np.save(data / "x.npy", x)
-    np.save(data / "split.npy", SPLIT)
-    np.save(data / "labels.npy", LABELS)
-    (data / "label_names.csv").write_text("label,name\n")
-    write_encoder(project / "artifacts/toy/encoders/plain-x", x, is_baseline=True)
-    write_encoder(project / "artifacts/toy/encoders/deep", x, is_baseline=False)
-    write_encoder(project / "artifacts/toy/encoders/stale", x, is_baseline=False)
-    for key, clusters in CLUSTERINGS.items():
-        folder = project / "artifacts/toy/clusterings" / key
-        folder.mkdir(parents=True)
-        np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
-        info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
-        (folder / "cluster.json").write_text(json.dumps(info))
-    encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
-    write_deep_clustering(project / "artifacts/toy/clusterings/refined", x)
-    write_choose_k(project / "artifacts/toy/choose_k")
-    for seed, clusters in [(0, ONE), (3, SWAPPED)]:
-        folder = project / "artifacts/toy/seeds" / str(seed) / "good"
-        folder.mkdir(parents=True)
-        np.save(folder / "clusters.npy", clusters.astype(np.int32))
-    return SimpleNamespace(
-        seed=7,
-        dataset=SimpleNamespace(name="toy"),
-        baselines={"plain-x": {"name": "pca", "code_size": 3}},
-        autoencoders={"deep": {"name": "variational", "loss": "bce"}},
-        searches={},
-        clusterings={
-            key: SimpleNamespace(encoder=encoder, clusterer=SimpleNamespace(name="kmeans"))
-            for key, encoder in encoders.items()
-        },
-        deep_clusterings={
-            "refined": SimpleNamespace(
-                encoder="deep",
-                start=SimpleNamespace(name="kmeans"),
-                method=SimpleNamespace(name="dec"),
-            )
-        },
-        seeds=SimpleNamespace(values=tuple(SEEDS), rows=("good",)),
-    )
-
-
-def read_csv(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def test_scores_by_hand(reported: Reported) -> None:
