@@ -130,7 +130,7 @@ def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> No
 def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
     params = project.read()
     again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
-    again.repro("cluster@narrow-kmeans", warm=True)
+    again.repro("cluster@narrow-kmeans")
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
         assert one.read_bytes() == other.read_bytes()
