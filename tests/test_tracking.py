@@ -1,8 +1,11 @@
 """A real MLflow store on sqlite: what is logged, what a status says, and many writers at once."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +134,51 @@ def test_four_processes_on_a_fresh_store_lose_nothing() -> None:
     for run in found:
         assert run.info.status == "FINISHED"
         assert len(tracking.opened().get_metric_history(run.info.run_id, "val/loss")) == 20
+
+
+WRITE = """
+import sys; from narrows import tracking
+data = tracking.Data("digits", "abcdef0123456789", (10, 1, 8, 8))
+with tracking.start(sys.argv[1], sys.argv[1], data, {}) as run:
+    run.log_metrics({"val/loss": 1.0}, step=1)
+"""
+
+
+def test_two_projects_on_one_new_store_lose_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared/mlflow.db")
+    processes = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        command = [sys.executable, "-c", WRITE, name]
+        processes += [subprocess.Popen(command, cwd=tmp_path / name)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert sorted(run.info.run_name for run in runs()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("moment", ["mlflow.db.part", "mlflow.db"])
+def test_a_kill_while_the_store_is_made_breaks_nothing(tmp_path: Path, moment: str) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITE, "killed"])
+    while not (tmp_path / "mlruns" / moment).exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    time.sleep(0.05)
+    process.kill()
+    process.wait()
+    with start() as run:
+        run.log_metrics({"val/loss": 0.5}, step=1)
+    assert [r.info.status for r in runs("tags.fingerprint = 'f1'")] == ["FINISHED"]
+    assert not (tmp_path / "mlruns/mlflow.db.part").exists()
+
+
+def test_a_store_that_is_half_made_is_said_with_what_mends_it(tmp_path: Path) -> None:
+    file = tmp_path / "mlruns/mlflow.db"
+    file.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
+    with pytest.raises(UserError, match=f"does not open: .*made anew: rm {file}$"), start():
+        pass
+    file.unlink()
+    assert subprocess.run([sys.executable, "-c", WRITE, "anew"]).returncode == 0
 
 
 def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,9 @@ import importlib.util
 import json
 import logging
 import os
+import shlex
 import socket
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +30,10 @@ from narrows.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from sqlalchemy import URL
 
 FINGERPRINT = "fingerprint"
+TABLES = 7_161_904  # number of PostgreSQL's lock under which tables are made; any would do
 
 
 @dataclass(frozen=True)
@@ -163,8 +167,9 @@ def start(
     if found is None:
         found = client.create_run(experiment, run_name=name, tags=tags).info.run_id
         schema = json.dumps({"shape": data.shape})
-        told = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
-        client.log_inputs(found, datasets=[DatasetInput(told)])
+        described = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
+        with _lock():  # MLflow looks for the row of the data set and then inserts it
+            client.log_inputs(found, datasets=[DatasetInput(described)])
         if parent is None and (patch := provenance.uncommitted()):
             client.log_text(found, patch, provenance.PATCH)
     else:
@@ -197,42 +202,99 @@ def opened() -> MlflowClient | None:
 
 @functools.cache
 def _connect(store: str) -> MlflowClient:
-    """A client of the store, whose tables are made once, under a lock, in WAL mode if sqlite."""
+    """A client of the store, whose tables are made by one process; in WAL mode if it is sqlite.
+
+    Raises:
+        UserError: the store does not open. A password is not said.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # less "Updating database tables"
     if store.startswith(("http://", "https://")):
         return mlflow.MlflowClient(store)
+    url = _parsed(store)
     try:
-        url = sqlalchemy.make_url(store)
+        file = _sqlite_file(url)
+        with _lock():
+            if file is not None and not file.exists():
+                _make_sqlite(file)
+            engine = sqlalchemy.create_engine(url)
+            with engine.connect() as connection:  # fails at once, where MLflow would retry
+                if file is not None:
+                    connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
+                elif url.get_backend_name() == "postgresql":  # held until the connection ends
+                    connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({TABLES})"))
+                client = mlflow.MlflowClient(store)
+            engine.dispose()
+        return client
+    except (SQLAlchemyError, ImportError, OSError, mlflow.MlflowException) as error:
+        message = str(error).splitlines()[0].replace(store, "it")
+        shown = url.render_as_string(hide_password=True)
+        remedy = "" if file is None else _remedy(file)
+        raise UserError(f"MLflow's store {shown} does not open: {message}{remedy}") from None
+
+
+def _parsed(store: str) -> URL:
+    import sqlalchemy
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return sqlalchemy.make_url(store)
     except ArgumentError:
         raise UserError(
             f"MLFLOW_TRACKING_URI is {store!r}; accepted are URLs of a database "
             "(sqlite:///..., postgresql+psycopg://...) or of a server (http://...)"
         ) from None
-    try:
-        engine = sqlalchemy.create_engine(url)
-        with _lock(), engine.connect() as connection:  # fails at once, where MLflow would retry
-            if url.get_backend_name() == "sqlite":
-                connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
-            client = mlflow.MlflowClient(store)
-        engine.dispose()
-        return client
-    except (SQLAlchemyError, ImportError) as error:
-        told = str(error).splitlines()[0].replace(store, "it")
-        shown = url.render_as_string(hide_password=True)
-        raise UserError(f"MLflow's store {shown} does not open: {told}") from None
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file of an sqlite store; None for other databases and for one in memory."""
+    named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)).absolute() if named else None
+
+
+def _make_sqlite(file: Path) -> None:
+    """Makes MLflow's tables in a file beside it, which then becomes it: sqlite commits each table
+    on its own, so a kill in the two seconds that it takes would leave some of them."""
+    import sqlalchemy
+    from mlflow.store.db.utils import _initialize_tables
+
+    partial = file.with_name(f"{file.name}.part")
+    for left in (partial, partial.with_name(f"{partial.name}-journal")):
+        left.unlink(missing_ok=True)
+    engine = sqlalchemy.create_engine(f"sqlite:///{partial}")
+    _initialize_tables(engine)
+    engine.dispose()
+    partial.replace(file)
+
+
+def _remedy(file: Path) -> str:
+    """What to do about an sqlite store that is there and does not open."""
+    if not file.is_file():
+        return ""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        try:
+            (n_runs,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+        except sqlite3.Error:
+            n_runs = 0
+    if n_runs == 0:
+        return f". It holds no run, so it can be made anew: rm {shlex.quote(str(file))}"
+    upgrade = shlex.quote(f"sqlite:///{file}")
+    return f". Another version of MLflow may have written it: mlflow db upgrade {upgrade}"
 
 
 def _lock() -> filelock.BaseFileLock:
-    """One process at a time makes tables and experiments."""
-    folder = root() / "mlruns"
-    folder.mkdir(exist_ok=True)
-    return filelock.FileLock(folder / ".init.lock")
+    """One process at a time makes tables, experiments and data sets: of all that use this store,
+    where it is an sqlite file, and of this folder elsewhere."""
+    store = uri()
+    file = None if store.startswith("http") else _sqlite_file(_parsed(store))
+    beside = root() / "mlruns" / "store" if file is None else file
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(beside.with_name(f".{beside.name}.lock"))
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
