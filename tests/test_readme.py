@@ -2,12 +2,22 @@
 
 import csv
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+
+
+def committed(file: str) -> str:
+    """As the last commit has it: `make repro` on another processor writes other last digits."""
+    command = ["git", "-C", str(ROOT), "show", f"HEAD:{file}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"{file} is in no commit here")
+    return done.stdout
 
 
 TABLE = re.compile(r"<!-- (results/\S+\.csv)(?:, split test)?: (.*) -->\n((?:\|.*\n)+)")
@@ -24,12 +34,12 @@ def test_every_result_of_the_default_has_its_table() -> None:
 @pytest.mark.parametrize(("file", "columns", "table"), TABLE.findall(README))
 def test_tables_are_the_results(file: str, columns: str, table: str) -> None:
     key, *names = columns.split()
-    with (ROOT / file).open(newline="") as stream:
-        measured = {
-            row[key]: row for row in csv.DictReader(stream) if row.get("split", "test") == "test"
-        }
-    lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
-    told = {cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in lines}
+    lines = committed(file).splitlines()
+    measured = {
+        row[key]: row for row in csv.DictReader(lines) if row.get("split", "test") == "test"
+    }
+    shown = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    told = {cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in shown}
     assert sorted(told) == sorted(measured)
     for row, cells in told.items():
         for name, cell in zip(names, cells, strict=True):
