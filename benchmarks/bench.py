@@ -62,7 +62,7 @@ def dec(asked: argparse.Namespace) -> list[Figure]:
 
 def with_nmi(told: list[Figure], found: dict[str, Any], n: int) -> list[Figure]:
     """The same with the NMI of what each contender found in n samples."""
-    from narrows import metrics
+    from narrows.clustering import metrics
 
     labels = np.load(Path(samples(n), "labels.npy"))
     scores = {name: metrics.nmi(labels, np.array(clusters)) for name, clusters in found.items()}

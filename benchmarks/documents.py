@@ -19,9 +19,13 @@ import numpy as np
 import torch
 from textbook import pictures, row
 
-from narrows import metrics, params, refinement, start, training, work
-from narrows.model import encode_all
-from narrows.plugins import Plugin, load, resolved
+from narrows.clustering import job as start
+from narrows.clustering import metrics, refine
+from narrows.config import params
+from narrows.config.plugins import Plugin, load, resolved
+from narrows.models.autoencoder import encode_all
+from narrows.store import work
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/documents.csv"
@@ -87,7 +91,7 @@ class Protocol:
             work=self.checkpoints("dec", [DEC, fitted.history]),
             on_update=lambda update, health: print(update, health["label_change"], flush=True),
         )
-        refined = refinement.refine(params.plugin("deep_clusterers", DEC), job)
+        refined = refine.refine(params.plugin("deep_clusterers", DEC), job)
         self.told["nmi_dec"] = metrics.nmi(self.labels, start.hardened(refined.soft)[N_TRAIN:])
         self.told["iterations"] = DEC["interval"] * (len(refined.history) - 1)
 
@@ -95,7 +99,7 @@ class Protocol:
         state = KMEANS.module.fit(KMEANS.config, z, K, self.seed)
         return metrics.nmi(self.labels, KMEANS.module.predict(state, z_val))
 
-    def pretrained(self, key: str) -> training.Fitted:
+    def pretrained(self, key: str) -> fitting.Fitted:
         changes = {
             "train.epochs": self.asked.epochs,
             "train.batch_size": 2048,
@@ -111,7 +115,7 @@ class Protocol:
 
         chosen = row(key, changes)
         folder = self.checkpoints(key, resolved(chosen))
-        return training.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
+        return fitting.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
 
     def checkpoints(self, key: str, told: Any) -> Path:
         drawn = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows import params, plugins
+from narrows.config import params, plugins
 
 ROOT = Path(__file__).parent.parent
 POINTS: dict[str, dict[str, list[int]]] = {  # what -> along which axis -> sizes
@@ -50,7 +50,7 @@ def train(n: int, code: int, k: int) -> Callable[[], Any]:
     import torch
     from textbook import row
 
-    from narrows import training
+    from narrows.training import fitting
 
     changes = {"train.epochs": 1, "train.batch_size": 256, "code_size": code}
     chosen = row("undercomplete", changes)
@@ -61,7 +61,7 @@ def train(n: int, code: int, k: int) -> Callable[[], Any]:
     def fit(x: torch.Tensor) -> None:
         with tempfile.TemporaryDirectory() as work:
             folder = Path(work)
-            training.fit(chosen, x, x[:512], 0, "cpu", folder, lambda *_, **__: None)
+            fitting.fit(chosen, x, x[:512], 0, "cpu", folder, lambda *_, **__: None)
 
     fit(x[:512])  # what comes but once
     return lambda: fit(x)

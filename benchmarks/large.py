@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
-from narrows import own_project
+from narrows.explore.gallery import project as own_project
 
 SIDE, PER_FOLDER = 64, 1000
 STAGES = (

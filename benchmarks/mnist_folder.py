@@ -16,7 +16,9 @@ import numpy as np
 import papers
 from PIL import Image
 
-from narrows import metrics, plugins, prepared
+from narrows.clustering import metrics
+from narrows.config import plugins
+from narrows.data import prepared
 
 ROW, SEED = "pca-umap-gmm", 0
 

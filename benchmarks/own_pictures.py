@@ -24,9 +24,12 @@ from PIL import Image, ImageDraw, ImageEnhance
 from skimage import data as skimage_data
 from sklearn.datasets import load_sample_images
 
-from narrows import metrics, params, plugins, splits, training
-from narrows.datasets._base import counted
-from narrows.model import encode_all
+from narrows.clustering import metrics
+from narrows.config import params, plugins
+from narrows.data import splits
+from narrows.data.datasets._base import counted
+from narrows.models.autoencoder import encode_all
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 WORDS = "meeting budget plan week list milk bread call train note agenda review draft".split()
@@ -133,7 +136,7 @@ def main() -> None:
         print(f"peak memory {peak:.0f} MiB; skipped {counted(data.skipped)}")
         split, x = splits.assign(len(data.x), None, 0.2, 0.125, 0), torch.from_numpy(data.x)
         clock = time.monotonic()
-        fitted = training.fit(
+        fitted = fitting.fit(
             p.autoencoders["conv"], x[split == 0], x[split == 1], 0, "auto",
             Path(scratch, "work"), lambda *_, **__: None,
         )  # fmt: skip

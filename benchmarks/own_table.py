@@ -18,8 +18,11 @@ import pandas as pd
 import torch
 from sklearn.metrics import adjusted_rand_score, average_precision_score
 
-from narrows import outliers, params, plugins, splits, training
-from narrows.model import encode_all, reconstruct_all
+from narrows.config import params, plugins
+from narrows.data import splits
+from narrows.evaluation import outliers
+from narrows.models.autoencoder import encode_all, reconstruct_all
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 N_SEGMENTS, N_ANOMALIES, N_FACTORS = 5, 200, 3
@@ -85,7 +88,7 @@ def main() -> None:
         print(f"prepared {data.x.shape} in {time.monotonic() - clock:.1f} s; {data.warnings[0]}")
         split = splits.assign(len(data.x), None, 0.2, 0.125, told.seed)
         x, clock = torch.from_numpy(data.x), time.monotonic()
-        fitted = training.fit(
+        fitted = fitting.fit(
             p.autoencoders["denoising"], x[split == 0], x[split == 1], told.seed, "auto",
             Path(scratch, "work"), lambda *_, **__: None,
         )  # fmt: skip

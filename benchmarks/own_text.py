@@ -20,9 +20,12 @@ import numpy as np
 import torch
 from sklearn.decomposition import TruncatedSVD
 
-from narrows import params, plugins, probes, splits, training
-from narrows.model import encode_all
-from narrows.plugins import Plugin
+from narrows.config import params, plugins
+from narrows.config.plugins import Plugin
+from narrows.data import splits
+from narrows.evaluation import probes
+from narrows.models.autoencoder import encode_all
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 MIN_LETTERS, MIN_DOCUMENTS = 300, 40
@@ -68,7 +71,7 @@ def precision(z: np.ndarray, labels: np.ndarray, split: np.ndarray) -> float:
 
 def coded(row: Plugin, x: torch.Tensor, split: np.ndarray, seed: int) -> np.ndarray:
     with tempfile.TemporaryDirectory() as work:
-        fitted = training.fit(
+        fitted = fitting.fit(
             row, x[split == 0], x[split == 1], seed, "auto", Path(work), lambda *_, **__: None
         )
     print(f"  {len(fitted.history)} epochs, best {fitted.best_epoch}", end="", flush=True)

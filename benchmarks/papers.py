@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from narrows import metrics, params, plugins, prepared, repeats, space, splits
+from narrows.clustering import metrics, repeats
+from narrows.config import params, plugins, search_space
+from narrows.data import prepared, splits
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/papers.csv"
@@ -47,7 +49,7 @@ def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
 
 def rows() -> params.Params:
     raw = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
-    return params.from_dict(space.changed(copy.deepcopy(raw), CHANGES))
+    return params.from_dict(search_space.changed(copy.deepcopy(raw), CHANGES))
 
 
 def measured() -> list[dict[str, Any]]:

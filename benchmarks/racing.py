@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from benched import ROOT, Figure
 
-from narrows import plugins
+from narrows.config import plugins
 
 WORK = ROOT / ".work/bench"
 PEERS = ROOT / ".venv-peers/bin/python"

@@ -21,19 +21,15 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor
 
-from narrows import (
-    evaluation,
-    figures,
-    grids,
-    params,
-    plugins,
-    reconstruction,
-    specimens,
-    splits,
-    training,
-)
-from narrows.model import to_unit
-from narrows.plugins import Plugin
+from narrows.config import params, plugins
+from narrows.config.plugins import Plugin
+from narrows.data import splits
+from narrows.evaluation import measures
+from narrows.evaluation import pictures as specimens
+from narrows.models import reconstruction
+from narrows.models.autoencoder import to_unit
+from narrows.rendering import figures, grids
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
@@ -80,9 +76,9 @@ def row(key: str, changes: dict[str, Any] | None = None) -> Plugin:
     return params.from_dict(raw).autoencoders[key]
 
 
-def fit(chosen: Plugin, data: Data, seed: int) -> training.Fitted:
+def fit(chosen: Plugin, data: Data, seed: int) -> fitting.Fitted:
     with tempfile.TemporaryDirectory() as work:
-        return training.fit(
+        return fitting.fit(
             chosen, data.train, data.val, seed, "auto", Path(work), lambda *_, **__: None
         )
 
@@ -98,7 +94,7 @@ def linear(data: Data, seed: int) -> Claim:
     pca = PCA(size, random_state=0).fit(to_unit(data.train).flatten(1).numpy())
     x = data.test.flatten(1).numpy()
     pca_mse = float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).mean())
-    mse = reconstruction.mse(data.test, evaluation.of_model(model).reconstruct(data.test))
+    mse = reconstruction.mse(data.test, measures.of_model(model).reconstruct(data.test))
     decoder = next(p for p in model.parts["decoder"].parameters() if p.ndim == 2)
     angle = np.degrees(subspace_angles(decoder.detach().numpy(), pca.components_.T)[0])
     told = f"largest angle {angle:.2f} degrees, MSE {mse:.5f}, PCA's {pca_mse:.5f}"
@@ -111,9 +107,9 @@ def sparse(data: Data, seed: int) -> Claim:
     for penalty in (RAW["autoencoders"]["sparse"]["penalty"], {"name": "none"}):
         rate = {"name": "adam", "lr": 2e-3}
         changes = {**FULL, "train.epochs": 20, "train.optimizer": rate, "penalty": penalty}
-        coder = evaluation.of_model(fit(row("sparse", changes), data, seed).model)
+        coder = measures.of_model(fit(row("sparse", changes), data, seed).model)
         z = coder.encode(data.test)
-        scores = evaluation.code_scores(z.numpy())
+        scores = measures.code_scores(z.numpy())
         found.append((scores["mean"], scores["zeros_fraction"], mse_of(coder, data.test)))
     (mean, zeros, mse), (plain_mean, plain_zeros, plain_mse) = found
     told = (
@@ -130,12 +126,12 @@ def denoising(data: Data, seed: int) -> Claim:
     from skimage.restoration import denoise_nl_means
 
     corruption = row("denoising-conv").config.corruption
-    noisy = evaluation.corrupted(corruption, data.test, seed)
+    noisy = measures.corrupted(corruption, data.test, seed)
     grey, settings = noisy[:, 0].numpy(), best_means(corruption, to_unit(data.train[:100]), seed)
     means = [denoise_nl_means(picture, **settings) for picture in grey]
     found = {"noisy": noisy}
     for key in ("denoising-conv", "conv"):
-        coder = evaluation.of_model(fit(row(key, {**FULL, "train.epochs": 12}), data, seed).model)
+        coder = measures.of_model(fit(row(key, {**FULL, "train.epochs": 12}), data, seed).model)
         found[key] = coder.reconstruct(noisy)
     found["median filter"] = torch.from_numpy(median_filter(grey, size=(1, 3, 3)))[:, None]
     found["non-local means"] = torch.from_numpy(np.stack(means)).float()[:, None]
@@ -149,7 +145,7 @@ def best_means(corruption: Plugin, x: Tensor, seed: int) -> dict[str, Any]:
     """Settings of non-local means with the least error on corrupted pictures (N, 1, H, W)."""
     from skimage.restoration import denoise_nl_means
 
-    noisy = evaluation.corrupted(corruption, x, seed)[:, 0].numpy()
+    noisy = measures.corrupted(corruption, x, seed)[:, 0].numpy()
 
     def error(settings: dict[str, Any]) -> float:
         restored = np.stack([denoise_nl_means(picture, **settings) for picture in noisy])
@@ -163,9 +159,9 @@ def best_means(corruption: Plugin, x: Tensor, seed: int) -> dict[str, Any]:
 def repair(data: Data, seed: int) -> Claim:
     """A dark cross-bar is removed: error of the pixels that it covers, and of those it does not."""
     chosen = row("repair", {**FULL, "train.epochs": 30})
-    noisy = evaluation.corrupted(chosen.config.corruption, data.test, seed)
-    covered = evaluation.corrupted(chosen.config.corruption, torch.ones_like(noisy), seed) == 0
-    coder = evaluation.of_model(fit(chosen, data, seed).model)
+    noisy = measures.corrupted(chosen.config.corruption, data.test, seed)
+    covered = measures.corrupted(chosen.config.corruption, torch.ones_like(noisy), seed) == 0
+    coder = measures.of_model(fit(chosen, data, seed).model)
     restored = coder.reconstruct(noisy)
     clean, barred, mended = (x[:16].numpy() for x in (data.test, noisy, restored))
     draw("repair", seed, figures.reconstructions(clean, barred, mended, columns=8))
@@ -184,8 +180,8 @@ def contractive(data: Data, seed: int) -> Claim:
     found = []
     for key in ("contractive", "sigmoid-coder"):
         model = fit(row(key, {"train.epochs": 10}), data, seed).model
-        norm = evaluation.jacobian_norm(model, data.test)
-        found.append((norm, mse_of(evaluation.of_model(model), data.test)))
+        norm = measures.jacobian_norm(model, data.test)
+        found.append((norm, mse_of(measures.of_model(model), data.test)))
     (norm, mse), (plain_norm, plain_mse) = found
     told = f"Jacobian {plain_norm:.2f} -> {norm:.2f}, MSE {plain_mse:.4f} -> {mse:.4f}"
     return Claim(plain_norm >= 3 * norm, told)
@@ -201,9 +197,9 @@ def variational(data: Data, seed: int) -> Claim:
         "train.epochs": 60,
     }
     model = fit(row("variational", changes), data, seed).model
-    found = evaluation.variational(model, data.test, n_draws=50, seed=seed)
+    found = measures.variational(model, data.test, n_draws=50, seed=seed)
     assert found is not None
-    made = specimens.generated(evaluation.of_model(model), data.test[:8], seed)
+    made = specimens.generated(measures.of_model(model), data.test[:8], seed)
     draw("generated", seed, grids.grid(made["samples"].numpy()))
     told = (
         f"-ELBO {-found['elbo']:.2f} nats, KL {found['kl']:.2f}, NLL {found['nll']:.2f}, "
@@ -231,7 +227,7 @@ def binarised(data: Data, seed: int) -> Claim:
         "train.epochs": 30,
     }
     model = fit(row("variational", changes), binary, seed).model
-    found = evaluation.variational(model, binary.test, n_draws=200, seed=seed)
+    found = measures.variational(model, binary.test, n_draws=200, seed=seed)
     assert found is not None
     told = f"NLL {found['nll']:.2f} nats of 200 draws, -ELBO {-found['elbo']:.2f}"
     return Claim(found["nll"] <= 89.8, told)
@@ -265,7 +261,7 @@ def draw(name: str, seed: int, picture: np.ndarray) -> None:
         figures.save(picture, ROOT / f"docs/pictures/{name}.png", 32)
 
 
-def mse_of(coder: evaluation.Coder, x: Tensor) -> float:
+def mse_of(coder: measures.Coder, x: Tensor) -> float:
     return reconstruction.mse(x, coder.reconstruct(x))
 
 

@@ -7,9 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows import encoding, errors, figures, params, prepared, tracking, work
-from narrows.model import to_unit
-from narrows.plugins import resolved
+from narrows import errors, tracking
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.data import prepared
+from narrows.models import encoding
+from narrows.models.autoencoder import to_unit
+from narrows.rendering import figures
+from narrows.store import work
 
 
 def main(key: str) -> None:

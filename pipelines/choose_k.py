@@ -5,7 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import choose_k, errors, params, splits, work
+from narrows import errors
+from narrows.clustering import choose_k
+from narrows.config import params
+from narrows.data import splits
+from narrows.store import work
 
 
 def main() -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import errors, params, splits, tracking, work
-from narrows.plugins import resolved
+from narrows import errors, tracking
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.data import splits
+from narrows.store import work
 
 
 def main(key: str) -> None:

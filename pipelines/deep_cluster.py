@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from narrows import encoding, errors, params, prepared, refinement, splits, start, tracking, work
-from narrows.model import restored
-from narrows.plugins import resolved
+from narrows import errors, tracking
+from narrows.clustering import job as start
+from narrows.clustering import refine
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.data import prepared, splits
+from narrows.models import encoding
+from narrows.models.autoencoder import restored
+from narrows.store import work
 
 
 def main(key: str) -> None:
@@ -59,7 +65,7 @@ def main(key: str) -> None:
             on_update=on_update,
         )
         try:
-            refined = refinement.refine(row.method, job)
+            refined = refine.refine(row.method, job)
         except errors.UserError as error:
             raise errors.UserError(f"params.yaml: deep_clusterings.{key}: {error}") from None
         start.remember(

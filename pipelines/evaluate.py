@@ -13,25 +13,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from narrows import (
-    errors,
-    evaluation,
+from narrows import errors
+from narrows.clustering import saved
+from narrows.clustering.clusterers import _base
+from narrows.config import params, plugins
+from narrows.config.plugins import resolved
+from narrows.data import prepared
+from narrows.evaluation import measures
+from narrows.evaluation import pictures as specimens
+from narrows.evaluation.measures import Coder
+from narrows.models import autoencoder, jacobian, reconstruction
+from narrows.models.autoencoder import to_unit
+from narrows.store import work
+
+MODULES: tuple[Any, ...] = (
+    _base,
+    measures,
     jacobian,
-    model,
-    params,
-    plugins,
-    prepared,
+    autoencoder,
     reconstruction,
     saved,
     specimens,
-    work,
 )
-from narrows.clusterers import _base
-from narrows.evaluation import Coder
-from narrows.model import to_unit
-from narrows.plugins import resolved
-
-MODULES: tuple[Any, ...] = (_base, evaluation, jacobian, model, reconstruction, saved, specimens)
 """Whose code is part of a row's inputs; that of its network is in its weights and codes."""
 BOUNDS = plugins.PACKAGE / "autoencoders/variational.py"  # of the likelihood: neither tells them
 
@@ -44,7 +47,7 @@ def main() -> None:
     code = work.digest(Path(__file__), *called, *(Path(m.__file__) for m in MODULES))
     test, shown = to_unit(data.few("test")), to_unit(data.shown())
     draws = p.evaluate.nll_draws
-    corruptions = evaluation.applicable(p.evaluate.corruptions, shown)
+    corruptions = measures.applicable(p.evaluate.corruptions, shown)
     for key in (*p.baselines, *p.autoencoders):
         encoder = artifacts / "encoders" / key
         stage = work.encoder_stage(key, p.baselines, p.searches)
@@ -60,13 +63,13 @@ def main() -> None:
             coder = of_baseline(encoder)
         else:
             config = json.loads(files[0].read_text())
-            coder = evaluation.of_model(saved.model(config, saved.weights(weights)))
+            coder = measures.of_model(saved.model(config, saved.weights(weights)))
         codes = np.load(encoder / "codes.npy", mmap_mode="r")
         with work.output(folder) as partial:
-            scores = evaluation.scores(coder, test, corruptions, draws, p.seed)
+            scores = measures.scores(coder, test, corruptions, draws, p.seed)
             told_scores = {"fingerprint": fingerprint, **scores}
             (partial / "scores.json").write_text(json.dumps(told_scores, indent=2) + "\n")
-            maps: dict[str, Any] = evaluation.maps(codes, p.evaluate.map_rows, p.seed)
+            maps: dict[str, Any] = measures.maps(codes, p.evaluate.map_rows, p.seed)
             np.savez(partial / "maps.npz", **maps)
             pictures: dict[str, Any] = specimens.specimens(coder, shown, corruptions, p.seed)
             np.savez_compressed(partial / "pictures.npz", **pictures)
@@ -87,7 +90,7 @@ def map_refined(p: params.Params, artifacts: Path, code: str) -> None:
             continue
         codes = np.load(file, mmap_mode="r")
         with work.output(folder) as partial:
-            maps: dict[str, Any] = evaluation.maps(codes, p.evaluate.map_rows, p.seed)
+            maps: dict[str, Any] = measures.maps(codes, p.evaluate.map_rows, p.seed)
             np.savez(partial / "maps.npz", **maps)
             (partial / "maps.json").write_text(json.dumps({"fingerprint": fingerprint}) + "\n")
         print(f"evaluate: codes refined by {key}", flush=True)

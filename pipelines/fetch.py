@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from narrows import errors, params
+from narrows import errors
+from narrows.config import params
 
 
 def main() -> None:

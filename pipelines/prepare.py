@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from narrows import blocks, errors, params, splits
-from narrows.datasets._base import Dataset, counted
+from narrows import errors
+from narrows.config import params
+from narrows.data import blocks, splits
+from narrows.data.datasets._base import Dataset, counted
 
 
 def main() -> None:

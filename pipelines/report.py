@@ -11,23 +11,22 @@ import joblib
 import numpy as np
 from PIL import Image
 
-from narrows import (
+from narrows import errors, tracking
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.data import splits
+from narrows.report import (
     artifacts,
     claims,
-    cluster_pictures,
-    errors,
-    illustrations,
+    clustering_figures,
+    encoder_figures,
     ladder,
-    notes,
     page,
-    params,
-    scoring,
-    splits,
-    tracking,
-    views,
-    work,
+    run_notes,
+    tables,
 )
-from narrows.plugins import resolved
+from narrows.store import work
+from narrows.tracking import views
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
 IDLE = 20  # seconds after which such a process ends
@@ -58,13 +57,13 @@ def main() -> None:
         for key in p.seeds.rows
     }
     fitted = list(encoders.values())
-    autoencoder_rows = scoring.autoencoder_rows(fitted)
-    scored = each(clusterings, scoring.clustering_rows, data, p.seed)
+    autoencoder_rows = tables.autoencoder_rows(fitted)
+    scored = each(clusterings, tables.clustering_rows, data, p.seed)
     clustering_rows = [row for rows in scored.values() for row in rows]
-    code_rows = list(each(encoders, scoring.code_row, data, p.seed).values())
-    robustness_rows = scoring.robustness_rows(fitted)
-    variational_rows = scoring.variational_rows(fitted)
-    seed_rows = [scoring.seed_row(data, key, found) for key, found in by_seed.items()]
+    code_rows = list(each(encoders, tables.code_row, data, p.seed).values())
+    robustness_rows = tables.robustness_rows(fitted)
+    variational_rows = tables.variational_rows(fitted)
+    seed_rows = [tables.seed_row(data, key, found) for key, found in by_seed.items()]
 
     ranked = page.ranked(
         [row for row in clustering_rows if row["split"] == "test"], data.labels is not None
@@ -74,18 +73,20 @@ def main() -> None:
 
     with work.output(results) as folder:
         (folder / "figures").mkdir()
-        overview_pictures = illustrations.overview_pictures(fitted, chosen, data, p.seed, folder)
-        search_pictures = illustrations.search_pictures(searches, folder)
-        encoder_pictures = each(encoders, illustrations.encoder_pictures, data, p.seed, folder)
-        clustering_pictures = each(clusterings, cluster_pictures.clustering_pictures, data, folder)
+        overview_pictures = encoder_figures.overview_pictures(fitted, chosen, data, p.seed, folder)
+        search_pictures = encoder_figures.search_pictures(searches, folder)
+        encoder_pictures = each(encoders, encoder_figures.encoder_pictures, data, p.seed, folder)
+        clustering_pictures = each(
+            clusterings, clustering_figures.clustering_pictures, data, folder
+        )
         write_csv(folder / "autoencoders.csv", autoencoder_rows)
         write_csv(folder / "clusterings.csv", clustering_rows)
         write_csv(folder / "n_clusters.csv", chosen.curve)
         write_csv(folder / "codes.csv", code_rows)
-        write_csv(folder / "robustness.csv", robustness_rows, scoring.ROBUSTNESS_COLUMNS)
-        write_csv(folder / "variational.csv", variational_rows, scoring.VARIATIONAL_COLUMNS)
-        write_csv(folder / "seeds.csv", seed_rows, scoring.SEED_COLUMNS)
-        summary = scoring.summary(autoencoder_rows, clustering_rows, code_rows)
+        write_csv(folder / "robustness.csv", robustness_rows, tables.ROBUSTNESS_COLUMNS)
+        write_csv(folder / "variational.csv", variational_rows, tables.VARIATIONAL_COLUMNS)
+        write_csv(folder / "seeds.csv", seed_rows, tables.SEED_COLUMNS)
+        summary = tables.summary(autoencoder_rows, clustering_rows, code_rows)
         (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         html = page.render(
             dataset=p.dataset.name,
@@ -119,7 +120,7 @@ def main() -> None:
     current = set()
     for key, encoder in encoders.items():
         run = tracking.again(encoder.train["fingerprint"], p.dataset.name)
-        run.log_metrics(scoring.run_metrics(key, code_rows, robustness_rows, variational_rows))
+        run.log_metrics(tables.run_metrics(key, code_rows, robustness_rows, variational_rows))
         log_pictures(
             run, [q for q in encoder_pictures[key] if q.name not in LOGGED_BEFORE], results
         )
@@ -127,14 +128,14 @@ def main() -> None:
         told = {"depth": tracking.depth(row)}
         run.log_params(told if "code_size" in row else told | {"code_size": encoder.codes.shape[1]})
         tests = [test for test in autoencoder_rows if test["split"] == "test"]
-        note = notes.of_encoder(key, row, tests, ranked, run.picture("reconstructions"))
-        run.set_tag(notes.TAG, note)
+        note = run_notes.of_encoder(key, row, tests, ranked, run.picture("reconstructions"))
+        run.set_tag(run_notes.TAG, note)
         current |= {run.id}
     for key, clustering in clusterings.items():
         run = tracking.again(clustering.info["fingerprint"], p.dataset.name)
         for row in clustering_rows:
             if row["clustering"] == key:
-                found = scoring.scores(row)
+                found = tables.scores(row)
                 run.log_metrics({f"{row['split']}/{k}": v for k, v in found.items()})
                 if row["split"] == "test" and "acc" in found:
                     run.log_metrics({"cluster/acc": found["acc"]})
@@ -144,7 +145,7 @@ def main() -> None:
                     {
                         f"seeds/{k}": float(v)
                         for k, v in row.items()
-                        if k in scoring.SEEDS and v is not None
+                        if k in tables.SEEDS and v is not None
                     }
                 )
         log_pictures(run, clustering_pictures[key], results)
@@ -152,8 +153,8 @@ def main() -> None:
         encoder_row = resolved({**p.baselines, **p.autoencoders}[clustering.encoder])
         run.log_params({"depth": tracking.depth(encoder_row)})
         shown = run.picture("sheet")
-        note = notes.of_clustering(key, ranked, rungs.get(key, []), is_baseline, shown)
-        run.set_tag(notes.TAG, note)
+        note = run_notes.of_clustering(key, ranked, rungs.get(key, []), is_baseline, shown)
+        run.set_tag(run_notes.TAG, note)
         current |= {run.id}
     trials = {
         one.key: views.Trials(
@@ -164,7 +165,7 @@ def main() -> None:
         for one in searches
     }
     shown_as = views.tags(trials, made=time.time_ns() // 1_000_000)
-    shown_as[notes.TAG] = notes.of_dataset(p.dataset.name, ranked, rungs, overview)
+    shown_as[run_notes.TAG] = run_notes.of_dataset(p.dataset.name, ranked, rungs, overview)
     views.show(p.dataset.name, {run_id for run_id in current if run_id}, shown_as)
 
 
@@ -178,14 +179,14 @@ def each(rows: dict[str, T], made: Callable[..., U], *args: Any) -> dict[str, U]
 
 
 def log_pictures(
-    run: tracking.Run, pictures: Sequence[illustrations.Picture], results: Path
+    run: tracking.Run, pictures: Sequence[encoder_figures.Picture], results: Path
 ) -> None:
     for picture in pictures:
         drawn = Image.open(results / picture.file).convert("RGB")
         run.log_image(picture.name, np.asarray(drawn), step=0)
 
 
-def write_csv(file: Path, rows: Sequence[scoring.Row], columns: Sequence[str] = ()) -> None:
+def write_csv(file: Path, rows: Sequence[tables.Row], columns: Sequence[str] = ()) -> None:
     """Floats to six significant digits; an undefined score is an empty cell.
 
     Args:

@@ -18,7 +18,12 @@ from pathlib import Path
 import filelock
 from matplotlib.figure import Figure
 
-from narrows import errors, gains, params, plugins, prepared, search, studies, trials, work
+from narrows import errors
+from narrows.config import params, plugins
+from narrows.data import prepared
+from narrows.search import runs, studies, summary
+from narrows.search import trials as search
+from narrows.store import work
 
 NOTHING_NEW, BUSY = 3, 75  # the latter is EX_TEMPFAIL: try again later
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -52,7 +57,7 @@ def invoke(p: params.Params, asked: argparse.Namespace) -> None:
     target = None
     if asked.n_trials is not None:
         target = studies.n_finished(study) + asked.n_trials
-    with trials.invocation(job, data) as (run, watching):
+    with runs.invocation(job, data) as (run, watching):
         if asked.workers == 1 and asked.launcher == "processes":
             search.add_trials(job, study, search.Limits(target, ends), watching)
         else:
@@ -60,18 +65,18 @@ def invoke(p: params.Params, asked: argparse.Namespace) -> None:
         gained = studies.gains(study, job.objectives, before, time.monotonic() - began)
         page = report(gained, studies.plots(study, job.objectives))
         run.log_file(page)
-        run.log_metrics(trials.best(gained))
+        run.log_metrics(runs.best(gained))
     print(f"search: {len(gained.new)} trials ended, {page} tells what got better", flush=True)
     if gained.count("COMPLETE") + gained.count("PRUNED") == 0:
         sys.exit(NOTHING_NEW)
 
 
-def report(gained: gains.Gains, plots: dict[str, Figure]) -> Path:
+def report(gained: summary.Gains, plots: dict[str, Figure]) -> Path:
     """studies/<study>/<time>.html, and the same as latest.html."""
     folder = Path("studies", gained.study)
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.html"
-    page.write_text(gains.render(gained, plots), encoding="utf-8")
+    page.write_text(summary.render(gained, plots), encoding="utf-8")
     shutil.copy(page, folder / "latest.html")
     return page
 
@@ -86,7 +91,7 @@ def worker(p: params.Params, asked: argparse.Namespace) -> None:
     study = search.study(job, studies.storage(studies.url(), asked.heartbeat))
     parent = None if asked.worker_of == "None" else asked.worker_of
     limits = search.Limits(asked.target, asked.until)
-    search.add_trials(job, study, limits, trials.watching(job, data, parent))
+    search.add_trials(job, study, limits, runs.watching(job, data, parent))
 
 
 def several(asked: argparse.Namespace, parent: str, target: int | None, ends: float | None) -> None:

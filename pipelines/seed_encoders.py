@@ -10,7 +10,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from narrows import errors, params, work
+from narrows import errors
+from narrows.config import params
+from narrows.store import work
 
 
 def main() -> None:
@@ -41,22 +43,23 @@ def at_once(p: params.Params) -> bool:
 def train(p: params.Params, keys: list[str], seeds: tuple[int, ...], artifacts: Path) -> None:
     import torch
 
-    from narrows import prepared, together
-    from narrows.plugins import resolved
+    from narrows.config.plugins import resolved
+    from narrows.data import prepared
+    from narrows.training import many_seeds
 
     data = prepared.read(p.dataset.name)
     for key in keys:
         row = p.autoencoders[key]
         # the row's own result tells whether code that it depends on has changed
         own = Path("artifacts", data.name, "encoders", key, "codes.npy")
-        digest = data.digest + work.digest(own, Path(__file__), Path(together.__file__))
+        digest = data.digest + work.digest(own, Path(__file__), Path(many_seeds.__file__))
         fingerprint = work.fingerprint("seed_encoders", key, [resolved(row), seeds], digest)
         if work.is_current(artifacts / key / "seeds.json", fingerprint):
             continue
         checkpoints = work.checkpoints("seed_encoders", fingerprint)
         train_x, val_x = data.rows("train"), data.rows("val")
         try:
-            fitted = together.fit_together(row, train_x, val_x, seeds, p.device, checkpoints)
+            fitted = many_seeds.fit_together(row, train_x, val_x, seeds, p.device, checkpoints)
         except errors.UserError as error:
             raise errors.UserError(f"params.yaml: autoencoders.{key}: {error}") from None
         with work.output(artifacts / key) as partial:

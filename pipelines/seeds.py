@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from narrows import errors, params, work
-from narrows.plugins import resolved
+from narrows import errors
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.store import work
 
 
 def main(told_seed: str) -> None:
@@ -27,7 +29,8 @@ def main(told_seed: str) -> None:
 
 
 def repeat(p: params.Params, keys: tuple[str, ...], seed: int, artifacts: Path) -> None:
-    from narrows import prepared, repeats  # six seconds that the rows' own seed does without
+    from narrows.clustering import repeats  # six seconds that the rows' own seed does without
+    from narrows.data import prepared
 
     data = prepared.read(p.dataset.name)
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}

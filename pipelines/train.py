@@ -6,19 +6,15 @@ from pathlib import Path
 
 import torch
 
-from narrows import (
-    encoding,
-    errors,
-    figures,
-    params,
-    prepared,
-    tracking,
-    trainer,
-    training,
-    work,
-)
-from narrows.model import Autoencoder, corrupt, encode_all, reconstruct_all, to_unit
-from narrows.plugins import resolved
+from narrows import errors, tracking
+from narrows.config import params
+from narrows.config.plugins import resolved
+from narrows.data import prepared
+from narrows.models import encoding
+from narrows.models.autoencoder import Autoencoder, corrupt, encode_all, reconstruct_all, to_unit
+from narrows.rendering import figures
+from narrows.store import work
+from narrows.training import fitting, lightning
 
 
 def main(key: str) -> None:
@@ -26,15 +22,15 @@ def main(key: str) -> None:
     row = params.select(p.autoencoders, key, "autoencoders")
     data = prepared.read(p.dataset.name)
     train_x, val_x = data.rows("train"), data.rows("val")
-    processes = trainer.Processes(p.devices, p.num_nodes)
+    processes = lightning.Processes(p.devices, p.num_nodes)
     config = encoding.config(key, "autoencoder", resolved(row), data)
     fingerprint = work.fingerprint("train", key, [p.seed, config["row"]], data.digest)
     checkpoints = work.checkpoints("train", fingerprint)
 
     if not processes.leads:  # it computes its share and leaves writing, and errors, to the other
         with contextlib.suppress(errors.UserError):
-            training.fit(
-                row, train_x, val_x, p.seed, p.device, checkpoints, training.quiet, processes
+            fitting.fit(
+                row, train_x, val_x, p.seed, p.device, checkpoints, fitting.quiet, processes
             )
         return
 
@@ -42,7 +38,7 @@ def main(key: str) -> None:
     noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(p.seed))
 
     def shown(model: Autoencoder) -> encoding.Samples:
-        x_hat = reconstruct_all(model, noisy.to(training.device_of(model))).cpu()
+        x_hat = reconstruct_all(model, noisy.to(fitting.device_of(model))).cpu()
         return encoding.Samples(x.numpy(), noisy.numpy(), x_hat.numpy())
 
     with (
@@ -62,7 +58,7 @@ def main(key: str) -> None:
         ) -> None:
             if layer == 0:
                 run.log_metrics(metrics, step=epoch)
-            if epoch not in training.PICTURE_EPOCHS:
+            if epoch not in fitting.PICTURE_EPOCHS:
                 return
             if layer == 0:
                 grid = figures.reconstructions(*shown(model))
@@ -73,7 +69,7 @@ def main(key: str) -> None:
                 print(told, flush=True)
 
         try:
-            fitted = training.fit(
+            fitted = fitting.fit(
                 row, train_x, val_x, p.seed, p.device, checkpoints, on_epoch, processes
             )
         except errors.UserError as error:

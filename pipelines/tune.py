@@ -3,7 +3,12 @@
 import json
 from pathlib import Path
 
-from narrows import errors, params, plugins, prepared, search, studies, trials, work
+from narrows import errors
+from narrows.config import params, plugins
+from narrows.data import prepared
+from narrows.search import runs, studies
+from narrows.search import trials as search
+from narrows.store import work
 
 
 def main(key: str) -> None:
@@ -15,7 +20,7 @@ def main(key: str) -> None:
     with studies.reported(studies.url()):
         study = search.study(job, studies.storage(studies.url()), p.seed)
         if studies.n_finished(study) < chosen.n_trials:
-            with trials.invocation(job, data) as (_, watching):
+            with runs.invocation(job, data) as (_, watching):
                 search.add_trials(job, study, limits, watching)
         best = studies.winner(study)
     row = search.row_of(job, best)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from narrows import album
-from narrows.album import Section
-from narrows.outliers import unusual
+from narrows.evaluation.outliers import unusual
+from narrows.explore.gallery import album
+from narrows.explore.gallery.album import Section
 
 
 def noise(n: int, side: int = 8, seed: int = 0) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from toy_artifacts import in_project, read_csv, report
 
-from narrows import sheets
+from narrows.report import sheets
 
 
 def test_the_report_leaves_its_sheet_out(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from project import ROOT
 from ruamel.yaml import YAML
 from test_own_data import example
 
-from narrows import incoming, samples
 from narrows.commands import apply
+from narrows.data import names, new_files
 from narrows.errors import UserError
 
 RUN = """
 import os, runpy, sys
 from pathlib import Path
-from narrows import params
+from narrows.config import params
 pipelines, *folders = sys.argv[1:]
 for folder in folders:
     os.chdir(folder)
@@ -79,7 +79,7 @@ def pictures(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def clusters() -> dict[str, int]:
     """By name of a known picture."""
     x = np.load("data/image_folder/x.npy")
-    named = samples.read(Path("data/image_folder/samples.csv"), len(x))
+    named = names.read(Path("data/image_folder/samples.csv"), len(x))
     assert named
     own = np.load("artifacts/image_folder/clusterings/pca-kmeans/clusters.npz")["clusters"]
     return dict(zip(named.paths, own.tolist(), strict=True))
@@ -189,7 +189,7 @@ def test_a_file_that_is_no_array_is_a_sentence(tmp_path: Path) -> None:
     for content in contents:
         file.write_bytes(content)
         with pytest.raises(UserError, match=r"new\.npy: no array of numbers that can be read: "):
-            incoming.read([file], tmp_path, like)
+            new_files.read([file], tmp_path, like)
 
 
 def test_other_data_is_not_answered_from_old_codes(

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from narrows import plugins
+from narrows.config import plugins
 
 SRC = Path(__file__).parent.parent / "src/narrows"
 FAMILIES = {folder.name for folder in SRC.iterdir() if (folder / "__init__.py").exists()}

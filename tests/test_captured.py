@@ -18,11 +18,13 @@ from test_training import digits, training_row
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from narrows import captured, plugins, refinement, training
-from narrows.captured import WARM_UP, Captured
-from narrows.model import Autoencoder, corrupt, to_unit
-from narrows.plugins import Plugin
-from narrows.stepping import Stepping
+from narrows.clustering import refine
+from narrows.config import plugins
+from narrows.config.plugins import Plugin
+from narrows.models.autoencoder import Autoencoder, corrupt, to_unit
+from narrows.training import cuda_graph, fitting
+from narrows.training.cuda_graph import WARM_UP, Captured
+from narrows.training.steps import Stepping
 
 ADAM = plugins.load("optimizers", "adam")
 FAST = Plugin("optimizers", "adam", ADAM.Config(lr=0.002))
@@ -98,14 +100,14 @@ ROWS = {
 }
 
 
-def trained(chosen: Plugin, work: Path, **changes: Any) -> training.Fitted:
+def trained(chosen: Plugin, work: Path, **changes: Any) -> fitting.Fitted:
     train, val = digits()
     base = {"epochs": 3, "optimizer": FAST, "schedule": plugin("schedules", "cosine")}
     chosen = training_row(chosen, **{**base, **changes})
-    return training.fit(chosen, train[:300], val, 0, "cpu", work, lambda *_, **__: None)
+    return fitting.fit(chosen, train[:300], val, 0, "cpu", work, lambda *_, **__: None)
 
 
-def close(a: training.Fitted, b: training.Fitted) -> bool:
+def close(a: fitting.Fitted, b: fitting.Fitted) -> bool:
     """A rate on the device has the seven digits of a float32."""
     return all(
         one == pytest.approx(other, rel=1e-4, abs=1e-9)
@@ -153,9 +155,9 @@ def test_recorded_steps_refine_what_single_ones_refine(name: str, tmp_path: Path
     slow = Plugin("optimizers", "adam", ADAM.Config(lr=5e-4))
     chosen = method(name, optimizer=slow, **settings)
     noise = plugin("corruptions", "gaussian")
-    alone = refinement.refine(chosen, job(tmp_path / "alone", name, augmentation=noise))
+    alone = refine.refine(chosen, job(tmp_path / "alone", name, augmentation=noise))
     request.getfixturevalue("recorded")
-    replayed = refinement.refine(chosen, job(tmp_path / "replayed", name, augmentation=noise))
+    replayed = refine.refine(chosen, job(tmp_path / "replayed", name, augmentation=noise))
     for one, other in zip(alone.history, replayed.history, strict=True):
         assert one == pytest.approx(other, rel=1e-3)
     assert (alone.assignments == replayed.assignments).all()
@@ -250,7 +252,7 @@ def test_a_checkpoint_of_a_gpu_goes_on_on_a_cpu() -> None:
     weight.grad = torch.ones(2)
     optimizer.step()
     optimizer.param_groups[0] |= {"lr": torch.tensor(0.25), "capturable": True}
-    captured.settle(optimizer, torch.device("cpu"))
+    cuda_graph.settle(optimizer, torch.device("cpu"))
     assert optimizer.param_groups[0]["lr"] == 0.25
     assert not optimizer.param_groups[0]["capturable"]
     optimizer.step()
@@ -260,12 +262,12 @@ def test_a_checkpoint_of_a_gpu_goes_on_on_a_cpu() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("name", ROWS)
 def test_a_gpu_replays_what_it_does_step_by_step(name: str, tmp_path: Path, monkeypatch) -> None:
-    def fit(work: str) -> training.Fitted:
+    def fit(work: str) -> fitting.Fitted:
         train, val = digits()
         chosen = training_row(ROWS[name], epochs=4, schedule=plugin("schedules", "cosine"))
-        return training.fit(chosen, train, val, 0, "cuda", tmp_path / work, lambda *_, **__: None)
+        return fitting.fit(chosen, train, val, 0, "cuda", tmp_path / work, lambda *_, **__: None)
 
     replayed = fit("replayed")
-    monkeypatch.setattr(captured, "WARM_UP", -1)
+    monkeypatch.setattr(cuda_graph, "WARM_UP", -1)
     alone = fit("alone")
     assert close(alone, replayed)

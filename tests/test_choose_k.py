@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows import choose_k
+from narrows.clustering import choose_k
 
 
 def planted(n_groups: int, n_each: int = 60) -> np.ndarray:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from test_contracts import members, plugin
 
-from narrows import plugins
-from narrows.clusterers import _base
+from narrows.clustering.clusterers import _base
+from narrows.config import plugins
+from narrows.config.plugins import Plugin
 from narrows.errors import UserError
-from narrows.plugins import Plugin
 
 SIX = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]], dtype=np.float32)
 
@@ -248,7 +248,7 @@ class TestMap:
         """Otherwise two trainings side by side take all cores each, and four times as long."""
         program = (
             "import numpy as np, torch\n"
-            "from narrows.clusterers import umap_gmm\n"
+            "from narrows.clustering.clusterers import umap_gmm\n"
             "z = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)\n"
             "umap_gmm.fit(umap_gmm.Config(n_init=1), z, 2, seed=0)\n"
             "print(torch.get_num_threads())\n"
@@ -271,7 +271,7 @@ class TestMap:
         np.save(tmp_path / "new.npy", new)
         program = (
             "import sys, numpy as np\n"
-            "from narrows.clusterers import umap_gmm\n"
+            "from narrows.clustering.clusterers import umap_gmm\n"
             "with np.load('state.npz', allow_pickle=False) as state:\n"
             "    clusters = umap_gmm.predict(state, np.load('new.npy', mmap_mode='r'))\n"
             "assert 'umap' not in sys.modules\n"

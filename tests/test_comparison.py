@@ -11,10 +11,12 @@ import finished
 import numpy as np
 import pytest
 
-from narrows import comparison, runs, tracking
+from narrows import tracking
 from narrows.commands import compare
 from narrows.errors import UserError
-from narrows.sides import Side, Spread
+from narrows.explore.compare import differences
+from narrows.explore.compare.sides import Side, Spread
+from narrows.tracking import lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -26,7 +28,7 @@ def side(name: str, **known: Any) -> Side:
 def test_only_params_that_differ_are_told() -> None:
     one = side("a", params={"code_size": "6", "loss": "bce"})
     two = side("b", params={"code_size": "8", "loss": "bce", "lr": "0.1"})
-    told = [(row.key, row.values) for row in comparison.params([one, two])]
+    told = [(row.key, row.values) for row in differences.params([one, two])]
     assert told == [("code_size", ["6", "8"]), ("lr", [None, "0.1"])]
 
 
@@ -36,7 +38,7 @@ def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -
         side(str(mean), spread={"acc": Spread(mean, sd, 4)}, metrics={"test/mse": 1 - mean})
         for mean, sd in ((0.5, 0.03), (0.54, 0.04), (0.56, 0.04))
     )
-    acc, mse = comparison.metric_rows([one, two, three])
+    acc, mse = differences.metric_rows([one, two, three])
     assert acc.gains == [None, pytest.approx(0.04), pytest.approx(0.06)]
     assert acc.errors == [None, pytest.approx(0.025), pytest.approx(0.025)]
     assert (acc.is_better(1), acc.is_better(2)) == (None, True)
@@ -47,14 +49,14 @@ def test_changed_samples_are_those_of_the_best_matching() -> None:
     """Clusters 0, 0, 0, 1, 1 against 7, 7, 4, 4, -1: 7 is 0, 4 is 1, noise is nobody's."""
     one = side("a", clusters={"": np.array([0, 0, 0, 1, 1])})
     two = side("b", clusters={"": np.array([7, 7, 4, 4, -1])})
-    (found,) = comparison.agreements([one, two])
+    (found,) = differences.agreements([one, two])
     assert found.changed.tolist() == [2, 4]
     assert {(m.before, m.after): m.rows.tolist() for m in found.moves} == {
         (0, 1): [2],
         (1, -1): [4],
     }
     one.data_digest, two.data_digest = "x", "y"
-    assert comparison.agreements([one, two]) == []  # other samples
+    assert differences.agreements([one, two]) == []  # other samples
 
 
 def git(*words: str) -> None:
@@ -111,9 +113,9 @@ def test_a_run_whose_result_is_replaced_is_told_and_shown(project: Path, capsys)
     text = page(new.info.run_id, old.info.run_id, "narrow")
     assert "its result is that of the working tree" in text
     assert "samples and clusters of narrow-kmeans (the working tree has another result)" in text
-    assert runs.find("narrow").info.run_name == "narrow"
+    assert lookup.find("narrow").info.run_name == "narrow"
     finished.run(project, "train@other")
-    other = runs.find("other").info.run_id
+    other = lookup.find("other").info.run_id
     (project / "artifacts/digits/encoders/other/train.json").write_text("{}")
     assert "the picture that MLflow kept" in page(other, "narrow")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from narrows import plugins
+from narrows.config import plugins
+from narrows.config.plugins import Plugin
 from narrows.errors import UserError
-from narrows.model import corrupt
-from narrows.plugins import Plugin
+from narrows.models.autoencoder import corrupt
 
 SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
 EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a default
@@ -85,7 +85,7 @@ def row(
 
 
 def build(chosen: Plugin, shape: tuple[int, ...]) -> Any:
-    from narrows.model import Autoencoder
+    from narrows.models.autoencoder import Autoencoder
 
     torch.manual_seed(0)
     return Autoencoder(chosen, shape)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from narrows.plugins import load
+from narrows.config.plugins import load
 
 
 def corrupted(name: str, x: Tensor, **options: Any) -> Tensor:

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows import params, plugins
-from narrows.datasets import _idx
-from narrows.datasets._base import Dataset
+from narrows.config import params, plugins
+from narrows.data.datasets import _idx
+from narrows.data.datasets._base import Dataset
+from narrows.data.sources import File
 from narrows.errors import UserError
-from narrows.sources import File
 
 PIPELINES = Path(__file__).parent.parent / "pipelines"
 GENERATOR = np.random.default_rng(0)

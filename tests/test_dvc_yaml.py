@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from narrows import params, plugins
+from narrows.config import params, plugins
 
 ROOT = Path(__file__).parent.parent
 CARRIERS = {  # they move values, words and pictures for MLflow, and make no result
@@ -91,7 +91,9 @@ def test_deps_are_the_import_closure(address: str) -> None:
     script = f"pipelines/{address.partition('@')[0].removesuffix('_tuned')}.py"
     needed = {script} | closure(ROOT / script) | selected(address)
     if not address.startswith("report"):
-        needed -= {"src/narrows/figures.py"}  # pictures for MLflow: a new style trains nothing
+        needed -= {
+            "src/narrows/rendering/figures.py"
+        }  # pictures for MLflow: a new style trains nothing
     for folder in (ROOT / dep for dep in deps(address) if (ROOT / dep / "__init__.py").exists()):
         for file in folder.glob("*.py"):
             needed |= {file.relative_to(ROOT).as_posix()} | closure(file)
@@ -105,7 +107,9 @@ def test_deps_are_the_import_closure(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["fetch", "prepare"])
 def test_what_datasets_share_is_listed_whichever_is_selected(address: str) -> None:
-    shared = {f"src/narrows/datasets/{f.name}" for f in plugins.PACKAGE.glob("datasets/_[a-z]*.py")}
+    shared = {
+        f"src/narrows/data/datasets/{f.name}" for f in plugins.PACKAGE.glob("datasets/_[a-z]*.py")
+    }
     assert len(shared) > 3
     assert shared <= deps(address)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from test_contracts import build, plugin, row
 
-from narrows import evaluation, specimens
-from narrows.evaluation import Coder
-from narrows.model import Autoencoder
+from narrows.evaluation import measures, pictures
+from narrows.evaluation.measures import Coder
+from narrows.models.autoencoder import Autoencoder
 
 
 def identity(x: torch.Tensor) -> torch.Tensor:
@@ -21,10 +21,10 @@ def test_psnr_in_and_out_by_hand() -> None:
     everywhere = plugin("corruptions", "salt_pepper").module.Config(fraction=1.0)
     noise = {
         "clean": plugin("corruptions", "none"),
-        "noisy": evaluation.Plugin("corruptions", "salt_pepper", everywhere),
+        "noisy": measures.Plugin("corruptions", "salt_pepper", everywhere),
     }
     coder = Coder(identity, lambda z: torch.full_like(z, 0.25))
-    found = evaluation.robustness(coder, x, noise, seed=0)
+    found = measures.robustness(coder, x, noise, seed=0)
     assert found["noisy"]["psnr_in"] == pytest.approx(6.0206, abs=1e-3)
     assert found["noisy"]["psnr_out"] == pytest.approx(12.0412, abs=1e-3)
     assert found["clean"] == {"psnr_in": None, "psnr_out": pytest.approx(12.0412, abs=1e-3)}
@@ -33,7 +33,7 @@ def test_psnr_in_and_out_by_hand() -> None:
 def test_every_encoder_meets_the_same_noise() -> None:
     x, noise = torch.rand(6, 1, 8, 8), {"gaussian": plugin("corruptions", "gaussian")}
     first, second = (
-        evaluation.robustness(Coder(identity, decode), x, noise, 0)["gaussian"]["psnr_in"]
+        measures.robustness(Coder(identity, decode), x, noise, 0)["gaussian"]["psnr_in"]
         for decode in (identity, torch.zeros_like)
     )
     assert first == second
@@ -41,20 +41,20 @@ def test_every_encoder_meets_the_same_noise() -> None:
 
 def test_corruptions_that_need_pictures_are_left_out_of_tables() -> None:
     noise = {name: plugin("corruptions", name) for name in ("none", "periodic", "gaussian")}
-    assert list(evaluation.applicable(noise, torch.rand(3, 5))) == ["none", "gaussian"]
-    assert list(evaluation.applicable(noise, torch.rand(3, 1, 8, 8))) == list(noise)
+    assert list(measures.applicable(noise, torch.rand(3, 5))) == ["none", "gaussian"]
+    assert list(measures.applicable(noise, torch.rand(3, 1, 8, 8))) == list(noise)
 
 
 def test_the_jacobian_norm_of_a_linear_encoder_is_that_of_its_weights() -> None:
     model = build(row(), (5,))
     model.parts["encoder"] = torch.nn.Linear(5, 3)
     expected = model.parts["encoder"].weight.norm().item()
-    assert evaluation.jacobian_norm(model, torch.rand(450, 5)) == pytest.approx(expected, rel=1e-5)
+    assert measures.jacobian_norm(model, torch.rand(450, 5)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_maps_show_the_drawn_rows_and_keep_groups_apart() -> None:
     codes = np.repeat(np.eye(3) * 50, 40, axis=0) + np.random.default_rng(0).normal(size=(120, 3))
-    maps = evaluation.maps(codes, 60, seed=0)
+    maps = measures.maps(codes, 60, seed=0)
     assert maps["rows"].shape == (60,)
     assert (np.diff(maps["rows"]) > 0).all()
     group = maps["rows"] // 40
@@ -67,7 +67,7 @@ def test_maps_show_the_drawn_rows_and_keep_groups_apart() -> None:
 
 @pytest.mark.parametrize("codes", [np.zeros((50, 4)), np.arange(50.0)[:, None], np.eye(4)])
 def test_maps_of_dead_codes_of_one_unit_and_of_few_rows(codes) -> None:
-    maps = evaluation.maps(codes, 100, seed=0)
+    maps = measures.maps(codes, 100, seed=0)
     assert maps["pca"].shape == maps["umap"].shape == (len(codes), 2)
     assert np.isfinite(maps["umap"]).all()
 
@@ -78,7 +78,7 @@ def test_specimens_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
     model: Autoencoder = build(row(kind), shape).eval()
     corruptions = {name: plugin("corruptions", name) for name in ("none", "gaussian")}
     shown = torch.rand(16, *shape)
-    found = specimens.specimens(evaluation.of_model(model), shown, corruptions, seed=0)
+    found = pictures.specimens(measures.of_model(model), shown, corruptions, seed=0)
     names = {"interpolations", "corrupted", "restored"}
     names |= {"filters"} if len(shape) == 3 else set()
     names |= {"samples", "traversal"} if kind == "variational" else set()
@@ -94,8 +94,8 @@ def test_specimens_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
 
 def test_interpolations_start_and_end_at_the_reconstructions() -> None:
     model = build(row(), (1, 8, 8)).eval()
-    coder, shown = evaluation.of_model(model), torch.rand(6, 1, 8, 8)
-    found = specimens.interpolations(coder, shown)
+    coder, shown = measures.of_model(model), torch.rand(6, 1, 8, 8)
+    found = pictures.interpolations(coder, shown)
     ends = coder.reconstruct(shown)
     assert torch.allclose(found[:, 0], ends[:3], atol=1e-6)
     assert torch.allclose(found[:, -1], ends[3:], atol=1e-6)
@@ -103,6 +103,6 @@ def test_interpolations_start_and_end_at_the_reconstructions() -> None:
 
 def test_conv_filters_are_the_kernels() -> None:
     model = build(row(network=plugin("networks", "conv")), (3, 8, 8))
-    found = specimens.first_filters(model, (3, 8, 8))
+    found = pictures.first_filters(model, (3, 8, 8))
     assert found is not None
     assert found.shape == (4, 3, 3, 3)

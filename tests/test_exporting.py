@@ -7,9 +7,10 @@ import pytest
 import torch
 from project import row
 
-from narrows import exporting, params
+from narrows.config import params
 from narrows.errors import UserError
-from narrows.model import Autoencoder
+from narrows.explore import onnx
+from narrows.models.autoencoder import Autoencoder
 
 MLP = {"name": "mlp", "hidden": [12]}
 CONV = {"name": "conv", "channels": [4]}
@@ -26,18 +27,18 @@ def test_codes_are_those_of_torch(kind: str, network: dict, tmp_path: Path) -> N
     told |= {"code_activation": "linear"} if kind == "variational" else {}
     told |= {"layer_epochs": 1} if kind == "stacked" else {}
     model = Autoencoder(params.plugin("autoencoders", told), (1, 8, 8)).eval()
-    exporting.export(model, (1, 8, 8), tmp_path / "encoder.onnx")
+    onnx.export(model, (1, 8, 8), tmp_path / "encoder.onnx")
     x = np.random.default_rng(0).integers(0, 256, (37, 1, 8, 8), dtype=np.uint8)
-    assert exporting.difference(model, tmp_path / "encoder.onnx", x) < 1e-5
+    assert onnx.difference(model, tmp_path / "encoder.onnx", x) < 1e-5
     with torch.no_grad():  # a difference would be seen
         next(model.parameters()).mul_(1.01)
-    assert exporting.difference(model, tmp_path / "encoder.onnx", x) > 1e-4
+    assert onnx.difference(model, tmp_path / "encoder.onnx", x) > 1e-4
 
 
 def test_a_missing_row_or_package_is_told(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(UserError, match="deep is no trained row, or not made yet"):
-        exporting.trained(tmp_path, "deep")
+        onnx.trained(tmp_path, "deep")
     model = Autoencoder(params.plugin("autoencoders", row()), (1, 8, 8))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'narrows\[onnx\]'"):
-        exporting.export(model, (1, 8, 8), tmp_path / "encoder.onnx")
+        onnx.export(model, (1, 8, 8), tmp_path / "encoder.onnx")

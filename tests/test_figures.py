@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from narrows import charts, figures, grids
+from narrows.rendering import charts, figures, grids
 
 GAP, BLOCK_GAP, GREY = figures.GAP, figures.BLOCK_GAP, figures.GAP_VALUE
 

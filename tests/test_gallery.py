@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows import folders, plugins
 from narrows.commands import gallery
+from narrows.config import plugins
 from narrows.errors import UserError
+from narrows.explore.gallery import folders
 
 ROOT = Path(__file__).parent.parent
 ROW = "pca-kmeans"

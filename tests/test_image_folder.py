@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from narrows import plugins
-from narrows.datasets import _files, _pictures, image_folder
-from narrows.datasets._base import Dataset
+from narrows.config import plugins
+from narrows.data.datasets import _files, _pictures, image_folder
+from narrows.data.datasets._base import Dataset
 from narrows.errors import UserError
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)

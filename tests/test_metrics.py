@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows import metrics
+from narrows.clustering import metrics
 
 LABELS = np.array([0, 0, 0, 1, 1, 1])
 

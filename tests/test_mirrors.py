@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from narrows import mirrors
+from narrows.data import mirrors
+from narrows.data.sources import File, Mirror, fetch
 from narrows.errors import UserError
-from narrows.sources import File, Mirror, fetch
 
 PIXELS = bytes(range(256)) * 40
 LABELS = b"0123456789"

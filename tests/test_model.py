@@ -7,8 +7,9 @@ import pytest
 import torch
 from test_contracts import build, row
 
-from narrows import losses, model, params
-from narrows.model import Autoencoder
+from narrows.config import params
+from narrows.models import autoencoder, losses
+from narrows.models.autoencoder import Autoencoder
 
 ROWS = params.load(Path(__file__).parent.parent / "params.yaml").autoencoders
 
@@ -53,9 +54,9 @@ def test_losses_are_means_over_features_not_sums(loss) -> None:
 def test_all_samples_are_encoded_in_order_in_batches_of_any_size(monkeypatch) -> None:
     x = (torch.rand(50, 1, 8, 8) * 255).to(torch.uint8)
     small = build(row(), (1, 8, 8))
-    whole = model.encode_all(small, x), model.reconstruct_all(small, x)
+    whole = autoencoder.encode_all(small, x), autoencoder.reconstruct_all(small, x)
     monkeypatch.setattr(small, "batch_size", 7)
-    parts = model.encode_all(small, x), model.reconstruct_all(small, x)
+    parts = autoencoder.encode_all(small, x), autoencoder.reconstruct_all(small, x)
     assert whole[0].shape == (50, 3)
     np.testing.assert_allclose(parts[0], whole[0], atol=1e-6)
     torch.testing.assert_close(parts[1], whole[1])
@@ -72,5 +73,5 @@ def test_batches_that_come_from_elsewhere_move_to_the_model(monkeypatch) -> None
         return torch.zeros(len(batch), 3)
 
     monkeypatch.setattr(small, "encode", encode)
-    assert model.encode_all(small, torch.zeros(5, 1, 8, 8)).shape == (5, 3)
+    assert autoencoder.encode_all(small, torch.zeros(5, 1, 8, 8)).shape == (5, 3)
     assert seen == ["meta"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from narrows.plugins import load
+from narrows.config.plugins import load
 
 
 def pair(name: str, shape: tuple[int, ...], code_size: int = 3, **options: Any) -> tuple[Any, Any]:

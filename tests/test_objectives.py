@@ -7,8 +7,8 @@ import pytest
 import torch
 from test_contracts import build, row
 
-from narrows.objectives import _base
-from narrows.stored import Samples, Stored
+from narrows.data.on_disk import Samples, Stored
+from narrows.search.objectives import _base
 
 
 def trained(train: Samples) -> _base.Trained:

@@ -14,7 +14,8 @@ from PIL import Image
 from project import ROOT, Project, row
 from ruamel.yaml import YAML
 
-from narrows import artifacts, params
+from narrows.config import params
+from narrows.report import artifacts
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -86,7 +87,7 @@ def example(name: str, folder: Path) -> dict[str, Any]:
 RUN = """
 import os, runpy, sys
 from pathlib import Path
-from narrows import params
+from narrows.config import params
 pipelines, *folders = sys.argv[1:]
 for folder in folders:
     os.chdir(folder)

@@ -12,9 +12,9 @@ from project import ROOT
 from ruamel.yaml import YAML
 from test_own_data import pictures
 
-from narrows import own_project
 from narrows.commands import gallery
 from narrows.errors import UserError
+from narrows.explore.gallery import project as own_project
 
 NAME = """my "best" photo's $HOME `date` #1 & é"""
 

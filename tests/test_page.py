@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from narrows import page, scoring
-from narrows.artifacts import Search
-from narrows.illustrations import Picture
+from narrows.report import page, tables
+from narrows.report.artifacts import Search
+from narrows.report.encoder_figures import Picture
 
 
 def render(
@@ -33,7 +33,7 @@ def render(
         "baselines": ["pixels"],
         "autoencoders": [autoencoder],
         "clusterings": clusterings,
-        "codes": [code | dict.fromkeys(scoring.PROBES, 0.25 if labelled else None)],
+        "codes": [code | dict.fromkeys(tables.PROBES, 0.25 if labelled else None)],
         "variational": [],
         "seeds": [],
         "rungs": {},
@@ -56,7 +56,7 @@ def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
 
 
 def test_seeds_tell_what_labels_would_have_gained() -> None:
-    row: dict[str, Any] = dict.fromkeys(scoring.SEED_COLUMNS, 0.5)
+    row: dict[str, Any] = dict.fromkeys(tables.SEED_COLUMNS, 0.5)
     row |= {"clustering": "deep-k", "n_seeds": 3, "gap": 0.0625, "acc_sd": None}
     html = render([clustering("deep-k", "deep", 0.5)], seeds=[row])
     assert '<section id="seeds">' in html

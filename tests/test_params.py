@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from narrows import params
+from narrows.config import params
+from narrows.config.plugins import resolved
 from narrows.errors import UserError
-from narrows.plugins import resolved
 
 ROOT = Path(__file__).parent.parent
 RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())

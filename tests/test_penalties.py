@@ -8,8 +8,8 @@ import torch
 from test_contracts import plugin, row
 from torch import Tensor, nn
 
-from narrows.jacobian import frobenius_squared
-from narrows.plugins import Plugin, load
+from narrows.config.plugins import Plugin, load
+from narrows.models.jacobian import frobenius_squared
 
 
 def value(name: str, z: Tensor, x: Tensor | None = None, encode: Any = None, **options: Any):

@@ -99,7 +99,7 @@ def test_a_second_repro_runs_nothing(project: Project) -> None:
 
 
 def test_a_changed_row_and_an_edited_plugin_rerun_what_selects_them(project: Project) -> None:
-    with (project.folder / "src/narrows/baselines/pca.py").open("a") as file:
+    with (project.folder / "src/narrows/models/baselines/pca.py").open("a") as file:
         file.write("\n# edited\n")  # the codes, so the clusters, are the same
     params = project.read()
     params["autoencoders"]["other"]["train"]["epochs"] = 3
@@ -140,7 +140,7 @@ PREDICT = """
 import sys
 from pathlib import Path
 import numpy as np
-from narrows import saved
+from narrows.clustering import saved
 artifacts, x = Path("artifacts/digits"), np.load("data/digits/x.npy")
 for key in sys.argv[1:]:
     clusters = np.load(artifacts / "clusterings" / key / "clusters.npz")["clusters"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows import probes
+from narrows.evaluation import probes
 
 
 def test_drawn_rows_are_ascending_distinct_and_the_same_for_a_seed() -> None:

@@ -10,9 +10,11 @@ from mlflow import MlflowClient
 from project import Project, row
 from sklearn.datasets import load_digits
 
-from narrows import params, prepared, training
+from narrows.config import params
+from narrows.data import prepared
 from narrows.errors import UserError
-from narrows.trainer import Processes
+from narrows.training import fitting
+from narrows.training.lightning import Processes
 
 LAYERED = row(batch_size=63, epochs=3) | {
     "name": "stacked",
@@ -52,7 +54,7 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     data = prepared.read("digits")
     chosen = params.load().autoencoders["layered"]
     train, val = data.rows("train"), data.rows("val")
-    alone = training.fit(chosen, train, val, 0, "cpu", Path("alone"), lambda *a, **b: None)
+    alone = fitting.fit(chosen, train, val, 0, "cpu", Path("alone"), lambda *a, **b: None)
     for file, fitted in (("history.csv", alone), ("history-layer-1.csv", alone.layers[0])):
         expected = [list(line.values()) for line in fitted.history]
         for line, other in zip(history(file), expected, strict=True):
@@ -69,7 +71,7 @@ def test_more_processes_than_samples_are_refused(project: Project) -> None:
     chosen, x = params.load().autoencoders["layered"], prepared.read("digits").rows("val")
     many = Processes(devices=8, num_nodes=4)
     with pytest.raises(UserError, match="num_nodes is 32, but a batch or split has 63 samples"):
-        training.fit(chosen, x, x, 0, "cpu", Path("work"), lambda *a, **b: None, many)
+        fitting.fit(chosen, x, x, 0, "cpu", Path("work"), lambda *a, **b: None, many)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,12 @@ import numpy as np
 import pytest
 import torch
 
-from narrows import __main__, params, promotion, registry, saved, tracking
+from narrows import __main__, tracking
+from narrows.clustering import saved
 from narrows.commands import apply, promote
+from narrows.config import params
 from narrows.errors import UserError
+from narrows.tracking import promotion, registry
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from narrows import reconstruction
+from narrows.models import reconstruction
 
 
 def test_mse_averages_over_samples_channels_and_pixels() -> None:

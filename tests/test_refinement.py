@@ -9,11 +9,13 @@ import pytest
 import torch
 from test_contracts import build, members, plugin, row
 
-from narrows import health, plugins, refinement
+from narrows.clustering import health
+from narrows.clustering import refine as refinement
+from narrows.clustering.job import Job, OnUpdate, hardened
+from narrows.clustering.refine import Refined, refine
+from narrows.config import plugins
+from narrows.config.plugins import Plugin
 from narrows.errors import UserError
-from narrows.plugins import Plugin
-from narrows.refinement import Refined, refine
-from narrows.start import Job, OnUpdate, hardened
 
 LABELS = np.repeat([0, 1, 2], 40)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from toy_artifacts import LABELS, Reported, in_project, read_csv, report
 
-from narrows import artifacts, scoring
 from narrows.errors import UserError
+from narrows.report import artifacts, tables
 
 PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}
 
@@ -120,7 +120,7 @@ def test_updates_are_scored_afterwards(reported: Reported) -> None:
     data = artifacts.read_data(reported.folder / "data/toy")
     made = reported.folder / "artifacts/toy"
     refined = artifacts.read_clustering(made, "refined", data, "deep", "dec", is_deep=True)
-    found = scoring.updates(data, refined)
+    found = tables.updates(data, refined)
     assert found["ACC"].tolist() == [0.55, 0.95]
     assert found["NMI"][0] == 0
 
@@ -236,7 +236,7 @@ def test_pca_errors_by_hand(tmp_path: Path) -> None:
     (2, 2) on that line, (1, -1): 2 over 2 values. The second component leaves nothing."""
     x = np.array([[0, 0], [2, 2], [4, 4], [3, 1]], np.float32)
     data = artifacts.Data(x, np.array([0, 0, 0, 2]), None)
-    np.testing.assert_allclose(scoring.pca_errors(data, seed=0), [1, 0], atol=1e-6)
+    np.testing.assert_allclose(tables.pca_errors(data, seed=0), [1, 0], atol=1e-6)
 
 
 def test_the_page_shows_every_row_and_its_figures_exist(reported: Reported) -> None:
@@ -330,4 +330,4 @@ def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:
 
 def test_scores_are_rounded_to_five_digits() -> None:
     row = {"split": "test", "acc": 0.1234567, "nmi": None, "n_clusters_found": 3, "seconds": 1.0}
-    assert scoring.scores(row) == {"acc": 0.12346, "n_clusters_found": 3}
+    assert tables.scores(row) == {"acc": 0.12346, "n_clusters_found": 3}

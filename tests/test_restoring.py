@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from project import Project, row
 
-from narrows import provenance, restoring, runs
 from narrows.commands import restore
 from narrows.errors import UserError
+from narrows.tracking import lookup, provenance
+from narrows.tracking import restore as restoring
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -33,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (project.folder / ".gitignore").write_text(ignored)
     commit(project, "one")
     edit(project, code_size=7)
-    (project.folder / "src/narrows/penalties/new.py").write_text('"""New."""\n')
+    (project.folder / "src/narrows/models/penalties/new.py").write_text('"""New."""\n')
     project.repro("train@narrow")
     commit(project, "two")
     edit(project, code_size=3)
@@ -53,14 +54,14 @@ def edit(project: Project, **changes: Any) -> None:
 
 def first() -> Any:
     """The run of code size 7."""
-    client = runs._client()
+    client = lookup._client()
     everything = [experiment.experiment_id for experiment in client.search_experiments()]
     (found,) = client.search_runs(everything, "params.code_size = '7'")
     return found
 
 
 def test_every_run_names_its_commit_lock_and_data(project: Project) -> None:
-    latest = runs.find("narrow")
+    latest = lookup.find("narrow")
     for run in (first(), latest):
         tags = run.data.tags
         assert {len(tags[provenance.COMMIT]), len(tags[provenance.DATA])} == {40, 64}
@@ -76,14 +77,16 @@ def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> Non
     assert "missing" not in told
     assert "PYTHONPATH=src dvc repro --single-item --force train@narrow" in told
     there = Path("restored")
-    assert (there / "src/narrows/penalties/new.py").exists()  # was not committed, not even added
+    assert (
+        there / "src/narrows/models/penalties/new.py"
+    ).exists()  # was not committed, not even added
     again = Project.__new__(Project)
     again.folder = there.resolve()
     assert again.read()["autoencoders"]["narrow"]["code_size"] == 7
     assert again.repro("--single-item", "--force", "train@narrow") == ["train@narrow"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
-        made = runs.find("narrow")
+        made = lookup.find("narrow")
     expected = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
     assert len(expected) > 8
     assert {k: v for k, v in made.data.metrics.items() if k != "seconds"} == expected
@@ -97,7 +100,7 @@ def test_what_is_missing_is_said(project: Project, capsys, monkeypatch) -> None:
     run = first()
     cache = project.folder / ".dvc/cache"
     cache.rename(cache.with_name("away"))
-    monkeypatch.setattr(runs, "artifact", lambda run, path: None)
+    monkeypatch.setattr(lookup, "artifact", lambda run, path: None)
     assert restore.main([run.info.run_id]) == 3
     told = capsys.readouterr().out
     assert "missing: what was changed since commit" in told

@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from project import Project, row
 
-from narrows import studies
+from narrows.search import studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 # 60, 4 and 10 take minutes: CONTRIBUTING.md

@@ -8,9 +8,9 @@ import pytest
 import torch
 from test_refinement import LABELS, job, method
 
-from narrows import refinement
-from narrows.refinement import refine
-from narrows.start import hardened
+from narrows.clustering import refine as refinement
+from narrows.clustering.job import hardened
+from narrows.clustering.refine import refine
 
 FOUND = {
     "fewer": np.array([1, 0, 0]),

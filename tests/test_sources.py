@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from narrows import mirrors, sources
+from narrows.data import mirrors, sources
+from narrows.data.sources import File, Mirror, fetch
 from narrows.errors import UserError
-from narrows.sources import File, Mirror, fetch
 
 PIXELS = bytes(range(256)) * 40
 LABELS = b"0123456789"

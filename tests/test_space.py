@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 import pytest
 
-from narrows import space
+from narrows.config import search_space
 
 ROW = {"code_size": 8, "loss": "mse", "network": {"name": "mlp", "hidden": [16]}}
 ROW |= {"corruption": {"name": "none"}, "train": {"optimizer": {"name": "adam", "lr": 1e-3}}}
@@ -23,8 +23,8 @@ def test_a_draw_has_a_value_for_every_key() -> None:
     params = {"code_size": 5, "loss": "bce", "network.hidden.layers": 2, "network.hidden.0": 32}
     params |= {"network.hidden.1": 9, "train.optimizer.lr": 0.004}
     params |= {"corruption": '{"name": "gaussian", "std": 0.5}'}
-    drawn = space.draw(space.parse(told), optuna.trial.FixedTrial(params))
-    assert space.changed(ROW, drawn) == {
+    drawn = search_space.draw(search_space.parse(told), optuna.trial.FixedTrial(params))
+    assert search_space.changed(ROW, drawn) == {
         "code_size": 5,
         "loss": "bce",
         "network": {"name": "mlp", "hidden": [32, 9]},
@@ -36,15 +36,15 @@ def test_a_draw_has_a_value_for_every_key() -> None:
 
 def test_whole_numbers_stay_whole() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    told = space.parse({"a": {"low": 2, "high": 5}, "b": {"low": 2, "high": 5.0}})
-    drawn = [space.draw(told, study.ask()) for _ in range(20)]
+    told = search_space.parse({"a": {"low": 2, "high": 5}, "b": {"low": 2, "high": 5.0}})
+    drawn = [search_space.draw(told, study.ask()) for _ in range(20)]
     assert {one["a"] for one in drawn} == {2, 3, 4, 5}
     assert all(isinstance(one["b"], float) for one in drawn)
 
 
 def test_corners_are_the_ends_of_every_key() -> None:
     told = {"a": {"low": 2, "high": 5}, "b": [7], "c": {"layers": [0, 2], "units": [4, 9]}}
-    found = list(space.corners(space.parse(told)))
+    found = list(search_space.corners(search_space.parse(told)))
     assert found == [{"a": 2}, {"a": 5}, {"b": 7}, {"c": []}, {"c": [9, 9]}]
 
 
@@ -63,11 +63,11 @@ def test_corners_are_the_ends_of_every_key() -> None:
 )
 def test_a_wrong_space_is_told(told: Any, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011 the text is looked at below
-        space.parse(told)
+        search_space.parse(told)
     assert re.search(message, str(error.value)), str(error.value)
 
 
 @pytest.mark.parametrize("path", ["code_sze", "network.hiden", "loss.x", "optimizer.lr"])
 def test_a_key_that_the_row_does_not_have_is_told(path: str) -> None:
     with pytest.raises(ValueError, match=rf"^space.{path}: the row has no"):
-        space.changed(ROW, {path: 1})
+        search_space.changed(ROW, {path: 1})

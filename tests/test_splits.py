@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from narrows.data.splits import NAMES, assign
 from narrows.errors import UserError
-from narrows.splits import NAMES, assign
 
 
 def counts(split: np.ndarray) -> list[int]:

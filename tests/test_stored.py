@@ -9,11 +9,14 @@ import torch
 from test_refinement import job, method, same, samples
 from test_training import digits, fit, training_row
 
-from narrows import blocks, encoding, model, splits, stored, training
-from narrows.batches import Shuffled
-from narrows.prepared import Prepared
-from narrows.refinement import refine
-from narrows.stored import Stored
+from narrows.clustering.refine import refine
+from narrows.data import blocks, splits
+from narrows.data import on_disk as stored
+from narrows.data.on_disk import Stored
+from narrows.data.prepared import Prepared
+from narrows.models import autoencoder, encoding
+from narrows.training import fitting
+from narrows.training.batches import Shuffled
 
 
 def on_disk(x: torch.Tensor, folder: Path) -> Stored:
@@ -81,12 +84,12 @@ def test_trains_as_well_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     train, val = digits()
     train_x, val_x = on_disk(train, tmp_path), on_disk(val, tmp_path / "val")
     told = (chosen, train_x, val_x, 0, "cpu", tmp_path / "disk", lambda *_, **__: None)
-    found = training.fit(*told)
+    found = fitting.fit(*told)
     losses = [one.history[-1]["val/loss"] for one in (found, in_memory)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
     assert losses[0] < 0.9 * found.history[0]["val/loss"]
-    codes = model.encode_all(found.model, train_x)
-    np.testing.assert_array_equal(codes, model.encode_all(found.model, train))
+    codes = autoencoder.encode_all(found.model, train_x)
+    np.testing.assert_array_equal(codes, autoencoder.encode_all(found.model, train))
 
 
 def test_deep_clustering_gives_the_same(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_errors_are_those_of_samples_in_memory(
     monkeypatch.setattr(blocks, "BLOCK", 64)
 
     def halved(x: torch.Tensor) -> torch.Tensor:
-        return model.to_unit(x) / 2
+        return autoencoder.to_unit(x) / 2
 
     told = encoding.errors_by_split(halved, data)
     assert isinstance(data.rows("train"), torch.Tensor)
@@ -112,7 +115,7 @@ def test_errors_are_those_of_samples_in_memory(
     assert isinstance(data.rows("train"), Stored)
     assert encoding.errors_by_split(halved, data) == told
     for i, split in enumerate(splits.NAMES):
-        clean = model.to_unit(torch.from_numpy(data.x[data.split == i]))
+        clean = autoencoder.to_unit(torch.from_numpy(data.x[data.split == i]))
         assert told[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
 
 

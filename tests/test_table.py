@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from narrows.datasets import _columns, points, table
-from narrows.datasets._base import Dataset
+from narrows.data.datasets import _columns, points, table
+from narrows.data.datasets._base import Dataset
 from narrows.errors import UserError
 
 N = 40

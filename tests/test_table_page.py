@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from narrows import outliers, plugins, profiles, rules, table_frame, table_page
 from narrows.commands import table
-from narrows.datasets import _columns
+from narrows.config import plugins
+from narrows.data import table_frame
+from narrows.data.datasets import _columns
 from narrows.errors import UserError
+from narrows.evaluation import outliers
+from narrows.explore.table import page, profiles, rules
 
 ROOT = Path(__file__).parent.parent
 EVIL = "<script>alert(1)</script>"
@@ -187,4 +190,4 @@ def test_one_cluster_alone_has_a_page(made: Path) -> None:
     np.savez(made.parents[1] / "clusterings/pca-kmeans/clusters.npz", clusters=np.zeros(N, int))
     table.main(["pca-kmeans"])
     assert "no other row to compare with" in (made / "index.html").read_text(encoding="utf-8")
-    assert table_page.value(math.inf) == "\u221e"
+    assert page.value(math.inf) == "\u221e"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from narrows import params
 from narrows.__main__ import COMMANDS
+from narrows.config import params
 
 ROOT = Path(__file__).parent.parent
 DOCS = ("docs/teaching.md", "docs/dvc.md")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from narrows import params
-from narrows.datasets import text
-from narrows.datasets._base import Dataset, NothingLeft
+from narrows.config import params
+from narrows.data.datasets import text
+from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.errors import UserError
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows import plugins, terms, text_page
 from narrows.commands import text
+from narrows.config import plugins
 from narrows.errors import UserError
+from narrows.explore.text import page, terms
 
 ROOT = Path(__file__).parent.parent
 TERMS = ["<b>bread</b>", "bread", "flour", "ship", "the"]
@@ -90,12 +91,12 @@ def test_precision_is_that_of_the_report(made: Path) -> None:
     Path("results/mnist_5k/codes.csv").write_text("\n".join(lines))
     text.main(["pca-kmeans"])
     assert "<td>0.250</td>" in (made / "index.html").read_text(encoding="utf-8")
-    found = text_page.precisions(Path("results/mnist_5k/codes.csv"), ["pixels", "pca", "deep"])
+    found = page.precisions(Path("results/mnist_5k/codes.csv"), ["pixels", "pca", "deep"])
     assert found == [("pca", [0.5, 0.25, 0.125])], "without labels the cells are empty"
 
 
 def test_query_finds_the_nearest(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("narrows.datasets.text")
+    pytest.importorskip("narrows.data.datasets.text")
     Path("letter.txt").write_text("The ship! A ship.")
     for query, cluster in (("flour for the bread", "0"), ("letter.txt", "1")):
         text.main(["pca-kmeans", "--query", query, "-n", "3"])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from narrows import training
-from narrows.plugins import Plugin
+from narrows.config.plugins import Plugin
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,12 +21,12 @@ def textbook(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     module = importlib.import_module("textbook")
 
-    def fit(chosen: Plugin, data: Any, seed: int) -> training.Fitted:
+    def fit(chosen: Plugin, data: Any, seed: int) -> fitting.Fitted:
         cfg = chosen.config
         short = {"train": dataclasses.replace(cfg.train, epochs=1, batch_size=20)}
         short |= {"layer_epochs": 1} if chosen.name == "stacked" else {}
         chosen = dataclasses.replace(chosen, config=dataclasses.replace(cfg, **short))
-        found: training.Fitted = fitted(chosen, data, seed)
+        found: fitting.Fitted = fitted(chosen, data, seed)
         return found
 
     fitted = module.fit

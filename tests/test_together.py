@@ -9,10 +9,10 @@ import torch
 from test_captured import ADAM, FAST, ROWS, plugin, recorded
 from test_training import Killed, digits, training_row
 
-from narrows import together, training
-from narrows.plugins import Plugin
-from narrows.together import fit_together
-from narrows.training import Fitted, quiet
+from narrows.config.plugins import Plugin
+from narrows.training import fitting, many_seeds
+from narrows.training.fitting import Fitted, quiet
+from narrows.training.many_seeds import fit_together
 
 __all__ = ["recorded"]  # a fixture
 SEEDS = (3, 0, 7)
@@ -32,7 +32,7 @@ def at_once(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
 def one_by_one(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
     train, val = digits()
     seeds = [(seed, work / str(seed)) for seed in SEEDS]
-    return [training.fit(row, train[:300], val, s, device, folder, quiet) for s, folder in seeds]
+    return [fitting.fit(row, train[:300], val, s, device, folder, quiet) for s, folder in seeds]
 
 
 def alike(a: list[Fitted], b: list[Fitted], rel: float) -> bool:
@@ -48,7 +48,7 @@ def alike(a: list[Fitted], b: list[Fitted], rel: float) -> bool:
 def test_each_model_ends_as_it_does_alone(name: str, tmp_path: Path) -> None:
     """Sums in another order; batch norm blows that up."""
     row = chosen(name)
-    assert together.why_alone(row, digits()[0]) is None
+    assert many_seeds.why_alone(row, digits()[0]) is None
     found, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
     rel = 2e-3 if name == "conv" else 1e-5
     assert alike(found, alone, rel)
@@ -66,7 +66,7 @@ def test_what_cannot_be_trained_at_once_is_trained_alone_and_told(name, tmp_path
     row = chosen(name, epochs=2)
     with caplog.at_level(logging.WARNING):
         found = at_once(row, tmp_path / "at once")
-    (told,) = [r.getMessage() for r in caplog.records if r.name == "narrows.together"]
+    (told,) = [r.getMessage() for r in caplog.records if r.name == "narrows.training.many_seeds"]
     reason = "layers are trained one after the other" if name == "stacked" else "random operation"
     assert reason in told
     for one, other in zip(found, one_by_one(row, tmp_path / "alone"), strict=True):
@@ -75,7 +75,7 @@ def test_what_cannot_be_trained_at_once_is_trained_alone_and_told(name, tmp_path
 
 def test_a_rate_that_follows_the_models_own_loss_is_trained_alone() -> None:
     row = chosen("plain", schedule=plugin("schedules", "plateau"))
-    assert together.why_alone(row, digits()[0]) == "its rate follows its own loss"
+    assert many_seeds.why_alone(row, digits()[0]) == "its rate follows its own loss"
 
 
 def test_each_model_has_patience_of_its_own(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_training_of_several_that_is_killed_goes_on(tmp_path: Path, monkeypatc
     row = chosen("noise", epochs=6, patience=3)
     whole = at_once(row, tmp_path / "whole")
     for epoch in (2, 5):
-        monkeypatch.setattr(together, "quiet", killer(epoch))
+        monkeypatch.setattr(many_seeds, "quiet", killer(epoch))
         with pytest.raises(Killed):
             at_once(row, tmp_path / "killed")
     monkeypatch.undo()

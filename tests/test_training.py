@@ -9,10 +9,10 @@ import torch
 from test_contracts import plugin, row
 from torch import Tensor
 
-from narrows import stepping, training
-from narrows.batches import BLOCK, Shuffled
+from narrows.config.plugins import Plugin, load
 from narrows.errors import UserError
-from narrows.plugins import Plugin, load
+from narrows.training import fitting, steps
+from narrows.training.batches import BLOCK, Shuffled
 
 
 class Killed(Exception):
@@ -35,17 +35,17 @@ def training_row(chosen: Plugin | None = None, **changes: Any) -> Plugin:
 
 def fit(
     chosen: Plugin, work: Path, kill_after: int | None = None, kill_in_layer: int = 0
-) -> training.Fitted:
+) -> fitting.Fitted:
     def on_epoch(epoch: int, metrics: dict[str, float], model: Any, layer: int = 0) -> None:
         assert (epoch == 0) == (not metrics)
         if (epoch, layer) == (kill_after, kill_in_layer):
             raise Killed
 
     train, val = digits()
-    return training.fit(chosen, train, val, 0, "cpu", work, on_epoch)
+    return fitting.fit(chosen, train, val, 0, "cpu", work, on_epoch)
 
 
-def same(a: training.Fitted, b: training.Fitted) -> bool:
+def same(a: fitting.Fitted, b: fitting.Fitted) -> bool:
     weights = zip(a.model.parameters(), b.model.parameters(), strict=True)
     return a.history == b.history and all(torch.equal(p, q) for p, q in weights)
 
@@ -97,7 +97,7 @@ def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
             first.extend([model.encode(x).detach(), model.decode(model.encode(x)).detach()])
 
     train, val = digits()
-    fitted = training.fit(chosen, train, val, 0, "cpu", tmp_path, keep)
+    fitted = fitting.fit(chosen, train, val, 0, "cpu", tmp_path, keep)
     lower, upper = (layer.model for layer in fitted.layers)
     z = upper.encode(lower.encode(val[:5] / 255))
     assert torch.equal(first[0], z)
@@ -121,7 +121,7 @@ def test_noise_is_new_in_each_epoch_and_the_same_in_each_validation(
     noise = Plugin("corruptions", "gaussian", gaussian.Config(std=0.05))
     chosen = training_row(row(corruption=noise), epochs=2)
     grey = torch.full((5, 1, 8, 8), 128, dtype=torch.uint8)
-    training.fit(chosen, grey[:2], grey[2:], 0, "cpu", tmp_path, lambda *_, **__: None)
+    fitting.fit(chosen, grey[:2], grey[2:], 0, "cpu", tmp_path, lambda *_, **__: None)
     (first, second), (once, again) = added[2], added[3]
     assert first.abs().min() > 0
     assert not torch.equal(first, second)
@@ -167,9 +167,9 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
 )
 def test_auto_takes_bf16_where_the_processor_has_it(found, expected, monkeypatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
-    assert stepping.precision_on(torch.device("cpu"), "auto") == expected
-    assert stepping.precision_on(torch.device("mps"), "auto") == "fp32"
-    assert stepping.precision_on(torch.device("cpu"), "bf16") == "bf16"
+    assert steps.precision_on(torch.device("cpu"), "auto") == expected
+    assert steps.precision_on(torch.device("mps"), "auto") == "fp32"
+    assert steps.precision_on(torch.device("cpu"), "bf16") == "bf16"
 
 
 def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
     train, val = digits()
     with pytest.raises(UserError, match="device is cuda, which torch does not find"):
-        training.fit(row(), train, val, 0, "cuda", tmp_path, lambda *told, **layer: None)
+        fitting.fit(row(), train, val, 0, "cuda", tmp_path, lambda *told, **layer: None)
 
 
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import torch
 from test_contracts import plugin, row
 from torch import nn
 
-from narrows.autoencoders import variational
-from narrows.plugins import Plugin
+from narrows.config.plugins import Plugin
+from narrows.models.autoencoders import variational
 
 
 def config(**changes: object) -> variational.Config:
@@ -110,8 +110,9 @@ def test_it_learns_to_generate(tmp_path) -> None:
     before, and the bound has risen."""
     from test_training import digits, training_row
 
-    from narrows import evaluation, specimens, training
-    from narrows.model import to_unit
+    from narrows.evaluation import measures, pictures
+    from narrows.models.autoencoder import to_unit
+    from narrows.training import fitting
 
     network = Plugin("networks", "mlp", plugin("networks", "mlp").module.Config(hidden=(64,)))
     optimizer = Plugin("optimizers", "adam", plugin("optimizers", "adam").module.Config(lr=5e-3))
@@ -120,17 +121,17 @@ def test_it_learns_to_generate(tmp_path) -> None:
     found = []
 
     def nearest(model) -> float:
-        coder = evaluation.of_model(model)
-        drawn = specimens.generated(coder, to_unit(val[:4]), seed=0)["samples"]
+        coder = measures.of_model(model)
+        drawn = pictures.generated(coder, to_unit(val[:4]), seed=0)["samples"]
         return torch.cdist(drawn.flatten(1), to_unit(train).flatten(1)).min(1).values.mean().item()
 
     def on_epoch(epoch, metrics, model, layer=0) -> None:
         if epoch in (0, 30):
-            bound = evaluation.variational(model, to_unit(val), n_draws=20, seed=0)
+            bound = measures.variational(model, to_unit(val), n_draws=20, seed=0)
             assert bound is not None
             found.append((nearest(model), bound))
 
-    training.fit(training_row(chosen, epochs=30), train, val, 0, "cpu", tmp_path, on_epoch)
+    fitting.fit(training_row(chosen, epochs=30), train, val, 0, "cpu", tmp_path, on_epoch)
     (far, before), (near, after) = found
     assert near < 0.8 * far
     assert after["elbo"] > before["elbo"] + 3

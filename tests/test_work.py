@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from narrows import work
 from narrows.errors import UserError
+from narrows.store import work
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_fingerprint_tells_stage_row_params_and_data_apart() -> None:
 def test_checkpoints_of_other_code_are_not_found(tmp_path: Path) -> None:
     """Any file of the package counts, also one that is imported inside a function."""
     package = shutil.copytree(Path(work.__file__).parents[1], tmp_path / "src")
-    ask = "from narrows import work; print(work.checkpoints('train', 'f00'))"
+    ask = "from narrows.store import work; print(work.checkpoints('train', 'f00'))"
 
     def folder() -> str:
         command = [sys.executable, "-c", ask]
@@ -71,7 +71,7 @@ def test_a_failure_leaves_nothing_half_written() -> None:
 
 def test_two_processes_cannot_write_one_output() -> None:
     code = (
-        "import sys; from pathlib import Path; from narrows import work\n"
+        "import sys; from pathlib import Path; from narrows.store import work\n"
         "with work.output(Path('artifacts/x')):\n"
         "    print('in', flush=True); sys.stdin.read()\n"
     )

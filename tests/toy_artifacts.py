@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from narrows import params, tracking
+from narrows import tracking
+from narrows.config import params
 
 STAGE = Path(__file__).parent.parent / "pipelines/report.py"
 report = SimpleNamespace(**runpy.run_path(str(STAGE), run_name="report"))

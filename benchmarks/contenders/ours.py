@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from contenders.job import Job
-from narrows import params, training
-from narrows.plugins import Plugin
+from narrows.config import params
+from narrows.config.plugins import Plugin
+from narrows.training import fitting
 
 
 def row(job: Job, precision: str = "auto") -> Plugin:
@@ -32,10 +33,10 @@ def row(job: Job, precision: str = "auto") -> Plugin:
     )
 
 
-def fitted(job: Job, chosen: Plugin, seed: int = 0) -> training.Fitted:
+def fitted(job: Job, chosen: Plugin, seed: int = 0) -> fitting.Fitted:
     train, val = (torch.from_numpy(x) for x in job.read())
     with tempfile.TemporaryDirectory() as work:
-        return training.fit(chosen, train, val, seed, job.device, Path(work), training.quiet)
+        return fitting.fit(chosen, train, val, seed, job.device, Path(work), fitting.quiet)
 
 
 def fit(job: Job) -> float:

@@ -8,7 +8,9 @@ import torch
 
 from contenders import ours
 from contenders.job import Job
-from narrows import params, refinement, start
+from narrows.clustering import job as start
+from narrows.clustering import refine
+from narrows.config import params
 
 
 def fit(job: Job, precision: str = "auto") -> list[int]:
@@ -24,7 +26,7 @@ def fit(job: Job, precision: str = "auto") -> list[int]:
         "tolerance": 0.0,
     }
     with tempfile.TemporaryDirectory() as work:
-        refined = refinement.refine(
+        refined = refine.refine(
             params.plugin("deep_clusterers", method),
             start.Job(
                 x=x,

@@ -1,7 +1,7 @@
 """UMAP and a mixture of ten, as a row of `clusterings` does it."""
 
 from contenders.job import Job, codes
-from narrows.clusterers import umap_gmm
+from narrows.clustering.clusterers import umap_gmm
 
 
 def fit(job: Job) -> list[int]:

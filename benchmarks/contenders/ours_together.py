@@ -7,12 +7,12 @@ import torch
 
 from contenders import ours
 from contenders.job import Job
-from narrows import together
+from narrows.training import many_seeds
 
 
 def fit(job: Job) -> list[float]:
     train, val = (torch.from_numpy(x) for x in job.read())
     seeds = tuple(range(job.repeats))
     with tempfile.TemporaryDirectory() as work:
-        found = together.fit_together(ours.row(job), train, val, seeds, job.device, Path(work))
+        found = many_seeds.fit_together(ours.row(job), train, val, seeds, job.device, Path(work))
     return [one.history[-1]["val/loss"] for one in found]

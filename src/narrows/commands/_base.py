@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import params, samples, work
+from narrows.config import params
+from narrows.config.params import Params
+from narrows.data import names as samples
+from narrows.data.names import Samples
 from narrows.errors import UserError
-from narrows.params import Params
-from narrows.samples import Samples
+from narrows.store import work
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows import applied, folders, incoming, params, samples, saved, splits, table_frame, work
-from narrows.applied import Known, Told
-from narrows.datasets._base import counted
+from narrows.clustering import saved
+from narrows.config import params
+from narrows.config.params import Params
+from narrows.data import names as samples
+from narrows.data import new_files, splits, table_frame
+from narrows.data.datasets._base import counted
+from narrows.data.new_files import Incoming
 from narrows.errors import UserError
-from narrows.incoming import Incoming
-from narrows.params import Params
+from narrows.explore import apply
+from narrows.explore.apply import Known, Told
+from narrows.explore.gallery import folders
+from narrows.store import work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +53,8 @@ def main(words: Sequence[str]) -> None:
     x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r", allow_pickle=False)
     with finished(p, asked.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
-        new = incoming.read(asked.paths, data, x)
-        found = applied.told(saved.load(artifacts, key), known, new.x, asked.n)
+        new = new_files.read(asked.paths, data, x)
+        found = apply.told(saved.load(artifacts, key), known, new.x, asked.n)
     named = samples.read(data / "samples.csv", len(x))
     names = named.paths if named else [f"row {row + 1}" for row in range(len(x))]
     made = table(new, found, names, bool(known.columns))
@@ -116,7 +122,8 @@ def page(
         keys: of the dataset and of the row.
         root: folder of the known pictures.
     """
-    from narrows import album, gallery_page
+    from narrows.explore.gallery import album
+    from narrows.explore.gallery import page as gallery_page
 
     if new.x.ndim != 4:
         raise UserError(f"{target}: a page is made of pictures; --to a .csv or .parquet instead")
@@ -173,7 +180,7 @@ def finished(p: Params, run: str | None) -> Iterator[tuple[Path, str]]:
     """Folder of artifacts, and the key of the row: that of params.yaml, or MLflow's champion."""
     rows = {**p.clusterings, **p.deep_clusterings}
     if run == CHAMPION and CHAMPION not in rows:
-        from narrows import registry
+        from narrows.tracking import registry
 
         with tempfile.TemporaryDirectory() as folder:
             yield registry.download(p.dataset.name, Path(folder))

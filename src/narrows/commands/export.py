@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from narrows import params
+from narrows.config import params
 from narrows.errors import UserError
 
 
@@ -16,16 +16,17 @@ def main(argv: list[str]) -> int:
 
     import numpy as np
 
-    from narrows import exporting, work
+    from narrows.explore import onnx
+    from narrows.store import work
 
     dataset = params.load().dataset.name
-    model = exporting.trained(Path("artifacts", dataset), asked.row)
+    model = onnx.trained(Path("artifacts", dataset), asked.row)
     x = np.load(work.existing(Path("data", dataset, "x.npy"), "prepare"), mmap_mode="r")
     file = asked.file or Path(f"{asked.row}.onnx")
     partial = file.with_name(f"{file.name}.partial")
-    exporting.export(model, x.shape[1:], partial)
-    found = exporting.difference(model, partial, x[:1000])
-    if found > exporting.TOLERANCE:
+    onnx.export(model, x.shape[1:], partial)
+    found = onnx.difference(model, partial, x[:1000])
+    if found > onnx.TOLERANCE:
         partial.unlink()
         raise UserError(f"the codes of {file} differ from torch's by {found:.1e} of the largest")
     partial.replace(file)

@@ -17,22 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import (
-    album,
-    blocks,
-    folders,
-    gallery_page,
-    own_project,
-    plugins,
-    residuals,
-    sprites,
-    work,
-)
 from narrows.commands import _base
 from narrows.commands._base import Chosen
-from narrows.datasets._base import NothingLeft
+from narrows.config import plugins
+from narrows.data import blocks
+from narrows.data.datasets._base import NothingLeft
+from narrows.data.names import Samples
 from narrows.errors import UserError
-from narrows.samples import Samples
+from narrows.explore import residuals
+from narrows.explore.gallery import album, folders
+from narrows.explore.gallery import page as gallery_page
+from narrows.explore.gallery import project as own_project
+from narrows.rendering import sprites
+from narrows.store import work
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time

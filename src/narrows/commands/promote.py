@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from narrows import params
+from narrows.config import params
 from narrows.errors import UserError
 
 if TYPE_CHECKING:
-    from narrows.promotion import Candidate
+    from narrows.tracking.promotion import Candidate
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +27,8 @@ def main(argv: list[str]) -> int:
 
     import numpy as np
 
-    from narrows import promotion, registry, tracking
+    from narrows import tracking
+    from narrows.tracking import promotion, registry
 
     p = params.load()
     dataset = p.dataset.name
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 def _judged(chosen: Candidate, champion: Candidate) -> tuple[bool, str]:
-    from narrows import promotion
+    from narrows.tracking import promotion
 
     if champion.data_digest != chosen.data_digest:
         return False, "the champion knows other data, or other splits; --anyway replaces it"

@@ -13,20 +13,20 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", nargs="?", type=Path, help="restored-<row>-<id> if not given")
     asked = parser.parse_args(argv)
 
-    from narrows import provenance, restoring, runs
+    from narrows.tracking import lookup, provenance, restore
 
-    run = runs.find(asked.run)
+    run = lookup.find(asked.run)
     if run is None:
         raise UserError(f"MLflow has no run of the id or name {asked.run!r}")
     name, short = run.info.run_name, run.info.run_id[:8]
     folder = asked.folder or Path(f"restored-{name.replace(' ', '-')}-{short}")
-    missing = restoring.restore(run, folder)
+    missing = restore.restore(run, folder)
     commit = run.data.tags[provenance.COMMIT][:10]
     print(f"{folder}: commit {commit}, params and data of run {short} ({name})")
     for what in missing:
         print(f"  missing: {what}")
     inside = folder / provenance.git("rev-parse", "--show-prefix")
-    stage = restoring.stage(run, inside)
+    stage = restore.stage(run, inside)
     print("To make its result again, with the code in that folder:")
     print(f"  cd {inside} && PYTHONPATH=src dvc repro --single-item --force {stage}")
     return 3 if missing else 0

@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from narrows import params
 from narrows.commands._base import check_port
+from narrows.config import params
 from narrows.errors import UserError
 
 
@@ -16,7 +16,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, default=5001)
     port = parser.parse_args(argv).port
 
-    from narrows import registry, tracking
+    from narrows import tracking
+    from narrows.tracking import registry
 
     dataset = params.load().dataset.name
     if registry.champion(dataset) is None:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows import outliers, profiles, residuals, rules, table_frame, table_page, work
 from narrows.commands import _base
-from narrows.table_page import Findings, Odd
+from narrows.data import table_frame
+from narrows.evaluation import outliers
+from narrows.explore import residuals
+from narrows.explore.table import page, profiles, rules
+from narrows.explore.table.page import Findings, Odd
+from narrows.store import work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +43,7 @@ def main(words: Sequence[str]) -> None:
     )
     target = chosen.artifacts / "tables" / chosen.key
     with work.output(target) as folder:
-        table_page.write(folder, found)
+        page.write(folder, found)
     print(f"table: {target / 'index.html'} profiles {len(chosen.x):,} rows", flush=True)
 
 
@@ -56,7 +60,7 @@ def found_odd(
     relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends))
     scores = outliers.scores(relative)
     rows = outliers.unusual(scores)
-    shown = rows[: table_page.N_ODD]
+    shown = rows[: page.N_ODD]
     expected = table_frame.decoded(x_hat[shown], columns)
     odd = []
     for place, row in enumerate(shown):

@@ -13,11 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows import plugins, probes, saved, table_frame, terms, text_page, work
+from narrows.clustering import saved
 from narrows.commands import _base
 from narrows.commands._base import Chosen
-from narrows.datasets._base import NothingLeft
+from narrows.config import plugins
+from narrows.data import table_frame
+from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError
+from narrows.evaluation import probes
+from narrows.explore.text import page, terms
+from narrows.store import work
 
 N_TERMS = 12
 N_HEARTS = 5
@@ -42,18 +47,18 @@ def main(words: Sequence[str]) -> None:
         told = terms.top_terms(chosen.x, schema["terms"], chosen.clusters, N_TERMS)
     compared = dict.fromkeys([chosen.encoder, *chosen.params.baselines])
     measured = Path("results", chosen.dataset, "codes.csv")
-    topics = text_page.Topics(
+    topics = page.Topics(
         dataset=chosen.dataset,
         clustering=chosen.key,
         encoder=chosen.encoder,
         sizes=chosen.sizes,
         terms=told,
         hearts=hearts(chosen),
-        precisions=text_page.precisions(measured, list(compared)),
+        precisions=page.precisions(measured, list(compared)),
     )
     target = chosen.artifacts / "texts" / chosen.key
     with work.output(target) as folder:
-        text_page.write(folder, topics)
+        page.write(folder, topics)
     print(f"text: {target / 'index.html'} tells of {len(chosen.x):,} documents", flush=True)
 
 

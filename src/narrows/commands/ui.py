@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from narrows import params
 from narrows.commands._base import check_port
+from narrows.config import params
 from narrows.errors import UserError
 
 
@@ -16,7 +16,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, default=5000)
     port = parser.parse_args(argv).port
 
-    from narrows import tracking, views
+    from narrows import tracking
+    from narrows.tracking import views
 
     p = params.load()
     dataset = p.dataset.name

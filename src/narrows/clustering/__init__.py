@@ -1,0 +1,1 @@
+"""Codes as clusters, and encoders that are refined with them."""

@@ -1,0 +1,69 @@
+"""How many clusters there may be, found without a label: every k in one and the same space.
+
+The space is a UMAP of an encoder's codes, because silhouettes of different spaces do not compare.
+In it a mixture of Gaussians is fitted for each k, as `umap_gmm` does it.
+"""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from narrows.clustering import metrics
+from narrows.clustering.clusterers._base import Map, bic, draw, mixture, most_likely, training
+
+MAX_ROWS = 10_000
+N_HALVES = 3
+Row = dict[str, Any]  # of one k; None where a measure is not defined
+
+
+def places(codes: np.ndarray, seed: int) -> np.ndarray:
+    """Places (n, 10) of at most 10,000 of the codes (N, D) in their UMAP."""
+    generator = np.random.default_rng(seed)
+    rows = np.sort(generator.permutation(len(codes))[:MAX_ROWS])
+    return draw(Map(), training(codes[rows]), seed)[1]
+
+
+def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
+    """What each k from 2 to `largest` makes of the places z (n, D).
+
+    `silhouette` is that of the clusters of all places. `stability` is the mean adjusted Rand index
+    between clusterings of all places whose mixtures were fitted on random halves (Ben-Hur et al.
+    2002). `bic` is there to be looked at: clusters are no Gaussians, and it falls as long as k
+    rises.
+    """
+    generator = np.random.default_rng(seed)
+    halves = [generator.permutation(len(z))[: max(2, len(z) // 2)] for _ in range(N_HALVES)]
+    rows = []
+    for k in range(2, min(largest, len(np.unique(z, axis=0))) + 1):
+        state = mixture(z, k, "full", 1, seed)
+        told = [most_likely(mixture(z[half], k, "full", 1, seed), z) for half in halves]
+        agreement = [metrics.ari(one, other) or 0.0 for one, other in combinations(told, 2)]
+        rows.append(
+            {
+                "n_clusters": k,
+                "silhouette": metrics.silhouette(z, most_likely(state, z), seed),
+                "stability": float(np.mean(agreement)),
+                "bic": bic(state, z),
+            }
+        )
+    return rows
+
+
+def recommended(rows: list[Row]) -> int | None:
+    """The k of the highest silhouette times stability: apart, and found again in other samples.
+
+    None where no k has a silhouette. Of equals the smallest; what is below 0 counts as 0, so where
+    nothing is good, too.
+
+    >>> recommended([{"n_clusters": 2, "silhouette": 0.9, "stability": 0.5},
+    ...              {"n_clusters": 3, "silhouette": 0.8, "stability": 1.0}])
+    3
+    """
+    defined = [row for row in rows if row["silhouette"] is not None]
+    best = max(defined, key=_merit, default=None)
+    return None if best is None else int(best["n_clusters"])
+
+
+def _merit(row: Row) -> float:
+    return max(0.0, row["silhouette"]) * max(0.0, row["stability"])

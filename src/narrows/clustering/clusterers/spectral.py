@@ -1,0 +1,46 @@
+"""Normalised cuts (Shi & Malik 2000) of the graph of nearest neighbours, scikit-learn's.
+
+Clusters are read off the eigenvectors by a pivoted QR (Damle, Minden & Ying 2019), which needs no
+random starts. A code joins the cluster of the nearest training code.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from narrows.clustering.clusterers._base import distinct, few, of_nearest, remembered
+from narrows.config.plugins import config
+
+
+@config
+class Config:
+    n_neighbors: Annotated[int, Field(ge=2)]
+    """Edges from a code to its nearest neighbours, itself included."""
+
+
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+    """Training codes and their clusters; each distinct code is one if there are few enough."""
+    from sklearn.cluster import SpectralClustering
+    from sklearn.neighbors import kneighbors_graph
+
+    z = few(z, seed)
+    rows, sets = distinct(z)
+    if len(rows) <= n_clusters:
+        return remembered(z, sets)
+    edges = kneighbors_graph(z, min(cfg.n_neighbors, len(z)), include_self=True)
+    method = SpectralClustering(
+        n_clusters, affinity="precomputed", assign_labels="cluster_qr", random_state=seed
+    )
+    with warnings.catch_warnings():
+        # parts that hang together nowhere are clusters: their eigenvectors are constant on each
+        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+        return remembered(z, method.fit((edges + edges.T) / 2).labels_)
+
+
+def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """Cluster (N,) of the nearest training code."""
+    return of_nearest(state, z)

@@ -1,0 +1,58 @@
+"""Self-labelling: the encoder learns to name the clusters of augmented samples.
+
+Each round ends with the start's clusterer on the new codes, whose clusters are the next round's
+names. (Caron et al. 2018, arXiv:1807.05520, with a clusterer of one's choice for k-means.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from narrows.clustering.deep_clusterers._base import Loop
+from narrows.config.plugins import config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from narrows.models.autoencoder import Autoencoder
+
+
+@config
+class Config(Loop):
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of a target that is spread over all clusters (Szegedy et al. 2016)."""
+
+    def __post_init__(self) -> None:
+        if self.reset_every is not None:
+            raise ValueError(f"reset_every: self_label has no soft reset, found {self.reset_every}")
+
+
+def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
+    """Weights (K, D) and biases (K,) of a linear layer that names the clusters."""
+    import torch
+
+    k = int(clusters.max()) + 1
+    return {"weight": torch.zeros(k, codes.shape[1]), "bias": torch.zeros(k)}
+
+
+def target(cfg: Config, q: Tensor) -> Tensor:
+    """The clusters (N, K), smoothed; noise has no target."""
+    return q * (1 - cfg.smoothing) + q.sum(dim=1, keepdim=True) * cfg.smoothing / q.shape[1]
+
+
+def loss(
+    cfg: Config,
+    parts: nn.ParameterDict,
+    model: Autoencoder,
+    noisy: Tensor,
+    clean: Tensor,
+    p: Tensor,
+) -> dict[str, Tensor]:
+    """Cross-entropy of the augmented samples' names."""
+    from torch.nn import functional
+
+    logits = functional.linear(model.encode(noisy), parts["weight"], parts["bias"])
+    return {"clustering": -(p * logits.log_softmax(dim=1)).sum(dim=1).mean()}

@@ -1,0 +1,85 @@
+"""Variational deep embedding (Jiang et al. 2017, arXiv:1611.05148): the prior of a variational
+row becomes a mixture of Gaussians, one per cluster, trained with the encoder and the decoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from narrows.clustering.deep_clusterers._base import Loop, means
+from narrows.config.plugins import config
+from narrows.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from narrows.models.autoencoder import Autoencoder
+
+MIN_VARIANCE = 1e-4  # of a component along an axis; a smaller one would hold a single code
+
+
+@config
+class Config(Loop):
+    pass
+
+
+def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
+    """Logits (K,), centres (K, D) and log variances (K, D) of the mixture."""
+    import torch
+
+    k = clusters.max() + 1
+    share = np.bincount(clusters, minlength=k) / len(clusters)
+    variances = np.stack([codes[clusters == i].var(axis=0) for i in range(k)])
+    return {
+        "logits": torch.from_numpy(np.log(share).astype(np.float32)),
+        "centres": means(codes, clusters),
+        "log_variances": torch.from_numpy(np.log(np.maximum(variances, MIN_VARIANCE))).float(),
+    }
+
+
+def soft(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> Tensor:
+    """Posteriors p(c | z), (B, K), of codes (B, D)."""
+    return log_soft(parts, z).exp()
+
+
+def log_soft(parts: nn.ParameterDict, z: Tensor) -> Tensor:
+    """Their logarithms: of a posterior that is 0 the gradient would not be finite."""
+    log_variances = parts["log_variances"]
+    squared = (z[:, None] - parts["centres"]).square() / log_variances.exp()
+    joint = parts["logits"].log_softmax(dim=0) - (squared + log_variances).sum(dim=2) / 2
+    return joint.log_softmax(dim=1)
+
+
+def target(cfg: Config, q: Tensor) -> Tensor:
+    """The memberships (N, K) themselves; the loss takes those of its own draws."""
+    return q
+
+
+def loss(
+    cfg: Config,
+    parts: nn.ParameterDict,
+    model: Autoencoder,
+    noisy: Tensor,
+    clean: Tensor,
+    p: Tensor,
+) -> dict[str, Tensor]:
+    """The negative bound per value of the sample, equation 12 of the paper with one draw."""
+    import torch
+
+    kind = model.kind
+    if not hasattr(kind, "posterior"):
+        raise UserError("method: vade needs an encoder row of name: variational")
+    mean, log_variance = kind.posterior(model.cfg, model.parts, noisy)
+    z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+    raw = model.parts["decoder"](z).float()
+    likelihood = kind.log_likelihood(model.cfg, raw, clean).mean()
+    log_gamma = log_soft(parts, z)
+    gamma = log_gamma.exp()
+    spread = log_variance.exp()[:, None] + (mean[:, None] - parts["centres"]).square()
+    log_prior = parts["log_variances"] + spread / parts["log_variances"].exp()
+    weights = parts["logits"].log_softmax(dim=0)
+    kl = (gamma * log_prior.sum(dim=2)).sum(dim=1) / 2 - (1 + log_variance).sum(dim=1) / 2
+    kl = kl + (gamma * (log_gamma - weights)).sum(dim=1)
+    n_values = clean[0].numel()
+    return {"reconstruction": -likelihood / n_values, "clustering": kl.mean() / n_values}

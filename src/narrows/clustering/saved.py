@@ -1,0 +1,229 @@
+"""Encoders and clusterings as the pipeline left them on disk, for samples that are new to them.
+
+Only arrays, weights and words are read: no file of the artifacts can run code.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.clustering import job
+from narrows.config import params
+from narrows.errors import UserError
+from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored, to_unit
+
+Encode = Callable[[Tensor], np.ndarray]  # samples (N, ...) as stored, to codes (N, D)
+Decode = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to samples (N, ...) in [0, 1]
+Cluster = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to clusters (N,), -1 is noise
+Soft = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to memberships (N, K)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told of N samples."""
+
+    codes: np.ndarray
+    """(N, D), those that were clustered."""
+    clusters: np.ndarray
+    """(N,), -1 is noise."""
+    soft: np.ndarray
+    """(N, K): of a method without memberships one 1 a row, of noise none."""
+    distances: np.ndarray
+    """(N,), Euclidean, from the code to the mean of its cluster's known codes; of noise to the
+    nearest such mean."""
+    errors: np.ndarray
+    """(N,), mean squared error per value in [0, 1] of the reconstruction by the row's encoder, as
+    it was before any refinement: a refined one may have lost its decoder."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    input_shape: tuple[int, ...]
+    """Of one sample."""
+    encode: Encode
+    cluster: Cluster
+    soft: Soft
+    reconstruct: Callable[[Tensor], np.ndarray]
+    """Samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1]."""
+    centres: np.ndarray
+    """(K, D), means of the known codes of each cluster; nan where it has none."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Clusters (N,) of samples x (N, ...), of the scale of data/<dataset>/x.npy.
+
+        Raises:
+            UserError: samples of another shape.
+        """
+        return self.cluster(self.encode(self._samples(x)))
+
+    def describe(self, x: np.ndarray) -> Answer:
+        """All that is known of samples x (N, ...); raises as `predict` does."""
+        samples = self._samples(x)
+        z = self.encode(samples)
+        clusters = self.cluster(z)
+        if not len(self.centres):
+            raise UserError("the clustering has no cluster, all is noise")
+        far = np.linalg.norm(z[:, None] - self.centres, axis=2)  # (N, K)
+        own = far[np.arange(len(z)), np.maximum(clusters, 0)]
+        distances = np.where((clusters < 0) | np.isnan(own), np.nanmin(far, axis=1), own)
+        differences = self.reconstruct(samples) - to_unit(samples).numpy()
+        errors = np.square(differences).reshape(len(x), -1).mean(axis=1)
+        return Answer(z, clusters, self.soft(z), distances, errors)
+
+    def _samples(self, x: np.ndarray) -> Tensor:
+        if x.shape[1:] != self.input_shape:
+            raise UserError(f"samples are of shape {self.input_shape}, found {x.shape[1:]}")
+        if len(x) == 0:
+            raise UserError("there are no samples")
+        return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def load(artifacts: Path, key: str) -> Saved:
+    """The row `key` of `clusterings` or `deep_clusterings`, with its encoder.
+
+    Args:
+        artifacts: artifacts/<dataset>.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    folder = artifacts / "clusterings" / key
+    told = _json(folder / "cluster.json")
+    row = told["row"]
+    encoder = artifacts / "encoders" / row["encoder"]
+    config, encode, decode = coder(encoder)
+    shape = tuple(config["input_shape"])
+    state, arrays = job.remembered(_existing(folder / "clusters.npz"))
+
+    def reconstruct(x: Tensor) -> np.ndarray:
+        return decode(encode(x))
+
+    if "clusterer" in row:
+        n_clusters = int(arrays["clusters"].max()) + 1
+        cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
+        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"], n_clusters)
+        return Saved(shape, encode, cluster, soft, reconstruct, centres)
+    learned = weights(folder / "weights.pt")
+    refined, _ = _coder(model(config, learned["model"]))
+    n_clusters = arrays["soft"].shape[1]  # the last of them may hold no known sample
+    parts = None if told["fell_back"] else learned["parts"]
+    cluster, soft = _refined(row, state, parts, n_clusters)
+    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"], n_clusters)
+    return Saved(shape, refined, cluster, soft, reconstruct, centres)
+
+
+def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:
+    """What config.json tells of a baseline or a trained encoder in `folder`, and its two ways.
+
+    Raises:
+        UserError: a file is missing, or weights.pt holds more than weights.
+    """
+    config = _json(folder / "config.json")
+    if config["kind"] == "baseline":
+        return config, *_baseline(folder, config)
+    return config, *_coder(model(config, weights(folder / "weights.pt")))
+
+
+def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
+    """The autoencoder that config.json tells of."""
+    row = params.plugin("autoencoders", config["row"])
+    return restored(row, tuple(config["input_shape"]), weights)
+
+
+def weights(file: Path) -> dict[str, Any]:
+    """Weights by name.
+
+    Raises:
+        UserError: the file is missing or holds more than weights.
+    """
+    try:
+        found: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:
+        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
+    return found
+
+
+def _refined(
+    row: dict[str, Any], state: job.State, parts: dict[str, Tensor] | None, n_clusters: int
+) -> tuple[Cluster, Soft]:
+    """As the method tells clusters from its parts; without any, and where it leaves clusters to the
+    start's clusterer, as that one does."""
+    method = params.plugin("deep_clusterers", row["method"])
+    if parts is None or not hasattr(method.module, "soft"):
+        names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
+        numbered, shares = _clusterer(row["start"], state, len(names) - 1)
+        named = np.flatnonzero(names[:-1] >= 0)
+
+        def renamed(z: np.ndarray) -> np.ndarray:
+            found = np.zeros((len(z), n_clusters), np.float32)
+            found[:, names[named]] = shares(z)[:, named]
+            return found
+
+        return lambda z: names[numbered(z)], renamed
+
+    def soft(z: np.ndarray) -> np.ndarray:
+        found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
+        return found.numpy()
+
+    return lambda z: job.hardened(soft(z)), soft
+
+
+def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
+    row = params.plugin("baselines", config["row"])
+    with np.load(_existing(folder / "state.npz"), allow_pickle=False) as arrays:
+        state = dict(arrays)
+
+    def encode(x: Tensor) -> np.ndarray:
+        codes: np.ndarray = row.module.encode(state, to_unit(x).flatten(1).numpy())
+        return codes.astype(np.float32, copy=False)  # as `encoding.save` does
+
+    def decode(z: np.ndarray) -> np.ndarray:
+        x_hat: np.ndarray = row.module.decode(state, z)
+        return x_hat.reshape(len(z), *config["input_shape"])
+
+    return encode, decode
+
+
+def _coder(model: Autoencoder) -> tuple[Encode, Decode]:
+    return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
+
+
+def _clusterer(row: dict[str, Any], state: job.State, n_clusters: int) -> tuple[Cluster, Soft]:
+    module = params.plugin("clusterers", row).module
+
+    def cluster(z: np.ndarray) -> np.ndarray:
+        clusters: np.ndarray = module.predict(state, z)
+        return clusters
+
+    if hasattr(module, "soft"):
+        return cluster, lambda z: module.soft(state, z)
+    return cluster, lambda z: job.one_hot(cluster(z), n_clusters)
+
+
+def _means(codes: Path, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Means (K, D) of the codes of each cluster; nan where it has none."""
+    z = np.load(codes, mmap_mode="r", allow_pickle=False)
+    means = np.full((n_clusters, z.shape[1]), np.nan, np.float32)
+    for cluster in np.unique(clusters[clusters >= 0]):
+        means[cluster] = z[clusters == cluster].mean(axis=0)
+    return means
+
+
+def _json(file: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(_existing(file).read_text(encoding="utf-8"))
+    return told
+
+
+def _existing(file: Path) -> Path:
+    if not file.exists():
+        raise UserError(f"{file} is missing; run `dvc repro`")
+    return file

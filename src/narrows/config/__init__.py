@@ -1,0 +1,1 @@
+"""params.yaml as Python: typed, checked, plug-ins by name."""

@@ -1,0 +1,250 @@
+"""params.yaml, typed and checked: the one place where YAML becomes Python.
+
+Every stage loads the whole file, so a typo under `clusterings` already stops `fetch`. A key
+nobody reads, a missing key, a wrong type or a value out of range is one sentence with its path.
+"""
+
+import dataclasses
+import difflib
+import json
+import re
+import typing
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field, PlainValidator, PositiveInt
+from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
+from ruamel.yaml.error import YAMLError
+
+from narrows.config import plugins, search_space
+from narrows.config.plugins import Plugin, config
+from narrows.config.sections import (
+    ChooseK,
+    Clustering,
+    DeepClustering,
+    Evaluate,
+    Prepare,
+    Search,
+    Seeds,
+)
+from narrows.errors import UserError
+from narrows.store import work
+
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
+SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no larger ones
+
+
+def _k(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and value >= 2):
+        return value
+    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {value!r}")
+
+
+@config
+class Params:
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)]
+    """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    """Where training runs; auto takes an accelerator where there is one."""
+    devices: PositiveInt
+    """Devices of a machine that train one autoencoder together, a process each."""
+    num_nodes: PositiveInt
+    """Machines that do; docs/scaling.md says how their processes are started."""
+    dataset: Annotated[Plugin, "datasets"]
+    """Where the data comes from, a file in src/narrows/data/datasets/."""
+    prepare: Prepare
+    """How the rows are split."""
+    n_clusters: Annotated[int | Literal["auto"], PlainValidator(_k)]
+    """Number k of clusters for the methods that need one; never read off the labels. `auto` takes
+    what stage `choose_k` recommends."""
+    baselines: dict[str, Annotated[Plugin, "baselines"]]
+    """Encoders that need no training, the rows that every autoencoder has to beat."""
+    autoencoders: dict[str, Annotated[Plugin, "autoencoders"]]
+    """Encoders that are trained; src/narrows/models/autoencoders/_base.py has the keys of a row."""
+    searches: dict[str, Search]
+    """Studies: rows whose values Optuna tunes. The winner is an encoder under the study's key."""
+    evaluate: Evaluate
+    """What is measured of every encoder without a label."""
+    choose_k: ChooseK
+    """Which numbers of clusters are compared, and where."""
+    cluster_on: Literal["all", "train"]
+    """Samples that clusterers are fitted on; `train` keeps validation and test for scoring."""
+    clusterings: dict[str, Clustering]
+    """Which codes are clustered, and how."""
+    deep_clusterings: dict[str, DeepClustering]
+    """Encoders that are refined together with their clusters."""
+    seeds: Seeds
+    """What is repeated, encoder and all, for mean and spread."""
+
+    def __post_init__(self) -> None:
+        either, trained = "baselines, autoencoders or searches", "autoencoders or searches"
+        tuned = {**self.autoencoders, **self.searches}
+        encoders = {either: {**self.baselines, **tuned}, trained: tuned}
+        named: list[tuple[str, Any, str]] = [("choose_k", self.choose_k, either)]
+        named += [(f"clusterings.{key}", row, either) for key, row in self.clusterings.items()]
+        deep = self.deep_clusterings.items()
+        named += [(f"deep_clusterings.{key}", row, trained) for key, row in deep]
+        for path, row, where in named:
+            if row.encoder not in encoders[where]:
+                raise ValueError(
+                    f"{path}.encoder: {row.encoder!r} is no row of "
+                    f"{where}{_nearest(row.encoder, encoders[where])}"
+                )
+        for key, search in self.searches.items():
+            self._try_out(key, search)
+        for i, seed in enumerate(self.seeds.values):
+            if seed >= SEEDS:
+                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {seed}")
+        rows = {**self.clusterings, **self.deep_clusterings}
+        for key in self.seeds.rows:
+            if key not in rows:
+                raise ValueError(
+                    f"seeds.rows: {key!r} is no row of clusterings or deep_clusterings"
+                    f"{_nearest(key, rows)}"
+                )
+
+    def _try_out(self, key: str, search: Search) -> None:
+        """The ends of every range and every choice, so that no trial meets a misspelt key."""
+        if search.row not in self.autoencoders:
+            known = _nearest(search.row, self.autoencoders)
+            raise ValueError(f"searches.{key}.row: {search.row!r} is no row of autoencoders{known}")
+        row = plugins.resolved(self.autoencoders[search.row])
+        for changes in search_space.corners(search.space):
+            try:
+                _plugin("autoencoders", search_space.changed(row, changes), "row")
+            except (UserError, ValueError) as error:
+                told = str(error).removeprefix("row.")
+                raise ValueError(f"searches.{key}: with {changes}: {told}") from None
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Reads and checks the whole file; winners of searches that are there join the autoencoders.
+
+    Raises:
+        UserError: one sentence with the file, the key's path, what was found, what is accepted.
+    """
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file here; run from the project's folder") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return with_winners(from_dict(raw))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def with_winners(p: Params) -> Params:
+    """The same with the rows that stage `tune` left, under the keys of their searches.
+
+    A row that other code left, with keys that are not known here, counts as none: `tune` will leave
+    another.
+    """
+    rows = {}
+    for key in p.searches:
+        file = winner_file(p, key)
+        with suppress(FileNotFoundError, UserError):
+            rows[key] = plugin("autoencoders", json.loads(file.read_text())["row"])
+    return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
+
+
+def winner_file(p: Params, key: str) -> Path:
+    """Where stage `tune` tells the winner of a search."""
+    return Path("artifacts", p.dataset.name, "tuned", key, "winner.json")
+
+
+def from_dict(raw: Any) -> Params:
+    """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
+    params: Params = _build(Params, raw, "")
+    for sections in (
+        ("baselines", "autoencoders", "searches"),
+        ("clusterings", "deep_clusterings"),
+    ):
+        for one, other in combinations(sections, 2):  # keys are names of the same folders
+            if both := sorted(getattr(params, one).keys() & getattr(params, other).keys()):
+                raise UserError(f"{both[0]!r} stands under {one} and under {other}")
+    return params
+
+
+def plugin(family: str, raw: dict[str, Any]) -> Plugin:
+    """A plug-in as `plugins.resolved` wrote it down."""
+    return _plugin(family, raw, family)
+
+
+def n_clusters(p: Params) -> int:
+    """k as stage `choose_k` settled it: a number, also where params.yaml says auto."""
+    file = Path("artifacts", p.dataset.name, "choose_k", "n_clusters.json")
+    return int(json.loads(work.existing(file, "choose_k").read_text())["n_clusters"])
+
+
+def select(rows: dict[str, Any], key: str, section: str) -> Any:
+    """The row that a stage was asked for by its key."""
+    if key not in rows:
+        raise UserError(f"{section} has no row {key!r}{_nearest(key, rows)}; it has {list(rows)}")
+    return rows[key]
+
+
+def _build(hint: Any, raw: Any, where: str) -> Any:
+    """`raw` as the type `hint`; plug-ins, dataclasses and tables of rows are built inside out."""
+    if typing.get_origin(hint) is Annotated and typing.get_args(hint)[0] is Plugin:
+        return _plugin(typing.get_args(hint)[1], raw, where)
+    if dataclasses.is_dataclass(hint):
+        return _fill(hint, _mapping(raw, where), where)
+    if typing.get_origin(hint) is dict:
+        for key in _mapping(raw, where):
+            if not (isinstance(key, str) and KEY.fullmatch(key)):
+                raise UserError(f"{where}: {key!r} is no name: use a-z, 0-9, - and _")
+        return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
+    if typing.get_origin(hint) is tuple and isinstance(raw, list):
+        one = typing.get_args(hint)[0]
+        return tuple(_build(one, value, f"{where}.{i}") for i, value in enumerate(raw))
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def _plugin(family: str, raw: Any, where: str) -> Plugin:
+    rest = dict(_mapping(raw, where))
+    name = rest.pop("name", None)
+    names = plugins.available(family)
+    if name not in names:
+        found = "is missing" if name is None else f"{name!r} is not known{_nearest(name, names)}"
+        raise UserError(f"{where}.name {found}; accepted are {', '.join(names)}")
+    return Plugin(family, name, _fill(plugins.load(family, name).Config, rest, where))
+
+
+def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    dot = f"{where}." if where else ""
+    for key in raw:
+        if key not in hints:
+            accepted = f"accepted are {', '.join(hints)}" if hints else "it takes no key but name"
+            raise UserError(f"{dot}{key} is not known{_nearest(key, hints)}; {accepted}")
+    for field in dataclasses.fields(cls):
+        has_default = {field.default, field.default_factory} != {dataclasses.MISSING}
+        if field.name not in raw and not has_default:
+            raise UserError(f"{dot}{field.name} is missing")
+    values = {key: _build(hints[key], value, f"{dot}{key}") for key, value in raw.items()}
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # a cross-check of our own, already a sentence
+            raise UserError(f"{dot}{first['ctx']['error']!s}") from None
+        path = ".".join(str(part) for part in first["loc"])
+        told = first["msg"][0].lower() + first["msg"][1:]
+        raise UserError(f"{dot}{path}: {told}, found {first['input']!r}") from None
+
+
+def _mapping(raw: Any, where: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {raw!r}")
+    return raw
+
+
+def _nearest(key: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

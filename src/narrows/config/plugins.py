@@ -1,0 +1,98 @@
+"""The word after `name:` in params.yaml is a file in src/narrows/<family>/.
+
+A plug-in file holds a `Config` and the verbs of its family. Its heavy imports (torch,
+scikit-learn) stand inside the verbs: every stage reads every selected `Config` to check
+params.yaml, and `fetch` should not wait for torch.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, cast, dataclass_transform
+
+import pydantic
+
+PACKAGE = Path(__file__).parents[1]
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def config(cls: type[T]) -> type[T]:
+    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly."""
+    strict = pydantic.ConfigDict(strict=True, extra="forbid")
+    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
+    return cast(type[T], made)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """One `{name: ..., ...}` of params.yaml: the file it names and that file's filled-in Config."""
+
+    family: str
+    name: str
+    config: Any
+
+    @property
+    def module(self) -> ModuleType:
+        return load(self.family, self.name)
+
+
+def available(family: str) -> list[str]:
+    """Names that `name:` may take: the family's files, less the private ones."""
+    return sorted(f.stem for f in folder(family).glob("*.py") if not f.stem.startswith("_"))
+
+
+def load(family: str, name: str) -> ModuleType:
+    """The plug-in file as a module."""
+    room = folder(family).parent.name
+    return import_module(f"narrows.{room}.{family}.{name}")
+
+
+@functools.cache
+def folder(family: str) -> Path:
+    """The folder of a family, in the room that its plug-ins serve.
+
+    >>> folder("networks").relative_to(PACKAGE).as_posix()
+    'models/networks'
+    """
+    (found,) = PACKAGE.glob(f"*/{family}/")
+    return found
+
+
+def selected(value: Any) -> Iterator[Plugin]:
+    """Every plug-in that a section of params.yaml names, at any depth."""
+    if isinstance(value, Plugin):
+        yield value
+        yield from selected(value.config)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from selected(getattr(value, field.name))
+    elif isinstance(value, dict | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from selected(item)
+
+
+def files(value: Any) -> list[Path]:
+    """The code of these plug-ins, with what their families share."""
+    chosen = list(selected(value))
+    own = {folder(plugin.family) / f"{plugin.name}.py" for plugin in chosen}
+    shared = {file for plugin in chosen for file in folder(plugin.family).glob("_*.py")}
+    return sorted(own | shared)
+
+
+def resolved(value: Any) -> Any:
+    """The plain mapping that params.yaml would hold, with every default filled in.
+
+    >>> resolved(Plugin("penalties", "none", load("penalties", "none").Config()))
+    {'name': 'none'}
+    """
+    if isinstance(value, Plugin):
+        return {"name": value.name, **resolved(value.config)}
+    if dataclasses.is_dataclass(value):
+        return {f.name: resolved(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: resolved(item) for key, item in value.items()}
+    return [resolved(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,90 @@
+"""The sections of params.yaml that are no plug-ins, typed: what each key means and may be."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PlainValidator, PositiveInt
+
+from narrows.config import search_space
+from narrows.config.plugins import Plugin, config
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+@config
+class Prepare:
+    test_fraction: Fraction
+    """Share of all rows kept for the test split; unused where the data brings its own test set."""
+    val_fraction: Fraction
+    """Share of the other rows held out for early stopping, schedules and search."""
+
+
+@config
+class Evaluate:
+    corruptions: dict[str, Annotated[Plugin, "corruptions"]]
+    """Columns of the robustness matrix: what every encoder is tested on."""
+    map_rows: PositiveInt
+    """Samples on the 2-d maps of the codes."""
+    nll_draws: PositiveInt
+    """Codes per sample in a variational row's importance-weighted likelihood."""
+
+
+@config
+class ChooseK:
+    encoder: str
+    """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
+    largest: Annotated[int, Field(ge=2)]
+    """Numbers of clusters from 2 to this one are compared."""
+
+
+@config
+class Clustering:
+    encoder: str
+    """Key of a row of `baselines` or `autoencoders`, whose codes are clustered."""
+    clusterer: Annotated[Plugin, "clusterers"]
+    """The method, a file in src/narrows/clustering/clusterers/."""
+
+
+@config
+class DeepClustering:
+    encoder: str
+    """Key of a row of `autoencoders`, whose weights are refined."""
+    start: Annotated[Plugin, "clusterers"]
+    """Gives the first clusters, a file in src/narrows/clustering/clusterers/."""
+    augmentation: Annotated[Plugin, "corruptions"]
+    """Done to the samples that learn; the targets are those of the clean ones."""
+    method: Annotated[Plugin, "deep_clusterers"]
+    """What is learned, a file in src/narrows/clustering/deep_clusterers/."""
+
+
+@config
+class Search:
+    row: str
+    """Key of a row of `autoencoders`; a trial is this row with other values."""
+    space: Annotated[Any, PlainValidator(search_space.parse)]
+    """Which values, by dotted key of the row; src/narrows/config/search_space.py has the forms."""
+    objectives: tuple[Annotated[Plugin, "objectives"], ...]
+    """What a trial is judged by, files in src/narrows/search/objectives/; the first picks the winner."""
+    n_trials: PositiveInt
+    """Finished trials that `dvc repro` makes sure of; `make search` adds more."""
+    pruner: Literal["none", "median", "hyperband"] = "none"
+    """Which trials are given up early by their validation loss."""
+
+    def __post_init__(self) -> None:
+        if not self.objectives:
+            raise ValueError("objectives: at least one is needed, found none")
+        if self.pruner != "none" and (len(self.objectives) > 1 or "loss" in self.space):
+            raise ValueError(
+                f"pruner: {self.pruner} compares validation losses, so it needs one objective and "
+                "a space without loss"
+            )
+
+
+@config
+class Seeds:
+    values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
+    """Of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
+    rows: tuple[str, ...]
+    """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
+    together: bool | Literal["auto"]
+    """Whether an encoder is trained from all of them at once, as one batch of models, instead of
+    one after the other; auto does so on a GPU. On a CPU it pays for samples of few values."""

@@ -1,0 +1,1 @@
+"""Bytes from anywhere as x.npy, and parts of it."""

@@ -1,0 +1,234 @@
+"""A user's files: found, hashed and listed in raw/files.csv, where DVC sees what changed.
+
+Nothing is copied but a CSV of labels. `fetch` looks at every file's size and times in each `dvc
+repro` and reads again only those that changed, so that a folder that is as it was costs a walk
+through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+from narrows.data.datasets._base import NothingLeft, Skipped, counted
+from narrows.errors import UserError
+from narrows.store import work
+
+LISTING = "files.csv"
+S = TypeVar("S")
+T = TypeVar("T")
+N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
+
+
+class Found(NamedTuple):
+    path: str
+    """Relative to the folder, with / between its parts."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Of the content, in hex; empty where there is a problem."""
+    problem: str
+    """Why it cannot be used, empty if it can."""
+
+
+def located(path: str, key: str = "dataset.path") -> Path:
+    """A path of params.yaml with ~ expanded, which has to exist."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise UserError(f"params.yaml: {key}: there is no {found}")
+    return found
+
+
+def find(
+    path: Path,
+    suffixes: Collection[str],
+    ignored: Collection[Path] = (),
+    is_remembered: bool = True,
+) -> list[Found]:
+    """Every file below a folder, or the one file, by path; hidden ones are not looked at.
+
+    Args:
+        suffixes: in lower case with their dot; other files are problems, and so are links,
+            special files and names that cannot be written as UTF-8.
+        ignored: files that are not told of.
+        is_remembered: keeps sizes and times in .work, for the next look.
+    """
+    root = path if path.is_dir() else path.parent
+    cache_file = work.WORK / "listings" / f"{_name_of(path.resolve())}.json"
+    try:
+        cache = json.loads(cache_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        cache = {}
+    if path.is_dir():
+        files = list(_walk(root, suffixes))
+    else:
+        files = [(path, _problem(path, path.is_file(), suffixes))]
+    skip = {os.path.realpath(file) for file in ignored}
+    names = {file.name for file in ignored}
+    files = [
+        one for one in files if one[0].name not in names or os.path.realpath(one[0]) not in skip
+    ]
+
+    def told(one: tuple[Path, str]) -> tuple[Found, list[int]]:
+        file, problem = one
+        name = os.fsencode(file.relative_to(root)).decode("utf-8", "backslashreplace")
+        name = name.replace(os.sep, "/")
+        if problem:
+            return Found(name, 0, "", problem), []
+        try:
+            seen = file.stat()
+            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
+            known = cache.get(name)
+            if known and known[0] == state:
+                return Found(name, seen.st_size, known[1], ""), state
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            return Found(name, seen.st_size, digest, ""), state
+        except OSError as error:
+            return Found(name, 0, "", f"cannot be read: {error.strerror}"), []
+
+    pairs = sorted(_mapped(told, files), key=lambda pair: pair[0].path)
+    if is_remembered:
+        cache = {found.path: [state, found.sha256] for found, state in pairs if state}
+        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(cache_file, json.dumps(cache).encode())
+    return [found for found, _ in pairs]
+
+
+def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | None = None) -> None:
+    """Leaves the listing in raw_dir, and copies of small files by name, and nothing else."""
+    copies = copies or {}
+    raw_dir.mkdir(parents=True, exist_ok=True)
+    part = raw_dir / f"{LISTING}.part"
+    with part.open("w", newline="", encoding="utf-8") as sink:
+        writer = csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerows([Found._fields, *found])
+    os.replace(part, raw_dir / LISTING)
+    for name, file in copies.items():
+        _replace(raw_dir / name, file.read_bytes())
+    for stray in raw_dir.iterdir():
+        if stray.name not in {LISTING, *copies}:
+            stray.unlink()
+
+
+def read(raw_dir: Path) -> list[Found]:
+    """The listing that `fetch` left."""
+    file = work.existing(raw_dir / LISTING, "fetch")
+    with file.open(newline="", encoding="utf-8") as stream:
+        _, *rows = csv.reader(stream)
+    return [Found(path, int(size), sha256, problem) for path, size, sha256, problem in rows]
+
+
+@contextlib.contextmanager
+def opened(root: Path, found: Found) -> Iterator[IO[bytes]]:
+    """The file's bytes, which have to be those that were listed."""
+    try:
+        with (root / found.path).open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != found.sha256:
+                raise UserError(f"{root / found.path} changed after fetch; run `dvc repro` again")
+            stream.seek(0)
+            yield stream
+    except FileNotFoundError:
+        raise UserError(f"{root / found.path} went away after fetch; run `dvc repro` again") from (
+            None
+        )
+
+
+def usable(found: Sequence[Found]) -> tuple[list[Found], list[Skipped]]:
+    """Files worth reading, and those that are not: problems, empty ones, repeated bytes."""
+    first: dict[str, str] = {}
+    kept, skipped = [], []
+    for one in found:
+        if one.problem:
+            skipped.append(Skipped(one.path, one.problem))
+        elif one.size == 0:
+            skipped.append(Skipped(one.path, "empty"))
+        elif one.sha256 in first:
+            skipped.append(Skipped(one.path, f"duplicate: of {first[one.sha256]}"))
+        else:
+            first[one.sha256] = one.path
+            kept.append(one)
+    return kept, skipped
+
+
+def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> NothingLeft:
+    """The sentence for a folder of which nothing can be used."""
+    why = f" (skipped: {counted(skipped)})" if skipped else ""
+    told = f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}"
+    return NothingLeft(told, skipped)
+
+
+def in_order(
+    root: Path, kept: Sequence[Found], use: Callable[[Found, IO[bytes]], T]
+) -> Iterator[T]:
+    """What `use` makes of each file, in their order, some files at a time."""
+
+    def one(found: Found) -> T:
+        with opened(root, found) as stream:
+            return use(found, stream)
+
+    return _mapped(one, kept)
+
+
+def _mapped(use: Callable[[S], T], chosen: Sequence[S]) -> Iterator[T]:
+    """Of each in their order, some at a time."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        for start in range(0, len(chosen), 1000):  # so that few results wait
+            yield from pool.map(use, chosen[start : start + 1000])
+
+
+def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Files and their problems; folders are entered unless they are links."""
+    root = top.resolve()
+    # a stack and no recursion: folders may be deeper than Python's calls
+    waiting: list[tuple[Path, os.DirEntry[str] | None]] = [(top, None)]
+    while waiting:
+        file, entry = waiting.pop()
+        if entry and entry.is_symlink():
+            yield file, _link(file, root)
+        elif entry and not entry.is_dir():
+            yield file, _problem(file, entry.is_file(follow_symlinks=False), suffixes)
+        else:
+            try:
+                inside = sorted(os.scandir(file), key=lambda one: one.name, reverse=True)
+            except OSError as error:
+                yield file, f"cannot be read: {error.strerror}"
+                continue
+            waiting += [(Path(one.path), one) for one in inside if not one.name.startswith(".")]
+
+
+def _problem(file: Path, is_regular: bool, suffixes: Collection[str]) -> str:
+    if not is_regular:
+        return "not a regular file"
+    if os.fsencode(file.name).decode("utf-8", "ignore") != file.name:
+        return "its name is not UTF-8"
+    if file.suffix.lower() not in suffixes:
+        return f"another kind of file: {file.suffix.lower() or 'no suffix'}"
+    return ""
+
+
+def _link(file: Path, root: Path) -> str:
+    try:
+        target = file.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a link that leads nowhere"
+    if target.is_relative_to(root):
+        return f"a link: to {target.relative_to(root).as_posix() or '.'}, which is in the folder"
+    return "a link that leads out of the folder"
+
+
+def _name_of(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _replace(file: Path, content: bytes) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, file)

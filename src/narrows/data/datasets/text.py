@@ -1,0 +1,175 @@
+"""Documents of your own as TF-IDF of their most frequent terms, or as sentence embeddings.
+
+2,000 terms are what the deep clustering papers took of Reuters (Xie et al. 2016,
+arXiv:1511.06335). Rows have length 1 (scikit-learn's l2), so that all values are in [0, 1]; the
+papers' own scale is this one times the root of the number of terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from narrows.config.plugins import config
+from narrows.data.datasets import _documents, _files
+from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.errors import UserError
+
+
+@config
+class Config:
+    path: str
+    """A folder of .txt files (folders in it are searched), or a .csv; ~ is your home."""
+    column: str | None = None
+    """Of a .csv: where the text is."""
+    separator: str = ","
+    """Between the values of a .csv."""
+    labels: str | None = None
+    """For scoring only: `folders` takes the name of the folder that a document lies in, of a .csv
+    it is a column. Documents without a label are left out."""
+    n_terms: PositiveInt = 2000
+    """The most frequent terms are kept."""
+    min_documents: PositiveInt = 2
+    """A term has to occur in so many."""
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Terms in more than this share of the documents tell nothing and are left out."""
+    stop_words: Literal["english"] | None = None
+    """Whether scikit-learn's list of English words is left out as well."""
+    embeddings: str | None = None
+    """Name or folder of a locally installed model of sentence-transformers, instead of TF-IDF."""
+
+    def __post_init__(self) -> None:
+        if len(self.separator) != 1 or self.separator in '"\r\n':
+            raise ValueError(
+                "separator: accepted is one character, no quote and no end of a line, found "
+                f"{self.separator!r}"
+            )
+
+
+def fetch(cfg: Config, raw_dir: Path) -> None:
+    """Lists the files; they stay where they are."""
+    path = _files.located(cfg.path)
+    if not path.is_dir() and path.suffix.lower() not in _documents.SUFFIXES | _documents.CSV:
+        raise UserError(f"params.yaml: dataset.path: {path} is no folder, no .txt and no .csv")
+    _files.fetch(_documents.find(path), raw_dir)
+
+
+def load(cfg: Config, raw_dir: Path) -> Dataset:
+    """Documents float32 (N, terms) in [0, 1], in the order of their paths or of the rows."""
+    path = _files.located(cfg.path)
+    found = _documents.read(path, _files.read(raw_dir), cfg.column, cfg.labels, cfg.separator)
+    schema: dict[str, Any] = {
+        "dataset": "text",
+        "column": cfg.column,
+        "separator": cfg.separator,
+        "embeddings": cfg.embeddings,
+    }
+    if cfg.embeddings:
+        embedded = _embedded(cfg.embeddings, found.texts)
+        arrays = {"low": embedded.min(axis=0), "high": embedded.max(axis=0)}
+        x = _unit(embedded, arrays)
+    else:
+        terms, arrays = _vocabulary(cfg, found.texts)
+        schema |= {"stop_words": cfg.stop_words, "terms": terms}
+        x = _tf_idf(found.texts, schema, arrays)
+    used, skipped = _with_terms(x, found)
+    labels, label_names = None, None
+    if found.labels is not None:
+        labels, label_names = numbered([found.labels[i] for i in used])
+    return Dataset(
+        x[used],
+        labels,
+        is_test=None,
+        names=[found.names[i] for i in used],
+        label_names=label_names,
+        skipped=skipped,
+        schema=schema,
+        arrays=arrays,
+    )
+
+
+def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
+    """New documents as `load` made those that were learned from; unknown terms do not count, and
+    documents without a known one are left out."""
+    listed = _documents.find(path, is_remembered=False)
+    found = _documents.read(path, listed, schema["column"], None, schema["separator"])
+    if schema["embeddings"]:
+        x = _unit(_embedded(schema["embeddings"], found.texts), arrays)
+    else:
+        x = _tf_idf(found.texts, schema, arrays)
+    used, skipped = _with_terms(x, found)
+    if not used:
+        raise _files.none_left(path, "document", skipped)
+    names = [found.names[i] for i in used]
+    return Dataset(x[used], None, None, names, skipped=skipped, schema=schema)
+
+
+def _with_terms(x: np.ndarray, found: _documents.Documents) -> tuple[list[int], list[Skipped]]:
+    """Rows that are not empty, and all that were skipped."""
+    used = np.flatnonzero(x.any(axis=1)).tolist()
+    unused = sorted(set(range(len(x))) - set(used))
+    skipped = [*found.skipped, *(Skipped(found.names[i], "no known term") for i in unused)]
+    return used, sorted(skipped)
+
+
+def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        max_features=cfg.n_terms,
+        min_df=min(cfg.min_documents, len(texts)),
+        max_df=max(cfg.max_share, 1.0 / len(texts)),
+        stop_words=cfg.stop_words,
+    )
+    try:
+        vectorizer.fit(texts)
+    except ValueError as error:
+        raise UserError(
+            f"params.yaml: dataset: no term is left of {len(texts):,} documents by "
+            f"min_documents {cfg.min_documents} and max_share {cfg.max_share} ({error})"
+        ) from None
+    terms: list[str] = vectorizer.get_feature_names_out().tolist()
+    return terms, {"idf": vectorizer.idf_}
+
+
+def _tf_idf(
+    texts: Sequence[str], schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        vocabulary=schema["terms"], stop_words=schema["stop_words"], dtype=np.float32
+    )
+    vectorizer.idf_ = np.asarray(arrays["idf"], np.float32)
+    x = vectorizer.transform(texts).toarray()
+    return np.asarray(np.minimum(x, 1), np.float32)
+
+
+def _embedded(model: str, texts: Sequence[str]) -> np.ndarray:
+    try:
+        from sentence_transformers import (  # type: ignore[import-not-found, unused-ignore]
+            SentenceTransformer,
+        )
+    except ImportError:
+        raise UserError(
+            "params.yaml: dataset.embeddings needs the package sentence-transformers, which is "
+            "not installed: pip install sentence-transformers"
+        ) from None
+    try:
+        loaded = SentenceTransformer(model, local_files_only=True)
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"params.yaml: dataset.embeddings: no model {model!r} on this machine: {told}"
+        ) from None
+    return np.asarray(loaded.encode(list(texts), normalize_embeddings=True), np.float32)
+
+
+def _unit(embedded: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Each number of the embeddings from its least to its largest as 0 to 1, clipped."""
+    extent = np.maximum(arrays["high"] - arrays["low"], 1e-12)
+    return np.asarray(((embedded - arrays["low"]) / extent).clip(0, 1), np.float32)

@@ -1,0 +1,124 @@
+"""New files of a user as samples like the known ones, by the schema that `prepare` left."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.config import plugins
+from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
+from narrows.errors import UserError
+from narrows.store import work
+
+
+@dataclass(frozen=True)
+class Incoming:
+    x: np.ndarray
+    """(N, ...), of the shape, type and scale of data/<dataset>/x.npy."""
+    paths: list[Path]
+    """By sample, which of the given paths it came from."""
+    names: list[str]
+    """By sample: a path within that folder, a file's name, or a row."""
+    dates: list[str]
+    """ISO 8601, or empty."""
+    skipped: list[tuple[Path, Skipped]]
+    """The given path, and what of it was left out."""
+    warnings: list[str]
+    """Sentences on what was made to fit."""
+
+
+def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> Incoming:
+    """Samples of all paths, in their order: .npy of any dataset, else what its plug-in encodes.
+
+    Args:
+        data: data/<dataset>.
+        like: its x.npy.
+
+    Raises:
+        UserError: nothing is there or can be used, a column is missing, or values do not fit.
+    """
+    schema = json.loads(work.existing(data / "schema/schema.json", "prepare").read_text("utf-8"))
+    with np.load(work.existing(data / "schema/arrays.npz", "prepare")) as found:
+        arrays = dict(found)
+    made: list[tuple[Path, Dataset]] = []
+    skipped: list[tuple[Path, Skipped]] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"there is no {path}")
+        try:
+            one = _array(path, like) if path.suffix == ".npy" else _encoded(path, schema, arrays)
+        except NothingLeft as nothing:
+            skipped += [(path, reason) for reason in nothing.skipped]
+            continue
+        made.append((path, one))
+        skipped += [(path, reason) for reason in one.skipped]
+    if not made:
+        raise UserError(f"nothing can be used (skipped: {counted([s for _, s in skipped])})")
+    return Incoming(
+        x=np.concatenate([one.x for _, one in made]),
+        paths=[path for path, one in made for _ in one.x],
+        names=[name for _, one in made for name in one.names or _numbered(one)],
+        dates=[date for _, one in made for date in one.dates or [""] * len(one.x)],
+        skipped=skipped,
+        warnings=[warning for _, one in made for warning in one.warnings],
+    )
+
+
+def stored(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Samples of any numeric type as x.npy holds them.
+
+    Raises:
+        UserError: values that are not finite, or no pixels, or outside [0, 1].
+    """
+    if not np.isfinite(x).all():
+        raise UserError("samples have values that are not finite")
+    if dtype == np.uint8:
+        if not (fits := (x >= 0) & (x <= 255) & (x == np.round(x))).all():
+            raise UserError(f"pixels are whole numbers from 0 to 255, found {x[~fits].flat[0]:g}")
+    elif not (fits := (x >= 0) & (x <= 1)).all():
+        raise UserError(f"values are from 0 to 1, found {x[~fits].flat[0]:g}")
+    return x.astype(dtype)
+
+
+def _array(path: Path, like: np.ndarray) -> Dataset:
+    """Samples (N, ...) or one sample of an .npy."""
+    try:
+        # only mapped, so that no header can ask for more memory than the file has bytes
+        x = np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"it holds {x.dtype}")
+    except Exception as error:  # a header may claim anything
+        told = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: no array of numbers that can be read: {told}") from None
+    shape = like.shape[1:]
+    x = x[None] if x.shape == shape else x
+    if x.shape[1:] != shape or not len(x):
+        raise UserError(f"{path}: samples are of shape {shape}, found an array {x.shape}")
+    try:
+        return Dataset(stored(x, like.dtype), None, None)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dataset:
+    kind = schema.get("dataset")
+    if kind is None:
+        raise UserError(f"{path}: new samples of this dataset come as .npy, shaped as its x.npy")
+    name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        made: Dataset = plugins.load("datasets", kind).encode(schema, arrays, path)
+    except NothingLeft as nothing:
+        raise NothingLeft(str(nothing), nothing.skipped or [Skipped(name, "nothing in it")]) from (
+            None
+        )
+    return made
+
+
+def _numbered(data: Dataset) -> list[str]:
+    return [f"row {row + 1}" for row in range(len(data.x))]

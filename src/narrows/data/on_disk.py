@@ -1,0 +1,61 @@
+"""Samples that are too many for memory: a memory-mapped array of which only parts are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from narrows.data.blocks import BLOCK, taken
+
+IN_MEMORY = 2**30
+"""Bytes of samples above which they stay on disk."""
+N_STRETCHES = 32  # that are shuffled together: so many times `BLOCK` samples
+
+
+class Stored:
+    """Rows of an array on disk, with what of a tensor trainings and read-outs use.
+
+    Each access reads anew and leaves nothing of the map in the process's memory; what the operating
+    system keeps of the file it gives up when others need memory.
+    """
+
+    def __init__(self, x: np.ndarray, rows: np.ndarray):
+        self.x, self.places = x, rows
+        self.shape = (len(rows), *x.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
+        """The samples (n, ...) of some of the rows, on the CPU."""
+        rows = self.places[chosen if isinstance(chosen, slice) else chosen.cpu().numpy()]
+        return torch.from_numpy(taken(self.x, rows))
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        return (self[start : start + size] for start in range(0, len(self), size))
+
+    def to(self, device: torch.device) -> Stored:
+        """Itself: batches move one by one."""
+        return self
+
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """All places, in an order in which a disk can read: those of 32 stretches from anywhere,
+        mixed, then those of the next 32."""
+        stretches = torch.arange(len(self)).split(BLOCK)
+        order = torch.randperm(len(stretches), generator=generator)
+        windows = [torch.cat([stretches[i] for i in part]) for part in order.split(N_STRETCHES)]
+        return torch.cat([w[torch.randperm(len(w), generator=generator)] for w in windows])
+
+
+Samples = Tensor | Stored
+
+
+def samples(x: np.ndarray, rows: np.ndarray) -> Samples:
+    """The rows (n,) of x (N, ...): in memory if they are at most `IN_MEMORY` bytes."""
+    if len(rows) * math.prod(x.shape[1:]) * x.itemsize > IN_MEMORY:
+        return Stored(x, rows)
+    return torch.from_numpy(taken(x, rows))

@@ -1,0 +1,75 @@
+"""Rows of x back as the columns of the user's table, by the schema that `prepare` left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from narrows.data.datasets._columns import MISSING_ON
+from narrows.errors import UserError
+from narrows.store import work
+
+
+def schema(folder: Path, kind: str) -> dict[str, Any]:
+    """data/<dataset>/schema/schema.json of a dataset of this kind, "table" or "text".
+
+    Raises:
+        UserError: it is missing, or of another kind.
+    """
+    file = work.existing(folder / "schema/schema.json", "prepare")
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if told.get("dataset") != kind:
+        raise UserError(f"{file} describes no {kind}; found {told.get('dataset', 'nothing')}")
+    return told
+
+
+def used(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The columns of a schema that became features, in the order of x; of no table none."""
+    return [column for column in told.get("columns", []) if "features" in column]
+
+
+def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Numbers and dates in their own units, categories as words, NaN or None for what is missing.
+
+    Of a reconstruction a category is the likeliest one. Numbers beyond the ends that became 0 and
+    1 have come to these ends.
+
+    Args:
+        columns: of `used`.
+
+    Example:
+        0.25 of the way from 10 to 30, the second of two colours, a date at its later end:
+
+        >>> columns = [
+        ...     {"name": "n", "kind": "numeric", "features": [0, 1], "low": 10, "high": 30,
+        ...      "has_missing": False},
+        ...     {"name": "c", "kind": "categorical", "features": [1, 3], "categories": ["r", "g"]},
+        ...     {"name": "d", "kind": "date", "features": [3, 8], "low": 0, "high": 86400,
+        ...      "has_missing": False},
+        ... ]
+        >>> frame = decoded(np.array([[0.25, 0, 1, 1, 0, 0, 0, 0]]), columns)
+        >>> frame["n"][0].item(), frame["c"][0], str(frame["d"][0].date())
+        (15.0, 'g', '1970-01-02')
+    """
+    made: dict[str, Any] = {}
+    for column in columns:
+        start, stop = column["features"]
+        features = np.asarray(x[:, start:stop], np.float64)
+        if column["kind"] == "categorical":
+            words = np.array(column["categories"], object)[features.argmax(axis=1)]
+            made[column["name"]] = np.where(features.any(axis=1), words, None)
+            continue
+        values = column["low"] + features[:, 0] * (column["high"] - column["low"])
+        if column["has_missing"]:
+            values[features[:, -1] > MISSING_ON / 2] = np.nan
+        if column["kind"] == "date":
+            made[column["name"]] = pd.to_datetime(np.round(values), unit="s")
+        else:
+            made[column["name"]] = values
+    return pd.DataFrame(made)

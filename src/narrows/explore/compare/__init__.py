@@ -1,0 +1,1 @@
+"""Rows, revisions and runs side by side."""

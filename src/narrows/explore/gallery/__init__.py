@@ -1,0 +1,1 @@
+"""Clustered pictures as a page or as folders."""

@@ -1,0 +1,158 @@
+"""One folder for each cluster, with links to the pictures or copies of them.
+
+Nothing is moved, overwritten or deleted: the target is a folder that is not there yet or is
+empty, and never the pictures' own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from narrows.errors import UserError
+from narrows.rendering import sprites
+
+MAX_NAME_BYTES = 100
+FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')  # on some file system or other
+
+
+def check(target: Path, source: Path | None) -> None:
+    """Raises `UserError` where the target is not empty, or lies in the pictures' folder or around
+    it."""
+    place = target.resolve()
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise UserError(f"{target} is no folder; name one that is not there yet, or an empty one")
+    if target.exists() and any(target.iterdir()):
+        raise UserError(f"{target} is not empty; name a folder that is not there yet")
+    if source is not None:
+        own = source.resolve()
+        if place == own or own in place.parents or place in own.parents:
+            raise UserError(f"{target}: the folders may not be made within {source} or around it")
+
+
+@contextlib.contextmanager
+def new(target: Path) -> Iterator[Path]:
+    """Yields a folder beside `target` that becomes it if the block ends well, and goes if not.
+
+    Raises:
+        UserError: the file system refuses, or the target is no longer empty.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}") from None
+    try:
+        yield partial
+        partial.chmod(0o755)
+        partial.rename(target)  # refuses where the target is no longer empty
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write(
+    target: Path,
+    how: Literal["links", "copies"],
+    clusters: Mapping[int, str],
+    members: Mapping[int, Sequence[tuple[str, Path]]],
+) -> int:
+    """Makes the folders; all of them or, if anything goes wrong, none.
+
+    Args:
+        target: of `check`.
+        how: "links" are symbolic and hold the pictures' full paths.
+        clusters: what each is called, by number.
+        members: by cluster, what a picture shall be called and where it is.
+
+    Returns:
+        How many pictures were not there any more.
+
+    Raises:
+        UserError: the file system refuses, or none of the pictures is there.
+    """
+    n_missing = n_made = 0
+    with new(target) as partial:
+        for cluster, name in clusters.items():
+            folder = partial / folder_name(cluster, name)
+            folder.mkdir()
+            taken: set[str] = set()
+            for wanted, file in members[cluster]:
+                if not file.is_file():
+                    n_missing += 1
+                    continue
+                place = folder / _free(wanted, taken)
+                if how == "links":
+                    place.symlink_to(file.resolve())
+                else:
+                    shutil.copy2(file, place)
+                n_made += 1
+        if not n_made:
+            raise UserError(f"{target}: none of the {n_missing} pictures is where it was")
+    return n_missing
+
+
+def write_thumbnails(
+    target: Path, clusters: Mapping[int, str], rows: Mapping[int, Sequence[int]], x: np.ndarray
+) -> None:
+    """The same for pictures that come from no file of their own: PNGs called by their row."""
+    with tempfile.TemporaryDirectory() as drawn:
+        members = {}
+        for cluster in clusters:
+            named = [(f"{row:06}.png", Path(drawn, f"{row:06}.png")) for row in rows[cluster]]
+            for (_, file), row in zip(named, rows[cluster], strict=True):
+                sprites.picture(x[row]).save(file)
+            members[cluster] = named
+        write(target, "copies", clusters, members)
+
+
+def folder_name(cluster: int, name: str) -> str:
+    """Number and name, which any file system takes; the number keeps equal names apart.
+
+    >>> folder_name(3, "../whiteboards: 2019")
+    '3 whiteboards 2019'
+    >>> folder_name(-1, "")
+    'none'
+    """
+    number = "none" if cluster < 0 else str(cluster)
+    kept = " ".join(FORBIDDEN.sub(" ", name).split()).strip(". ")
+    short = os.fsencode(kept)[:MAX_NAME_BYTES].decode(errors="ignore").strip(". ")
+    return f"{number} {short}".strip()
+
+
+def names(file: Path) -> dict[int, str]:
+    """What the clusters are called in a JSON that the gallery's page has saved.
+
+    Raises:
+        UserError: it is no such file.
+    """
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return {int(row["cluster"]): str(row["name"] or "") for row in told["clusters"]}
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f'{file} is no JSON saved by a gallery\'s page: it has no "clusters"'
+        ) from None
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """The name, numbered if another picture of the folder has it, also in other case."""
+    stem, suffix = os.path.splitext(wanted)
+    name, n = wanted, 1
+    while name.casefold() in taken:
+        n += 1
+        name = f"{stem} ({n}){suffix}"
+    taken.add(name.casefold())
+    return name

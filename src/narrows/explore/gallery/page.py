@@ -1,0 +1,127 @@
+"""index.html of a gallery and its sheets of thumbnails: one folder that opens offline.
+
+Whatever a name holds is data: jinja2 escapes it, the page's script sets it as text only, and a
+Content-Security-Policy lets no other script run than the one whose hash it names.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from narrows.data.names import Samples
+from narrows.explore.gallery.album import Album
+from narrows.rendering import html, sprites
+
+KNOWN = -2  # cluster of known pictures on a page of new ones
+COVER = 9  # pictures of a cluster's cover, three by three
+
+
+@dataclass(frozen=True)
+class Titles:
+    dataset: str
+    clustering: str
+    """Key of the row."""
+    encoder: str
+    """Key of the row whose reconstruction gives the errors."""
+    identity: str
+    """Of these very clusters: names that a reader gave are kept under it, and for no others."""
+
+
+def write(
+    folder: Path,
+    titles: Titles,
+    x: np.ndarray,
+    album: Album,
+    samples: Samples | None,
+    source: str | None,
+) -> Path:
+    """The page's file, in a folder that is there.
+
+    Args:
+        x: pictures, uint8 (N, C, H, W), which may be memory-mapped.
+        samples: names by row of x, or None.
+        source: URL of the folder that the paths are relative to, of `url`; None leaves originals
+            without a link.
+    """
+    sheets = sprites.write(folder, "pictures", x, album.rows)
+    covers = [_cover(album, i) for i in range(len(album.sections))]
+    padded = [c + [-1] * (COVER - len(c)) for c in covers]
+    sprites.write(folder, "covers", x, np.array(padded, dtype=int).ravel())
+    told = {
+        "dataset": titles.dataset,
+        "clustering": titles.clustering,
+        "identity": titles.identity,
+        "sheet": {
+            "columns": sprites.COLUMNS,
+            "margin": sprites.MARGIN,
+            "width": sheets.width,
+            "height": sheets.height,
+            "suffix": sheets.suffix,
+            "pixelated": max(sheets.width, sheets.height) <= sprites.LOSSLESS_SIDE,
+        },
+        "sections": [section._asdict() for section in album.sections],
+        "covers": [len(cover) for cover in covers],
+        "rows": album.rows.tolist(),
+        "paths": None if samples is None else [samples.paths[row] for row in album.rows],
+        "dates": None if samples is None else [samples.dates[row] for row in album.rows],
+        "source": source,
+        "distances": _short(album.distances),
+        "errors": None if album.errors is None else _short(np.sqrt(album.errors)),
+        "outliers": album.outliers.tolist(),
+        "groups": [[first, *others] for first, others in album.groups.items()],
+    }
+    page = folder / "index.html"
+    page.write_text(_html(titles, album, sheets, told), encoding="utf-8")
+    return page
+
+
+def url(source: Path, folder: Path) -> str:
+    """URL of the folder `source` as seen from a page in `folder`, so that both can move together.
+
+    >>> url(Path("/home/me/my photos"), Path("/home/me/narrows/gallery"))
+    '../../my%20photos/'
+    """
+    path = os.path.relpath(source.resolve(), folder.resolve())
+    return quote(os.fsencode(path)) + "/"
+
+
+def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, Any]) -> str:
+    environment = html.environment()
+    size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
+    style = size + html.part("gallery.css")
+    script = html.part("gallery.js")
+    return environment.get_template("gallery.html.j2").render(
+        titles=titles,
+        n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),
+        n_known=sum(size for cluster, _, size in album.sections if cluster == KNOWN),
+        n_clusters=sum(section.cluster >= 0 for section in album.sections),
+        n_outliers=len(album.outliers),
+        n_groups=len(album.groups),
+        style=style,
+        script=script,
+        style_hash=html.sha256(style),
+        script_hash=html.sha256(script),
+        told=told,
+        similar=album.similar.tolist(),
+    )
+
+
+def _cover(album: Album, section: int) -> list[int]:
+    """Rows of at most nine pictures from the inner half of a cluster, no two alike."""
+    _, first, size = album.sections[section]
+    repeated = {member for others in album.groups.values() for member in others}
+    hidden = repeated | set(album.outliers.tolist())
+    shown = [p for p in range(first, first + size) if p not in hidden] or [first]
+    inner = shown[: max(COVER, len(shown) // 2)]
+    spread = np.linspace(0, len(inner) - 1, min(COVER, len(inner))).astype(int)
+    return [int(album.rows[inner[place]]) for place in spread]
+
+
+def _short(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]

@@ -1,0 +1,81 @@
+"""A folder of data as a project of its own: the pipeline, an example's rows, and nothing shared.
+
+It lies in .work/projects/ and is run by DVC as any other, so that a second run repeats only what
+changed. The params.yaml, artifacts and results of the project around it stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from narrows.errors import UserError
+
+ROOT = Path(__file__).parents[4]
+PROJECTS = Path(".work/projects")
+COPIED = (".dvcignore", "dvc.yaml", "pipelines/dvc.yaml")  # DVC puts a lock beside each dvc.yaml
+
+
+def make(example: str, data: Path) -> Path:
+    """The project's folder, with the rows of examples/<example>.yaml and `data` as dataset.path.
+
+    Raises:
+        UserError: no such data, or the package was installed without its pipeline.
+    """
+    if not data.is_dir():
+        raise UserError(f"{data} is no folder")
+    told = ROOT / "examples" / f"{example}.yaml"
+    if not told.exists() or not (ROOT / "dvc.yaml").exists():
+        raise UserError(f"{ROOT} is no checkout of the project: dvc.yaml or {told.name} is missing")
+    place = data.resolve()
+    name = re.sub(r"[^a-z0-9]+", "-", place.name.lower()).strip("-")[:40] or "data"
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
+    folder = PROJECTS.resolve() / f"{name}-{digest}"
+    pipelines = folder / "pipelines"
+    if pipelines.is_symlink():  # to the folder itself, as it was before fetch had its own dvc.yaml
+        pipelines.unlink()
+    pipelines.mkdir(parents=True, exist_ok=True)
+    for shared in (ROOT / "src", *(ROOT / "pipelines").glob("*.py")):
+        link = folder / shared.relative_to(ROOT)
+        if not link.exists():
+            link.unlink(missing_ok=True)  # one that leads to a checkout that has moved
+            link.symlink_to(shared)
+    for file in COPIED:
+        shutil.copy(ROOT / file, folder / file)
+    yaml = YAML()
+    try:
+        place.as_posix().encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the name of the folder {place!r} is no UTF-8; rename it") from None
+    params = yaml.load(told)
+    params["dataset"]["path"] = place.as_posix()
+    yaml.dump(params, folder / "params.yaml")
+    if not (folder / ".dvc").exists():
+        _dvc(folder, "init", "--no-scm", "--quiet")
+        _dvc(folder, "config", "core.analytics", "false")
+    return folder
+
+
+def repro(folder: Path, *stages: str) -> None:
+    """`dvc repro` of these stages and of what they need.
+
+    Raises:
+        UserError: a stage has failed, and has said why.
+    """
+    _dvc(folder, "repro", *stages)
+
+
+def _dvc(folder: Path, *words: str) -> None:
+    env = {key: value for key, value in os.environ.items() if key != "DVC_ROOT"}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    env["PYTHONPATH"] = str(ROOT / "src")
+    command = [sys.executable, "-m", "dvc", *words]
+    if subprocess.run(command, cwd=folder, env=env, check=False).returncode:
+        raise UserError(f"dvc {words[0]} failed in {folder}")

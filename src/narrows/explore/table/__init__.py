@@ -1,0 +1,1 @@
+"""A clustered table as a page: profiles, odd rows, rules."""

@@ -1,0 +1,1 @@
+"""Clustered documents as a page, and the nearest ones to a query."""

@@ -1,0 +1,60 @@
+"""index.html of clustered documents: their terms and the documents at their hearts."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from narrows.explore.text.terms import Term
+from narrows.rendering import html as templates
+
+PRECISIONS = ("precision_1", "precision_5", "precision_10")
+
+
+@dataclass(frozen=True)
+class Topics:
+    dataset: str
+    clustering: str
+    encoder: str
+    sizes: Mapping[int, int]
+    """By cluster, -1 is noise, the largest first."""
+    terms: Mapping[int, Sequence[Term]]
+    """Empty for embeddings, whose numbers are no terms."""
+    hearts: Mapping[int, Sequence[str]]
+    """By cluster, names of the documents nearest to its mean."""
+    precisions: Sequence[tuple[str, Sequence[float]]]
+    """Encoder and its precision at 1, 5 and 10, where labels tell."""
+
+
+def write(folder: Path, topics: Topics) -> Path:
+    """The page's file and terms.csv, in a folder that is there."""
+    with (folder / "terms.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["cluster", *Term._fields])
+        for cluster, terms in topics.terms.items():
+            for term in terms:
+                writer.writerow([cluster, term.term, f"{term.here:.6g}", f"{term.elsewhere:.6g}"])
+    environment = templates.environment()
+    environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
+    style = templates.part("findings.css")
+    html = environment.get_template("text.html.j2").render(
+        topics=topics,
+        n=sum(topics.sizes.values()),
+        style=style,
+        style_hash=templates.sha256(style),
+    )
+    page = folder / "index.html"
+    page.write_text(html, encoding="utf-8")
+    return page
+
+
+def precisions(file: Path, encoders: Sequence[str]) -> list[tuple[str, list[float]]]:
+    """Of these encoders, as `report` measured them with labels in codes.csv; empty without."""
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = {row["autoencoder"]: row for row in csv.DictReader(stream)}
+    told = [(key, [rows[key][name] for name in PRECISIONS]) for key in encoders if key in rows]
+    return [(key, [float(v) for v in values]) for key, values in told if all(values)]

@@ -1,0 +1,1 @@
+"""What is trained: autoencoders, and the baselines that they have to beat."""

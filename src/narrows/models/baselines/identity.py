@@ -1,0 +1,30 @@
+"""The sample itself as its code: what clustering achieves on bare pixels or columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from narrows.config.plugins import config
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@config
+class Config:
+    pass
+
+
+def fit(cfg: Config, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Nothing to learn from x (N, D)."""
+    return {}
+
+
+def encode(state: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """x (N, D)."""
+    return x
+
+
+def decode(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+    """z (N, D)."""
+    return z

@@ -1,0 +1,41 @@
+"""Affine distortion: every picture is turned, shifted and scaled a little, each on its own."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, NonNegativeFloat
+
+from narrows.config.plugins import config
+
+if TYPE_CHECKING:
+    import torch
+
+
+@config
+class Config:
+    rotation: NonNegativeFloat
+    """Degrees to either side, at most."""
+    shift: Annotated[float, Field(ge=0, le=1)]
+    """Share of the picture's side by which it moves along each axis, at most."""
+    scale: Annotated[float, Field(ge=0, lt=1)]
+    """Share by which it grows or shrinks, at most."""
+
+    pictures_only = True
+
+
+def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Pictures (B, C, H, W) through a map of their own, read off bilinearly; outside is 0."""
+    import torch
+    from torch.nn import functional
+
+    drawn = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
+    angle, size = drawn[0] * cfg.rotation * pi / 180, 1 + drawn[1] * cfg.scale
+    cos, sin = size * angle.cos(), size * angle.sin()
+    right, down = drawn[2:] * 2 * cfg.shift  # affine_grid's side is 2 long, from -1 to 1
+    aspect = x.shape[2] / x.shape[3]  # a turn is one of the picture, not of the square
+    rows = [[cos, -sin * aspect, right], [sin / aspect, cos, down]]
+    maps = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+    grid = functional.affine_grid(maps, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, align_corners=False).clamp(0, 1)

@@ -1,0 +1,68 @@
+"""Convolutions that halve a picture layer by layer, and transposed ones that double it again."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, PositiveInt
+
+from narrows.config.plugins import config
+from narrows.errors import UserError
+from narrows.models.networks._base import Activation, activation, started
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@config
+class Config:
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Channels per convolution, input side first; each one halves height and width, rounding up."""
+    activation: Activation = "relu"
+    """After every layer but the last of encoder and decoder."""
+    batch_norm: bool = False
+    """Whether every convolution but the decoder's last is normalised, before its activation."""
+
+
+def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
+    """(B, C, H, W) -> (B, width), no activation after the last layer."""
+    from torch import nn
+
+    shapes = _shapes(cfg, input_shape)
+    layers: list[nn.Module] = []
+    for (n_in, *_), (n_out, *_) in pairwise(shapes):
+        layers.append(started(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)))
+        layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
+        layers.append(activation(cfg.activation))
+    return nn.Sequential(*layers, nn.Flatten(), started(nn.Linear(prod(shapes[-1]), width)))
+
+
+def decoder(cfg: Config, code_size: int, output_shape: tuple[int, ...]) -> nn.Module:
+    """(B, code_size) -> (B, C, H, W), no activation after the last layer."""
+    from torch import nn
+
+    shapes = _shapes(cfg, output_shape)[::-1]
+    layers: list[nn.Module] = [started(nn.Linear(code_size, prod(shapes[0])))]
+    layers += [activation(cfg.activation), nn.Unflatten(1, shapes[0])]
+    for (n_in, *_), (n_out, height, width) in pairwise(shapes):
+        # ceil(n / 2) pixels come from n = 2m - 1 and from n = 2m: the even ones lack one pixel
+        lacking = ((height + 1) % 2, (width + 1) % 2)
+        conv = nn.ConvTranspose2d(n_in, n_out, 3, stride=2, padding=1, output_padding=lacking)
+        layers.append(started(conv))
+        layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
+        layers.append(activation(cfg.activation))
+    return nn.Sequential(*layers[: -2 if cfg.batch_norm else -1])
+
+
+def _shapes(cfg: Config, picture: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """(C, H, W) of the picture and after each convolution."""
+    if len(picture) != 3:
+        raise UserError(f"network: conv needs pictures, found samples of shape {tuple(picture)}")
+    channels, height, width = picture
+    shapes = [(channels, height, width)]
+    for n_channels in cfg.channels:
+        height, width = (height + 1) // 2, (width + 1) // 2
+        shapes.append((n_channels, height, width))
+    return shapes

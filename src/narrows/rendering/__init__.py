@@ -1,0 +1,1 @@
+"""Arrays as pictures, rows as pages. Imports nothing of the package."""

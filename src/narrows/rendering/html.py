@@ -1,0 +1,44 @@
+"""What pages that open offline are made with: the templates in templates/, and what a page holds
+as text."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import jinja2
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment() -> jinja2.Environment:
+    """Of the templates: whatever a name holds is escaped, and a missing value is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def part(name: str) -> str:
+    """A style sheet or script that a template takes in."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def sha256(text: str) -> str:
+    """How a Content-Security-Policy names the one style or script that it lets in.
+
+    >>> sha256("")
+    '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
+    """
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def data_url(png: bytes) -> str:
+    """A picture within the page.
+
+    >>> data_url(b"png")
+    'data:image/png;base64,cG5n'
+    """
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,0 +1,1 @@
+"""What all stages left, as results/<dataset>: labels meet clusters here."""

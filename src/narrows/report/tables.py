@@ -1,0 +1,274 @@
+"""What the earlier stages left on disk -> the rows of the results.
+
+Labels meet clusters and codes here and nowhere else. Of every clustering the matching of clusters
+to labels is fitted on the train split and applied to validation and test; probes of codes learn
+from the train split and are asked about test.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from narrows.clustering import metrics
+from narrows.data import blocks, splits
+from narrows.evaluation import probes
+from narrows.report.artifacts import Clustering, Data, Encoder
+
+Row = dict[str, Any]  # one line of a results file; None where a score is not defined
+CODE = ("mean", "zeros_fraction", "active_units", "dead_units", "jacobian_norm")
+PROBES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")
+VARIATIONAL = ("elbo", "reconstruction", "kl", "active_units", "nll")
+SEEDS = (
+    *("acc_mean", "acc_sd", "nmi_mean", "nmi_sd"),
+    *("chosen", "acc_chosen", "best", "acc_best", "gap"),
+)
+SEED_COLUMNS = ("clustering", "n_seeds", "agreement", *SEEDS)
+ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")  # of files that may have
+VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)  # no line but the header
+MAX_PCA_SIZE = 256
+MAX_PCA_ROWS = 10_000
+
+
+def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """One row per encoder (baselines included) and split: the lines of autoencoders.csv."""
+    return [
+        {
+            "autoencoder": encoder.key,
+            "split": split,
+            "code_size": encoder.train["code_size"],
+            "n_parameters": encoder.train["n_parameters"],
+            **{
+                name: encoder.train["splits"][split][name]
+                for name in ("mse", "bce", "psnr", "ssim")
+            },
+            "epochs_run": encoder.train["epochs_run"],
+            "seconds": encoder.train["seconds"],
+            "seed": encoder.train["seed"],
+        }
+        for encoder in encoders
+        for split in splits.NAMES
+    ]
+
+
+def clustering_rows(clustering: Clustering, data: Data, seed: int) -> list[Row]:
+    """One row per split, and one for all rows: the clustering's lines of clusterings.csv.
+
+    The silhouette is taken in the space of the data itself, the same for every row: in each
+    encoder's own space the values would not compare.
+    """
+    return [
+        {
+            "clustering": clustering.key,
+            "encoder": clustering.encoder,
+            "clusterer": clustering.clusterer,
+            "split": split,
+            **_scores(data, clustering.clusters, split, seed),
+            "seconds": clustering.info["seconds"],
+            "seed": clustering.info["seed"],
+        }
+        for split in (*splits.NAMES, "all")
+    ]
+
+
+def seed_row(data: Data, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
+    """One line of seeds.csv: a clustering over seeds, of all rows, matched to labels per seed.
+
+    `chosen` is the seed whose clusters agree most with those of the others, by the mean of their
+    adjusted Rand indices: a medoid, found without a label. `best` is what labels would have
+    chosen, and `gap` what they would have gained. Deviations are of a sample (n - 1).
+    """
+    seeds = list(by_seed)
+    agree = np.array([[metrics.ari(by_seed[a], by_seed[b]) or 0.0 for b in seeds] for a in seeds])
+    others = (agree.sum(axis=1) - agree.diagonal()) / max(1, len(seeds) - 1)
+    chosen = seeds[int(others.argmax())]
+    row: Row = {"clustering": key, "n_seeds": len(seeds), "agreement": float(others.mean())}
+    row |= dict.fromkeys(SEEDS)
+    row["chosen"] = chosen
+    if data.labels is None:
+        return row
+    pairs = {seed: metrics.matching(data.labels, by_seed[seed]) for seed in seeds}
+    acc = {s: metrics.accuracy(data.labels, by_seed[s], pairs[s]) for s in seeds}
+    nmi = [metrics.nmi(data.labels, by_seed[s]) or 0.0 for s in seeds]
+    best = max(seeds, key=lambda seed: acc[seed])
+    spread = len(seeds) > 1
+    return row | {
+        "acc_mean": float(np.mean(list(acc.values()))),
+        "acc_sd": float(np.std(list(acc.values()), ddof=1)) if spread else None,
+        "nmi_mean": float(np.mean(nmi)),
+        "nmi_sd": float(np.std(nmi, ddof=1)) if spread else None,
+        "acc_chosen": acc[chosen],
+        "best": best,
+        "acc_best": acc[best],
+        "gap": acc[best] - acc[chosen],
+    }
+
+
+def code_row(encoder: Encoder, data: Data, seed: int) -> Row:
+    """The encoder's line of codes.csv. Probes are None without labels."""
+    return {
+        "autoencoder": encoder.key,
+        "code_size": encoder.train["code_size"],
+        **{name: encoder.evaluation.scores["code"][name] for name in CODE},
+        **_probes(data, encoder, seed),
+        "seed": encoder.train["seed"],
+    }
+
+
+def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """One row per encoder and corruption: the lines of robustness.csv."""
+    return [
+        {"autoencoder": encoder.key, "corruption": corruption, **psnr}
+        for encoder in encoders
+        for corruption, psnr in encoder.evaluation.scores["robustness"].items()
+    ]
+
+
+def variational_rows(encoders: Sequence[Encoder]) -> list[Row]:
+    """One row per encoder that has a bound on the likelihood: the lines of variational.csv."""
+    return [
+        {"autoencoder": encoder.key, **{name: bound[name] for name in VARIATIONAL}}
+        for encoder in encoders
+        if (bound := encoder.evaluation.scores["variational"]) is not None
+    ]
+
+
+def nearest_codes(
+    data: Data, encoder: Encoder, n_queries: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Test rows (N,) and the train rows (N, 10) of the codes nearest to theirs, nearest first.
+
+    At most `n_queries` among at most 10,000 train rows, the same for every encoder.
+    """
+    train = blocks.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
+    queries = blocks.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
+    z = encoder.codes
+    return queries, train[probes.neighbours(z[train], z[queries], probes.N_NEIGHBOURS)]
+
+
+def pca_errors(data: Data, seed: int) -> np.ndarray:
+    """Test MSE of the principal components' best linear codes of 1, 2, ... numbers.
+
+    Up to 256 numbers, of components fitted on at most 10,000 train rows. What the first k leave
+    of a sample is its squared length less that of its first k coordinates (Pythagoras).
+    """
+    from sklearn.decomposition import PCA
+
+    few = blocks.n_few(data.x.shape[1:])
+    train = blocks.drawn(np.flatnonzero(data.rows("train")), min(few, MAX_PCA_ROWS), seed)
+    x, test = (
+        data.unit(train),
+        data.unit(blocks.drawn(np.flatnonzero(data.rows("test")), few, seed)),
+    )
+    x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
+    pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)
+    left = np.square(test - pca.mean_, dtype=np.float64).sum()
+    explained = np.square(pca.transform(test), dtype=np.float64).sum(axis=0).cumsum()
+    return np.maximum(left - explained, 0) / test.size
+
+
+def updates(data: Data, clustering: Clustering) -> dict[str, np.ndarray]:
+    """ACC and NMI over all rows at every update of a deep clustering, (T,) each.
+
+    ACC is matched at each update anew: what a paper would report had it stopped there.
+    """
+    assert clustering.assignments is not None
+    assert data.labels is not None
+    acc, nmi = [], []
+    for clusters in clustering.assignments.astype(int):
+        pairs = metrics.matching(data.labels, clusters)
+        acc.append(metrics.accuracy(data.labels, clusters, pairs))
+        nmi.append(metrics.nmi(data.labels, clusters) or 0.0)
+    return {"ACC": np.array(acc), "NMI": np.array(nmi)}
+
+
+def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
+    """{cluster: label} fitted on the train split; empty without labels."""
+    if data.labels is None:
+        return {}
+    train = data.rows("train")
+    return metrics.matching(data.labels[train], clusters[train])
+
+
+def summary(
+    autoencoders: Sequence[Row], clusterings: Sequence[Row], codes: Sequence[Row]
+) -> dict[str, Any]:
+    """The nested scores for `dvc metrics`: what a change of code may move, so no seconds."""
+    told: dict[str, Any] = {"autoencoders": {}, "clusterings": {}, "codes": {}}
+    for row in autoencoders:
+        if row["split"] != "train":
+            told["autoencoders"].setdefault(row["autoencoder"], {})[row["split"]] = scores(row)
+    for row in clusterings:
+        if row["split"] == "test":
+            told["clusterings"][row["clustering"]] = scores(row)
+    for row in codes:
+        told["codes"][row["autoencoder"]] = scores(row)
+    return told
+
+
+def scores(row: Row) -> dict[str, float]:
+    """The defined scores of a row, to five significant digits."""
+    of_encoders = ("mse", "bce", "psnr", "ssim", "linear_probe", "knn")
+    names = (*of_encoders, "acc", "acc_covered", "nmi", "ari", "purity", "silhouette", "coverage")
+    found = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
+    if "n_clusters_found" in row:
+        found["n_clusters_found"] = row["n_clusters_found"]
+    return found
+
+
+def run_metrics(
+    key: str, codes: Sequence[Row], robustness: Sequence[Row], variational: Sequence[Row]
+) -> dict[str, float]:
+    """What `report` adds to an encoder's MLflow run; undefined scores are left out."""
+    told: dict[str, float | None] = {}
+    for row in codes:
+        if row["autoencoder"] == key:
+            told |= {f"code/{name}": row[name] for name in CODE}
+            told |= {f"test/{name}": row[name] for name in PROBES}
+    for row in robustness:
+        if row["autoencoder"] == key:
+            told[f"robustness/{row['corruption']}"] = row["psnr_out"]
+            told[f"corrupted/{row['corruption']}"] = row["psnr_in"]
+    for row in variational:
+        if row["autoencoder"] == key:
+            told |= {f"vae/{name}": row[name] for name in VARIATIONAL}
+    return {name: float(value) for name, value in told.items() if value is not None}
+
+
+def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
+    if data.labels is None:
+        return dict.fromkeys(PROBES)
+    train, test = data.rows("train"), data.rows("test")
+    z, labels = encoder.codes, data.labels
+    linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
+    queries, found = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
+    votes, asked = labels[found], labels[queries]
+    return {
+        "linear_probe": linear,
+        "knn": probes.knn_accuracy(votes, asked),
+        **{f"precision_{k}": probes.precision_at(votes, asked, k) for k in (1, 5, 10)},
+    }
+
+
+def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
+    chosen = data.rows(split)
+    pairs = matching(data, clusters)
+    points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
+    silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
+    blocks.forget(data.x)
+    clusters = clusters[chosen]
+    found: Row = {"n": len(clusters), "nmi": None, "acc": None, "ari": None, "purity": None}
+    found["acc_covered"] = None
+    if data.labels is not None:
+        labels = data.labels[chosen]
+        found["nmi"] = metrics.nmi(labels, clusters)
+        found["acc"] = metrics.accuracy(labels, clusters, pairs)
+        kept = clusters != metrics.NOISE
+        if kept.any():
+            found["acc_covered"] = metrics.accuracy(labels[kept], clusters[kept], pairs)
+        found["ari"] = metrics.ari(labels, clusters)
+        found["purity"] = metrics.purity(labels, clusters)
+    found["silhouette"] = silhouette
+    found["coverage"] = metrics.coverage(clusters)
+    found["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
+    return found

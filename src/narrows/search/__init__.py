@@ -1,0 +1,1 @@
+"""Optuna: studies, their trials and what got better."""

@@ -1,0 +1,167 @@
+"""Whether a clustering is better than the champion: over seeds, on validation, without a label."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.clustering import metrics
+from narrows.config.params import Params
+from narrows.data import blocks, splits
+from narrows.errors import UserError
+from narrows.evaluation import probes
+from narrows.store import work
+
+FIGURE = "val/neighbours"
+MIN_SEEDS = 5
+N_NEIGHBOURS = 10
+MARGIN = 2.0  # standard errors of the difference of two means
+
+
+@dataclass(frozen=True)
+class Candidate:
+    clustering: str
+    """Its row."""
+    figures: list[float]
+    """`neighbours` by seed."""
+    n_clusters: int
+    """Asked for; figures compare at one number only."""
+    data_digest: str
+    fingerprint: str
+    """Of everything that is registered."""
+
+    @property
+    def told(self) -> str:
+        mean, sd = statistics.mean(self.figures), statistics.stdev(self.figures)
+        return f"{FIGURE} {mean:.4f} +- {sd:.4f} over {len(self.figures)} seeds"
+
+
+def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
+    """What is known of a row, or of the clustering of a search's winner.
+
+    Args:
+        asked: key of `clusterings`, `deep_clusterings` or `searches`.
+        artifacts: artifacts/<dataset>.
+        data: data/<dataset>.
+
+    Raises:
+        UserError: too few seeds, or a file is missing; says what to change and run.
+    """
+    key = _clustering(p, asked)
+    folder = artifacts / "clusterings" / key
+    stage = work.cluster_stage(key, key in p.deep_clusterings)
+    info = json.loads(work.existing(folder / "cluster.json", stage).read_text())
+    own = folder / "clusters.npz"
+    with np.load(own, allow_pickle=False) as arrays:
+        found = {info["seed"]: arrays["clusters"]}
+    for seed in p.seeds.values:
+        file = artifacts / "seeds" / str(seed) / key / "clusters.npy"
+        if seed not in found and file.exists():
+            found[seed] = np.load(file, allow_pickle=False)
+    if len(found) < MIN_SEEDS:
+        values = [*p.seeds.values, *(s for s in range(99) if s not in p.seeds.values)]
+        wanted = values[: max(MIN_SEEDS, len(p.seeds.values))]
+        raise UserError(
+            f"{key} has results of {len(found)} seeds, a champion needs {MIN_SEEDS}: in "
+            f"params.yaml set seeds.values to {wanted}, name {key} under seeds.rows, and run "
+            "`dvc repro seeds`"
+        )
+    x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r")
+    split = np.load(work.existing(data / "split.npy", "prepare"))
+    near = neighbours_of_validation(x, split)
+    figures = [neighbours(clusters, split, near) for _, clusters in sorted(found.items())]
+    encoder = json.loads((artifacts / "encoders" / info["encoder"] / "config.json").read_text())
+    fingerprint = work.digest(*served_files(artifacts, key))[:16]
+    return Candidate(key, figures, info["n_clusters"], encoder["data_digest"], fingerprint)
+
+
+def served_files(artifacts: Path, key: str) -> list[Path]:
+    """What `saved.load` reads of a row, in a fixed order."""
+    folder = artifacts / "clusterings" / key
+    encoder = artifacts / "encoders" / json.loads((folder / "cluster.json").read_text())["encoder"]
+    names = ("config.json", "weights.pt", "state.npz", "codes.npy")
+    files = [encoder / name for name in names]
+    files += [folder / name for name in ("clusters.npz", "weights.pt", "codes.npy", "cluster.json")]
+    return [file for file in files if file.exists()]
+
+
+def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """Rows (n_val, 10) of the training samples nearest to each validation sample, as they are;
+    of very many large samples, a draw of the training samples stands for all."""
+
+    def flat(rows: np.ndarray) -> np.ndarray:
+        return blocks.taken(x, rows).reshape(len(rows), -1).astype(np.float32)
+
+    train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
+    few = blocks.n_few(x.shape[1:])
+    train = blocks.drawn(train, few, seed=0)
+    train_x, parts = flat(train), np.split(val, range(few, len(val), few))
+    return np.concatenate(
+        [train[probes.neighbours(train_x, flat(part), N_NEIGHBOURS)] for part in parts]
+    )
+
+
+def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> float:
+    """How well the nearest training samples foretell the clusters of validation samples.
+
+    Adjusted Rand index between their clusters and the commonest cluster of their neighbours, times
+    the share that is not noise; 0 with fewer than two clusters. The space is that of the samples,
+    the same for every encoder: clusters that cut through a crowd are foretold badly.
+
+    Example:
+        Two validation samples, each beside a training sample of its own cluster, or of the other:
+
+        >>> split, near = np.array([0, 0, 1, 1]), np.array([[0], [1]])
+        >>> neighbours(np.array([0, 1, 0, 1]), split, near)
+        1.0
+        >>> neighbours(np.array([0, 1, 0, 0]), split, near)
+        0.0
+    """
+    val = clusters[split == splits.NAMES.index("val")]
+    votes = np.array([np.bincount(row + 1).argmax() - 1 for row in clusters[near]])
+    if len(np.unique(val[val != metrics.NOISE])) < 2:
+        return 0.0
+    # where a vote is noise, it is one more name; where the sample is, it is not covered
+    kept = val != metrics.NOISE
+    return float((metrics.ari(val[kept], votes[kept] + 1) or 0.0) * metrics.coverage(val))
+
+
+def is_better(new: Sequence[float], old: Sequence[float]) -> tuple[bool, str]:
+    """Whether the mean is higher by more than two standard errors of the difference, and why.
+
+    Welch's: SE^2 = s_1^2 / n_1 + s_2^2 / n_2.
+
+    Example:
+        Means 3 and 2, deviations 1, three seeds each: 1 is less than 2 sqrt(2/3) = 1.633.
+
+        >>> is_better([2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+        (False, '1.0000 higher; more than 1.6330 is wanted')
+    """
+    gain = statistics.mean(new) - statistics.mean(old)
+    error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (new, old)))
+    side = "higher" if gain >= 0 else "lower"
+    told = f"{abs(gain):.4f} {side}; more than {MARGIN * error:.4f} is wanted"
+    return gain > MARGIN * error, told
+
+
+def _clustering(p: Params, asked: str) -> str:
+    rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
+    if asked in rows:
+        return asked
+    if asked not in p.searches:
+        raise UserError(
+            f"{asked!r} is no row of clusterings, deep_clusterings or searches; they are "
+            f"{', '.join([*rows, *p.searches])}"
+        )
+    found = [key for key, row in rows.items() if row.encoder == asked]
+    if len(found) != 1:
+        told = f"choose one of {', '.join(found)}" if found else "add a row that clusters its codes"
+        raise UserError(f"{asked} is a search with {len(found)} clusterings; {told}")
+    return found[0]

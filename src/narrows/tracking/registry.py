@@ -1,0 +1,140 @@
+"""MLflow's registry: one model a data set, whose alias `champion` is what is served."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import narrows
+from narrows import tracking
+from narrows.errors import UserError
+from narrows.tracking import promotion
+from narrows.tracking.promotion import Candidate
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+ALIAS = "champion"
+N_EXAMPLE = 2
+REQUIRED = (
+    *("filelock", "jaxtyping", "mlflow", "numpy", "pandas", "pydantic"),
+    *("ruamel.yaml", "scikit-learn", "torch"),
+)
+
+
+def name(dataset: str) -> str:
+    """Of the registered model of a data set."""
+    return f"narrows-{dataset}"
+
+
+def uri(dataset: str) -> str:
+    """What MLflow's own commands take."""
+    return f"models:/{name(dataset)}@{ALIAS}"
+
+
+def champion(dataset: str) -> tuple[str, Candidate] | None:
+    """Version and figures of the present champion; None where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = _client().get_model_version_by_alias(name(dataset), ALIAS)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return str(found.version), Candidate(**json.loads(found.tags["candidate"]))
+
+
+def download(dataset: str, folder: Path) -> tuple[Path, str]:
+    """The champion's artifacts, copied below a folder, and the key of its row; see `saved.load`.
+
+    Raises:
+        UserError: there is no champion.
+    """
+    if champion(dataset) is None:
+        raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
+    client = _client()
+    found = client.get_model_version_by_alias(name(dataset), ALIAS)
+    kept = client.download_artifacts(str(found.run_id), "model/artifacts/clustering", str(folder))
+    return Path(kept), str(found.tags["clustering"])
+
+
+def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, run_id: str) -> str:
+    """Logs the model to the run, registers it and moves the alias; the new version.
+
+    Args:
+        artifacts: artifacts/<dataset>.
+        x: (N, ...) samples as stored, of which the first ones are the input example.
+        run_id: of the clustering, or a run of its own.
+    """
+    client = _client()
+    with tempfile.TemporaryDirectory() as folder:
+        _save(Path(folder) / "model", chosen, artifacts, x)
+        client.log_artifacts(run_id, str(Path(folder) / "model"), "model")
+    if not client.search_registered_models(f"name = '{name(dataset)}'"):
+        client.create_registered_model(name(dataset), description=f"Clusterings of {dataset}")
+    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    made = client.create_model_version(
+        name(dataset),
+        source,
+        run_id,
+        tags={"clustering": chosen.clustering, "candidate": json.dumps(asdict(chosen))},
+        description=f"`{chosen.clustering}`: {chosen.told}.",
+    )
+    client.set_registered_model_alias(name(dataset), ALIAS, made.version)
+    return str(made.version)
+
+
+def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> None:
+    """The model's folder: code, weights and arrays, signature, input example; no pickle."""
+    import mlflow
+
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do
+    with tempfile.TemporaryDirectory() as copied, warnings.catch_warnings():
+        kept = Path(copied) / "clustering"
+        for file in promotion.served_files(artifacts, chosen.clustering):
+            there = kept / file.relative_to(artifacts)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, there)
+        told = {"clustering": chosen.clustering, "dtype": str(x.dtype)}
+        (kept / "served.json").write_text(json.dumps(told) + "\n")
+        package = Path(narrows.__file__).parent
+        warnings.filterwarnings("ignore", ".*type hint", UserWarning)  # a signature is given
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=package / "tracking/served.py",
+            artifacts={"clustering": str(kept)},
+            code_paths=[str(package)],
+            signature=_signature(x.shape[1:]),
+            input_example=x[:N_EXAMPLE].astype(np.float32),
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIRED],
+        )
+
+
+def _signature(shape: tuple[int, ...]) -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
+
+    numbers = Array(DataType.double)
+    columns: list[Any] = [ColSpec(numbers, "code"), ColSpec(DataType.long, "cluster")]
+    columns += [ColSpec(numbers, "soft"), ColSpec(DataType.double, "distance")]
+    columns += [ColSpec(DataType.double, "reconstruction_error")]
+    samples = TensorSpec(np.dtype(np.float32), (-1, *shape))
+    return ModelSignature(inputs=Schema([samples]), outputs=Schema(columns))
+
+
+def _client() -> MlflowClient:
+    client = tracking.opened()
+    if client is None:
+        raise UserError("the registry is MLflow's, which is not installed")
+    return client

@@ -1,0 +1,162 @@
+"""The code, params and data of an MLflow run again, in a folder of their own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from narrows import tracking
+from narrows.errors import UserError
+from narrows.explore.compare import sides
+from narrows.store import work
+from narrows.tracking import lookup, provenance
+
+N_TOLD = 5  # missing files that are named
+PARENT = "mlflow.parentRunId"
+LOCKS = ("pipelines/dvc.lock", "dvc.lock")
+
+
+def restore(run: Any, folder: Path) -> list[str]:
+    """Fills the new folder, and says what it could not get.
+
+    Args:
+        run: as `runs.find` gives it.
+        folder: must not exist, or be empty.
+
+    Raises:
+        UserError: there is no commit to start from; the folder then is as it was.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty; name a new folder")
+    tags, short = run.data.tags, run.info.run_id[:8]
+    commit = tags.get(provenance.COMMIT)
+    if not commit:
+        raise UserError(f"run {short} names no commit: it was made outside a git repository")
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        missing = _code(run, commit, partial)
+        inside = partial / provenance.git("rev-parse", "--show-prefix")
+        missing += _files_of_dvc(inside)
+        missing += _other_data(run, inside) + _other_params(run, inside)
+        if folder.exists():
+            folder.rmdir()
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return missing
+
+
+def stage(run: Any, folder: Path) -> str:
+    """The DVC stage that made the run, by its name in the folder's dvc.yaml."""
+    kind, key = run.data.tags.get("stage", ""), run.info.run_name
+    told = sides.params_of(sides.Tree(folder))
+    if kind == "cluster" and key in (told.get("deep_clusterings") or {}):
+        kind = "deep_cluster"
+    if kind == "train" and key in (told.get("searches") or {}):
+        kind = "train_tuned"
+    return f"{kind}@{key}"
+
+
+def _code(run: Any, commit: str, folder: Path) -> list[str]:
+    """Checks the commit out, and applies what was not committed."""
+    here = provenance.git("rev-parse", "--show-toplevel")
+    if not here:
+        raise UserError("this folder is in no git repository, so that it has no commits")
+    _git(folder, "init", "--quiet")
+    allowed = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+    try:
+        _git(folder, "fetch", "--quiet", "--upload-pack", allowed, here, commit)
+    except UserError:
+        raise UserError(
+            f"commit {commit[:10]} of run {run.info.run_id[:8]} is not in this repository; "
+            "`git fetch` it from where the run was made"
+        ) from None
+    _git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    patch = lookup.artifact(_invocation(run), provenance.PATCH)
+    if patch is None:
+        changed = run.data.tags.get("git_dirty") == "true"
+        lost = f"what was changed since commit {commit[:10]} and not committed: it was not kept"
+        return [lost] if changed else []
+    file = folder / ".git" / provenance.PATCH
+    file.write_bytes(patch)
+    try:
+        _git(folder, "apply", "--whitespace=nowarn", str(file.resolve()))
+    except UserError as error:
+        return [f"what was changed since commit {commit[:10]}: the patch does not apply ({error})"]
+    return []
+
+
+def _invocation(run: Any) -> Any:
+    """The run itself, or of a trial the search that it belongs to."""
+    parent = run.data.tags.get(PARENT)
+    return (lookup.find(parent) or run) if parent else run
+
+
+def _files_of_dvc(folder: Path) -> list[str]:
+    """Data and artifacts that DVC's locks name, out of this project's cache."""
+    if not (folder / ".dvc").exists() or not (folder / "dvc.lock").exists():
+        return ["data and artifacts: the commit has no dvc.lock; `dvc repro` makes them"]
+    cache = _dvc(Path.cwd(), "cache", "dir").strip()
+    _dvc(folder, "cache", "dir", "--local", cache)
+    _dvc(folder, "checkout", "--quiet", "--allow-missing")
+    locks = (sides.Tree(folder).yaml(name).get("stages", {}) for name in LOCKS)
+    outs = [out["path"] for lock in locks for one in lock.values() for out in one.get("outs", [])]
+    lost = [path for path in outs if not (folder / path).exists()]
+    told = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_TOLD]]
+    told += [f"{len(lost) - N_TOLD} more of DVC's outputs"] if len(lost) > N_TOLD else []
+    return told
+
+
+def _other_data(run: Any, folder: Path) -> list[str]:
+    """A sentence, where the data that was found is not what the run saw."""
+    data = folder / "data" / run.data.tags.get("dataset", "")
+    files = [data / "x.npy", data / "split.npy"]
+    told = [given.dataset.digest for given in run.inputs.dataset_inputs]
+    seen = run.data.tags.get(provenance.DATA) or (told[0] if told else "")
+    if not all(file.exists() for file in files):
+        return []  # told already
+    found = work.digest(*files)
+    if seen and found.startswith(seen):
+        return []
+    return [f"the data that the run saw ({seen[:8] or 'not told'}): what is here is {found[:8]}"]
+
+
+def _other_params(run: Any, folder: Path) -> list[str]:
+    """A sentence for every key of the row that was another one in the run."""
+    row = sides.row_of_params(sides.params_of(sides.Tree(folder)), run.info.run_name)
+    found = tracking.flat(row)
+    return [
+        f"{key}: {logged} in the run, {found[key]} in params.yaml of the folder"
+        for key, logged in run.data.params.items()
+        if key in found and not _same(logged, str(found[key]))
+    ]
+
+
+def _same(one: str, two: str) -> bool:
+    """
+    >>> _same("12.0", "12"), _same("adam", "sgd")
+    (True, False)
+    """
+    try:
+        return float(one) == float(two)
+    except ValueError:
+        return one == two
+
+
+def _git(folder: Path, *words: str) -> None:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+
+
+def _dvc(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "dvc", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"dvc {words[0]}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
+    return done.stdout

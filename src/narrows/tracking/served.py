@@ -1,0 +1,54 @@
+"""The champion as MLflow serves it: this file is logged with the model and run, nothing is
+unpickled. Beside it lie the package's files as they were, and the artifacts of one clustering."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.exceptions import BAD_REQUEST, MlflowException
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from narrows.clustering import saved
+from narrows.data import new_files
+from narrows.errors import UserError
+
+if os.environ.get("NARROWS_SERVES"):  # MLflow puts the data before the sentence of every error
+    np.set_printoptions(threshold=4, edgeitems=1)
+
+TOLD = "served.json"  # {"clustering": key of the row, "dtype": of the samples as stored}
+
+
+class Served(PythonModel):
+    def load_context(self, context: Any) -> None:
+        folder = Path(context.artifacts["clustering"])
+        told = json.loads((folder / TOLD).read_text())
+        self.dtype = np.dtype(told["dtype"])
+        self.saved = saved.load(folder, told["clustering"])
+
+    # without types: MLflow would take those of tensors for a signature that it cannot read
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """One row a sample; samples (N, ...) are of the scale of data/<dataset>/x.npy.
+
+        Raises:
+            MlflowException: a sentence, sent with status 400.
+        """
+        try:
+            answer = self.saved.describe(new_files.stored(np.asarray(model_input), self.dtype))
+        except UserError as error:
+            raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+        return pd.DataFrame(
+            {
+                "code": list(answer.codes.astype(np.float64)),
+                "cluster": answer.clusters.astype(np.int64),
+                "soft": list(answer.soft.astype(np.float64)),
+                "distance": answer.distances.astype(np.float64),
+                "reconstruction_error": answer.errors.astype(np.float64),
+            }
+        )
+
+
+set_model(Served())

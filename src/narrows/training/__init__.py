@@ -1,0 +1,1 @@
+"""How a model is trained: batches, steps, epochs, resumption."""

@@ -1,0 +1,81 @@
+"""Which samples are in the steps of an epoch. All are in one tensor, on the device, or on disk."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from narrows.data.on_disk import Samples, Stored
+
+BLOCK = 32
+"""Steps that Lightning is handed at once, because it takes 0.4 ms for whatever it is handed."""
+
+
+class Shuffled:
+    """Blocks of mini-batches of row numbers of x, in the order that the epoch's seed draws.
+
+    A last batch with fewer than `smallest` rows joins the one before it.
+    """
+
+    def __init__(
+        self,
+        x: Samples,
+        batch_size: int,
+        seed: Callable[[], int],
+        device: torch.device,
+        smallest: int = 2,  # batch norm refuses a single sample
+    ):
+        self.x, self.batch_size, self.seed, self.device = x, batch_size, seed, device
+        self.smallest = smallest
+
+    def __len__(self) -> int:
+        return math.ceil((math.ceil(len(self.x) / self.batch_size) - self._has_rest()) / BLOCK)
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        # a generator function: Lightning calls iter() before it knows the epoch that it resumes
+        generator = torch.Generator().manual_seed(self.seed())
+        order = (
+            self.x.shuffled(generator)
+            if isinstance(self.x, Stored)
+            else torch.randperm(len(self.x), generator=generator)
+        )
+        batches = list(order.to(self.device).split(self.batch_size))
+        if self._has_rest():
+            batches[-2:] = [torch.cat(batches[-2:])]
+        yield from (batches[i : i + BLOCK] for i in range(0, len(batches), BLOCK))
+
+    def _has_rest(self) -> bool:
+        n = len(self.x)
+        return 0 < n % self.batch_size < self.smallest and n > self.batch_size
+
+
+class Draws:
+    """Blocks of the rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
+
+    def __init__(self, n: int, batch_size: int, n_steps: int, seed: Callable[[], int]):
+        self.n, self.size, self.n_steps, self.seed = n, min(batch_size, n), n_steps, seed
+
+    def __len__(self) -> int:
+        return math.ceil(self.n_steps / BLOCK)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        # a generator function: Lightning calls iter() before it knows the update that it resumes
+        generator = torch.Generator().manual_seed(self.seed())
+        n_passes = math.ceil(self.n_steps * self.size / self.n)
+        order = torch.cat([torch.randperm(self.n, generator=generator) for _ in range(n_passes)])
+        batches = order[: self.n_steps * self.size].split(self.size)
+        yield from (batches[i : i + BLOCK] for i in range(0, self.n_steps, BLOCK))
+
+
+class InOrder:
+    """Mini-batches of the samples themselves, as stored."""
+
+    def __init__(self, x: Samples, batch_size: int):
+        self.x, self.batch_size = x, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.x) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.x.split(self.batch_size))

@@ -1,0 +1,23 @@
+"""A constant learning rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from narrows.config.plugins import config
+
+if TYPE_CHECKING:
+    import torch
+
+
+@config
+class Config:
+    pass
+
+
+def schedule(
+    cfg: Config, optimizer: torch.optim.Optimizer, epochs: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    import torch
+
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -1,0 +1,94 @@
+"""What trainings and refinements share: steps that Lightning sees in blocks, sums on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from narrows.models.autoencoder import Autoencoder
+from narrows.training import cuda_graph
+from narrows.training.cuda_graph import Batch
+
+
+class Stepping(pl.LightningModule):
+    """Takes its optimiser steps itself, recorded as a CUDA graph where one process has a GPU.
+
+    So a step depends on nothing that Python changes between two steps: `loss` reads tensors that
+    are changed in place, and adds to `sums`.
+    """
+
+    model: Autoencoder
+
+    def __init__(self, n_noises: int = 1) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.n_noises = n_noises
+        self.sums: dict[str, Tensor] = {}
+        """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def on_fit_start(self) -> None:  # is called for a finished training, too
+        self.precision = precision_on(self.device, self.model.cfg.train.precision)
+
+    def on_train_start(self) -> None:
+        self.noises = [torch.Generator(self.device) for _ in range(self.n_noises)]
+        self.recorded = None
+        if self.trainer.world_size == 1:
+            cuda_graph.settle(self.optimizer(), self.device)
+            if self.device.type == "cuda":
+                self.recorded = cuda_graph.on_cuda(self.step, self.noises)
+
+    def autocast(self, training: bool = True) -> torch.autocast:
+        """In which a row's precision holds."""
+        bf16 = training and self.precision == "bf16"
+        # the cache would keep the first weights where a penalty differentiates by itself
+        return torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False)
+
+    def take(self, batches: Iterable[Batch]) -> None:
+        """A step for each of the batches."""
+        if self.recorded:
+            self.recorded(batches)
+        else:
+            for batch in batches:
+                self.step(*batch)
+        # Lightning saves nothing unless it has counted a step: one in a block is enough
+        loop = self.trainer.fit_loop.epoch_loop.manual_optimization
+        loop.optim_step_progress.increment_completed()
+
+    def step(self, *batch: Tensor) -> None:
+        self.optimizer().zero_grad()
+        self.manual_backward(self.loss(*batch))
+        self.optimizer().step()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Adds to one of the `sums`."""
+        if name in self.sums:
+            self.sums[name] += value.detach()
+        else:
+            self.sums[name] = value.detach().clone()
+
+    def empty_sums(self, of: str = "") -> None:
+        """Zeroes those whose name starts so."""
+        for name, total in self.sums.items():
+            if name.startswith(of):
+                total.zero_()
+
+
+def precision_on(device: torch.device, asked: str) -> str:
+    """fp32 or bf16: what a row's `train.precision` comes to on a device."""
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    has = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"
