@@ -1,15 +1,7 @@
-"""Stage fetch: the dataset's bytes as they come, verified -> data/<dataset>/raw."""
-
-from pathlib import Path
+"""Stage fetch: raw files, verified -> data/<dataset>/raw; params.yaml, checked, in parts."""
 
 from narrows import errors
-from narrows.config import params
-
-
-def main() -> None:
-    dataset = params.load().dataset
-    dataset.module.fetch(dataset.config, Path("data") / dataset.name / "raw")
-
+from narrows.stages import fetch
 
 if __name__ == "__main__":
-    errors.run(main)
+    errors.run(fetch.main)

@@ -25,7 +25,7 @@ from narrows.report import (
     run_notes,
     tables,
 )
-from narrows.store import work
+from narrows.store import choices, outputs
 from narrows.tracking import views
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
@@ -36,21 +36,18 @@ LOGGED_BEFORE = ("samples", "curves", "codes")  # by the stages that fit encoder
 
 
 def main() -> None:
-    p = params.load()
+    p = params.with_winners(params.load())
     results = Path("results", p.dataset.name)
     made = Path("artifacts", p.dataset.name)
     data = artifacts.read_data(Path("data", p.dataset.name))
     encoders = {
-        key: artifacts.read_encoder(made, key, data, p.baselines, p.searches)
-        for key in [*p.baselines, *p.autoencoders]
+        key: artifacts.read_encoder(made, key, data) for key in [*p.baselines, *p.autoencoders]
     }
-    methods = {key: (row.encoder, row.clusterer.name) for key, row in p.clusterings.items()}
-    methods |= {key: (row.encoder, row.method.name) for key, row in p.deep_clusterings.items()}
     clusterings = {
-        key: artifacts.read_clustering(made, key, data, *method, key in p.deep_clusterings)
-        for key, method in methods.items()
+        key: artifacts.read_clustering(made, key, data)
+        for key in (*p.clusterings, *p.deep_clusterings)
     }
-    chosen = artifacts.read_choose_k(made)
+    chosen = choices.read_k(choices.k_folder(made))
     searches = [artifacts.read_search(made, key) for key in p.searches]
     by_seed = {
         key: artifacts.read_seeds(made, clusterings[key], p.seeds.values, data)
@@ -71,7 +68,7 @@ def main() -> None:
     starts = {key: row.start.name for key, row in p.deep_clusterings.items()}
     rungs = ladder.rungs(ranked, list(p.baselines), starts)
 
-    with work.output(results) as folder:
+    with outputs.output(results) as folder:
         (folder / "figures").mkdir()
         overview_pictures = encoder_figures.overview_pictures(fitted, chosen, data, p.seed, folder)
         search_pictures = encoder_figures.search_pictures(searches, folder)
@@ -119,7 +116,7 @@ def main() -> None:
 
     current = set()
     for key, encoder in encoders.items():
-        run = tracking.again(encoder.train["fingerprint"], p.dataset.name)
+        run = tracking.again(encoder.identity, p.dataset.name)
         run.log_metrics(tables.run_metrics(key, code_rows, robustness_rows, variational_rows))
         log_pictures(
             run, [q for q in encoder_pictures[key] if q.name not in LOGGED_BEFORE], results
@@ -132,7 +129,7 @@ def main() -> None:
         run.set_tag(run_notes.TAG, note)
         current |= {run.id}
     for key, clustering in clusterings.items():
-        run = tracking.again(clustering.info["fingerprint"], p.dataset.name)
+        run = tracking.again(clustering.identity, p.dataset.name)
         for row in clustering_rows:
             if row["clustering"] == key:
                 found = tables.scores(row)

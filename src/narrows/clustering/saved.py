@@ -5,8 +5,6 @@ Only arrays, weights and words are read: no file of the artifacts can run code.
 
 from __future__ import annotations
 
-import json
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from narrows.clustering import job
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored, to_unit
+from narrows.store import clusterings
+from narrows.store.encoders import StoredEncoder
 
 Encode = Callable[[Tensor], np.ndarray]  # samples (N, ...) as stored, to codes (N, D)
 Decode = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to samples (N, ...) in [0, 1]
@@ -96,28 +96,26 @@ def load(artifacts: Path, key: str) -> Saved:
     Raises:
         UserError: a file is missing.
     """
-    folder = artifacts / "clusterings" / key
-    told = _json(folder / "cluster.json")
-    row = told["row"]
-    encoder = artifacts / "encoders" / row["encoder"]
-    config, encode, decode = coder(encoder)
+    stored = clusterings.open_clustering(artifacts, key)
+    row, encoder = stored.info["row"], stored.encoder
+    config, encode, decode = coder(encoder.folder)
     shape = tuple(config["input_shape"])
-    state, arrays = job.remembered(_existing(folder / "clusters.npz"))
 
     def reconstruct(x: Tensor) -> np.ndarray:
         return decode(encode(x))
 
-    if "clusterer" in row:
-        n_clusters = int(arrays["clusters"].max()) + 1
-        cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
-        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"], n_clusters)
+    if not stored.is_deep:
+        n_clusters = int(stored.clusters.max()) + 1
+        cluster, soft = _clusterer(row["clusterer"], stored.state, n_clusters)
+        centres = _means(stored.codes, stored.clusters, n_clusters)
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
-    learned = weights(folder / "weights.pt")
+    learned, memberships = stored.learned, stored.soft
+    assert memberships is not None
     refined, _ = _coder(model(config, learned["model"]))
-    n_clusters = arrays["soft"].shape[1]  # the last of them may hold no known sample
-    parts = None if told["fell_back"] else learned["parts"]
-    cluster, soft = _refined(row, state, parts, n_clusters)
-    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"], n_clusters)
+    n_clusters = memberships.shape[1]  # the last of them may hold no known sample
+    parts = None if stored.info["fell_back"] else learned["parts"]
+    cluster, soft = _refined(row, stored.state, parts, n_clusters)
+    centres = _means(stored.codes, stored.clusters, n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
 
@@ -127,29 +125,16 @@ def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:
     Raises:
         UserError: a file is missing, or weights.pt holds more than weights.
     """
-    config = _json(folder / "config.json")
-    if config["kind"] == "baseline":
-        return config, *_baseline(folder, config)
-    return config, *_coder(model(config, weights(folder / "weights.pt")))
+    stored = StoredEncoder(folder)
+    if stored.is_baseline:
+        return stored.config, *_baseline(stored)
+    return stored.config, *_coder(model(stored.config, stored.weights))
 
 
 def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
     """The autoencoder that config.json tells of."""
     row = params.plugin("autoencoders", config["row"])
     return restored(row, tuple(config["input_shape"]), weights)
-
-
-def weights(file: Path) -> dict[str, Any]:
-    """Weights by name.
-
-    Raises:
-        UserError: the file is missing or holds more than weights.
-    """
-    try:
-        found: dict[str, Any] = torch.load(_existing(file), weights_only=True, map_location="cpu")
-    except pickle.UnpicklingError:
-        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
-    return found
 
 
 def _refined(
@@ -177,10 +162,8 @@ def _refined(
     return lambda z: job.hardened(soft(z)), soft
 
 
-def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
-    row = params.plugin("baselines", config["row"])
-    with np.load(_existing(folder / "state.npz"), allow_pickle=False) as arrays:
-        state = dict(arrays)
+def _baseline(stored: StoredEncoder) -> tuple[Encode, Decode]:
+    row, state = params.plugin("baselines", stored.config["row"]), stored.state
 
     def encode(x: Tensor) -> np.ndarray:
         codes: np.ndarray = row.module.encode(state, to_unit(x).flatten(1).numpy())
@@ -188,7 +171,7 @@ def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
 
     def decode(z: np.ndarray) -> np.ndarray:
         x_hat: np.ndarray = row.module.decode(state, z)
-        return x_hat.reshape(len(z), *config["input_shape"])
+        return x_hat.reshape(len(z), *stored.config["input_shape"])
 
     return encode, decode
 
@@ -209,21 +192,9 @@ def _clusterer(row: dict[str, Any], state: job.State, n_clusters: int) -> tuple[
     return cluster, lambda z: job.one_hot(cluster(z), n_clusters)
 
 
-def _means(codes: Path, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+def _means(z: np.ndarray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
     """Means (K, D) of the codes of each cluster; nan where it has none."""
-    z = np.load(codes, mmap_mode="r", allow_pickle=False)
     means = np.full((n_clusters, z.shape[1]), np.nan, np.float32)
     for cluster in np.unique(clusters[clusters >= 0]):
         means[cluster] = z[clusters == cluster].mean(axis=0)
     return means
-
-
-def _json(file: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(_existing(file).read_text(encoding="utf-8"))
-    return told
-
-
-def _existing(file: Path) -> Path:
-    if not file.exists():
-        raise UserError(f"{file} is missing; run `dvc repro`")
-    return file

@@ -155,7 +155,7 @@ def with_winners(p: Params) -> Params:
 
 def winner_file(p: Params, key: str) -> Path:
     """Where stage `tune` tells the winner of a search."""
-    return Path("artifacts", p.dataset.name, "tuned", key, "winner.json")
+    return Path("artifacts", p.dataset.name, "searches", key, "winner.json")
 
 
 def from_dict(raw: Any) -> Params:

@@ -39,6 +39,11 @@ class Plugin:
     def module(self) -> ModuleType:
         return load(self.family, self.name)
 
+    @property
+    def module_name(self) -> str:
+        """Dotted name of its file."""
+        return f"narrows.{folder(self.family).parent.name}.{self.family}.{self.name}"
+
 
 def available(family: str) -> list[str]:
     """Names that `name:` may take: the family's files, less the private ones."""

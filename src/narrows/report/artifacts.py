@@ -1,8 +1,7 @@
 """What the earlier stages left on disk, read back for the report."""
 
 import csv
-import json
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,11 @@ from typing import Any
 import numpy as np
 
 from narrows.data import blocks, splits
-from narrows.store import work
+from narrows.store import choices, clusterings, encoders, evaluations
+from narrows.store.clusterings import StoredClustering
+from narrows.store.encoders import StoredEncoder
+from narrows.store.evaluations import StoredEvaluation
+from narrows.store.reading import existing, read_array, same_rows
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Evaluation:
 class Encoder:
     key: str
     is_baseline: bool
+    identity: str
+    """Under which MLflow finds its run."""
     codes: np.ndarray
     """(N, D), memory-mapped."""
     config: dict[str, Any]
@@ -74,6 +79,8 @@ class Clustering:
     key: str
     encoder: str
     clusterer: str
+    identity: str
+    """Under which MLflow finds its run."""
     clusters: np.ndarray
     """(N,), -1 is noise."""
     info: dict[str, Any]
@@ -88,15 +95,6 @@ class Clustering:
     """(n,), the rows of x.npy that the map shows."""
     umap: np.ndarray
     """(n, 2), UMAP of the codes of these rows."""
-
-
-@dataclass(frozen=True)
-class ChosenK:
-    curve: list[dict[str, Any]]
-    """By k: "n_clusters", "silhouette", "stability" and "bic"."""
-    recommended: int | None
-    taken: int
-    """What the clusterings were told."""
 
 
 @dataclass(frozen=True)
@@ -115,122 +113,85 @@ class Search:
 
 def read_data(folder: Path) -> Data:
     """data/<dataset>; raises `UserError` naming the stage to run where a file is missing."""
-    x = _array(folder / "x.npy", "prepare")
-    split = _array(folder / "split.npy", "prepare")
-    labels = _array(folder / "labels.npy", "prepare")
-    work.same_rows(folder / "split.npy", split, x)
+    x = read_array(folder / "x.npy")
+    split = read_array(folder / "split.npy")
+    labels = read_array(folder / "labels.npy")
+    same_rows(folder / "split.npy", split, x)
     if len(labels):
-        work.same_rows(folder / "labels.npy", labels, x)
-    file = work.existing(folder / "label_names.csv", "prepare")
+        same_rows(folder / "labels.npy", labels, x)
+    file = existing(folder / "label_names.csv")
     with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
         names = tuple(row["name"] for row in csv.DictReader(stream))
     return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 
-def read_encoder(
-    artifacts: Path, key: str, data: Data, baselines: Container[str], searches: Container[str]
-) -> Encoder:
-    """artifacts/<dataset>/encoders/<key> and its evaluation; raises as `read_data` does."""
-    folder, is_baseline = artifacts / "encoders" / key, key in baselines
-    stage = work.encoder_stage(key, baselines, searches)
-    codes = _array(folder / "codes.npy", stage)
-    work.same_rows(folder / "codes.npy", codes, data.x)
-    history = None
-    if not is_baseline:
-        history = _history(folder / "history.csv", stage)
+def read_encoder(artifacts: Path, key: str, data: Data) -> Encoder:
+    """An encoder and its evaluation; raises as `read_data` does."""
+    stored = StoredEncoder(encoders.folder(artifacts, key))
+    same_rows(stored.folder / "codes.npy", stored.codes, data.x)
     return Encoder(
         key=key,
-        is_baseline=is_baseline,
-        codes=codes,
-        config=_json(folder / "config.json", stage),
-        train=_json(folder / "train.json", stage),
-        samples=_arrays(folder / "samples.npz", stage),
-        history=history,
-        evaluation=read_evaluation(artifacts / "evaluations/encoders" / key),
+        is_baseline=stored.is_baseline,
+        identity=stored.identity,
+        codes=stored.codes,
+        config=stored.config,
+        train=stored.train,
+        samples=stored.samples,
+        history=stored.history,
+        evaluation=read_evaluation(evaluations.encoder_folder(artifacts, key)),
     )
 
 
 def read_evaluation(folder: Path) -> Evaluation:
-    """artifacts/<dataset>/evaluations/encoders/<key>; raises as `read_data` does."""
-    scores = _json(folder / "scores.json", "evaluate")
-    maps = _arrays(folder / "maps.npz", "evaluate")
-    pictures = _arrays(folder / "pictures.npz", "evaluate")
-    return Evaluation(scores, maps["rows"], maps["pca"], maps["umap"], pictures)
+    """What stage `evaluate` left of an encoder; raises as `read_data` does."""
+    stored = StoredEvaluation(folder)
+    maps = stored.maps
+    return Evaluation(stored.scores, maps["rows"], maps["pca"], maps["umap"], stored.pictures)
 
 
-def read_clustering(
-    artifacts: Path, key: str, data: Data, encoder: str, clusterer: str, is_deep: bool
-) -> Clustering:
-    """artifacts/<dataset>/clusterings/<key>; raises as `read_data` does."""
-    folder = artifacts / "clusterings" / key
-    stage = work.cluster_stage(key, is_deep)
-    found = _arrays(folder / "clusters.npz", stage)
-    work.same_rows(folder / "clusters.npz", found["clusters"], data.x)
-    mapped = f"refined/{key}" if is_deep else f"encoders/{encoder}"
-    maps = _arrays(artifacts / "evaluations" / mapped / "maps.npz", "evaluate")
+def read_clustering(artifacts: Path, key: str, data: Data) -> Clustering:
+    """A row of clusterings or deep_clusterings; raises as `read_data` does."""
+    stored = clusterings.open_clustering(artifacts, key)
+    same_rows(stored.folder / "clusters.npz", stored.clusters, data.x)
+    encoder = stored.info["encoder"]
+    place = (
+        evaluations.refined_folder(artifacts, key)
+        if stored.is_deep
+        else evaluations.encoder_folder(artifacts, encoder)
+    )
+    maps = StoredEvaluation(place).maps
     return Clustering(
         key=key,
         encoder=encoder,
-        clusterer=clusterer,
-        clusters=found["clusters"],
-        info=_json(folder / "cluster.json", stage),
-        codes=_array(
-            (folder if is_deep else artifacts / "encoders" / encoder) / "codes.npy", stage
-        ),
-        history=_history(folder / "history.csv", stage) if is_deep else None,
-        assignments=found["assignments"] if is_deep else None,
+        clusterer=stored.info["clusterer"],
+        identity=stored.identity,
+        clusters=stored.clusters,
+        info=stored.info,
+        codes=stored.codes,
+        history=stored.history,
+        assignments=stored.assignments,
         map_rows=maps["rows"],
         umap=maps["umap"],
     )
 
 
-def read_choose_k(artifacts: Path) -> ChosenK:
-    """artifacts/<dataset>/choose_k; raises as `read_data` does."""
-    folder = artifacts / "choose_k"
-    told = _json(folder / "curve.json", "choose_k")
-    taken = _json(folder / "n_clusters.json", "choose_k")
-    return ChosenK(told["curve"], told["recommended"], taken["n_clusters"])
-
-
 def read_search(artifacts: Path, key: str) -> Search:
-    """trials.json beside the winner's encoder; raises as `read_data` does."""
-    told = _json(artifacts / "encoders" / key / "trials.json", f"train_tuned@{key}")
-    complete = [trial for trial in told["trials"] if trial["state"] == "COMPLETE"]
-    return Search(key, told["study"], told["objectives"], complete, told["front"], told["winner"])
+    """The trials of a search; raises as `read_data` does."""
+    winner = choices.read_winner(choices.winner_folder(artifacts, key))
+    complete = [trial for trial in winner.trials if trial["state"] == "COMPLETE"]
+    return Search(key, winner.study, winner.objectives, complete, winner.front, winner.number)
 
 
 def read_seeds(
     artifacts: Path, own: Clustering, seeds: Sequence[int], data: Data
 ) -> dict[int, np.ndarray]:
-    """Clusters (N,) of a row by seed, its own and artifacts/<dataset>/seeds; raises as `read_data`
-    does."""
-    found = {}
+    """Clusters (N,) of a row by seed, its own included; raises as `read_data` does."""
+    clusters = {}
     for seed in seeds:
         if seed == own.info["seed"]:
-            found[seed] = own.clusters
+            clusters[seed] = own.clusters
             continue
-        file = artifacts / "seeds" / str(seed) / own.key / "clusters.npy"
-        found[seed] = _array(file, f"seeds@{seed}")
-        work.same_rows(file, found[seed], data.x)
-    return found
-
-
-def _array(file: Path, stage: str) -> np.ndarray:
-    return np.load(work.existing(file, stage), mmap_mode="r", allow_pickle=False)
-
-
-def _arrays(file: Path, stage: str) -> dict[str, np.ndarray]:
-    with np.load(work.existing(file, stage), allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _history(file: Path, stage: str) -> dict[str, np.ndarray]:
-    """Columns of a history.csv; an empty cell is nan."""
-    with work.existing(file, stage).open(newline="") as stream:
-        header, *lines = csv.reader(stream)
-    values = np.array([[cell or "nan" for cell in line] for line in lines], dtype=float)
-    return dict(zip(header, values.T, strict=True))
-
-
-def _json(file: Path, stage: str) -> dict[str, Any]:
-    return json.loads(work.existing(file, stage).read_text(encoding="utf-8"))
+        stored = StoredClustering(clusterings.seed_folder(artifacts, seed, own.key))
+        clusters[seed] = stored.clusters
+        same_rows(stored.folder / "clusters.npz", stored.clusters, data.x)
+    return clusters

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from narrows.rendering import charts, figures, grids
 from narrows.report import tables
-from narrows.report.artifacts import ChosenK, Data, Encoder, Search
+from narrows.report.artifacts import Data, Encoder, Search
+from narrows.store.choices import ChosenK
 
 N_QUERIES, N_FOUND = 8, 8
 N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and hardly seen

@@ -1,0 +1,52 @@
+"""What all engines share: what a row occupies, what it reads and writes, how it ended."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+R = TypeVar("R")
+V = TypeVar("V")
+
+MAX_ATTEMPTS = 3
+"""How often a row is begun again whose worker died, by a lack of memory for instance."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one row occupies while it runs."""
+
+    cores: int | None = None
+    """Processor cores, and threads of its numerical libraries; None takes OMP_NUM_THREADS, or 1."""
+    gpus: float = 0.0
+    """Share of a GPU; 1 is a whole one that no other row sees."""
+
+    def threads(self) -> int:
+        """Cores of the slot as a number."""
+        return self.cores or int(os.environ.get("OMP_NUM_THREADS") or 1)
+
+
+ONE_CORE = Slot()
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of a row, relative to the project's folder."""
+
+    reads: tuple[Path, ...] = ()
+    """Files that have to be there before it runs."""
+    writes: Path | None = None
+    """The folder that it leaves."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R, V]):
+    """How a row ended."""
+
+    row: R
+    value: V | None = None
+    """What its task returned; None where it failed."""
+    error: BaseException | None = None
+    """What its task raised."""

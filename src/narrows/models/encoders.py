@@ -1,0 +1,66 @@
+"""What baselines and autoencoders share: what they are, and what they lose of a sample."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from narrows.config.plugins import Plugin
+from narrows.data import blocks, splits
+from narrows.data.prepared import Prepared
+from narrows.models import reconstruction
+from narrows.models.autoencoder import to_unit
+
+SSIM_PICTURES = 1_000  # of a split, evenly spaced: the mean moves by less than .01
+
+
+def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str, Any]:
+    """What config.json says: enough to build the encoder again and to know its data."""
+    return {
+        "key": key,
+        "kind": kind,
+        "row": row,
+        "dataset": data.name,
+        "data_digest": data.digest,
+        "input_shape": list(data.x.shape[1:]),
+        "n_samples": len(data.x),
+    }
+
+
+def fit_baseline(row: Plugin, data: Prepared, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+    """What a baseline learns from train samples, arrays by name, and its codes (N, D) of all."""
+
+    def flat(x: Tensor) -> np.ndarray:
+        return to_unit(x).flatten(1).numpy()
+
+    state: dict[str, Any] = row.module.fit(row.config, flat(data.few("train")), seed)
+    batches = data.all().split(blocks.n_together(data.x.shape[1:]))
+    return state, np.concatenate([row.module.encode(state, flat(x)) for x in batches])
+
+
+def errors_by_split(
+    reconstruct: Callable[[Tensor], Tensor], data: Prepared
+) -> dict[str, dict[str, float | None]]:
+    """mse, bce, psnr and ssim of clean samples on train, val and test.
+
+    Args:
+        reconstruct: samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1].
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    for name in splits.NAMES:
+        samples = data.rows(name)
+        mse = bce = 0.0
+        for batch in samples.split(blocks.n_together(data.x.shape[1:])):
+            x, x_hat = to_unit(batch), reconstruct(batch).cpu()
+            mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
+            bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)
+        few = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
+        found[name] = {
+            "mse": mse,
+            "bce": bce,
+            "psnr": reconstruction.psnr(mse),
+            "ssim": reconstruction.ssim(to_unit(few), reconstruct(few).cpu()),
+        }
+    return found

@@ -1,0 +1,105 @@
+"""Stage encode: baselines, autoencoders and winners of searches -> artifacts/<dataset>/encoders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from narrows.config import params
+from narrows.config.params import Params
+from narrows.config.plugins import Plugin, resolved
+from narrows.errors import UserError
+from narrows.stages import runner
+from narrows.stages.runner import Setting
+from narrows.store import encoders, outputs, rows
+from narrows.store.rows import Call, Row
+
+
+def main(*keys: str) -> None:
+    """Brings all encoders up to date; with keys only these, in this process: that is how several
+    processes, also of several machines, train one row together."""
+    p = params.with_winners(params.load())
+    wanted = rows_of(p)
+    by_key = {row.folder.name: row for row in wanted}
+    home = runner.setting_of(p).artifacts / "encoders"
+    for key in keys:
+        compute_here(params.select(by_key, key, "baselines, autoencoders or searches"))
+    if keys:
+        return
+    if p.devices * p.num_nodes > 1:
+        train_together(p, wanted)
+    slot = runner.slot_on(p.device)
+    runner.refresh("encode", home, wanted, slot, runner.TRAINING)
+
+
+def rows_of(p: Params) -> list[Row]:
+    """All encoders of params.yaml, those of searches under the searches' keys."""
+    setting = runner.setting_of(p)
+    rows = [encoder_row(setting, p, key) for key in (*p.baselines, *p.autoencoders)]
+    missing = [key for key in p.searches if key not in p.autoencoders]
+    if missing:
+        raise UserError(f"searches.{missing[0]} has no winner yet; run `dvc repro tune`")
+    return rows
+
+
+def encoder_row(setting: Setting, p: Params, key: str) -> Row:
+    """A row of baselines, of autoencoders or the winner of a search, under the setting's seed."""
+    place = encoders.folder(setting.artifacts, key)
+    if setting.seed != p.seed:
+        place = encoders.seed_folder(setting.artifacts, setting.seed, key)
+    if key in p.baselines:
+        row = p.baselines[key]
+        call = Call("narrows.stages.baseline", "fit", (setting, key, row))
+        return _row(setting, f"baselines.{key}", place, row, call, {})
+    row = p.autoencoders[key]
+    machines = {"devices": p.devices, "num_nodes": p.num_nodes}
+    arguments = (setting, key, row, *machines.values())
+    call = Call("narrows.stages.train", "train", arguments)
+    return _row(setting, f"autoencoders.{key}", place, row, call, machines)
+
+
+def _row(
+    setting: Setting, name: str, place: Path, row: Plugin, call: Call, more: dict[str, int]
+) -> Row:
+    settings = {"seed": setting.seed, "row": resolved(row)}
+    if more:
+        settings |= {"device": setting.device, **more}
+    return Row(name, place, settings, setting.data_files, call, runner.plugin_modules(row))
+
+
+def train_together(p: Params, wanted: list[Row]) -> None:
+    """Trains the autoencoders that are not current one after the other, each by all devices: a
+    program of its own, which Lightning starts again for every device.
+
+    With several machines `num_nodes` is more than what is here: docs/scaling.md says how the same
+    program is started on all of them.
+
+    Raises:
+        UserError: a row failed; its program has said why.
+    """
+    if p.num_nodes > 1:
+        raise UserError(
+            f"num_nodes is {p.num_nodes}: start `python pipelines/encode.py <row>` on each of "
+            "them, as docs/scaling.md says"
+        )
+    trained = [row for row in wanted if row.folder.name in p.autoencoders]
+    for row in [row for row in trained if not rows.is_current(row, row.fingerprint())]:
+        command = [sys.executable, os.path.abspath(sys.argv[0]), row.folder.name]
+        if subprocess.run(command).returncode:
+            raise UserError(f"{row.name}: its training has failed and said why above")
+
+
+def compute_here(row: Row) -> None:
+    """Computes one row in this process, which may be one of several that train it together."""
+    from narrows.training.lightning import is_leading
+
+    fingerprint = row.fingerprint()
+    attempt = rows.attempt(row, fingerprint)
+    if not is_leading():
+        row.call(attempt)
+        return
+    with outputs.hold(row.folder):
+        row.call(attempt)
+        rows.finish(attempt, fingerprint)

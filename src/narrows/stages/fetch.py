@@ -1,0 +1,18 @@
+"""Stage fetch: raw files, verified -> data/<dataset>/raw; params.yaml, checked, in parts.
+
+It runs each time, because only a look says whether your own files or a value have changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from narrows.config import params
+from narrows.stages import sections
+
+
+def main() -> None:
+    """Brings the raw files up to date."""
+    p = params.load()
+    p.dataset.module.fetch(p.dataset.config, Path("data", p.dataset.name, "raw"))
+    sections.write(p)

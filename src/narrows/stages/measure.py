@@ -1,0 +1,52 @@
+"""How an encoder is evaluated: scores, maps and pictures, none of which sees a label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from narrows.clustering import saved
+from narrows.config.sections import Evaluate
+from narrows.data import prepared
+from narrows.evaluation import measures, pictures
+from narrows.evaluation.measures import Coder
+from narrows.models.autoencoder import to_unit
+from narrows.stages.runner import Setting
+from narrows.store import evaluations
+from narrows.store.encoders import StoredEncoder
+from narrows.store.reading import read_array
+from narrows.store.rows import Attempt
+
+
+def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: Attempt) -> None:
+    """Measures one encoder on the test split and writes its evaluation."""
+    data, encoder = prepared.read(setting.dataset), StoredEncoder(encoder_folder)
+    test, view = to_unit(data.few("test")), to_unit(data.shown())
+    corruptions = measures.applicable(options.corruptions, view)
+    coder = coder_of(encoder)
+    scores = measures.scores(coder, test, corruptions, options.nll_draws, setting.seed)
+    drawn = pictures.specimens(coder, view, corruptions, setting.seed)
+    evaluations.write_maps(
+        attempt.folder, measures.maps(encoder.codes, options.map_rows, setting.seed)
+    )
+    evaluations.write_scores(attempt.folder, scores, drawn)
+    print(f"evaluate: {encoder.key}", flush=True)
+
+
+def map_codes(codes_file: Path, n_rows: int, seed: int, attempt: Attempt) -> None:
+    """Draws two planes of refined codes and writes them."""
+    maps = measures.maps(read_array(codes_file), n_rows, seed)
+    evaluations.write_maps(attempt.folder, maps)
+    print(f"evaluate: codes refined by {codes_file.parent.name}", flush=True)
+
+
+def coder_of(encoder: StoredEncoder) -> Coder:
+    """A baseline or an autoencoder by its two ways, as measures take it."""
+    if not encoder.is_baseline:
+        return measures.of_model(saved.model(encoder.config, encoder.weights))
+    _, encode, decode = saved.coder(encoder.folder)
+    return Coder(
+        lambda x: torch.from_numpy(encode(x)),
+        lambda z: torch.from_numpy(decode(z.numpy())).float(),
+    )

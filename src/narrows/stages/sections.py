@@ -1,0 +1,49 @@
+"""Which sections of params.yaml a stage's rows are made of.
+
+Stage `fetch` writes them to artifacts/<dataset>/params/<stage>.json each time, and the stage
+depends on that file: a comment runs nothing, and dvc.lock holds one digest for a stage where it
+would hold every value of every row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from narrows.config.params import Params
+from narrows.config.plugins import resolved
+
+DEVICES = ("device", "devices", "num_nodes")
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "prepare": ("seed", "dataset", "prepare"),
+    "tune": ("seed", "device", "autoencoders", "searches"),
+    "encode": ("seed", *DEVICES, "baselines", "autoencoders"),
+    "choose_k": ("seed", "n_clusters", "choose_k", "cluster_on"),
+    "cluster": ("seed", "cluster_on", "clusterings"),
+    "deep_cluster": ("seed", "device", "cluster_on", "deep_clusterings"),
+    "evaluate": ("seed", "device", "evaluate", "baselines", "autoencoders", "deep_clusterings"),
+    "seeds": ("seed", *DEVICES, "cluster_on", "seeds", "clusterings", "deep_clusterings"),
+    "report": tuple(field.name for field in dataclasses.fields(Params)),
+}
+
+
+def write(p: Params) -> None:
+    """Writes a file for each stage; one whose content stays the same is left alone."""
+    folder = Path("artifacts", p.dataset.name, "params")
+    folder.mkdir(parents=True, exist_ok=True)
+    for stage, sections in SECTIONS.items():
+        values = {name: plain(resolved(getattr(p, name))) for name in sections}
+        text = json.dumps(values, indent=1) + "\n"
+        file = folder / f"{stage}.json"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+def plain(value: object) -> object:
+    """A value as JSON holds it; a search's space, which is an object, as its text."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

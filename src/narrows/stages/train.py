@@ -1,0 +1,180 @@
+"""How a row of `autoencoders:` is computed: trained, all samples encoded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from narrows import tracking
+from narrows.config.plugins import Plugin, resolved
+from narrows.data import prepared
+from narrows.data.prepared import Prepared
+from narrows.errors import UserError
+from narrows.models import encoders
+from narrows.models.autoencoder import (
+    Autoencoder,
+    corrupt,
+    encode_all,
+    reconstruct_all,
+    restored,
+    to_unit,
+)
+from narrows.stages import log
+from narrows.stages.runner import Setting
+from narrows.store import encoders as stored
+from narrows.store.rows import Attempt
+from narrows.training import fitting
+from narrows.training.fitting import Fitted
+from narrows.training.lightning import Processes
+
+Samples = dict[str, np.ndarray]
+
+
+def train(
+    setting: Setting, key: str, row: Plugin, devices: int, num_nodes: int, attempt: Attempt
+) -> None:
+    """Trains the autoencoder, writes it into the attempt's folder, and logs it.
+
+    Of several processes that train it together, each calls this; the leading one writes and logs,
+    and says what went wrong.
+    """
+    data, processes = prepared.read(setting.dataset), Processes(devices, num_nodes)
+
+    def fit(after_epoch: Callable[..., None]) -> Fitted:
+        return fitting.fit(
+            row,
+            data.rows("train"),
+            data.rows("val"),
+            setting.seed,
+            setting.device,
+            attempt.checkpoints,
+            after_epoch,
+            processes,
+        )
+
+    if not processes.leads:
+        with contextlib.suppress(UserError):
+            fit(fitting.quiet)
+        return
+    config = encoders.config(key, "autoencoder", resolved(row), data)
+    view = pictures(row, data, setting.seed)
+    tags = {"stage": "train", "autoencoder": key}
+    run_data = tracking.Data(data.name, data.digest, data.x.shape)
+    resumes = attempt.checkpoints.exists()
+    with setting.run(key, attempt.identity, run_data, tags, resumes) as run:
+        run.log_params(log.run_params(config["row"], setting.seed))
+        try:
+            fitted = fit(on_epoch(run, key, view) if setting.is_logged else fitting.quiet)
+        except UserError as error:
+            raise UserError(f"params.yaml: autoencoders.{key}: {error}") from None
+        write(attempt, config, fitted, view(fitted.model), data, setting.seed)
+        log_training(run, attempt)
+
+
+def pictures(row: Plugin, data: Prepared, seed: int) -> Callable[[Autoencoder], Samples]:
+    """What a model makes of the validation samples that every picture shows, under the row's
+    corruption: x, noisy and reconstruction, (16, ...) each."""
+    x = to_unit(data.shown())
+    noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(seed))
+
+    def view(model: Autoencoder) -> Samples:
+        x_hat = reconstruct_all(model, noisy.to(fitting.device_of(model))).cpu()
+        return {"x": x.numpy(), "noisy": noisy.numpy(), "reconstruction": x_hat.numpy()}
+
+    return view
+
+
+def on_epoch(
+    run: tracking.Run, key: str, view: Callable[[Autoencoder], Samples]
+) -> Callable[..., None]:
+    """What is logged and printed after an epoch of the row, or of a layer trained before."""
+
+    def after(epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0) -> None:
+        if layer == 0:
+            run.log_metrics(metrics, step=epoch)
+        if epoch not in fitting.PICTURE_EPOCHS:
+            return
+        if layer == 0:
+            run.log_image("reconstructions_by_epoch", log.picture(view(model)), step=epoch)
+        if metrics:
+            part = f"layer {layer}, " if layer else ""
+            message = f"{part}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"
+            print(f"encode: {key}: {message}", flush=True)
+
+    return after
+
+
+def write(
+    attempt: Attempt,
+    config: dict[str, Any],
+    fitted: Fitted,
+    samples: Samples,
+    data: Prepared,
+    seed: int,
+) -> None:
+    """Encodes all samples and writes what a trained row leaves."""
+    model, phases = fitted.model, (*fitted.layers, fitted)
+    codes = encode_all(model, data.all())
+    train = {
+        "precision": fitted.precision,
+        "seed": seed,
+        "code_size": codes.shape[1],
+        "n_parameters": sum(weight.numel() for weight in model.parameters()),
+        "epochs_run": sum(len(phase.history) for phase in phases),
+        "best_epoch": fitted.best_epoch,
+        "seconds": sum(phase.seconds for phase in phases),
+        "splits": encoders.errors_by_split(lambda x: reconstruct_all(model, x), data),
+    }
+    stored.write(attempt.folder, config, codes, samples, train)
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    layers = [layer.history for layer in fitted.layers]
+    stored.write_trained(attempt.folder, weights, fitted.history, layers)
+
+
+def log_training(run: tracking.Run, attempt: Attempt) -> None:
+    """Logs what `write` wrote."""
+    done = stored.StoredEncoder(attempt.folder)
+    run.log_params({"precision": done.train["precision"]})
+    log.log_encoder(run, attempt, done.codes, done.samples, done.train)
+    for file in stored.history_files(attempt.folder):
+        run.log_file(file)
+
+
+def train_seeds(
+    setting: Setting, key: str, row: Plugin, seeds: tuple[int, ...], attempt: Attempt
+) -> None:
+    """Trains the autoencoder from several seeds as one batch of models and writes their weights."""
+    from narrows.training import many_seeds
+
+    data = prepared.read(setting.dataset)
+    train, val = data.rows("train"), data.rows("val")
+    try:
+        fitted = many_seeds.fit_together(
+            row, train, val, seeds, setting.device, attempt.checkpoints
+        )
+    except UserError as error:
+        raise UserError(f"params.yaml: autoencoders.{key}: {error}") from None
+    for seed, model in zip(seeds, fitted, strict=True):
+        record = {
+            "history": model.history,
+            "best_epoch": model.best_epoch,
+            "seconds": model.seconds,
+            "precision": model.precision,
+        }
+        stored.write_seed(attempt.folder, seed, model.model.cpu().state_dict(), record)
+    print(f"seeds: {key} from {len(seeds)} seeds at once", flush=True)
+
+
+def encode_seed(setting: Setting, key: str, row: Plugin, batch: Path, attempt: Attempt) -> None:
+    """Writes what `train` would leave from one of the seeds that `train_seeds` has trained."""
+    data = prepared.read(setting.dataset)
+    weights, record = stored.read_seed(batch, setting.seed)
+    model = restored(row, data.x.shape[1:], weights)
+    config = encoders.config(key, "autoencoder", resolved(row), data)
+    samples = pictures(row, data, setting.seed)(model)
+    write(attempt, config, Fitted(model, **record), samples, data, setting.seed)

@@ -1,0 +1,49 @@
+"""Stage tune: makes sure of the trials of every search -> artifacts/<dataset>/searches/<key>."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from narrows.config import params, plugins, search_space
+from narrows.config.params import Params
+from narrows.config.plugins import resolved
+from narrows.stages import runner
+from narrows.store import choices
+from narrows.store.rows import Call, Row
+
+
+def main() -> None:
+    """Brings the winners of all searches up to date."""
+    p = params.load()
+    rows = [row_of(p, key) for key in p.searches]
+    home = runner.setting_of(p).artifacts / "searches"
+    runner.refresh("tune", home, rows, runner.slot_on(p.device), (*runner.TRAINING, "optuna"))
+
+
+def row_of(p: Params, key: str) -> Row:
+    """A row of `searches:`."""
+    setting, search = runner.setting_of(p), p.searches[key]
+    row = p.autoencoders[search.row]
+    settings = {
+        "seed": p.seed,
+        "device": p.device,
+        "row": resolved(row),
+        "space": str(search.space),
+        "objectives": resolved(search.objectives),
+        "n_trials": search.n_trials,
+        "pruner": search.pruner,
+    }
+    place = choices.winner_folder(setting.artifacts, key)
+    call = Call("narrows.stages.winner", "find", (p, key))
+    modules = runner.plugin_modules(row, search, variants(p, key))
+    return Row(f"searches.{key}", place, settings, setting.data_files, call, modules)
+
+
+def variants(p: Params, key: str) -> tuple[Any, ...]:
+    """Rows at the corners of the search's space: together they name every plug-in of a trial."""
+    search = p.searches[key]
+    row = plugins.resolved(p.autoencoders[search.row])
+    corners = search_space.corners(search.space)
+    return tuple(
+        params.plugin("autoencoders", search_space.changed(row, corner)) for corner in corners
+    )

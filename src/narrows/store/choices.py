@@ -1,0 +1,111 @@
+"""What is chosen on the way: the winner of a search, and the number of clusters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from narrows.store.reading import read_json
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial of a search, and all trials that it was chosen from."""
+
+    study: str
+    """Name of the study in its database."""
+    number: int
+    """Number of the best trial."""
+    values: dict[str, float]
+    """Its value by objective."""
+    row: dict[str, Any]
+    """The row of `autoencoders:` that it was, with every default."""
+    objectives: Sequence[str]
+    """Names of the objectives; the first one picks the winner."""
+    front: Sequence[int]
+    """Numbers of the trials that no other beats in all objectives."""
+    trials: Sequence[dict[str, Any]]
+    """trial, state, seconds, params and values of every trial."""
+
+
+@dataclass(frozen=True)
+class ChosenK:
+    """Numbers of clusters that were compared, and the one that clusterings take."""
+
+    curve: list[dict[str, Any]]
+    """By k: n_clusters, silhouette, stability, bic."""
+    recommended: int | None
+    """The k that is recommended; None where the codes show no clusters."""
+    taken: int
+    """The k that clusterings take."""
+
+
+def winner_folder(artifacts: Path, key: str) -> Path:
+    """Where stage `tune` leaves a search."""
+    return artifacts / "searches" / key
+
+
+def winner_file(place: Path) -> Path:
+    """The file that says which row has won, without the trials."""
+    return place / "winner.json"
+
+
+def write_winner(place: Path, winner: Winner) -> None:
+    """Writes winner.json, and trials.json beside it."""
+    chosen = {
+        "study": winner.study,
+        "trial": winner.number,
+        "objectives": winner.values,
+        "row": winner.row,
+    }
+    trials = {
+        "study": winner.study,
+        "objectives": list(winner.objectives),
+        "front": list(winner.front),
+        "winner": winner.number,
+        "trials": list(winner.trials),
+    }
+    winner_file(place).write_text(json.dumps(chosen, indent=2) + "\n")
+    (place / "trials.json").write_text(json.dumps(trials, indent=2) + "\n")
+
+
+def read_winner(place: Path) -> Winner:
+    """What `write_winner` left; raises `UserError` where a file is missing or damaged."""
+    chosen: Mapping[str, Any] = read_json(winner_file(place))
+    trials: Mapping[str, Any] = read_json(place / "trials.json")
+    return Winner(
+        study=chosen["study"],
+        number=chosen["trial"],
+        values=chosen["objectives"],
+        row=chosen["row"],
+        objectives=trials["objectives"],
+        front=trials["front"],
+        trials=trials["trials"],
+    )
+
+
+def k_folder(artifacts: Path) -> Path:
+    """Where stage `choose_k` leaves its choice."""
+    return artifacts / "choose_k"
+
+
+def write_k(place: Path, chosen: ChosenK) -> None:
+    """Writes curve.json, and n_clusters.json alone: clusterings run again when k changes and not
+    when the curve does."""
+    curve = {"recommended": chosen.recommended, "curve": chosen.curve}
+    (place / "curve.json").write_text(json.dumps(curve, indent=2) + "\n")
+    (place / "n_clusters.json").write_text(json.dumps({"n_clusters": chosen.taken}) + "\n")
+
+
+def read_k(place: Path) -> ChosenK:
+    """What `write_k` left; raises as `read_winner` does."""
+    curve = read_json(place / "curve.json")
+    return ChosenK(curve["curve"], curve["recommended"], read_n_clusters(place))
+
+
+def read_n_clusters(place: Path) -> int:
+    """The k that clusterings take; raises as `read_winner` does."""
+    return int(read_json(place / "n_clusters.json")["n_clusters"])

@@ -1,0 +1,33 @@
+"""SHA-256 of files, read once a process as long as they do not change."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from narrows.errors import UserError
+
+
+def digest(*files: Path) -> str:
+    """SHA-256 over the contents of the files, in order; 64 hex digits.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    return hashlib.sha256(b"".join(bytes.fromhex(digest_of(file)) for file in files)).hexdigest()
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of one file's content; raises as `digest` does."""
+    try:
+        status = file.stat()
+    except OSError:
+        raise UserError(f"{file} is missing; run `dvc repro`") from None
+    return _digest(file, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest(file: Path, *_: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+"""Finished rows by fingerprint: one that was changed and changed back is not computed again.
+
+.work/finished/<fingerprint>/ holds the files of a row, as hard links where the file system has
+them, so that they take no room beside the row's own folder. The oldest go when all of them are
+larger than `LIMIT` bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+FINISHED = Path(".work/finished")
+LIMIT = 10 * 2**30
+"""Bytes; NARROWS_FINISHED_BYTES names another limit, 0 remembers nothing."""
+
+
+def remember(folder: Path, fingerprint: str) -> None:
+    """Links the files of a row into the store; nothing happens where it is there already."""
+    place = FINISHED / fingerprint
+    if place.exists() or limit() == 0:
+        return
+    partial = FINISHED / f".{fingerprint}.{os.getpid()}.part"
+    _link(folder, partial)
+    partial.replace(place)
+    _bound()
+
+
+def recall(fingerprint: str, folder: Path) -> bool:
+    """Whether the store has the row; its files are then in the empty folder."""
+    place = FINISHED / fingerprint
+    if not place.exists():
+        return False
+    os.utime(place)  # the last that was used is the last that goes
+    _link(place, folder)
+    return True
+
+
+def limit() -> int:
+    """Bytes that the store may hold."""
+    return int(os.environ.get("NARROWS_FINISHED_BYTES", LIMIT))
+
+
+def _link(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        try:
+            os.link(file, target / file.name)
+        except OSError:  # another file system, or one without links
+            shutil.copy2(file, target / file.name)
+
+
+def _bound() -> None:
+    by_age = sorted(FINISHED.glob("*/"), key=lambda place: place.stat().st_mtime_ns)
+    sizes = {place: sum(f.stat().st_size for f in place.iterdir()) for place in by_age}
+    excess = sum(sizes.values()) - limit()
+    for place in by_age:
+        if excess <= 0:
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        excess -= sizes[place]

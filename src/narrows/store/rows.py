@@ -1,0 +1,207 @@
+"""A row of params.yaml and the folder that it leaves: when it is current, how it comes there.
+
+row.json, beside the files of a row, says what they were computed from: the row with every default,
+digests of the files that it read, and of the code that it reached. It has the same text in every
+process and on every machine, and no time in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from narrows.errors import UserError
+from narrows.store import code, finished
+from narrows.store.digests import digest_of
+
+FORMAT = 1
+"""Counts up when what this room writes into a row's folder means something else than before."""
+FILE = "row.json"
+CHECKPOINTS = Path(".work/checkpoints")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is computed for one key of a section of params.yaml."""
+
+    name: str
+    """Section and key, like "autoencoders.deep"; messages begin with it."""
+    folder: Path
+    """Where its files lie, below artifacts/<dataset>."""
+    settings: Any
+    """What the result depends on besides files and code, as JSON: the row, the seed, ..."""
+    reads: tuple[Path, ...]
+    """Files that it reads, relative to the project."""
+    call: Call
+    """Computes it."""
+    plugins: tuple[str, ...] = ()
+    """Modules that the call loads by name; its code begins there and in the call's module."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What its result would be computed from now.
+
+        Raises:
+            UserError: a file that it reads is missing.
+        """
+        reads = {path.as_posix(): digest_of(path) for path in self.reads}
+        return Fingerprint(
+            self.name, self.settings, reads, code.digest([self.call.module, *self.plugins])
+        )
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function by its name, with arguments: it is imported where it runs, so the process that
+    only looks which rows are current waits for no heavy library."""
+
+    module: str
+    """Dotted name, like "narrows.stages.train"."""
+    function: str
+    arguments: tuple[Any, ...]
+    """Picklable; the attempt comes after them."""
+
+    def __call__(self, attempt: Attempt) -> Any:
+        """Runs it on one attempt at a row."""
+        return getattr(import_module(self.module), self.function)(*self.arguments, attempt)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a result was computed from."""
+
+    name: str
+    settings: Any
+    reads: dict[str, str]
+    """SHA-256 by file."""
+    code: str
+    """SHA-256 of the code that was reached."""
+
+    def identity(self) -> str:
+        """Hex name of this row with these settings on these files, whatever the code: an MLflow
+        run is replaced when the code of its row changes."""
+        return _hex([self.name, self.settings, self.reads])
+
+    def digest(self) -> str:
+        """Hex name of everything: a result under this name need not be computed again."""
+        return _hex([FORMAT, self.name, self.settings, self.reads, self.code])
+
+    def text(self) -> str:
+        """The content of row.json."""
+        record = {
+            "fingerprint": self.digest(),
+            "identity": self.identity(),
+            "name": self.name,
+            "settings": self.settings,
+            "reads": self.reads,
+            "code": self.code,
+        }
+        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to compute a row, as its task sees it."""
+
+    row: Row
+    identity: str
+    """Under which MLflow finds the row's run."""
+    folder: Path
+    """Empty; what is written into it becomes the row's folder if the task ends well."""
+    checkpoints: Path
+    """Folder of unfinished work, tied to this very row, data and code. It may not be there yet;
+    what is found in it is resumed."""
+
+
+def is_current(row: Row, fingerprint: Fingerprint) -> bool:
+    """Whether the row's folder was computed from exactly this."""
+    try:
+        record = json.loads((row.folder / FILE).read_text(encoding="utf-8"))
+        return bool(record["fingerprint"] == fingerprint.digest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def attempt(row: Row, fingerprint: Fingerprint) -> Attempt:
+    """An empty folder beside the row's own, so that one rename makes it that."""
+    partial = row.folder.with_name(f".{row.folder.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    checkpoints = CHECKPOINTS / f"{row.name}-{fingerprint.digest()}"
+    return Attempt(row, fingerprint.identity(), partial, checkpoints)
+
+
+def finish(done: Attempt, fingerprint: Fingerprint) -> None:
+    """What the attempt wrote becomes the row's folder, and is remembered in the store of finished
+    rows; its checkpoints go."""
+    (done.folder / FILE).write_text(fingerprint.text(), encoding="utf-8")
+    finished.remember(done.folder, fingerprint.digest())
+    shutil.rmtree(done.row.folder, ignore_errors=True)
+    done.folder.replace(done.row.folder)
+    shutil.rmtree(done.checkpoints, ignore_errors=True)
+
+
+def restore(row: Row, fingerprint: Fingerprint) -> bool:
+    """Whether the row was computed before and is back in its folder without being computed."""
+    begun = attempt(row, fingerprint)
+    if not finished.recall(fingerprint.digest(), begun.folder):
+        shutil.rmtree(begun.folder)
+        return False
+    shutil.rmtree(row.folder, ignore_errors=True)
+    begun.folder.replace(row.folder)
+    return True
+
+
+def keep_only(home: Path, rows: Iterable[Row]) -> None:
+    """Deletes folders below `home` that belong to no row, and what killed attempts left there.
+
+    Args:
+        home: a folder whose entries are folders of rows, or folders of such folders.
+    """
+    folders = {row.folder for row in rows}
+    above = {parent for folder in folders for parent in folder.parents}
+    for path in sorted(home.glob("*/")):
+        if path in above:
+            keep_only(path, [row for row in rows if path in row.folder.parents])
+        elif path not in folders:
+            shutil.rmtree(path)
+
+
+def write_index(home: Path, rows: Sequence[Row]) -> None:
+    """rows.json: the SHA-256 of every file of every row, in one file for DVC to look at.
+
+    Stages that read these rows depend on it alone: with hundreds of rows DVC would look at each of
+    thousands of files once for every such stage.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    index = {
+        row.folder.relative_to(home).as_posix(): {
+            path.name: digest_of(path) for path in sorted(row.folder.iterdir())
+        }
+        for row in rows
+        if row.folder.exists()
+    }
+    (home / "rows.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+def identity(folder: Path) -> str:
+    """Under which MLflow finds the run of the row in this folder.
+
+    Raises:
+        UserError: row.json is missing or damaged.
+    """
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return str(record["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / FILE} is missing or damaged; run `dvc repro`") from None
+
+
+def _hex(record: Any) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]

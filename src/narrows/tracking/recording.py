@@ -1,0 +1,106 @@
+"""Runs of tasks that cannot reach MLflow's store: recorded there, logged when they are back.
+
+A task on another machine cannot write into an sqlite file of the driver's folder, and must not over
+a network file system. With a server or a database as MLFLOW_TRACKING_URI it logs by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.tracking import run as runs
+from narrows.tracking.run import Data, Run
+
+REMOTE = "NARROWS_REMOTE"
+
+
+@dataclass
+class Recording(Run):
+    """A run that remembers what it is told, with what it was started with."""
+
+    name: str
+    fingerprint: str
+    data: Data
+    tags: dict[str, str]
+    parent: str | None = None
+    calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+
+    def log_params(self, params: dict[str, Any]) -> None:
+        self.calls.append(("log_params", (params,)))
+
+    def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+        self.calls.append(("log_metrics", (metrics, step)))
+
+    def log_image(self, key: str, image: np.ndarray, step: int) -> None:
+        self.calls.append(("log_image", (key, image, step)))
+
+    def log_file(self, file: Path) -> None:
+        self.calls.append(("log_file", (file.name, file.read_bytes())))
+
+    def set_tag(self, key: str, value: str) -> None:
+        self.calls.append(("set_tag", (key, value)))
+
+
+_recordings: list[Recording] | None = None
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[Recording]]:
+    """Collects the runs of the block where its process cannot reach the store; elsewhere they are
+    logged at once and the list stays empty."""
+    global _recordings
+    if not os.environ.get(REMOTE) or not runs.uri().startswith("sqlite"):
+        yield []
+        return
+    _recordings = []
+    try:
+        yield _recordings
+    finally:
+        _recordings = None
+
+
+@contextlib.contextmanager
+def start(
+    name: str,
+    fingerprint: str,
+    data: Data,
+    tags: dict[str, str],
+    resumes: bool = False,
+    parent: str | None = None,
+) -> Iterator[Run]:
+    """As `narrows.tracking.run.start`, or a recording of it within `recorded`."""
+    if _recordings is None:
+        with runs.start(name, fingerprint, data, tags, resumes, parent) as run:
+            yield run
+    else:
+        recording = Recording(name, fingerprint, data, tags, parent)
+        _recordings.append(recording)
+        yield recording
+
+
+def replay(recordings: list[Recording]) -> None:
+    """Logs recorded runs, in their order."""
+    for recording in recordings:
+        started = runs.start(
+            recording.name,
+            recording.fingerprint,
+            recording.data,
+            recording.tags,
+            parent=recording.parent,
+        )
+        with started as run, tempfile.TemporaryDirectory() as folder:
+            for method, arguments in recording.calls:
+                if method == "log_file":
+                    name, content = arguments
+                    file = Path(folder, name)
+                    file.write_bytes(content)
+                    arguments = (file,)
+                getattr(run, method)(*arguments)
