@@ -58,21 +58,25 @@ def file_of(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-@cache
 def imports(file: Path) -> tuple[str, ...]:
     """Modules of the package that a file imports, wherever in it the import stands."""
-    return tuple(_imports(_tree(file)))
+    return _facts(file, *_version(file))[0]
 
 
-@cache
 def tree_digest(file: Path) -> str:
     """SHA-256 of a file's syntax tree without docstrings and other bare strings."""
-    return hashlib.sha256("".join(_text(_tree(file))).encode()).hexdigest()
+    return _facts(file, *_version(file))[1]
+
+
+def _version(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes())
+def _facts(file: Path, *_: int) -> tuple[tuple[str, ...], str]:
+    tree = ast.parse(file.read_bytes())
+    return tuple(_imports(tree)), hashlib.sha256("".join(_text(tree)).encode()).hexdigest()
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
