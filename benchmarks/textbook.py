@@ -24,10 +24,10 @@ from torch import Tensor
 from narrows.config import params, plugins
 from narrows.config.plugins import Plugin
 from narrows.data import splits
+from narrows.data.unit import to_unit
 from narrows.evaluation import measures
 from narrows.evaluation import pictures as specimens
 from narrows.models import reconstruction
-from narrows.models.autoencoder import to_unit
 from narrows.rendering import figures, grids
 from narrows.training import fitting
 

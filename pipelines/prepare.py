@@ -5,11 +5,7 @@ earlier stage has seen them. Of a user's own data the rows' names and dates are 
 what was left out in skipped.csv, and schema/ says how new rows are encoded.
 """
 
-import csv
 import json
-import os
-import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ from narrows import errors
 from narrows.config import params
 from narrows.data import blocks, splits
 from narrows.data.datasets._base import Dataset, counted
+from narrows.store.files import atomic_write, write_csv
 
 
 def main() -> None:
@@ -32,10 +29,11 @@ def main() -> None:
     save(folder / "split.npy", split)
     save(folder / "labels.npy", np.empty(0, np.int64) if data.labels is None else data.labels)
     names = data.names or ()
-    dates = data.dates or [""] * len(names)
-    write_csv(folder / "samples.csv", ("path", "date"), zip(names, dates, strict=True))
-    write_csv(folder / "skipped.csv", ("path", "reason"), data.skipped)
-    write_csv(folder / "label_names.csv", ("label", "name"), enumerate(data.label_names or ()))
+    samples = list(zip(names, data.dates or [""] * len(names), strict=True))
+    label_names = list(enumerate(data.label_names or ()))
+    write_csv(folder / "samples.csv", samples, ("path", "date"), quoted=True)
+    write_csv(folder / "skipped.csv", data.skipped, ("path", "reason"), quoted=True)
+    write_csv(folder / "label_names.csv", label_names, ("label", "name"), quoted=True)
     save_schema(folder / "schema", data)
     told = f"prepare: {len(data.x):,} samples of shape {tuple(data.x.shape[1:])}"
     if data.skipped:
@@ -46,34 +44,21 @@ def main() -> None:
 def save(path: Path, array: np.ndarray) -> None:
     """An .npy, written in parts, because it may be larger than memory, and under a temporary name
     first, so that no half-written file has the right one."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as sink:
+    with atomic_write(path) as partial, partial.open("wb") as sink:
         told = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(sink, {**told, "fortran_order": False})
         for block in blocks.blocks(array):
             block.tofile(sink)
-    os.replace(part, path)
-
-
-def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Every word in quotes: names of files may hold commas, quotes and ends of lines."""
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as sink:
-        csv.writer(sink, lineterminator="\n").writerow(header)
-        csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
-    os.replace(part, path)
 
 
 def save_schema(folder: Path, data: Dataset) -> None:
-    part = folder.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    told = json.dumps(data.schema, indent=2, ensure_ascii=False)
-    (part / "schema.json").write_text(told + "\n", encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(data.schema, indent=2, ensure_ascii=False)
+    with atomic_write(folder / "schema.json") as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
     arrays: dict[str, Any] = dict(data.arrays)
-    np.savez(part / "arrays.npz", **arrays)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
+    with atomic_write(folder / "arrays.npz") as partial:
+        np.savez(partial, **arrays)
 
 
 if __name__ == "__main__":

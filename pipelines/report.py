@@ -1,6 +1,5 @@
 """Stage report: labels meet clusters. artifacts/ -> results/<dataset>, and scores to MLflow."""
 
-import csv
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from narrows.report import (
     tables,
 )
 from narrows.store import choices, outputs
+from narrows.store.files import write_csv
 from narrows.tracking import views
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
@@ -181,19 +181,6 @@ def log_pictures(
     for picture in pictures:
         drawn = Image.open(results / picture.file).convert("RGB")
         run.log_image(picture.name, np.asarray(drawn), step=0)
-
-
-def write_csv(file: Path, rows: Sequence[tables.Row], columns: Sequence[str] = ()) -> None:
-    """Floats to six significant digits; an undefined score is an empty cell.
-
-    Args:
-        columns: the header; where it is not given, the keys of the first row.
-    """
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows([columns] if columns else rows[:1])
-        for row in rows:
-            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from torch.utils._pytree import tree_leaves
 from narrows.clustering import refine
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
-from narrows.models.autoencoder import Autoencoder, corrupt, to_unit
+from narrows.data.unit import to_unit
+from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.training import cuda_graph, fitting
 from narrows.training.cuda_graph import WARM_UP, Captured
 from narrows.training.steps import Stepping

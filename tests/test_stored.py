@@ -10,7 +10,7 @@ from test_refinement import job, method, same, samples
 from test_training import digits, fit, training_row
 
 from narrows.clustering.refine import refine
-from narrows.data import blocks, splits
+from narrows.data import blocks, splits, unit
 from narrows.data import on_disk as stored
 from narrows.data.on_disk import Stored
 from narrows.data.prepared import Prepared
@@ -107,7 +107,7 @@ def test_errors_are_those_of_samples_in_memory(
     monkeypatch.setattr(blocks, "BLOCK", 64)
 
     def halved(x: torch.Tensor) -> torch.Tensor:
-        return autoencoder.to_unit(x) / 2
+        return unit.to_unit(x) / 2
 
     told = encoding.errors_by_split(halved, data)
     assert isinstance(data.rows("train"), torch.Tensor)
@@ -115,7 +115,7 @@ def test_errors_are_those_of_samples_in_memory(
     assert isinstance(data.rows("train"), Stored)
     assert encoding.errors_by_split(halved, data) == told
     for i, split in enumerate(splits.NAMES):
-        clean = autoencoder.to_unit(torch.from_numpy(data.x[data.split == i]))
+        clean = unit.to_unit(torch.from_numpy(data.x[data.split == i]))
         assert told[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
 
 

@@ -110,8 +110,8 @@ def test_it_learns_to_generate(tmp_path) -> None:
     before, and the bound has risen."""
     from test_training import digits, training_row
 
+    from narrows.data.unit import to_unit
     from narrows.evaluation import measures, pictures
-    from narrows.models.autoencoder import to_unit
     from narrows.training import fitting
 
     network = Plugin("networks", "mlp", plugin("networks", "mlp").module.Config(hidden=(64,)))

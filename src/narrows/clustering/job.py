@@ -12,6 +12,7 @@ from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
+from narrows.store.files import atomic_write
 
 State = dict[str, np.ndarray]
 OnUpdate = Callable[[int, dict[str, float]], None]
@@ -75,9 +76,8 @@ def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
 def remember(file: Path, state: State, **arrays: np.ndarray) -> None:
     """Writes arrays, and a clusterer's state beside them; whole or not at all."""
     told = {**arrays, **{f"state_{name}": array for name, array in state.items()}}
-    partial = file.with_name("partial.npz")
-    np.savez(partial, allow_pickle=False, **told)
-    partial.replace(file)
+    with atomic_write(file) as partial:
+        np.savez(partial, allow_pickle=False, **told)
 
 
 def remembered(file: Path) -> tuple[State, dict[str, np.ndarray]]:

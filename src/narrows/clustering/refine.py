@@ -29,8 +29,9 @@ from narrows.clustering.job import (
     started,
 )
 from narrows.config.plugins import Plugin
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
-from narrows.models.autoencoder import Autoencoder, corrupt, encode_all, to_unit
+from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
 from narrows.training.batches import BLOCK, Draws
 from narrows.training.cuda_graph import Batch, set_rate
 from narrows.training.lightning import run

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from narrows.clustering import job
 from narrows.config import params
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
-from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored, to_unit
+from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored
 from narrows.store import clusterings
 from narrows.store.encoders import StoredEncoder
 

@@ -37,6 +37,7 @@ from narrows.explore import apply
 from narrows.explore.apply import Known, Told
 from narrows.explore.gallery import folders
 from narrows.store import work
+from narrows.store.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,12 +201,11 @@ def show(made: pd.DataFrame) -> None:
 
 def save(made: pd.DataFrame, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    if file.suffix.lower() == ".csv":
-        made.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
-    else:
-        made.to_parquet(part, index=False)
-    part.replace(file)
+    with atomic_write(file) as partial:
+        if file.suffix.lower() == ".csv":
+            made.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+        else:
+            made.to_parquet(partial, index=False)
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:

@@ -18,17 +18,18 @@ def main(argv: list[str]) -> int:
 
     from narrows.explore import onnx
     from narrows.store import work
+    from narrows.store.files import atomic_write
 
     dataset = params.load().dataset.name
     model = onnx.trained(Path("artifacts", dataset), asked.row)
     x = np.load(work.existing(Path("data", dataset, "x.npy"), "prepare"), mmap_mode="r")
     file = asked.file or Path(f"{asked.row}.onnx")
-    partial = file.with_name(f"{file.name}.partial")
-    onnx.export(model, x.shape[1:], partial)
-    found = onnx.difference(model, partial, x[:1000])
-    if found > onnx.TOLERANCE:
-        partial.unlink()
-        raise UserError(f"the codes of {file} differ from torch's by {found:.1e} of the largest")
-    partial.replace(file)
-    print(f"{file}: x {('batch', *x.shape[1:])} in [0, 1] -> code; {found:.0e} from torch's")
+    with atomic_write(file) as partial:
+        onnx.export(model, x.shape[1:], partial)
+        difference = onnx.difference(model, partial, x[:1000])
+        if difference > onnx.TOLERANCE:
+            raise UserError(
+                f"the codes of {file} differ from torch's by {difference:.1e} of the largest"
+            )
+    print(f"{file}: x {('batch', *x.shape[1:])} in [0, 1] -> code; {difference:.0e} from torch's")
     return 0

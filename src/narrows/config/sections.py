@@ -63,7 +63,7 @@ class Search:
     space: Annotated[Any, PlainValidator(search_space.parse)]
     """Which values, by dotted key of the row; src/narrows/config/search_space.py has the forms."""
     objectives: tuple[Annotated[Plugin, "objectives"], ...]
-    """What a trial is judged by, files in src/narrows/search/objectives/; the first picks the winner."""
+    """Measures of a trial, files in src/narrows/search/objectives/; the first picks the winner."""
     n_trials: PositiveInt
     """Finished trials that `dvc repro` makes sure of; `make search` adds more."""
     pruner: Literal["none", "median", "hyperband"] = "none"

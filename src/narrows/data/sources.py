@@ -7,7 +7,6 @@ hash is right, whoever sent it.
 
 import hashlib
 import http.client
-import os
 import tarfile
 import tempfile
 import time
@@ -16,11 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 from tqdm import tqdm
 
 from narrows.errors import UserError
+from narrows.store.files import atomic_write
 
 CHUNK_BYTES = 1 << 20
 
@@ -35,11 +35,18 @@ class File:
     """Reading stops past it: the exact size where it is published, else a bound on it."""
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """A stream of bytes, of a file, a connection or an archive's member, packed or not."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Mirror:
     name: str
     """How messages call it."""
-    open: Callable[[File, Path], AbstractContextManager[IO[bytes]]]
+    open: Callable[[File, Path], AbstractContextManager[Readable]]
     """The content of one file; the folder is scratch space, the same for all files of a fetch."""
 
 
@@ -113,9 +120,8 @@ def _ask(mirror: Mirror, wanted: list[File], raw_dir: Path, said: list[str]) -> 
     return missing
 
 
-def _store(stream: IO[bytes], file: File, raw_dir: Path) -> int:
-    """Writes the stream under a temporary name, verifies it, renames it; returns its size."""
-    part = raw_dir / f"{file.name}.part"
+def _store(stream: Readable, file: File, raw_dir: Path) -> int:
+    """Writes the stream beside the file, which it becomes if it is verified; returns its size."""
     digest, n_bytes = hashlib.sha256(), 0
     bar = tqdm(
         desc=file.name,
@@ -125,8 +131,8 @@ def _store(stream: IO[bytes], file: File, raw_dir: Path) -> int:
         leave=False,
         disable=None,  # None: only a terminal gets a bar
     )
-    try:
-        with bar, part.open("wb") as sink:
+    with atomic_write(raw_dir / file.name) as partial:
+        with bar, partial.open("wb") as sink:
             while chunk := stream.read(CHUNK_BYTES):
                 n_bytes += len(chunk)
                 if n_bytes > file.max_bytes:
@@ -138,9 +144,6 @@ def _store(stream: IO[bytes], file: File, raw_dir: Path) -> int:
             raise Refused(
                 f"sent {n_bytes:,} bytes with SHA-256 {digest.hexdigest()}, not {file.sha256}"
             )
-        os.replace(part, raw_dir / file.name)
-    finally:
-        part.unlink(missing_ok=True)
     return n_bytes
 
 

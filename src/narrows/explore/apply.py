@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Integer
 
 from narrows.clustering.saved import Answer, Saved
 from narrows.data import blocks
+from narrows.data.unit import to_unit
 from narrows.evaluation import outliers, probes
 
 MAX_COMPARED = 10_000  # training rows whose scores say what is usual
@@ -102,8 +103,7 @@ class _Score:
 
     def _scored(self, x: np.ndarray, x_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         if not self.columns:
-            scale = np.float32(255 if x.dtype == np.uint8 else 1)
-            return np.square(x_hat - x / scale).reshape(len(x), -1).mean(axis=1), None
+            return np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1), None
         relative = outliers.by_column(x, x_hat, self.ends, self.by_column)
         return outliers.scores(relative), relative
 

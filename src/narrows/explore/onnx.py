@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from narrows.clustering import saved
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
-from narrows.models.autoencoder import Autoencoder, encode_all, to_unit
+from narrows.models.autoencoder import Autoencoder, encode_all
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 OPSET = 18

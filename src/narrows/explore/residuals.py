@@ -11,8 +11,8 @@ from torch import Tensor
 
 from narrows.clustering import saved
 from narrows.data import blocks
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
-from narrows.models.autoencoder import to_unit
 
 
 def errors(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:

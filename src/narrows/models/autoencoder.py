@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
 
 EVALUATION_BATCH, EVALUATION_VALUES = 4096, 4096 * 28 * 28  # whichever is reached first
@@ -54,15 +55,6 @@ def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tenso
     model = Autoencoder(row, input_shape)
     model.load_state_dict(weights)
     return model.eval()
-
-
-def to_unit(x: Tensor) -> Float[Tensor, "B ..."]:
-    """uint8 pictures as floats in [0, 1]; anything else as it is, in float32.
-
-    >>> to_unit(torch.tensor([[0, 51, 255]], dtype=torch.uint8))
-    tensor([[0.0000, 0.2000, 1.0000]])
-    """
-    return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
 
 
 def corrupt(corruption: Plugin, clean: Tensor, generator: torch.Generator) -> Tensor:

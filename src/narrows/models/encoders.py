@@ -10,8 +10,8 @@ from torch import Tensor
 from narrows.config.plugins import Plugin
 from narrows.data import blocks, splits
 from narrows.data.prepared import Prepared
+from narrows.data.unit import to_unit
 from narrows.models import reconstruction
-from narrows.models.autoencoder import to_unit
 
 SSIM_PICTURES = 1_000  # of a split, evenly spaced: the mean moves by less than .01
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data import blocks, splits
+from narrows.data.unit import to_unit
 from narrows.store import choices, clusterings, encoders, evaluations
 from narrows.store.clusterings import StoredClustering
 from narrows.store.encoders import StoredEncoder
@@ -35,8 +36,7 @@ class Data:
 
     def unit(self, rows: np.ndarray) -> np.ndarray:
         """Samples of these rows (n, ...) as float32, pictures in [0, 1]."""
-        x = blocks.taken(self.x, rows)
-        return x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
+        return to_unit(blocks.taken(self.x, rows))
 
 
 @dataclass(frozen=True)

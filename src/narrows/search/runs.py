@@ -9,7 +9,8 @@ from typing import Any
 
 from narrows import tracking
 from narrows.data.prepared import Prepared
-from narrows.models.autoencoder import Autoencoder, reconstruct_all, to_unit
+from narrows.data.unit import to_unit
+from narrows.models.autoencoder import Autoencoder, reconstruct_all
 from narrows.rendering import figures
 from narrows.search.summary import Gains
 from narrows.search.trials import Job, Watch, Watching

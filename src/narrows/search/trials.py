@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import optuna
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
@@ -76,6 +76,7 @@ class Limits:
         return self.deadline is not None and time.time() >= self.deadline
 
 
+@runtime_checkable
 class Watch(Protocol):
     """Is told of a trial while it runs."""
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from narrows import tracking
 from narrows.config.plugins import Plugin, resolved
 from narrows.data import prepared
+from narrows.data.unit import to_unit
 from narrows.models import encoders
-from narrows.models.autoencoder import to_unit
 from narrows.stages import log
 from narrows.stages.runner import Setting
 from narrows.store import encoders as stored

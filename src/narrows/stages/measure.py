@@ -9,9 +9,9 @@ import torch
 from narrows.clustering import saved
 from narrows.config.sections import Evaluate
 from narrows.data import prepared
+from narrows.data.unit import to_unit
 from narrows.evaluation import measures, pictures
 from narrows.evaluation.measures import Coder
-from narrows.models.autoencoder import to_unit
 from narrows.stages.runner import Setting
 from narrows.store import evaluations
 from narrows.store.encoders import StoredEncoder

@@ -5,7 +5,6 @@ Encoders of other seeds leave the same in artifacts/<dataset>/seed_encoders/<see
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.store import rows
+from narrows.store.files import write_csv
 from narrows.store.reading import read_array, read_arrays, read_columns, read_json, read_weights
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ def history_files(place: Path) -> list[Path]:
 
 def write_history(file: Path, history: History) -> None:
     """One line an epoch or update; what the first ones do not have is an empty cell."""
-    with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(history[-1]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
+    write_csv(file, history, list(history[-1]), digits=None)
 
 
 def write_seed(

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
+from narrows.data.unit import to_unit
 from narrows.errors import UserError
-from narrows.models.autoencoder import Autoencoder, corrupt, encode_all, to_unit
+from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
 from narrows.training.batches import InOrder, Shuffled
 from narrows.training.early_stopping import OnEpoch, Progress, Track
 from narrows.training.lightning import ALONE, Processes, checkpoint_in, run

@@ -19,7 +19,8 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples, Stored
-from narrows.models.autoencoder import Autoencoder, corrupt, to_unit
+from narrows.data.unit import to_unit
+from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.training.batches import Shuffled
 from narrows.training.fitting import Fit, Fitted, fit, quiet, trained
 

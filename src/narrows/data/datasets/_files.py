@@ -20,6 +20,7 @@ from typing import IO, NamedTuple, TypeVar
 from narrows.data.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
 from narrows.store import work
+from narrows.store.files import atomic_write, write_csv
 
 LISTING = "files.csv"
 S = TypeVar("S")
@@ -106,11 +107,7 @@ def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | No
     """Leaves the listing in raw_dir, and copies of small files by name, and nothing else."""
     copies = copies or {}
     raw_dir.mkdir(parents=True, exist_ok=True)
-    part = raw_dir / f"{LISTING}.part"
-    with part.open("w", newline="", encoding="utf-8") as sink:
-        writer = csv.writer(sink, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        writer.writerows([Found._fields, *found])
-    os.replace(part, raw_dir / LISTING)
+    write_csv(raw_dir / LISTING, [Found._fields, *found], quoted=True)
     for name, file in copies.items():
         _replace(raw_dir / name, file.read_bytes())
     for stray in raw_dir.iterdir():
@@ -229,6 +226,5 @@ def _name_of(path: Path) -> str:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, file)
+    with atomic_write(file) as partial:
+        partial.write_bytes(content)

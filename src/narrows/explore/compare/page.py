@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from narrows.data.unit import to_unit
 from narrows.explore.compare import differences
 from narrows.explore.compare.differences import Agreement, Metric
 from narrows.explore.compare.sides import Samples, Side
@@ -115,8 +116,7 @@ def _drawn(agreement: Agreement, sides: Sequence[Side]) -> Drawn:
     for move in agreement.moves[:N_MOVES]:
         thumbs = None
         if x is not None:
-            stored = x[move.rows[:N_THUMBS]]
-            thumbs = _strip(stored.astype(np.float32) / (255 if stored.dtype == np.uint8 else 1))
+            thumbs = _strip(to_unit(x[move.rows[:N_THUMBS]]))
         moves.append((move, thumbs))
     return Drawn(agreement, moves, agreement.changed[:N_ROWS_LISTED].tolist())
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from narrows.data.unit import WHITE
 from narrows.evaluation.outliers import unusual
 
 N_SIMILAR = 12
@@ -141,7 +142,8 @@ def compared(x: np.ndarray, rows: Integer[np.ndarray, " n"]) -> Float[np.ndarray
     for start in range(0, len(rows), CHUNK):
         pictures = x[rows[start : start + CHUNK], :, : height * block, : width * block]
         blocks = pictures.reshape(*pictures.shape[:2], height, block, width, block)
-        made.append((blocks.mean(axis=(3, 5), dtype=np.float32) / 255).reshape(len(pictures), -1))
+        averages = blocks.mean(axis=(3, 5), dtype=np.float32) / WHITE
+        made.append(averages.reshape(len(pictures), -1))
     return np.concatenate(made)
 
 

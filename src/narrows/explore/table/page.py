@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 from narrows.explore.table.profiles import Trait
 from narrows.explore.table.rules import Mined
 from narrows.rendering import html
+from narrows.store.files import write_csv
 
 N_TRAITS = 10
 N_ODD = 50
@@ -54,19 +54,19 @@ class Findings:
 
 def write(folder: Path, found: Findings) -> Path:
     """The page's file and its CSVs, in a folder that is there."""
-    _csv(
+    write_csv(
         folder / "profile.csv",
-        ["cluster", *Trait._fields],
         [[cluster, *trait] for cluster, told in found.traits.items() for trait in told],
+        ["cluster", *Trait._fields],
     )
-    _csv(
+    write_csv(
         folder / "outliers.csv",
-        ["row", "cluster", "score", "column", "value", "expected", "share"],
         [
             [odd.name, odd.cluster, odd.score, *column]
             for odd in found.odd
             for column in odd.columns
         ],
+        ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
     found.mined.rules.to_csv(folder / "rules.csv", index=False, float_format="%.6g")
     found.mined.itemsets.to_csv(folder / "itemsets.csv", index=False, float_format="%.6g")
@@ -134,11 +134,3 @@ def _scaled(plane: np.ndarray) -> list[tuple[float, float, int]]:
     return [
         (round(x, 1), round(y, 1), int(c)) for (x, y), c in zip(places, plane[:, 2], strict=True)
     ]
-
-
-def _csv(file: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        for row in rows:
-            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])

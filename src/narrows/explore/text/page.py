@@ -9,6 +9,7 @@ from pathlib import Path
 
 from narrows.explore.text.terms import Term
 from narrows.rendering import html as templates
+from narrows.store.files import write_csv
 
 PRECISIONS = ("precision_1", "precision_5", "precision_10")
 
@@ -30,12 +31,11 @@ class Topics:
 
 def write(folder: Path, topics: Topics) -> Path:
     """The page's file and terms.csv, in a folder that is there."""
-    with (folder / "terms.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["cluster", *Term._fields])
-        for cluster, terms in topics.terms.items():
-            for term in terms:
-                writer.writerow([cluster, term.term, f"{term.here:.6g}", f"{term.elsewhere:.6g}"])
+    write_csv(
+        folder / "terms.csv",
+        [[cluster, *term] for cluster, terms in topics.terms.items() for term in terms],
+        ["cluster", *Term._fields],
+    )
     environment = templates.environment()
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
     style = templates.part("findings.css")

@@ -33,7 +33,8 @@ def clustered(trained: Trained, n_clusters: int) -> tuple[np.ndarray, np.ndarray
     from sklearn.cluster import KMeans
 
     from narrows.data.blocks import drawn
-    from narrows.models.autoencoder import encode_all, to_unit
+    from narrows.data.unit import to_unit
+    from narrows.models.autoencoder import encode_all
 
     # not the first ones: data may be sorted by class
     rows = drawn(np.arange(len(trained.train)), MAX_ROWS, trained.seed)

@@ -19,7 +19,8 @@ class Config:
 
 def measure(cfg: Config, trained: Trained) -> float:
     """The error of reconstructions of validation samples in [0, 1]."""
-    from narrows.models.autoencoder import reconstruct_all, to_unit
+    from narrows.data.unit import to_unit
+    from narrows.models.autoencoder import reconstruct_all
 
     total, n_values = 0.0, 0
     for batch in trained.val.split(trained.model.batch_size):

@@ -1,0 +1,37 @@
+"""Files that are whole or not there, and CSV files by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from narrows.store.files import atomic_write, write_csv
+
+
+def test_a_block_that_raises_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "arrays.npz"
+    file.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(file) as partial:
+        np.savez(partial, x=1 / 0)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+    with atomic_write(file) as partial:
+        np.savez(partial, x=1)
+        assert file.read_text() == "old"
+    assert np.load(file)["x"] == 1
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_csv_of_mappings_and_of_sequences(tmp_path: Path) -> None:
+    """Six digits of 1/3, or all; a missing cell is empty; quotes below the header only."""
+    file, third = tmp_path / "some.csv", 1 / 3
+    write_csv(file, [{"a": third, "b": None}, {"b": 2, "a": np.float64(1)}])
+    assert file.read_bytes() == b"a,b\n0.333333,\n1,2\n"
+    write_csv(file, [{"a": third}, {"b": 0.5}], ["b", "a"], digits=None)
+    assert file.read_bytes() == b"b,a\n,0.3333333333333333\n0.5,\n"
+    write_csv(file, [('a "b"\n', 1), ("", 2)], ("path", "n"), quoted=True)
+    assert file.read_bytes() == b'path,n\n"a ""b""\n",1\n"",2\n'
+    write_csv(file, [], ("path",))
+    assert file.read_bytes() == b"path\n"
+    write_csv(file, [])
+    assert file.read_bytes() == b""
