@@ -1,0 +1,1 @@
+"""What each stage does, as functions that the scripts of pipelines/ call."""
