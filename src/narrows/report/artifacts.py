@@ -100,7 +100,7 @@ class ChosenK:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """The trials that a tuned encoder was chosen from."""
 
     key: str
@@ -192,11 +192,13 @@ def read_choose_k(artifacts: Path) -> ChosenK:
     return ChosenK(told["curve"], told["recommended"], taken["n_clusters"])
 
 
-def read_search(artifacts: Path, key: str) -> Search:
+def read_search(artifacts: Path, key: str) -> SearchResult:
     """trials.json beside the winner's encoder; raises as `read_data` does."""
     told = _json(artifacts / "encoders" / key / "trials.json", f"train_tuned@{key}")
     complete = [trial for trial in told["trials"] if trial["state"] == "COMPLETE"]
-    return Search(key, told["study"], told["objectives"], complete, told["front"], told["winner"])
+    return SearchResult(
+        key, told["study"], told["objectives"], complete, told["front"], told["winner"]
+    )
 
 
 def read_seeds(
