@@ -181,6 +181,24 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(storage: Any) -> None:
     assert again.trials[0].values == study.trials[1].values, "as if it had never been stopped"
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
+def test_a_trial_that_nobody_runs_is_not_waited_for_for_ever(storage: Any) -> None:
+    """As a worker leaves it that dies before its first sign of life; a search with a seed draws
+    what it would have drawn."""
+    task = problem()
+    quick = database.open_storage(str(storage.url), heartbeat=1)
+    study = trials.open_study(task, quick, seed=0)
+    trials.add_trials(task, study, limits(1), Log())
+    study.ask()
+    trials.add_trials(task, study, limits(3), Log())
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    fresh = dataclasses.replace(task, digest="fresh")
+    whole = trials.open_study(fresh, storage, seed=0)
+    trials.add_trials(fresh, whole, limits(3), Log())
+    finished = [t for t in study.trials if t.state.name == "COMPLETE"]
+    assert [(t.params, t.values) for t in finished] == [(t.params, t.values) for t in whole.trials]
+
+
 def test_no_epoch_begins_after_the_deadline(storage: Any) -> None:
     task, log = problem(), Log()
     study = trials.open_study(task, storage)
