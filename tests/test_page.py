@@ -3,7 +3,7 @@
 from typing import Any
 
 from narrows.report import page, tables
-from narrows.report.artifacts import Search
+from narrows.report.artifacts import SearchResult
 from narrows.report.encoder_figures import Picture
 
 
@@ -94,7 +94,7 @@ def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
         {"trial": n, "params": {"lr": 0.00125 * n}, "error": error, "size": size}
         for n, (error, size) in values.items()
     ]
-    search = Search("small", "toy-small-1", ("error", "size"), trials, front=[1, 2], winner=2)
+    search = SearchResult("small", "toy-small-1", ("error", "size"), trials, front=[1, 2], winner=2)
     html = " ".join(render([], searches=[search]).split())
     second, first = html.index(">1</th>"), html.index('>2<span class="tag">trained</span></th>')
     assert first < second

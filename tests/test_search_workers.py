@@ -42,17 +42,17 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 
 def workers(search: psutil.Process) -> list[psutil.Process]:
     """Those of Ray are children of its own workers."""
-    found = search.children(recursive=True)
-    return [one for one in found if any(Path(word).name == "search.py" for word in one.cmdline())]
+    children = search.children(recursive=True)
+    return [child for child in children if "narrows.search.workers" in child.cmdline()]
 
 
 def trials(url: str) -> list[optuna.trial.FrozenTrial]:
-    """Of the only study in a database, which is closed again."""
-    kept = optuna.storages.RDBStorage(url)
-    found = optuna.load_study(study_name=None, storage=kept).trials
-    kept.remove_session()
-    kept.engine.dispose()
-    return found
+    """Trials of the only study in a database, which is closed again."""
+    storage = optuna.storages.RDBStorage(url)
+    study_trials = optuna.load_study(study_name=None, storage=storage).trials
+    storage.remove_session()
+    storage.engine.dispose()
+    return study_trials
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_workers_that_are_killed_lose_no_trial(
     assert searching.returncode == 0, "".join(lines)
     assert killed == n_killed
 
-    found = trials(url)
-    states = collections.Counter(trial.state.name for trial in found)
+    all_trials = trials(url)
+    states = collections.Counter(trial.state.name for trial in all_trials)
     assert states["COMPLETE"] == N_TRIALS
     assert not states["RUNNING"]
     assert not states["WAITING"]
-    told = {t.number: t for t in found if not studies.is_surplus(t)}
-    retried = [t for t in told.values() if "failed_trial" in t.system_attrs]
-    assert len(retried) == sum(t.state.name == "FAIL" for t in told.values())
+    needed = {t.number: t for t in all_trials if not studies.is_surplus(t)}
+    retried = [t for t in needed.values() if "failed_trial" in t.system_attrs]
+    assert len(retried) == sum(t.state.name == "FAIL" for t in needed.values())
 
     client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
@@ -104,10 +104,12 @@ def test_workers_that_are_killed_lose_no_trial(
     logged = {int(run.data.tags["trial"]): run for run in children}
     assert len(logged) == len(children) == N_TRIALS, "a retry goes on in the run of the first"
     for number, run in logged.items():
-        assert told[number].state.name == "COMPLETE"
+        assert needed[number].state.name == "COMPLETE"
         assert run.info.status == "FINISHED"
         assert run.info.run_name == f"tuned-{number}"
-        assert run.data.metrics["objective/reconstruction"] == pytest.approx(told[number].values[0])
+        assert run.data.metrics["objective/reconstruction"] == pytest.approx(
+            needed[number].values[0]
+        )
     page = next((project.folder / "studies").glob("*/latest.html")).read_text()
     assert "What got better" in page
     assert "://" not in page
@@ -116,10 +118,10 @@ def test_workers_that_are_killed_lose_no_trial(
 def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
     tmp_path: Path,
 ) -> None:
-    n_wanted = 4 * (N_STOPS + 1)  # so many that a signal that comes late does not come too late
+    n_trials = 4 * (N_STOPS + 1)  # so many that a signal that comes late does not come too late
     project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
     params = project.read()
-    params["searches"]["tuned"]["n_trials"] = n_wanted
+    params["searches"]["tuned"]["n_trials"] = n_trials
     project.write(params)
     project.repro("prepare")
     for stop in range(N_STOPS):
@@ -134,13 +136,13 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
         assert not (project.folder / "artifacts/digits/tuned").exists()
     project.repro("tune@tuned")
 
-    found = trials(f"sqlite:///{project.folder}/studies/studies.db")
-    states = collections.Counter(trial.state.name for trial in found)
-    assert states["COMPLETE"] == n_wanted
+    all_trials = trials(f"sqlite:///{project.folder}/studies/studies.db")
+    states = collections.Counter(trial.state.name for trial in all_trials)
+    assert states["COMPLETE"] == n_trials
     assert not states["RUNNING"]
     client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.stage = 'trial'")
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert len({run.data.tags["trial"] for run in runs}) == len(runs) == n_wanted
+    assert len({run.data.tags["trial"] for run in runs}) == len(runs) == n_trials

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import signal
 import sys
 import threading
@@ -10,6 +11,28 @@ from collections.abc import Callable
 
 class UserError(Exception):
     """Says which file, which key, what was found and what is accepted."""
+
+
+def mask_passwords(text: str) -> str:
+    """A URL, or a message with URLs in it, without passwords; also of URLs that nobody can parse.
+
+    What stands between the first colon behind the scheme and the last @ counts as a password,
+    because passwords may hold any of /, : and @; so do the values of `password=`, `sslpassword=`.
+
+    >>> mask_passwords("postgresql://anna:p@ss:word@host:5432/name?sslpassword=secret&a=b")
+    'postgresql://anna:***@host:5432/name?sslpassword=***&a=b'
+    >>> mask_passwords("postgresql:/anna:secret@host")
+    'postgresql:/anna:***@host'
+    """
+    text = _OPTION.sub(r"\g<key>***", text)  # first, because its value may hold an @
+    text = _AT_START.sub(r"\g<head>:***@", text)
+    return _WITHIN.sub(r"\g<head>:***@", text)
+
+
+_HEAD = r"(?P<head>(?>(?:[\w+.-]+:/+)?)[^\s:@]*):"  # scheme and user; the scheme is never a user
+_AT_START = re.compile(rf"^{_HEAD}.*@")  # of a URL alone, whose password may hold spaces
+_WITHIN = re.compile(rf"(?<![^\s'\"(\[<=,;]){_HEAD}\S*@")
+_OPTION = re.compile(r"(?P<key>\b(?:ssl)?password=)[^\s&'\"]*", re.IGNORECASE)
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -98,7 +98,7 @@ class Clustering:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """The trials that a tuned encoder was chosen from."""
 
     key: str
@@ -175,11 +175,11 @@ def read_clustering(artifacts: Path, key: str, data: Data) -> Clustering:
     )
 
 
-def read_search(artifacts: Path, key: str) -> Search:
+def read_search(artifacts: Path, key: str) -> SearchResult:
     """The trials of a search; raises as `read_data` does."""
     winner = choices.read_winner(choices.winner_folder(artifacts, key))
     complete = [trial for trial in winner.trials if trial["state"] == "COMPLETE"]
-    return Search(key, winner.study, winner.objectives, complete, winner.front, winner.number)
+    return SearchResult(key, winner.study, winner.objectives, complete, winner.front, winner.number)
 
 
 def read_seeds(

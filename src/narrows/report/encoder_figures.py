@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from narrows.rendering import charts, figures, grids
 from narrows.report import tables
-from narrows.report.artifacts import Data, Encoder, Search
+from narrows.report.artifacts import Data, Encoder, SearchResult
 from narrows.store.choices import ChosenK
 
 N_QUERIES, N_FOUND = 8, 8
@@ -67,7 +67,7 @@ def overview_pictures(
     return drawn
 
 
-def search_pictures(searches: Sequence[Search], folder: Path) -> dict[str, Picture]:
+def search_pictures(searches: Sequence[SearchResult], folder: Path) -> dict[str, Picture]:
     """By key of a search with two objectives: its trials, and the front."""
     drawn = {}
     for found in (one for one in searches if len(one.objectives) == 2):

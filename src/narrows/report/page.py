@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from narrows.rendering import html
-from narrows.report.artifacts import Search
+from narrows.report.artifacts import SearchResult
 from narrows.report.claims import Claim
 from narrows.report.encoder_figures import TILES, Picture
 from narrows.report.ladder import Rung
@@ -25,7 +25,7 @@ def render(
     seeds: Sequence[Row],
     rungs: Mapping[str, Sequence[Rung]],
     claims: Sequence[Claim],
-    searches: Sequence[Search],
+    searches: Sequence[SearchResult],
     overview_pictures: Sequence[Picture],
     search_pictures: Mapping[str, Picture],
     encoder_pictures: Mapping[str, Sequence[Picture]],

@@ -1,8 +1,9 @@
-"""Studies: rows of `autoencoders:` with values that Optuna draws, judged without a label.
+"""Trials: rows of `autoencoders:` with values that Optuna draws, judged without a label.
 
-A study is kept in a database, so that any number of workers, on one machine or many, now or next
-week, add trials to it. Its name holds a fingerprint of the search, its row, the data and the seed:
-a changed search is another study, and trials never mix. Code is not in it (docs/adr/0013).
+The study that they belong to lies in a database, so that any number of workers, on one machine or
+many, now or next week, add trials to it. Its name holds a fingerprint of the search, its row, the
+data and the seed: a changed search is another study, and trials never mix. Code is not in it
+(docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import optuna
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from narrows.config import params, plugins, search_space
-from narrows.config.params import Search
+from narrows.config.sections import Search
 from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
 from narrows.search import studies
-from narrows.search.objectives._base import Trained
+from narrows.search.objectives._base import Objective, Trained
+from narrows.search.sampler import first_number
 from narrows.store import work
 from narrows.training import fitting
 
@@ -35,31 +37,38 @@ class Stopped(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Job:
+class Problem:
+    """What the trials of a study have to solve: a search and the data it may see."""
+
     key: str
-    """Of `searches`."""
+    """Key of `searches` in params.yaml."""
     search: Search
+    """The section of params.yaml below the key."""
     row: dict[str, Any]
-    """The row that trials change, with every default."""
+    """The row of `autoencoders` that trials change, with every default."""
     dataset: str
+    """Name of the data set."""
     digest: str
-    """Of the data."""
+    """SHA-256 of the data and their splits."""
     train: Samples
     """(N, ...) as stored. The test split is not here, so no trial can see it."""
     val: Samples
+    """(N, ...) as stored."""
     seed: int
+    """Seed of weights, shuffling and noise."""
     device: str
+    """Device that trials train on, as in params.yaml."""
 
     @property
     def objectives(self) -> list[str]:
-        """Their names, in the order of a trial's values."""
+        """Names of the objectives, in the order of a trial's values."""
         return [objective.name for objective in self.search.objectives]
 
     @property
-    def name(self) -> str:
-        """Of the study: readable, and told apart from others by what its values depend on."""
-        told = [plugins.resolved(self.search.objectives), str(self.search.space), self.row]
-        fingerprint = work.fingerprint("search", self.key, [told, self.seed], self.digest)
+    def study_name(self) -> str:
+        """Name of the study: readable, with a fingerprint of all that its values depend on."""
+        inputs = [plugins.resolved(self.search.objectives), str(self.search.space), self.row]
+        fingerprint = work.fingerprint("search", self.key, [inputs, self.seed], self.digest)
         return f"{self.dataset}-{self.key}-{fingerprint[:8]}"
 
 
@@ -68,144 +77,167 @@ class Limits:
     """When a worker ends."""
 
     n_finished: int | None
-    """Finished trials that the study holds then; None for any number."""
+    """Number of finished trials that the study holds then; None for any number."""
     deadline: float | None
     """`time.time()` after which no epoch begins; None for never."""
 
     def passed(self) -> bool:
+        """Whether the deadline has passed."""
         return self.deadline is not None and time.time() >= self.deadline
+
+    def reached(self, n_finished: int) -> bool:
+        """Whether so many finished trials are enough."""
+        return self.n_finished is not None and n_finished >= self.n_finished
 
 
 @runtime_checkable
-class Watch(Protocol):
-    """Is told of a trial while it runs."""
+class TrialLog(Protocol):
+    """Writes down what happens in a trial."""
 
-    def began(self, row: dict[str, Any]) -> None: ...
+    def log_row(self, row: dict[str, Any]) -> None:
+        """The row that the trial trains, when it begins."""
 
-    def epoch(self, epoch: int, metrics: dict[str, float]) -> None: ...
+    def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Metrics of an epoch, counted from 1."""
 
-    def pruned(self) -> None: ...
+    def log_pruned(self) -> None:
+        """The trial was given up early."""
 
-    def judged(self, values: dict[str, float], model: Autoencoder) -> None: ...
-
-
-Watching = Callable[[int, int], AbstractContextManager[Watch]]
-"""Of a trial's number and that of the one which it retries; its own where it retries none."""
+    def log_values(self, values: dict[str, float], model: Autoencoder) -> None:
+        """Values of the objectives by their names, and the trained model, when it has ended."""
 
 
-def job(p: params.Params, key: str, data: Prepared) -> Job:
+OpenLog = Callable[[int, int], AbstractContextManager[TrialLog]]
+"""Opens the log of a trial, given its number and that of the trial which it retries; its own number
+again where it retries none."""
+
+
+def problem(p: params.Params, key: str, data: Prepared) -> Problem:
     """The search `key` of params.yaml on the train and validation rows of the data."""
-    chosen = p.searches[key]
-    row = plugins.resolved(p.autoencoders[chosen.row])
+    search = p.searches[key]
+    row = plugins.resolved(p.autoencoders[search.row])
     train, val = data.rows("train"), data.rows("val")
-    return Job(key, chosen, row, data.name, data.digest, train, val, p.seed, p.device)
+    return Problem(key, search, row, data.name, data.digest, train, val, p.seed, p.device)
 
 
-def study(job: Job, kept: RDBStorage, seed: int | None = None) -> optuna.Study:
-    """The job's study, created where it is not there; `seed` as in `studies.opened`."""
-    directions = [o.module.DIRECTION for o in job.search.objectives]
-    found = studies.opened(kept, job.name, directions, job.search.pruner, seed)
-    found.set_metric_names(list(job.objectives))  # for optuna-dashboard
-    return found
+def open_study(problem: Problem, storage: RDBStorage, seed: int | None = None) -> optuna.Study:
+    """The problem's study, created where it is not there.
+
+    Args:
+        seed: makes the draws repeatable, for a worker that is alone: several would draw the same.
+            None draws anew in each process.
+    """
+    directions = [_module(o).DIRECTION for o in problem.search.objectives]
+    study = studies.open_study(storage, problem.study_name, directions, problem.search.pruner)
+    study.set_metric_names(list(problem.objectives))  # for optuna-dashboard
+    if seed is not None:
+        studies.seed_draws(study, seed, lambda t: search_space.draw(problem.search.space, t))
+    return study
 
 
-def add_trials(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> None:
+def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> None:
     """Runs trials one after the other until a limit is reached; goes on with those left behind.
 
     Trials that other workers are running count as if they were finished, so that several workers
     do not overshoot; a worker then waits for them, because one may die. Where two begin the last
-    one at the same time, the later is surplus: it fails before it draws anything.
+    one at the same time, the later is surplus: it fails before it draws anything. A worker with a
+    seed waits for all of them before it draws, because its draws depend on how they end.
 
     Raises:
-        UserError: more trials fail than are asked for.
+        UserError: more trials fail than the search is to have.
     """
-    optuna.storages.fail_stale_trials(found)
+    optuna.storages.fail_stale_trials(study)
     n_failed = 0
     while not limits.passed():
-        states = [t.state for t in found.get_trials(deepcopy=False)]
-        finished = sum(state in studies.FINISHED for state in states)
-        running = states.count(TrialState.RUNNING)
-        if limits.n_finished is not None and finished >= limits.n_finished:
+        states = [t.state for t in study.get_trials(deepcopy=False)]
+        n_finished = sum(state in studies.FINISHED for state in states)
+        n_running = states.count(TrialState.RUNNING)
+        if limits.reached(n_finished):
             return
-        if limits.n_finished is not None and finished + running >= limits.n_finished:
+        if limits.reached(n_finished + n_running) or (n_running and studies.has_seed(study)):
             time.sleep(0.5)
-            optuna.storages.fail_stale_trials(found)
+            optuna.storages.fail_stale_trials(study)
             continue
-        number = _run(job, found, limits, watching)
-        ran = found.get_trials(deepcopy=False)[number]
-        n_failed += ran.state == TrialState.FAIL and not studies.is_surplus(ran)
-        if n_failed > max(3, job.search.n_trials):
-            told = f"{n_failed} trials failed, see their runs in MLflow"
-            raise UserError(f"params.yaml: searches.{job.key}: {told}")
+        number = _run(problem, study, limits, open_log)
+        trial = study.get_trials(deepcopy=False)[number]
+        n_failed += trial.state == TrialState.FAIL and not studies.is_surplus(trial)
+        if n_failed > max(3, problem.search.n_trials):
+            message = f"{n_failed} trials failed, see their runs in MLflow"
+            raise UserError(f"params.yaml: searches.{problem.key}: {message}")
 
 
-def row_of(job: Job, trial: FrozenTrial) -> dict[str, Any]:
+def row_of(problem: Problem, trial: FrozenTrial) -> dict[str, Any]:
     """The row of `autoencoders:` that a finished trial was."""
-    return search_space.changed(
-        job.row, search_space.draw(job.search.space, optuna.trial.FixedTrial(trial.params))
-    )
+    params = optuna.trial.FixedTrial(trial.params)
+    return search_space.changed(problem.row, search_space.draw(problem.search.space, params))
 
 
-def _run(job: Job, found: optuna.Study, limits: Limits, watching: Watching) -> int:
+def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> int:
     """One trial from its draw to its values; returns its number."""
-    ran: list[int] = []
+    numbers: list[int] = []  # of the trial, once it has begun
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
-        ran.append(trial.number)
+        numbers.append(trial.number)
         if limits.n_finished is not None:
-            studies.refuse_surplus(found, trial, limits.n_finished)
-        frozen = found.get_trials(deepcopy=False)[trial.number]
-        retried = RetryHeartbeatStaleTrialCallback.retried_trial_number(frozen)
-        first = trial.number if retried is None else retried
-        with watching(trial.number, first) as watch:
-            values = _values(job, limits, trial, first, watch)
+            studies.refuse_surplus(study, trial, limits.n_finished)
+        first = first_number(study.get_trials(deepcopy=False)[trial.number])
+        with open_log(trial.number, first) as log:
+            values = _values(problem, limits, trial, first, log)
         if values is None:
             raise optuna.TrialPruned
         return values
 
     try:
-        found.optimize(objective, n_trials=1, catch=(UserError,))
+        study.optimize(objective, n_trials=1, catch=(UserError,))
     except (KeyboardInterrupt, SystemExit):  # before, in or after the objective; `Stopped`, too
-        if ran:
-            studies.leave(found, ran[-1])
-        if not ran or not limits.passed():
+        if numbers:
+            studies.leave(study, numbers[-1])
+        if not numbers or not limits.passed():
             raise
-    return ran[-1]
+    return numbers[-1]
 
 
 def _values(
-    job: Job, limits: Limits, trial: optuna.Trial, first: int, watch: Watch
+    problem: Problem, limits: Limits, trial: optuna.Trial, first: int, log: TrialLog
 ) -> tuple[float, ...] | None:
     """What the objectives say of a trial; None if it is pruned. It goes on where the `first` of
     those that it retries was."""
-    raw = search_space.changed(job.row, search_space.draw(job.search.space, trial))
+    raw = search_space.changed(problem.row, search_space.draw(problem.search.space, trial))
     row = params.plugin("autoencoders", raw)
-    watch.began(raw)
-    told = [plugins.resolved(row), job.seed, first]
-    checkpoints = work.checkpoints("search", work.fingerprint("trial", job.name, told, job.digest))
+    log.log_row(raw)
+    inputs = [plugins.resolved(row), problem.seed, first]
+    fingerprint = work.fingerprint("trial", problem.study_name, inputs, problem.digest)
+    checkpoints = work.checkpoints("search", fingerprint)
 
     def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0) -> None:
         if limits.passed():
             raise Stopped
         if layer or not metrics:
             return
-        watch.epoch(epoch, metrics)
-        if job.search.pruner != "none":
+        log.log_epoch(epoch, metrics)
+        if problem.search.pruner != "none":
             trial.report(metrics["val/loss"], epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
     try:
-        fitted = fitting.fit(row, job.train, job.val, job.seed, job.device, checkpoints, on_epoch)
+        fitted = fitting.fit(
+            row, problem.train, problem.val, problem.seed, problem.device, checkpoints, on_epoch
+        )
     except optuna.TrialPruned:
-        watch.pruned()
+        log.log_pruned()
         fitted = None
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the one of the other
         raise Stopped from None
     shutil.rmtree(checkpoints, ignore_errors=True)
     if fitted is None:
         return None
-    trained = Trained(fitted.model.cpu(), job.train, job.val, job.seed)
-    values = {o.name: o.module.measure(o.config, trained) for o in job.search.objectives}
-    watch.judged(values, trained.model)
+    trained = Trained(fitted.model.cpu(), problem.train, problem.val, problem.seed)
+    values = {o.name: _module(o).measure(o.config, trained) for o in problem.search.objectives}
+    log.log_values(values, trained.model)
     return tuple(values.values())
+
+
+def _module(objective: plugins.Plugin) -> Objective:
+    module: Objective = objective.module
+    return module

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import optuna
+
 from narrows.config.params import Params
 from narrows.data import prepared
-from narrows.search import runs, studies, trials
+from narrows.search import database, runs, studies, trials
 from narrows.store import choices
+from narrows.store.choices import Winner
 from narrows.store.rows import Attempt
 
 
 def find(p: Params, key: str, attempt: Attempt) -> None:
-    """Makes sure of the search's trials and writes its winner."""
+    """Adds trials until the search has its `n_trials`, and writes the winner."""
     search, data = p.searches[key], prepared.read(p.dataset.name)
-    job = trials.job(p, key, data)
-    limits = trials.Limits(n_finished=search.n_trials, deadline=None)
-    with studies.reported(studies.url()):
-        study = trials.study(job, studies.storage(studies.url()), p.seed)
+    problem = trials.problem(p, key, data)
+    url = database.url()
+    with database.explain_errors(url):
+        study = trials.open_study(problem, database.open_storage(url), p.seed)
         if studies.n_finished(study) < search.n_trials:
-            with runs.invocation(job, data) as (_, watching):
-                trials.add_trials(job, study, limits, watching)
-        best = studies.winner(study)
-        winner = choices.Winner(
-            study=job.name,
-            number=best.number,
-            values=dict(zip(job.objectives, best.values, strict=True)),
-            row=trials.row_of(job, best),
-            objectives=list(job.objectives),
-            front=[trial.number for trial in study.best_trials],
-            trials=studies.table(study, job.objectives),
-        )
+            limits = trials.Limits(n_finished=search.n_trials, deadline=None)
+            with runs.start_search(problem, data) as (_, open_log):
+                trials.add_trials(problem, study, limits, open_log)
+        winner = winner_of(problem, study)
     choices.write_winner(attempt.folder, winner)
-    n_trials = len(winner.trials)
-    print(f"tune: {key}: trial {best.number} of {n_trials}, {winner.values}", flush=True)
+    n_trials = len(study.trials)
+    print(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}", flush=True)
+
+
+def winner_of(problem: trials.Problem, study: optuna.Study) -> Winner:
+    """The best trial of a study, and the others."""
+    best = studies.winner(study)
+    return Winner(
+        study=study.study_name,
+        number=best.number,
+        values=dict(zip(problem.objectives, best.values, strict=True)),
+        row=trials.row_of(problem, best),
+        objectives=list(problem.objectives),
+        front=[trial.number for trial in study.best_trials],
+        trials=studies.table(study, problem.objectives),
+    )

@@ -10,21 +10,25 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from narrows.errors import UserError
-from narrows.search.launchers._base import MAX_RESTARTS, ended
+from narrows.search.launchers._base import MAX_RESTARTS, end_processes
 
 ADDRESS = "RAY_ADDRESS"
 
 
-def run(command: list[str], n_workers: int, threads: int, gpus: float) -> None:
+def run(
+    command: list[str], n_workers: int, threads: int, gpus: float, count: Callable[[], int]
+) -> None:
     """Runs a Python command n times until all have ended well; Ray replaces those that die.
 
     Args:
-        threads: cores that Ray keeps for a worker.
-        gpus: share of a GPU that Ray keeps for a worker.
+        threads: cores that Ray reserves for a worker.
+        gpus: share of a GPU that Ray reserves for a worker.
+        count: not asked, because Ray counts how often each worker died.
 
     Raises:
         UserError: Ray is not installed or not reached, has no room for a worker, or workers fail.
@@ -45,24 +49,24 @@ def run(command: list[str], n_workers: int, threads: int, gpus: float) -> None:
         raise UserError(f"{ADDRESS} is {address!r}: {str(error).splitlines()[0]}") from None
     try:
         room = ray.cluster_resources()
-        for kind, wanted in (("CPU", threads), ("GPU", gpus)):
-            if wanted > room.get(kind, 0):
-                found = f"a worker needs {wanted:g} {kind}, the cluster has {room.get(kind, 0):g}"
-                raise UserError(f"--launcher ray: {found}")
+        for kind, amount in (("CPU", threads), ("GPU", gpus)):
+            if amount > room.get(kind, 0):
+                need = f"a worker needs {amount:g} {kind}, the cluster has {room.get(kind, 0):g}"
+                raise UserError(f"--launcher ray: {need}")
         task = ray.remote(
             num_cpus=threads, num_gpus=gpus, max_retries=MAX_RESTARTS, retry_exceptions=True
         )(_work)
         env = {name: value for name, value in os.environ.items() if name.startswith("NARROWS_")}
         env |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        waited = [task.remote(command, str(Path.cwd()), env) for _ in range(n_workers)]
+        results = [task.remote(command, str(Path.cwd()), env) for _ in range(n_workers)]
         try:
-            ray.get(waited)
+            ray.get(results)
         except ray.exceptions.RayError as error:
-            told = str(error).strip().splitlines()[-1]
-            raise UserError(f"workers ended with errors, which stand above: {told}") from None
+            last_line = str(error).strip().splitlines()[-1]
+            raise UserError(f"workers ended with errors, which stand above: {last_line}") from None
         finally:
-            for one in ray.wait(waited, num_returns=len(waited), timeout=0)[1]:
-                ray.cancel(one)
+            for result in ray.wait(results, num_returns=len(results), timeout=0)[1]:
+                ray.cancel(result)
     finally:
         ray.shutdown()
 
@@ -73,4 +77,4 @@ def _work(command: list[str], folder: str, env: dict[str, str]) -> None:
         if process.wait():
             raise RuntimeError(f"a worker ended with {process.returncode}")
     finally:
-        ended([process])
+        end_processes([process])

@@ -1,9 +1,9 @@
-"""What an objective is asked about, and clusters that several of them look at."""
+"""The contract of objectives, and clusters that several of them look at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,15 +14,34 @@ if TYPE_CHECKING:
 MAX_ROWS = 5_000
 
 
+@runtime_checkable
+class Objective(Protocol):
+    """A file in this folder."""
+
+    @property
+    def DIRECTION(self) -> Literal["minimize", "maximize"]:
+        """Whether smaller or larger values are the better ones."""
+
+    @property
+    def Config(self) -> type[Any]:
+        """The objective's keys in params.yaml."""
+
+    def measure(self, cfg: Any, trained: Trained) -> float:
+        """The value of a trial, found without a label."""
+
+
 @dataclass(frozen=True)
 class Trained:
-    """A trial's model, on the rows that a search may see: never those of the test split."""
+    """A trial's model and the samples that a search may see: never those of the test split."""
 
     model: Autoencoder
+    """The trained model, on the CPU."""
     train: Samples
     """(N, ...) as stored."""
     val: Samples
+    """(N, ...) as stored."""
     seed: int
+    """Seed of the samples and of K-means, where an objective needs them."""
 
 
 def clustered(trained: Trained, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:

@@ -26,5 +26,5 @@ def measure(cfg: Config, trained: Trained) -> float:
     from narrows.clustering.metrics import silhouette
     from narrows.search.objectives._base import clustered
 
-    found = silhouette(*clustered(trained, cfg.n_clusters), trained.seed)
-    return -1.0 if found is None else found
+    score = silhouette(*clustered(trained, cfg.n_clusters), trained.seed)
+    return -1.0 if score is None else score

@@ -1,0 +1,169 @@
+"""Stage search: adds trials to a study for as long as it is given, and tells what got better."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import optuna
+from matplotlib.figure import Figure
+
+from narrows.config import params, plugins
+from narrows.data import prepared
+from narrows.search import database, runs, studies, summary, trials, workers
+from narrows.store import work
+
+NOTHING_NEW, BUSY = 3, 75  # exit codes; the latter is EX_TEMPFAIL: try again later
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
+
+
+def search(p: params.Params, options: argparse.Namespace) -> None:
+    """Opens the study, adds trials, and writes the page that tells what got better.
+
+    Ends the process with 3 where no trial has finished, with 75 where another search of the same
+    key runs and this one is to leave.
+
+    Args:
+        options: what `parse` returns.
+    """
+    params.select(p.searches, options.search, "searches")
+    deadline = time.time() + options.timeout if options.timeout else None  # workers share the clock
+    if options.storage:
+        os.environ["NARROWS_STUDIES"] = options.storage  # workers inherit it
+    url = database.url()
+    with database.explain_errors(url), contextlib.ExitStack() as locks:
+        locks.enter_context(_lock(options.search, options.if_running))
+        data = prepared.read(p.dataset.name)
+        problem = trials.problem(p, options.search, data)
+        study = trials.open_study(problem, database.open_storage(url, options.heartbeat))
+        n_finished = None
+        if options.n_trials is not None:
+            n_finished = studies.n_finished(study) + options.n_trials
+        limits = trials.Limits(n_finished, deadline)
+        gains = _add_trials(problem, study, data, limits, options)
+    if gains.count("COMPLETE") + gains.count("PRUNED") == 0:
+        sys.exit(NOTHING_NEW)
+
+
+def _add_trials(
+    problem: trials.Problem,
+    study: optuna.Study,
+    data: prepared.Prepared,
+    limits: trials.Limits,
+    options: argparse.Namespace,
+) -> summary.Gains:
+    """Adds trials in this process or in workers of their own, below one run of MLflow."""
+    before, start = studies.ended(study), time.monotonic()
+    with runs.start_search(problem, data) as (run, open_log):
+        if options.workers == 1 and options.launcher == "processes":
+            trials.add_trials(problem, study, limits, open_log)
+        else:
+            _run_workers(study, limits, run.id, options)
+        gains = studies.gains(study, problem.objectives, before, time.monotonic() - start)
+        page = write_page(gains, studies.plots(study, problem.objectives))
+        run.log_file(page)
+        run.log_metrics(runs.best(gains))
+    print(f"search: {len(gains.new)} trials ended, {page} tells what got better", flush=True)
+    return gains
+
+
+def _run_workers(
+    study: optuna.Study, limits: trials.Limits, parent: str | None, options: argparse.Namespace
+) -> None:
+    task = workers.WorkerTask(
+        key=options.search,
+        parent=parent,
+        n_finished=limits.n_finished,
+        deadline=limits.deadline,
+        n_threads=workers.threads_each(options.workers),
+        heartbeat=options.heartbeat,
+    )
+    workers.run_workers(
+        task,
+        options.workers,
+        options.launcher,
+        options.gpus_per_trial,
+        count=lambda: studies.n_finished(study),
+    )
+
+
+@contextlib.contextmanager
+def _lock(key: str, if_running: str) -> Iterator[None]:
+    """Marks that a search of this key runs; does without where another one does already.
+
+    Ends the process with 75 if `if_running` is "leave" and another search runs.
+    """
+    work.WORK.mkdir(exist_ok=True)
+    lock = filelock.FileLock(work.WORK / f"search-{key}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        if if_running == "leave":
+            print(f"search: {key} is being searched already", file=sys.stderr)
+            sys.exit(BUSY)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_page(gains: summary.Gains, plots: dict[str, Figure]) -> Path:
+    """Writes studies/<study>/<time>.html, and the same as latest.html; returns the former."""
+    folder = Path("studies", gains.study)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}.html"
+    page.write_text(summary.render(gains, plots), encoding="utf-8")
+    shutil.copy(page, folder / "latest.html")
+    return page
+
+
+def parse(words: Sequence[str], description: str | None) -> argparse.Namespace:
+    """Options of a command line; ends the process with 2 where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="search.py",
+        description=description,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument("search", help="key of `searches` in params.yaml")
+    parser.add_argument("--timeout", type=seconds, help="time budget, like 90m or 2h")
+    parser.add_argument("--n-trials", type=int, help="finished trials to add")
+    parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
+    parser.add_argument(
+        "--launcher",
+        choices=plugins.available("launchers"),
+        default="processes",
+        help="what starts the workers, and where",
+    )
+    parser.add_argument(
+        "--gpus-per-trial", type=float, default=0.0, help="GPUs of a worker with Ray, like 0.25"
+    )
+    parser.add_argument("--storage", help="URL of the database of studies")
+    parser.add_argument("--if-running", choices=("join", "leave"), default="join")
+    parser.add_argument("--heartbeat", type=int, default=60, help="seconds between signs of life")
+    options = parser.parse_args(words)
+    if options.timeout is None and options.n_trials is None:
+        parser.error("--timeout or --n-trials says when to end")
+    if options.gpus_per_trial and options.launcher != "ray":
+        parser.error("--gpus-per-trial goes with --launcher ray")
+    return options
+
+
+def seconds(text: str) -> float:
+    """Number of seconds that a duration like 90s, 30m or 2h has.
+
+    >>> seconds("1h30m"), seconds("90")
+    (5400.0, 90.0)
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise argparse.ArgumentTypeError(f"a time like 90s, 30m or 2h is accepted, found {text!r}")
+    return float(sum(float(number) * UNITS[unit] for number, unit in parts))
