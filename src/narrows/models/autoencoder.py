@@ -1,4 +1,4 @@
-"""A row of `autoencoders:` as a torch module; how it encodes is said by the row's kind."""
+"""A row of `autoencoders:` as a torch module; the row's kind says how it encodes."""
 
 import math
 
@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.errors import UserError
+from narrows.models.autoencoders import _base
+from narrows.models.autoencoders._base import Kind, Variational
+from narrows.models.corruptions._base import Corruption
+from narrows.models.penalties._base import Penalty
 
 EVALUATION_BATCH, EVALUATION_VALUES = 4096, 4096 * 28 * 28  # whichever is reached first
 
@@ -19,29 +23,35 @@ class Autoencoder(nn.Module):
 
     def __init__(self, row: Plugin, input_shape: tuple[int, ...]):
         super().__init__()
-        self.row, self.kind, self.cfg = row, row.module, row.config
+        self.row, self.cfg = row, row.config
+        self.kind: Kind = row.module
         self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
         fit = EVALUATION_VALUES // math.prod(input_shape)
         self.batch_size = min(EVALUATION_BATCH, max(1, fit))
         """Samples that are encoded and decoded at once where nothing is learned."""
 
+    @property
+    def variational(self) -> Variational | None:
+        """The kind, if its code is the mean of a distribution; None for the others."""
+        return _base.variational(self.kind)
+
     def encode(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:
         """The code, deterministic."""
-        z: Tensor = self.kind.encode(self.cfg, self.parts, x)
-        return z
+        return self.kind.encode(self.cfg, self.parts, x)
 
     def decode(self, z: Float[Tensor, "B D"]) -> Float[Tensor, "B ..."]:
-        x_hat: Tensor = self.kind.decode(self.cfg, self.parts, z)
-        return x_hat
+        """Reconstructions of the samples with these codes."""
+        return self.kind.decode(self.cfg, self.parts, z)
 
     def loss(
         self, noisy: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]
     ) -> dict[str, Float[Tensor, ""]]:
         """What is minimised, a mean over the batch, as "loss"; if a sum, its terms by name too."""
         z, terms = self.kind.loss(self.cfg, self.parts, noisy, clean)
-        penalty = self.cfg.penalty
-        if penalty.name != "none":
-            terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
+        penalty: Penalty = self.cfg.penalty.module
+        added = penalty.penalty(self.cfg.penalty.config, z, noisy, self.encode)
+        if added is not None:
+            terms["penalty"] = added
         if len(terms) == 1:
             return {"loss": next(iter(terms.values()))}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
@@ -71,13 +81,13 @@ def corrupt(corruption: Plugin, clean: Tensor, generator: torch.Generator) -> Te
     Raises:
         UserError: The corruption is one of pictures, and these are none.
     """
-    if clean.dim() != 4 and getattr(corruption.config, "pictures_only", False):
+    if clean.dim() != 4 and corruption.config.pictures_only:
         raise UserError(
             f"corruption: {corruption.name} needs pictures here, "
             f"found samples of shape {tuple(clean.shape[1:])}"
         )
-    noisy: Tensor = corruption.module.corrupt(corruption.config, clean, generator)
-    return noisy
+    verbs: Corruption = corruption.module
+    return verbs.corrupt(corruption.config, clean, generator)
 
 
 @torch.inference_mode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -13,6 +13,7 @@ from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
 
 
+@runtime_checkable
 class OnEpoch(Protocol):
     def __call__(
         self, epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0

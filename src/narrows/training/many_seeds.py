@@ -20,8 +20,10 @@ from torch.func import functional_call, stack_module_state, vmap
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples, Stored
 from narrows.models.autoencoder import Autoencoder, corrupt, to_unit
+from narrows.models.autoencoders._base import Kind
 from narrows.training.batches import Shuffled
 from narrows.training.fitting import Fit, Fitted, fit, quiet, trained
+from narrows.training.schedules._base import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -101,11 +103,13 @@ def terms_of_each(
 
 def why_alone(row: Plugin, train: Samples) -> str | None:
     """Why models of this row cannot be trained together; None if they can."""
+    kind: Kind = row.module
+    schedule: Schedule = row.config.train.schedule.module
     if isinstance(train, Stored):
         return "its samples are read from disk"
-    if row.name == "stacked":
+    if kind.layers(row.config):
         return "its layers are trained one after the other"
-    if row.config.train.schedule.name == "plateau":
+    if schedule.FOLLOWS_LOSS:
         return "its rate follows its own loss"
     pair = [Autoencoder(row, tuple(train.shape[1:])) for _ in range(2)]
     x = torch.stack([to_unit(train[:4])] * 2)

@@ -9,6 +9,8 @@ from narrows.config.plugins import config
 if TYPE_CHECKING:
     import torch
 
+FOLLOWS_LOSS = False
+
 
 @config
 class Config:
