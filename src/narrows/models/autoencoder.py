@@ -28,7 +28,12 @@ class Autoencoder(nn.Module):
         self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
         fit = EVALUATION_VALUES // math.prod(input_shape)
         self.batch_size = min(EVALUATION_BATCH, max(1, fit))
-        """Samples that are encoded and decoded at once where nothing is learned."""
+        """Number of samples that are encoded and decoded at once where nothing is learned."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     @property
     def variational(self) -> Variational | None:
@@ -60,7 +65,7 @@ class Autoencoder(nn.Module):
 
 
 def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tensor]) -> Autoencoder:
-    """The trained autoencoder of a row, for codes and reconstructions."""
+    """The trained autoencoder of a row, for codes and reconstructions, on the CPU."""
     model = Autoencoder(row, input_shape)
     model.load_state_dict(weights)
     return model.eval()
@@ -92,24 +97,31 @@ def corrupt(corruption: Plugin, clean: Tensor, generator: torch.Generator) -> Te
 
 @torch.inference_mode()
 def encode_all(model: Autoencoder, x: Samples) -> Float[np.ndarray, "N D"]:
-    """Codes of all samples x (N, ...), in batches on the device where the model lives."""
-    device = next(model.parameters()).device  # samples on disk come as batches on the CPU
+    """Codes of all samples x (N, ...) as stored, computed in batches on the model's device."""
     # one array from the start: small ones between large batches would leave holes in the heap
     codes, start = np.empty((len(x), model.cfg.code_size), np.float32), 0
     for batch in x.split(model.batch_size):
-        codes[start : start + len(batch)] = model.encode(to_unit(batch.to(device))).cpu()
+        codes[start : start + len(batch)] = model.encode(to_unit(batch.to(model.device))).cpu()
         start += len(batch)
     return codes
 
 
 @torch.inference_mode()
 def decode_all(model: Autoencoder, z: Tensor) -> Float[Tensor, "N ..."]:
-    """Reconstructions from all codes z (N, D), in batches on the device where z lives."""
-    return torch.cat([model.decode(batch) for batch in z.split(model.batch_size)])
+    """Reconstructions from all codes z (N, D), computed in batches on the model's device; they are
+    on the CPU."""
+    batches = z.split(model.batch_size)
+    return torch.cat([model.decode(batch.to(model.device)).cpu() for batch in batches])
 
 
 @torch.inference_mode()
 def reconstruct_all(model: Autoencoder, x: Tensor) -> Float[Tensor, "N ..."]:
-    """Reconstructions of all samples x (N, ...), in batches on the device where x lives."""
-    batches = x.split(model.batch_size)
-    return torch.cat([model.decode(model.encode(to_unit(batch))) for batch in batches])
+    """Reconstructions of all samples x (N, ...) as stored, computed in batches on the model's
+    device; they are on the CPU."""
+    batches = (to_unit(batch.to(model.device)) for batch in x.split(model.batch_size))
+    return torch.cat([model.decode(model.encode(batch)).cpu() for batch in batches])
+
+
+def cpu_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, copied to the CPU where they are elsewhere: what is saved."""
+    return {name: weight.cpu() for name, weight in model.state_dict().items()}

@@ -195,7 +195,15 @@ def _values(
                 raise optuna.TrialPruned
 
     try:
-        fitted = fitting.fit(row, job.train, job.val, job.seed, job.device, checkpoints, on_epoch)
+        fitted = fitting.fit(
+            row,
+            job.train,
+            job.val,
+            seed=job.seed,
+            device=job.device,
+            work=checkpoints,
+            on_epoch=on_epoch,
+        )
     except optuna.TrialPruned:
         watch.pruned()
         fitted = None
@@ -204,7 +212,7 @@ def _values(
     shutil.rmtree(checkpoints, ignore_errors=True)
     if fitted is None:
         return None
-    trained = Trained(fitted.model.cpu(), job.train, job.val, job.seed)
+    trained = Trained(fitted.model, job.train, job.val, job.seed)
     values = {o.name: o.module.measure(o.config, trained) for o in job.search.objectives}
     watch.judged(values, trained.model)
     return tuple(values.values())

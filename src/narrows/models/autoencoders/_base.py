@@ -35,9 +35,9 @@ class Train:
     patience: PositiveInt | None
     """Epochs without a better validation loss before training stops; null never stops early."""
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    """Precision of the multiplications in training; weights, losses and validation are in fp32. Deep
-    rows train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs), which auto
-    looks up; elsewhere bf16 is slow."""
+    """Precision of the multiplications in training; weights, losses and validation are in fp32.
+    Deep rows train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs),
+    which auto looks up; elsewhere bf16 is slow."""
 
 
 @config
@@ -95,8 +95,8 @@ class Kind(Protocol):
     def loss(
         self, cfg: Any, parts: nn.ModuleDict, noisy: Tensor, clean: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The code (B, D) that the penalty acts on, and the named terms whose sum is minimised, each
-        a mean over the batch; "loss" and "penalty" are names of the core's own.
+        """The code (B, D) that the penalty acts on, and the named terms whose sum is minimised,
+        each a mean over the batch; "loss" and "penalty" are names of the core's own.
 
         Chance may come from torch's global generator, which is seeded anew in every epoch.
         """

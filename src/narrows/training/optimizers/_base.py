@@ -15,7 +15,7 @@ class Optimizer(Protocol):
 
     Config: type[Any]
 
-    def optimizer(self, cfg: Any, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    def optimizer(self, cfg: Any, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
         """The optimizer of these weights. Its steps change tensors in place and read no number into
         Python, so that CUDA can record them."""
         ...

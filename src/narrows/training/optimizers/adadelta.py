@@ -21,7 +21,7 @@ class Config:
     """Decay of the running averages of squared gradients and steps."""
 
 
-def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
     import torch
 
     return torch.optim.Adadelta(weights, lr=cfg.lr, rho=cfg.rho)

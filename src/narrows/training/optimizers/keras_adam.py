@@ -29,7 +29,7 @@ class Config:
     """Added to the root of the mean squared gradient before that is corrected; Keras's default."""
 
 
-def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
     import torch
 
     class KerasAdam(torch.optim.Optimizer):
