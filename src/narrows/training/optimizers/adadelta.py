@@ -22,6 +22,7 @@ class Config:
 
 
 def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.Adadelta` of these weights."""
     import torch
 
     return torch.optim.Adadelta(weights, lr=cfg.lr, rho=cfg.rho)

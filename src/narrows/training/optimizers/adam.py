@@ -25,6 +25,7 @@ class Config:
 
 
 def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.Adam` of these weights."""
     import torch
 
     return torch.optim.Adam(

@@ -22,6 +22,7 @@ class Config:
 
 
 def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.SGD` of these weights."""
     import torch
 
     return torch.optim.SGD(weights, lr=cfg.lr, momentum=cfg.momentum)
