@@ -27,7 +27,7 @@ from narrows.models.autoencoder import Autoencoder, corrupt, encode_all, to_unit
 from narrows.models.autoencoders._base import Kind
 from narrows.training.batches import InOrder, Shuffled
 from narrows.training.early_stopping import History, OnEpoch, Progress, Track
-from narrows.training.lightning import ALONE, Processes, checkpoint_in, process_group, run
+from narrows.training.lightning import ALONE, Processes, checkpoint_in, leave, run
 from narrows.training.optimizers._base import Optimizer
 from narrows.training.schedules._base import Schedule
 from narrows.training.steps import Stepping
@@ -217,12 +217,18 @@ def fit(
             f"devices times num_nodes is {processes.n}, but a batch or split has {smallest} "
             "samples: each process needs two"
         )
-    with process_group(processes), _folder(work) as folder:
-        if processes.leads:
-            return _fit(row, train, val, seed, _Setting(device, folder, on_epoch, processes))
-        with contextlib.suppress(UserError):  # the leading process meets the same one, and says so
-            _fit(row, train, val, seed, _Setting(device, folder, quiet, processes))
-    sys.exit()
+    with _folder(work) as folder:
+        setting = _Setting(device, folder, on_epoch if processes.leads else quiet, processes)
+        try:
+            fitted = _fit(row, train, val, seed, setting)
+        except UserError:
+            if processes.leads:
+                raise
+            sys.exit()  # the leading process meets the same error, and says so
+    leave(processes)
+    if not processes.leads:
+        sys.exit()
+    return fitted
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +40,16 @@ class Processes:
     @property
     def leads(self) -> bool:
         """Whether this process writes and logs; the others only compute."""
-        ranks = (os.environ.get(name, "0") for name in RANKS)
-        return self.n == 1 or all(rank == "0" for rank in ranks)
+        return self.n == 1 or is_leading()
 
 
 ALONE = Processes()
 RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's
-LAUNCHER = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
-"""Variables that Lightning sets where it starts the other processes itself."""
+
+
+def is_leading() -> bool:
+    """Whether this process is the first of all that were started together, or one on its own."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 class Last(ModelCheckpoint):
@@ -111,18 +112,10 @@ def run(
     return float(clock.time_elapsed("train"))
 
 
-@contextlib.contextmanager
-def process_group(processes: Processes) -> Iterator[None]:
-    """Within it the processes train together; after it each is alone again, as it was before."""
-    before = {name: os.environ[name] for name in LAUNCHER if name in os.environ}
-    try:
-        yield
-        if processes.n > 1:  # after an error some of them may still wait for the others
-            torch.distributed.destroy_process_group()
-    finally:
-        for name in LAUNCHER:
-            os.environ.pop(name, None)
-        os.environ.update(before)
+def leave(processes: Processes) -> None:
+    """Ends the group of processes that have trained together; all of them call it."""
+    if processes.n > 1:
+        torch.distributed.destroy_process_group()
 
 
 def _trainer(
