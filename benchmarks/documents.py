@@ -115,7 +115,9 @@ class Protocol:
 
         chosen = row(key, changes)
         folder = self.checkpoints(key, resolved(chosen))
-        return fitting.fit(chosen, self.train, self.val, self.seed, "auto", folder, on_epoch)
+        return fitting.fit(
+            chosen, self.train, self.val, seed=self.seed, work=folder, on_epoch=on_epoch
+        )
 
     def checkpoints(self, key: str, told: Any) -> Path:
         drawn = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()

@@ -136,10 +136,7 @@ def main() -> None:
         print(f"peak memory {peak:.0f} MiB; skipped {counted(data.skipped)}")
         split, x = splits.assign(len(data.x), None, 0.2, 0.125, 0), torch.from_numpy(data.x)
         clock = time.monotonic()
-        fitted = fitting.fit(
-            p.autoencoders["conv"], x[split == 0], x[split == 1], 0, "auto",
-            Path(scratch, "work"), lambda *_, **__: None,
-        )  # fmt: skip
+        fitted = fitting.fit(p.autoencoders["conv"], x[split == 0], x[split == 1], seed=0)
     print(f"trained {len(fitted.history)} epochs in {time.monotonic() - clock:.1f} s")
     assert data.labels is not None
     k = len(data.label_names or ())

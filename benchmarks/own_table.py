@@ -88,10 +88,8 @@ def main() -> None:
         print(f"prepared {data.x.shape} in {time.monotonic() - clock:.1f} s; {data.warnings[0]}")
         split = splits.assign(len(data.x), None, 0.2, 0.125, told.seed)
         x, clock = torch.from_numpy(data.x), time.monotonic()
-        fitted = fitting.fit(
-            p.autoencoders["denoising"], x[split == 0], x[split == 1], told.seed, "auto",
-            Path(scratch, "work"), lambda *_, **__: None,
-        )  # fmt: skip
+        row = p.autoencoders["denoising"]
+        fitted = fitting.fit(row, x[split == 0], x[split == 1], seed=told.seed)
     print(f"trained {len(fitted.history)} epochs in {time.monotonic() - clock:.1f} s")
     x_hat = reconstruct_all(fitted.model, x).numpy()
     ends = np.array([c["features"][1] for c in data.schema["columns"] if "features" in c])

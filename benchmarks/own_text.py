@@ -70,10 +70,7 @@ def precision(z: np.ndarray, labels: np.ndarray, split: np.ndarray) -> float:
 
 
 def coded(row: Plugin, x: torch.Tensor, split: np.ndarray, seed: int) -> np.ndarray:
-    with tempfile.TemporaryDirectory() as work:
-        fitted = fitting.fit(
-            row, x[split == 0], x[split == 1], seed, "auto", Path(work), lambda *_, **__: None
-        )
+    fitted = fitting.fit(row, x[split == 0], x[split == 1], seed=seed)
     print(f"  {len(fitted.history)} epochs, best {fitted.best_epoch}", end="", flush=True)
     return encode_all(fitted.model, x)
 

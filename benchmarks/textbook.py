@@ -11,7 +11,6 @@ import argparse
 import copy
 import itertools
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,10 +76,7 @@ def row(key: str, changes: dict[str, Any] | None = None) -> Plugin:
 
 
 def fit(chosen: Plugin, data: Data, seed: int) -> fitting.Fitted:
-    with tempfile.TemporaryDirectory() as work:
-        return fitting.fit(
-            chosen, data.train, data.val, seed, "auto", Path(work), lambda *_, **__: None
-        )
+    return fitting.fit(chosen, data.train, data.val, seed=seed)
 
 
 def linear(data: Data, seed: int) -> Claim:

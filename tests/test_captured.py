@@ -105,7 +105,7 @@ def trained(chosen: Plugin, work: Path, **changes: Any) -> fitting.Fitted:
     train, val = digits()
     base = {"epochs": 3, "optimizer": FAST, "schedule": plugin("schedules", "cosine")}
     chosen = training_row(chosen, **{**base, **changes})
-    return fitting.fit(chosen, train[:300], val, 0, "cpu", work, lambda *_, **__: None)
+    return fitting.fit(chosen, train[:300], val, seed=0, device="cpu", work=work)
 
 
 def close(a: fitting.Fitted, b: fitting.Fitted) -> bool:
@@ -266,7 +266,7 @@ def test_a_gpu_replays_what_it_does_step_by_step(name: str, tmp_path: Path, monk
     def fit(work: str) -> fitting.Fitted:
         train, val = digits()
         chosen = training_row(ROWS[name], epochs=4, schedule=plugin("schedules", "cosine"))
-        return fitting.fit(chosen, train, val, 0, "cuda", tmp_path / work, lambda *_, **__: None)
+        return fitting.fit(chosen, train, val, seed=0, device="cuda", work=tmp_path / work)
 
     replayed = fit("replayed")
     monkeypatch.setattr(cuda_graph, "WARM_UP", -1)

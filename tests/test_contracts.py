@@ -1,6 +1,7 @@
 """Every file in a family folder keeps the family's contract. A new file is tested by existing."""
 
 import ast
+import inspect
 import itertools
 from typing import Any
 
@@ -13,6 +14,13 @@ from narrows.config import plugins
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
 from narrows.models.autoencoder import corrupt
+from narrows.models.autoencoders._base import Kind, Variational
+from narrows.models.baselines._base import Baseline
+from narrows.models.corruptions._base import Corruption
+from narrows.models.networks._base import Network
+from narrows.models.penalties._base import Penalty
+from narrows.training.optimizers._base import Optimizer
+from narrows.training.schedules._base import Schedule
 
 SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
 EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a default
@@ -100,6 +108,34 @@ def test_plugin_says_what_it_is(family: str, name: str) -> None:
     module = plugins.load(family, name)
     assert module.__doc__
     assert hasattr(module, "Config")
+
+
+PROTOCOLS: dict[str, type] = {
+    "autoencoders": Kind,
+    "baselines": Baseline,
+    "corruptions": Corruption,
+    "networks": Network,
+    "optimizers": Optimizer,
+    "penalties": Penalty,
+    "schedules": Schedule,
+}
+
+
+@pytest.mark.parametrize(("family", "name"), [m for f in PROTOCOLS for m in members(f)])
+def test_member_has_the_verbs_of_its_family(family: str, name: str) -> None:
+    """By the names of their arguments; `Config` is of the family's base where there is one."""
+    module = plugins.load(family, name)
+    has_posterior = family == "autoencoders" and module.HAS_POSTERIOR
+    for protocol in (PROTOCOLS[family], *([Variational] if has_posterior else [])):
+        assert isinstance(module, protocol)
+        for verb, function in inspect.getmembers(protocol, inspect.isfunction):
+            if not verb.startswith("_"):
+                expected = [*inspect.signature(function).parameters][1:]  # less self
+                assert [*inspect.signature(getattr(module, verb)).parameters] == expected
+    settings = {"corruptions": ("pictures_only",), "networks": ("depth", "mixes_samples")}
+    config = plugin(family, name).config if family != "autoencoders" else row(name).config
+    assert all(getattr(config, setting) is not None for setting in settings.get(family, ()))
+    assert family != "optimizers" or config.lr > 0
 
 
 def test_every_knob_has_a_docstring() -> None:
@@ -190,12 +226,8 @@ COMBINATIONS = list(
 def makes_no_sense(kind: str, network: str, corruption: str, penalty: str) -> bool:
     if kind == "variational":  # its code is a mean, not between 0 and 1
         return penalty == "kl_sparsity"
-    picky = network == "conv" or pictures_only(plugin("corruptions", corruption))
+    picky = network == "conv" or plugin("corruptions", corruption).config.pictures_only
     return kind == "stacked" and picky
-
-
-def pictures_only(corruption: Plugin) -> bool:
-    return getattr(corruption.config, "pictures_only", False)
 
 
 @pytest.mark.parametrize(("kind", "network", "corruption", "penalty"), COMBINATIONS)
@@ -222,7 +254,7 @@ def test_every_combination_trains_or_is_refused(kind, network, corruption, penal
         return
     whole, pictures = chosen(), torch.rand(4, 3, 8, 8)
     x = pictures
-    for phase in whole.module.layers(whole.config) if kind == "stacked" else []:
+    for phase in whole.module.layers(whole.config):
         x = two_steps(phase, x)
     two_steps(whole, pictures)
 
@@ -268,7 +300,7 @@ def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> 
     def drawn(seed: int) -> torch.Tensor:
         return corrupt(corruption, x, torch.Generator().manual_seed(seed))
 
-    if pictures_only(corruption) and len(shape) == 1:
+    if corruption.config.pictures_only and len(shape) == 1:
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
             drawn(7)
         return
@@ -287,21 +319,22 @@ def test_penalty_is_a_mean_over_the_batch_and_never_negative(family, name) -> No
     penalty = plugin(family, name)
     encoder = nn.Sequential(nn.Linear(5, 3), nn.Sigmoid() if name == "kl_sparsity" else nn.Tanh())
 
-    def of(x: torch.Tensor) -> torch.Tensor:
+    def value(x: torch.Tensor) -> torch.Tensor:
         return penalty.module.penalty(penalty.config, encoder(x), x, encoder)
 
     x = torch.rand(6, 5)
-    value = of(x)
-    assert value.shape == ()
-    assert (value > 0) == (name != "none")
-    assert of(x.repeat(50, 1)).item() == pytest.approx(value.item(), rel=1e-4)
-    assert value.requires_grad == (name != "none")
-    if value.requires_grad:
-        value.backward()
-        assert all(w.grad is not None and w.grad.isfinite().all() for w in encoder.parameters())
+    once = value(x)
+    assert (once is None) == (name == "none")
+    if once is None:
+        return
+    assert once.shape == ()
+    assert once > 0
+    assert value(x.repeat(50, 1)).item() == pytest.approx(once.item(), rel=1e-4)
+    once.backward()
+    assert all(w.grad is not None and w.grad.isfinite().all() for w in encoder.parameters())
     with torch.inference_mode():
         x = x + 0  # an inference tensor, as batches are in validation
-        assert of(x).item() == pytest.approx(value.item(), rel=1e-5)
+        assert value(x).item() == pytest.approx(once.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(("family", "name"), members("optimizers"))
@@ -323,7 +356,7 @@ def test_schedule_never_raises_the_rate(family, name) -> None:
     rates = [0.5]
     for _ in range(4):
         optimizer.step()
-        stepper.step(1.0) if name == "plateau" else stepper.step()
+        stepper.step(1.0) if schedule.module.FOLLOWS_LOSS else stepper.step()
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == sorted(rates, reverse=True)
     assert all(rate >= 0 for rate in rates)

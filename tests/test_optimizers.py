@@ -1,5 +1,8 @@
 """Optimizers by hand; what all of them keep to is in test_contracts.py."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from test_contracts import plugin
@@ -42,3 +45,18 @@ def test_adam_of_keras_is_torchs_where_eps_is_small() -> None:
         found.append(weight.tolist())
     assert found[0] == pytest.approx(found[1], rel=1e-4)
     assert found[0] != [1.0] * 5
+
+
+def test_adam_of_keras_can_be_copied_and_pickled() -> None:
+    keras, weight = plugin("optimizers", "keras_adam"), torch.nn.Parameter(torch.ones(2))
+    optimizer = keras.module.optimizer(keras.module.Config(lr=0.5, eps=1e-3), [weight])
+    weight.grad = torch.tensor([1.0, 2.0])
+    optimizer.step()
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        (copied,) = other.param_groups[0]["params"]
+        assert copied is not weight
+        copied.grad = weight.grad.clone()
+        other.step()
+        assert copied.tolist() != weight.tolist()
+    optimizer.step()
+    assert copied.tolist() == weight.tolist()

@@ -109,7 +109,7 @@ def test_kl_sparsity_refuses_codes_that_are_no_probabilities() -> None:
     chosen = plugin("penalties", "kl_sparsity")
     with pytest.raises(ValueError, match=r"penalty\.name: kl_sparsity needs .*; found 'linear'"):
         row(penalty=chosen)
-    chosen.module.check(chosen.config, SimpleNamespace(code_activation="sigmoid"))
+    chosen.config.check(SimpleNamespace(code_activation="sigmoid"))
 
 
 def test_contractive_refuses_batch_norm() -> None:

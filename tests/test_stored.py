@@ -83,8 +83,8 @@ def test_trains_as_well_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "val").mkdir()
     train, val = digits()
     train_x, val_x = on_disk(train, tmp_path), on_disk(val, tmp_path / "val")
-    told = (chosen, train_x, val_x, 0, "cpu", tmp_path / "disk", lambda *_, **__: None)
-    found = fitting.fit(*told)
+    work = tmp_path / "disk"
+    found = fitting.fit(chosen, train_x, val_x, seed=0, device="cpu", work=work)
     losses = [one.history[-1]["val/loss"] for one in (found, in_memory)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
     assert losses[0] < 0.9 * found.history[0]["val/loss"]

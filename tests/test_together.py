@@ -1,6 +1,7 @@
 """Models of several seeds trained in one step: each ends as it does alone, up to rounding."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from test_training import Killed, digits, training_row
 
 from narrows.config.plugins import Plugin
 from narrows.training import fitting, many_seeds
-from narrows.training.fitting import Fitted, quiet
+from narrows.training.fitting import Fitted
 from narrows.training.many_seeds import fit_together
 
 __all__ = ["recorded"]  # a fixture
@@ -26,13 +27,15 @@ def chosen(name: str, **changes: Any) -> Plugin:
 
 def at_once(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
     train, val = digits()
-    return fit_together(row, train[:300], val, SEEDS, device, work)
+    return fit_together(row, train[:300], val, seeds=SEEDS, device=device, work=work)
 
 
 def one_by_one(row: Plugin, work: Path, device: str = "cpu") -> list[Fitted]:
     train, val = digits()
-    seeds = [(seed, work / str(seed)) for seed in SEEDS]
-    return [fitting.fit(row, train[:300], val, s, device, folder, quiet) for s, folder in seeds]
+    return [
+        fitting.fit(row, train[:300], val, seed=seed, device=device, work=work / str(seed))
+        for seed in SEEDS
+    ]
 
 
 def alike(a: list[Fitted], b: list[Fitted], rel: float) -> bool:
@@ -91,8 +94,9 @@ def test_each_model_has_patience_of_its_own(tmp_path: Path) -> None:
 def test_a_training_of_several_that_is_killed_goes_on(tmp_path: Path, monkeypatch) -> None:
     row = chosen("noise", epochs=6, patience=3)
     whole = at_once(row, tmp_path / "whole")
+    fit_models = many_seeds.fit_models
     for epoch in (2, 5):
-        monkeypatch.setattr(many_seeds, "quiet", killer(epoch))
+        monkeypatch.setattr(many_seeds, "fit_models", partial(fit_models, on_epoch=killer(epoch)))
         with pytest.raises(Killed):
             at_once(row, tmp_path / "killed")
     monkeypatch.undo()

@@ -42,7 +42,7 @@ def fit(
             raise Killed
 
     train, val = digits()
-    return fitting.fit(chosen, train, val, 0, "cpu", work, on_epoch)
+    return fitting.fit(chosen, train, val, seed=0, device="cpu", work=work, on_epoch=on_epoch)
 
 
 def same(a: fitting.Fitted, b: fitting.Fitted) -> bool:
@@ -84,7 +84,7 @@ def test_a_stacked_training_resumes_in_the_right_layer(tmp_path: Path) -> None:
     assert all(same(a, b) for a, b in zip(resumed.layers, whole.layers, strict=True))
 
 
-def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
+def test_a_stacked_row_starts_from_its_layers() -> None:
     """Before the fine-tuning, encoding is the layers' encoders in order, decoding their decoders
     in reverse."""
     network = Plugin("networks", "mlp", load("networks", "mlp").Config(hidden=(20,)))
@@ -97,7 +97,7 @@ def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
             first.extend([model.encode(x).detach(), model.decode(model.encode(x)).detach()])
 
     train, val = digits()
-    fitted = fitting.fit(chosen, train, val, 0, "cpu", tmp_path, keep)
+    fitted = fitting.fit(chosen, train, val, seed=0, device="cpu", on_epoch=keep)
     lower, upper = (layer.model for layer in fitted.layers)
     z = upper.encode(lower.encode(val[:5] / 255))
     assert torch.equal(first[0], z)
@@ -105,7 +105,7 @@ def test_a_stacked_row_starts_from_its_layers(tmp_path: Path) -> None:
 
 
 def test_noise_is_new_in_each_epoch_and_the_same_in_each_validation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two samples to train on and three to validate, all of one grey: order plays no part."""
     gaussian = load("corruptions", "gaussian")
@@ -121,7 +121,7 @@ def test_noise_is_new_in_each_epoch_and_the_same_in_each_validation(
     noise = Plugin("corruptions", "gaussian", gaussian.Config(std=0.05))
     chosen = training_row(row(corruption=noise), epochs=2)
     grey = torch.full((5, 1, 8, 8), 128, dtype=torch.uint8)
-    fitting.fit(chosen, grey[:2], grey[2:], 0, "cpu", tmp_path, lambda *_, **__: None)
+    fitting.fit(chosen, grey[:2], grey[2:], seed=0, device="cpu")
     (first, second), (once, again) = added[2], added[3]
     assert first.abs().min() > 0
     assert not torch.equal(first, second)
@@ -193,10 +193,10 @@ def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what is asked for")
-def test_a_device_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_is_told() -> None:
     train, val = digits()
     with pytest.raises(UserError, match="device is cuda, which torch does not find"):
-        fitting.fit(row(), train, val, 0, "cuda", tmp_path, lambda *told, **layer: None)
+        fitting.fit(row(), train, val, seed=0, device="cuda")
 
 
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ def test_it_learns_to_generate(tmp_path) -> None:
             assert bound is not None
             found.append((nearest(model), bound))
 
-    fitting.fit(training_row(chosen, epochs=30), train, val, 0, "cpu", tmp_path, on_epoch)
+    fitting.fit(
+        training_row(chosen, epochs=30), train, val, seed=0, device="cpu", on_epoch=on_epoch
+    )
     (far, before), (near, after) = found
     assert near < 0.8 * far
     assert after["elbo"] > before["elbo"] + 3

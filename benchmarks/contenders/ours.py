@@ -1,8 +1,5 @@
 """This project's training, as stage `train` calls it."""
 
-import tempfile
-from pathlib import Path
-
 import torch
 
 from contenders.job import Job
@@ -35,8 +32,7 @@ def row(job: Job, precision: str = "auto") -> Plugin:
 
 def fitted(job: Job, chosen: Plugin, seed: int = 0) -> fitting.Fitted:
     train, val = (torch.from_numpy(x) for x in job.read())
-    with tempfile.TemporaryDirectory() as work:
-        return fitting.fit(chosen, train, val, seed, job.device, Path(work), fitting.quiet)
+    return fitting.fit(chosen, train, val, seed=seed, device=job.device)
 
 
 def fit(job: Job) -> float:

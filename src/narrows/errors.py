@@ -1,4 +1,4 @@
-"""A user's mistake: one clear sentence on stderr and exit code 1, never a traceback."""
+"""A user's mistake: one clear sentence on stderr and exit code 1, a traceback only on request."""
 
 import inspect
 import os
@@ -38,7 +38,8 @@ _OPTION = re.compile(r"(?P<key>\b(?:ssl)?password=)[^\s&'\"]*", re.IGNORECASE)
 def run(stage: Callable[..., None]) -> None:
     """Runs a stage as a program, with the words of the command line as its arguments.
 
-    `UserError` becomes a sentence, SIGTERM an orderly exit.
+    `UserError` becomes a sentence, with NARROWS_DEBUG=1 in the environment a traceback; SIGTERM an
+    orderly exit. Where the stage's script is the program, its process ends here.
     """
     signature = inspect.signature(stage)
     try:
@@ -51,11 +52,21 @@ def run(stage: Callable[..., None]) -> None:
     try:
         stage(*sys.argv[1:])
     except UserError as error:
+        if os.environ.get("NARROWS_DEBUG") == "1":
+            raise
         sys.exit(f"narrows: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     sys.stdout.flush()
-    os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
+    if stage.__module__ == "__main__" and not _is_watched():
+        os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
+
+
+def _is_watched() -> bool:
+    """Whether a person goes on in this process when the stage is done: in a debugger, a notebook or
+    an interactive Python."""
+    prompt = hasattr(sys, "ps1")  # which IPython sets, too
+    return bool(sys.flags.interactive) or prompt or sys.gettrace() is not None
 
 
 def _send_again(ignored: "sys.UnraisableHookArgs") -> None:

@@ -33,9 +33,8 @@ def encoder(p: Params, key: str, seed: int, data: Prepared, work: Path) -> Encod
         _, codes = encoding.of_baseline(p.baselines[key], data, seed)
         return Encoder(codes.astype(np.float32), None, time.perf_counter() - began)
     train, val = data.rows("train"), data.rows("val")
-    fitted = fitting.fit(p.autoencoders[key], train, val, seed, p.device, work, fitting.quiet)
-    model = fitted.model.cpu()
-    return Encoder(encode_all(model, data.all()), model, fitted.seconds)
+    fitted = fitting.fit(p.autoencoders[key], train, val, seed=seed, device=p.device, work=work)
+    return Encoder(encode_all(fitted.model, data.all()), fitted.model, fitted.seconds)
 
 
 def trained(p: Params, key: str, seed: int, data: Prepared, made: Path) -> Encoder:

@@ -36,7 +36,9 @@ class Plugin:
     config: Any
 
     @property
-    def module(self) -> ModuleType:
+    def module(self) -> Any:
+        """The file as a module. Callers annotate it with the Protocol of its family, which stands
+        in the family's `_base.py`."""
         return load(self.family, self.name)
 
     @property

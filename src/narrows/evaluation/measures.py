@@ -116,8 +116,8 @@ def variational(model: Autoencoder, x: Tensor, n_draws: int, seed: int) -> dict[
 
     "elbo" takes KL with weight 1, whatever the row trained with. "nll" is -log p from above.
     """
-    kind = model.kind
-    if not hasattr(kind, "posterior"):
+    kind = model.variational
+    if kind is None:
         return None
     torch.manual_seed(seed)
     drawn = [kind.terms(model.cfg, model.parts, batch) for batch in x.split(500)]

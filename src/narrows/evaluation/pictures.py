@@ -43,7 +43,7 @@ def specimens(
         filters = first_filters(coder.model, tuple(shown.shape[1:]))
         if filters is not None:
             found["filters"] = filters
-        if hasattr(coder.model.kind, "posterior"):
+        if coder.model.variational is not None:
             found |= generated(coder, shown, seed)
     return {name: values.numpy().clip(0, 1) for name, values in found.items()}
 
@@ -66,9 +66,10 @@ def generated(coder: Coder, shown: Tensor, seed: int) -> dict[str, Tensor]:
     """
     model = coder.model
     assert model is not None
+    assert model.variational is not None
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(N_SAMPLES, model.cfg.code_size, generator=generator)
-    terms = model.kind.terms(model.cfg, model.parts, shown)
+    terms = model.variational.terms(model.cfg, model.parts, shown)
     units = terms["kl"].mean(0).argsort(descending=True)[:N_UNITS]
     walk = terms["mean"][:1].repeat(len(units) * N_STEPS, 1).unflatten(0, (len(units), N_STEPS))
     for row, unit in enumerate(units.tolist()):

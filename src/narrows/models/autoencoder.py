@@ -1,4 +1,4 @@
-"""A row of `autoencoders:` as a torch module; how it encodes is said by the row's kind."""
+"""A row of `autoencoders:` as a torch module; the row's kind says how it encodes."""
 
 import math
 
@@ -11,6 +11,10 @@ from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
+from narrows.models.autoencoders import _base
+from narrows.models.autoencoders._base import Kind, Variational
+from narrows.models.corruptions._base import Corruption
+from narrows.models.penalties._base import Penalty
 
 EVALUATION_BATCH, EVALUATION_VALUES = 4096, 4096 * 28 * 28  # whichever is reached first
 
@@ -20,29 +24,40 @@ class Autoencoder(nn.Module):
 
     def __init__(self, row: Plugin, input_shape: tuple[int, ...]):
         super().__init__()
-        self.row, self.kind, self.cfg = row, row.module, row.config
+        self.row, self.cfg = row, row.config
+        self.kind: Kind = row.module
         self.parts = nn.ModuleDict(self.kind.build(self.cfg, input_shape))
         fit = EVALUATION_VALUES // math.prod(input_shape)
         self.batch_size = min(EVALUATION_BATCH, max(1, fit))
-        """Samples that are encoded and decoded at once where nothing is learned."""
+        """Number of samples that are encoded and decoded at once where nothing is learned."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def variational(self) -> Variational | None:
+        """The kind, if its code is the mean of a distribution; None for the others."""
+        return _base.variational(self.kind)
 
     def encode(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B D"]:
         """The code, deterministic."""
-        z: Tensor = self.kind.encode(self.cfg, self.parts, x)
-        return z
+        return self.kind.encode(self.cfg, self.parts, x)
 
     def decode(self, z: Float[Tensor, "B D"]) -> Float[Tensor, "B ..."]:
-        x_hat: Tensor = self.kind.decode(self.cfg, self.parts, z)
-        return x_hat
+        """Reconstructions of the samples with these codes."""
+        return self.kind.decode(self.cfg, self.parts, z)
 
     def loss(
         self, noisy: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]
     ) -> dict[str, Float[Tensor, ""]]:
         """What is minimised, a mean over the batch, as "loss"; if a sum, its terms by name too."""
         z, terms = self.kind.loss(self.cfg, self.parts, noisy, clean)
-        penalty = self.cfg.penalty
-        if penalty.name != "none":
-            terms["penalty"] = penalty.module.penalty(penalty.config, z, noisy, self.encode)
+        penalty: Penalty = self.cfg.penalty.module
+        added = penalty.penalty(self.cfg.penalty.config, z, noisy, self.encode)
+        if added is not None:
+            terms["penalty"] = added
         if len(terms) == 1:
             return {"loss": next(iter(terms.values()))}
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
@@ -51,7 +66,7 @@ class Autoencoder(nn.Module):
 
 
 def restored(row: Plugin, input_shape: tuple[int, ...], weights: dict[str, Tensor]) -> Autoencoder:
-    """The trained autoencoder of a row, for codes and reconstructions."""
+    """The trained autoencoder of a row, for codes and reconstructions, on the CPU."""
     model = Autoencoder(row, input_shape)
     model.load_state_dict(weights)
     return model.eval()
@@ -63,35 +78,42 @@ def corrupt(corruption: Plugin, clean: Tensor, generator: torch.Generator) -> Te
     Raises:
         UserError: The corruption is one of pictures, and these are none.
     """
-    if clean.dim() != 4 and getattr(corruption.config, "pictures_only", False):
+    if clean.dim() != 4 and corruption.config.pictures_only:
         raise UserError(
             f"corruption: {corruption.name} needs pictures here, "
             f"found samples of shape {tuple(clean.shape[1:])}"
         )
-    noisy: Tensor = corruption.module.corrupt(corruption.config, clean, generator)
-    return noisy
+    verbs: Corruption = corruption.module
+    return verbs.corrupt(corruption.config, clean, generator)
 
 
 @torch.inference_mode()
 def encode_all(model: Autoencoder, x: Samples) -> Float[np.ndarray, "N D"]:
-    """Codes of all samples x (N, ...), in batches on the device where the model lives."""
-    device = next(model.parameters()).device  # samples on disk come as batches on the CPU
+    """Codes of all samples x (N, ...) as stored, computed in batches on the model's device."""
     # one array from the start: small ones between large batches would leave holes in the heap
     codes, start = np.empty((len(x), model.cfg.code_size), np.float32), 0
     for batch in x.split(model.batch_size):
-        codes[start : start + len(batch)] = model.encode(to_unit(batch.to(device))).cpu()
+        codes[start : start + len(batch)] = model.encode(to_unit(batch.to(model.device))).cpu()
         start += len(batch)
     return codes
 
 
 @torch.inference_mode()
 def decode_all(model: Autoencoder, z: Tensor) -> Float[Tensor, "N ..."]:
-    """Reconstructions from all codes z (N, D), in batches on the device where z lives."""
-    return torch.cat([model.decode(batch) for batch in z.split(model.batch_size)])
+    """Reconstructions from all codes z (N, D), computed in batches on the model's device; they are
+    on the CPU."""
+    batches = z.split(model.batch_size)
+    return torch.cat([model.decode(batch.to(model.device)).cpu() for batch in batches])
 
 
 @torch.inference_mode()
 def reconstruct_all(model: Autoencoder, x: Tensor) -> Float[Tensor, "N ..."]:
-    """Reconstructions of all samples x (N, ...), in batches on the device where x lives."""
-    batches = x.split(model.batch_size)
-    return torch.cat([model.decode(model.encode(to_unit(batch))) for batch in batches])
+    """Reconstructions of all samples x (N, ...) as stored, computed in batches on the model's
+    device; they are on the CPU."""
+    batches = (to_unit(batch.to(model.device)) for batch in x.split(model.batch_size))
+    return torch.cat([model.decode(model.encode(batch)).cpu() for batch in batches])
+
+
+def cpu_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers by name, copied to the CPU where they are elsewhere: what is saved."""
+    return {name: weight.cpu() for name, weight in model.state_dict().items()}

@@ -222,7 +222,13 @@ def _values(
 
     try:
         fitted = fitting.fit(
-            row, problem.train, problem.val, problem.seed, problem.device, checkpoints, on_epoch
+            row,
+            problem.train,
+            problem.val,
+            seed=problem.seed,
+            device=problem.device,
+            work=checkpoints,
+            on_epoch=on_epoch,
         )
     except optuna.TrialPruned:
         log.log_pruned()
@@ -232,7 +238,7 @@ def _values(
     shutil.rmtree(checkpoints, ignore_errors=True)
     if fitted is None:
         return None
-    trained = Trained(fitted.model.cpu(), problem.train, problem.val, problem.seed)
+    trained = Trained(fitted.model, problem.train, problem.val, problem.seed)
     values = {o.name: _module(o).measure(o.config, trained) for o in problem.search.objectives}
     log.log_values(values, trained.model)
     return tuple(values.values())

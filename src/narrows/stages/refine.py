@@ -16,7 +16,7 @@ from narrows.config.plugins import Plugin, resolved
 from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
 from narrows.errors import UserError
-from narrows.models.autoencoder import restored
+from narrows.models.autoencoder import cpu_weights, restored
 from narrows.stages.runner import Setting
 from narrows.store import clusterings, encoders
 from narrows.store.encoders import StoredEncoder
@@ -100,7 +100,7 @@ def write(
         soft=refined.soft,
         assignments=refined.assignments,
     )
-    weights = {name: tensor.cpu() for name, tensor in refined.model.state_dict().items()}
+    weights = cpu_weights(refined.model)
     clusterings.write_refined(
         attempt.folder, refined.codes, weights, refined.parts, refined.history
     )

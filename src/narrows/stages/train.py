@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from narrows.models import encoders
 from narrows.models.autoencoder import (
     Autoencoder,
     corrupt,
+    cpu_weights,
     encode_all,
     reconstruct_all,
     restored,
@@ -41,7 +41,7 @@ def train(
     """Trains the autoencoder, writes it into the attempt's folder, and logs it.
 
     Of several processes that train it together, each calls this; the leading one writes and logs,
-    and says what went wrong.
+    and says what went wrong, the others end when they have done their share.
     """
     data, processes = prepared.read(setting.dataset), Processes(devices, num_nodes)
 
@@ -50,17 +50,15 @@ def train(
             row,
             data.rows("train"),
             data.rows("val"),
-            setting.seed,
-            setting.device,
-            attempt.checkpoints,
-            after_epoch,
-            processes,
+            seed=setting.seed,
+            device=setting.device,
+            work=attempt.checkpoints,
+            on_epoch=after_epoch,
+            processes=processes,
         )
 
     if not processes.leads:
-        with contextlib.suppress(UserError):
-            fit(fitting.quiet)
-        return
+        fit(fitting.quiet)  # ends this process
     config = encoders.config(key, "autoencoder", resolved(row), data)
     view = pictures(row, data, setting.seed)
     tags = {"stage": "train", "autoencoder": key}
@@ -83,7 +81,7 @@ def pictures(row: Plugin, data: Prepared, seed: int) -> Callable[[Autoencoder], 
     noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(seed))
 
     def view(model: Autoencoder) -> Samples:
-        x_hat = reconstruct_all(model, noisy.to(fitting.device_of(model))).cpu()
+        x_hat = reconstruct_all(model, noisy)
         return {"x": x.numpy(), "noisy": noisy.numpy(), "reconstruction": x_hat.numpy()}
 
     return view
@@ -131,7 +129,7 @@ def write(
         "splits": encoders.errors_by_split(lambda x: reconstruct_all(model, x), data),
     }
     stored.write(attempt.folder, config, codes, samples, train)
-    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    weights = cpu_weights(model)
     layers = [layer.history for layer in fitted.layers]
     stored.write_trained(attempt.folder, weights, fitted.history, layers)
 
@@ -155,7 +153,7 @@ def train_seeds(
     train, val = data.rows("train"), data.rows("val")
     try:
         fitted = many_seeds.fit_together(
-            row, train, val, seeds, setting.device, attempt.checkpoints
+            row, train, val, seeds=seeds, work=attempt.checkpoints, device=setting.device
         )
     except UserError as error:
         raise UserError(f"params.yaml: autoencoders.{key}: {error}") from None
@@ -166,7 +164,7 @@ def train_seeds(
             "seconds": model.seconds,
             "precision": model.precision,
         }
-        stored.write_seed(attempt.folder, seed, model.model.cpu().state_dict(), record)
+        stored.write_seed(attempt.folder, seed, cpu_weights(model.model), record)
     print(f"seeds: {key} from {len(seeds)} seeds at once", flush=True)
 
 

@@ -21,7 +21,7 @@ from narrows.store.reading import read_array, read_arrays, read_columns, read_js
 if TYPE_CHECKING:
     from torch import Tensor
 
-History = Sequence[Mapping[str, float]]
+History = Sequence[Mapping[str, int | float]]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ import filelock
 import numpy as np
 import psutil
 
+from narrows.config import params
 from narrows.errors import UserError
 from narrows.tracking import provenance
 
@@ -333,13 +334,15 @@ def _sweep(client: MlflowClient, experiment: str) -> None:
 
 
 def depth(row: Mapping[str, Any]) -> int:
-    """Hidden layers on each side of the code; 0 where there is no network.
+    """Number of hidden layers on each side of the code; 0 where there is no network.
 
     >>> depth({"name": "plain", "network": {"name": "mlp", "hidden": [500, 500]}})
     2
     """
-    network = row.get("network", {})
-    return len(network.get("hidden") or network.get("channels") or ())
+    if "network" not in row:
+        return 0
+    layers: int = params.plugin("networks", row["network"]).config.depth
+    return layers
 
 
 def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which samples are in the steps of an epoch. All are in one tensor, on the device, or on disk."""
+"""Which samples are in the steps of an epoch. All samples are one tensor, in memory or on disk."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from torch import Tensor
 from narrows.data.on_disk import Samples, Stored
 
 BLOCK = 32
-"""Steps that Lightning is handed at once, because it takes 0.4 ms for whatever it is handed."""
+"""Number of steps that Lightning is handed at once, because it takes 0.4 ms for each hand-over."""
 
 
 class Shuffled:
@@ -51,7 +51,8 @@ class Shuffled:
 
 
 class Draws:
-    """Blocks of the rows of `n_steps` mini-batches, from as many shuffled passes as that takes."""
+    """Blocks of `n_steps` mini-batches of row numbers, from as many shuffled passes over n rows as
+    that takes."""
 
     def __init__(self, n: int, batch_size: int, n_steps: int, seed: Callable[[], int]):
         self.n, self.size, self.n_steps, self.seed = n, min(batch_size, n), n_steps, seed

@@ -28,6 +28,10 @@ class Captured:
     """Does what `step` does; batches of the first one's size are replayed from a record of it.
 
     Where a step cannot be recorded, all are taken one by one, and a warning says why.
+
+    Args:
+        step: changes tensors in place, from a batch of them.
+        record: runs what it is handed once while CUDA records it, and returns the replay.
     """
 
     def __init__(self, step: Step, record: Record):
@@ -37,17 +41,25 @@ class Captured:
         self.replay: Callable[[], None] | None = None
 
     def __call__(self, *batch: Tensor) -> None:
+        """A step on a batch, whose tensors have the samples in front: (B, ...), or (M, B, ...)."""
+        # a replay reads the addresses that were recorded: every batch is copied to those
         self.inputs = self.inputs or tuple(part.clone() for part in batch)
         if any(part.shape != own.shape for part, own in zip(batch, self.inputs, strict=True)):
-            return self.step(*batch)
+            self.step(*batch)  # the last batch of an epoch has fewer samples: no record fits it
+            return
         for part, own in zip(batch, self.inputs, strict=True):
             own.copy_(part)
+        # after the warm-up this step is recorded; that runs nothing, the replay below takes it
         if self.n_taken == WARM_UP:
-            self.replay = self._recorded()
+            self.replay = self._record()
         self.n_taken += 1
-        return self.replay() if self.replay else self.step(*self.inputs)
+        if self.replay is None:
+            self.step(*self.inputs)
+        else:
+            self.replay()
 
-    def _recorded(self) -> Callable[[], None] | None:
+    def _record(self) -> Callable[[], None] | None:
+        """The replay of a step on `inputs`; None where CUDA cannot record it."""
         try:
             return self.record(lambda: self.step(*self.inputs))
         except RuntimeError as error:
@@ -57,7 +69,8 @@ class Captured:
 
 
 def on_cuda(step: Step, generators: Iterable[torch.Generator]) -> Callable[[Iterable[Batch]], None]:
-    """Takes a step for each of some batches, from a CUDA graph as soon as there is one.
+    """A function that takes a step for each of some batches, from a CUDA graph as soon as there is
+    one.
 
     Args:
         step: what is done to a batch; noise comes from the generators or from torch's own one.
@@ -73,23 +86,23 @@ def on_cuda(step: Step, generators: Iterable[torch.Generator]) -> Callable[[Iter
             once()
         return graph.replay
 
-    one = Captured(step, record)
+    captured = Captured(step, record)
 
     def take(batches: Iterable[Batch]) -> None:
-        stream.wait_stream(torch.cuda.current_stream())
+        stream.wait_stream(torch.cuda.current_stream())  # graphs need a stream of their own
         with torch.cuda.stream(stream):
             for batch in batches:
-                one(*batch)
+                captured(*batch)
         torch.cuda.current_stream().wait_stream(stream)
 
     return take
 
 
 def settle(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-    """Puts what an optimiser counts, and the rate that a schedule moves, where steps read them: a
-    recorded step on the device; on a CPU a rate is a number.
+    """Puts what an optimiser counts, and the rate that a schedule moves, where steps read them: on
+    the GPU, where steps are recorded; on a CPU a rate is a number.
 
-    It follows the reading of a checkpoint, which may come from the other kind of device.
+    It is called after a checkpoint was read, which may come from the other kind of device.
     """
     recorded = device.type == "cuda"
     for group in optimizer.param_groups:
@@ -100,7 +113,7 @@ def settle(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
         if recorded and "fused" in group:
             group["fused"] = True
     for state in optimizer.state.values():
-        if "step" in state:  # all else has been moved by Lightning
+        if "step" in state:  # Lightning has moved all else
             state["step"] = state["step"].to(device)
 
 

@@ -1,4 +1,4 @@
-"""What is kept of a model while it is trained: its history, its best weights, its patience."""
+"""The progress of a model while it is trained: its history, its best weights, its patience."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from torch import Tensor
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
 
+History = list[dict[str, int | float]]
+"""Rows of history.csv: an epoch's number and its metrics."""
+
 
 @runtime_checkable
 class OnEpoch(Protocol):
@@ -21,30 +24,34 @@ class OnEpoch(Protocol):
         """Called after every epoch, counted from 1, with "train/loss", "val/loss", "lr", ...; and
         once before the first, as epoch 0, with the untrained model and no metrics.
 
-        While the layers of a stacked row are trained one by one, `layer` counts them from 1 and
-        `model` is that layer alone.
+        While the layers of a row are trained one by one, as a stacked kind's are, `layer` counts
+        them from 1 and `model` is that layer alone.
         """
 
 
 class Progress:
-    """Of one model, from epoch to epoch."""
+    """The progress of one model, from epoch to epoch.
+
+    Args:
+        patience: epochs without a better validation loss after which it ends; None for any number.
+    """
 
     def __init__(self, patience: int | None):
         self.patience = patience
-        self.rows: list[dict[str, float]] = []
-        """Of history.csv, one an epoch."""
+        self.rows: History = []
+        """History so far, one row per epoch."""
         self.best_epoch = 0
-        """Counted from 1: the first of the lowest validation loss."""
+        """First epoch of the lowest validation loss, counted from 1; 0 before there is one."""
         self.weights: dict[str, Tensor] = {}
-        """After that epoch."""
+        """Weights after the best epoch."""
 
     @property
     def ended(self) -> bool:
         """Whether patience has run out."""
         return self.patience is not None and len(self.rows) - self.best_epoch >= self.patience
 
-    def after(self, metrics: dict[str, float], model: Autoencoder) -> None:
-        """One epoch more.
+    def add_epoch(self, metrics: dict[str, float], model: Autoencoder) -> None:
+        """Enters the metrics of an epoch more, and keeps the weights if they are the best so far.
 
         Raises:
             UserError: a loss is no longer finite.
@@ -63,34 +70,39 @@ class Progress:
             weights = model.state_dict().items()
             self.weights = {name: weight.detach().clone() for name, weight in weights}
 
+    def best(self, model: Autoencoder) -> Autoencoder:
+        """The model with its best weights, in eval mode."""
+        model.load_state_dict(self.weights)
+        return model.eval()
+
 
 class Track(Callback):
-    """The progress of each model of a `training.Fit`, kept in the checkpoint so that a resumed
-    training has all of it; training ends when the patience with every one has run out."""
+    """Follows the progress of each model of a `Fit`, and keeps it in the checkpoint so that a
+    resumed training has all of it; training ends when the patience with every model has run out."""
 
-    def __init__(self, each: list[Progress], on_epoch: OnEpoch):
-        self.each, self.on_epoch = each, on_epoch
+    def __init__(self, progress: list[Progress], on_epoch: OnEpoch):
+        self.progress, self.on_epoch = progress, on_epoch
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         trainer.should_stop = self._ended()  # resumed after its last epoch, it trains no further
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        told = zip(self.each, pl_module.models, pl_module.metrics, strict=True)
-        for progress, model, metrics in told:
+        by_model = zip(self.progress, pl_module.models, pl_module.metrics, strict=True)
+        for progress, model, metrics in by_model:
             if progress.ended:
                 continue
-            progress.after(metrics, model)
+            progress.add_epoch(metrics, model)
             model.eval()
             self.on_epoch(len(progress.rows), metrics, model)
             model.train()
         trainer.should_stop |= self._ended()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"each": [vars(progress) for progress in self.each]}
+        return {"progress": [vars(progress) for progress in self.progress]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for progress, kept in zip(self.each, state["each"], strict=True):
-            vars(progress).update(kept)
+        for progress, saved in zip(self.progress, state["progress"], strict=True):
+            vars(progress).update(saved)
 
     def _ended(self) -> bool:
-        return all(progress.ended for progress in self.each)
+        return all(progress.ended for progress in self.progress)

@@ -1,4 +1,4 @@
-"""Fits one autoencoder, as a Lightning module.
+"""The training of one autoencoder, as a Lightning module.
 
 Everything random in an epoch is drawn from (seed, epoch), so that a training resumed after a kill
 sees the same batches and the same noise as one that was never interrupted.
@@ -6,9 +6,12 @@ sees the same batches and the same noise as one that was never interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +25,12 @@ from narrows.data.on_disk import Samples
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
+from narrows.models.autoencoders._base import Kind
 from narrows.training.batches import InOrder, Shuffled
-from narrows.training.early_stopping import OnEpoch, Progress, Track
-from narrows.training.lightning import ALONE, Processes, checkpoint_in, run
+from narrows.training.early_stopping import History, OnEpoch, Progress, Track
+from narrows.training.lightning import ALONE, Processes, checkpoint_in, leave, run
+from narrows.training.optimizers._base import Optimizer
+from narrows.training.schedules._base import Schedule
 from narrows.training.steps import Stepping
 
 PICTURE_EPOCHS = frozenset({0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000})
@@ -35,36 +41,48 @@ APART = 7919  # between the seeds of two processes
 
 @dataclass(frozen=True)
 class Fitted:
+    """A trained row."""
+
     model: Autoencoder
-    """With the weights of the epoch of the lowest validation loss, in eval mode."""
-    history: list[dict[str, float]]
-    """One row an epoch: epoch, lr, and each term of the loss on train and val."""
+    """Model with the weights of the epoch of the lowest validation loss, in eval mode, on the
+    device that trained it."""
+    history: History
+    """One row per epoch: epoch, lr, and each term of the loss on train and val."""
     best_epoch: int
-    """Counted from 1."""
+    """Epoch of the lowest validation loss, counted from 1."""
     seconds: float
     """Wall time of all epochs, those before an interruption included."""
     precision: str
-    """fp32 or bf16, in which the steps were taken."""
+    """Precision in which the steps were taken, fp32 or bf16."""
     layers: tuple[Fitted, ...] = ()
-    """Of a stacked row, input side first: each as it was when the next one began."""
+    """Layers that were trained before the row, input side first: each as it was when the next one
+    began. Most kinds have none."""
 
 
 class Fit(Stepping):
-    """Corrupt, encode, decode, compare with the clean sample."""
+    """The training of a row: corrupt, encode, decode, compare with the clean sample.
+
+    Args:
+        row: of `autoencoders:`.
+        train, val: samples (N, ...) as stored.
+        seeds: one for each model that is trained; here that is one.
+    """
 
     def __init__(self, row: Plugin, train: Samples, val: Samples, *seeds: int):
+        pl.seed_everything(seeds[0], verbose=False)
         super().__init__(n_noises=len(seeds))
         self.row, self.train_x, self.val_x, self.seeds = row, train, val, seeds
         self.model = Autoencoder(row, tuple(train.shape[1:]))
         self.metrics: list[dict[str, float]] = []
-        """Of each of the models, after an epoch."""
+        """Metrics of each of the models, after an epoch."""
 
     @property
     def models(self) -> list[Autoencoder]:
+        """What is trained, a model per seed."""
         return [self.model]
 
     def weights(self) -> Iterable[Tensor]:
-        """That the optimiser moves."""
+        """The tensors that the optimiser moves."""
         return self.model.parameters()
 
     def train_dataloader(self) -> Shuffled:
@@ -94,49 +112,57 @@ class Fit(Stepping):
         self._terms(to_unit(batch.to(self.device)), "val")
 
     def on_validation_epoch_end(self) -> None:
-        rows = {"train": len(self.train_x), "val": len(self.val_x)}
-        told = torch.stack([total / rows[k.split("/")[0]] for k, total in self.sums.items()])
-        told = self.trainer.strategy.reduce(told, reduce_op="sum")
+        """Turns the sums over an epoch into means over its samples, and steps the schedule."""
+        n_x = {"train": len(self.train_x), "val": len(self.val_x)}
+        # a term per entry: () of one model, (M,) of M models
+        means = torch.stack([total / n_x[k.split("/")[0]] for k, total in self.sums.items()])
+        means = self.trainer.strategy.reduce(means, reduce_op="sum")  # over the processes' shares
         rate = float(self.optimizer().param_groups[0]["lr"])
-        by_model = told.reshape(len(told), -1).T.tolist()
-        self.metrics = [dict(zip(self.sums, one, strict=True)) | {"lr": rate} for one in by_model]
+        by_model = means.reshape(len(means), -1).T.tolist()  # (M, n_terms)
+        self.metrics = [dict(zip(self.sums, row, strict=True)) | {"lr": rate} for row in by_model]
         self._step_schedule(self.metrics[0]["val/loss"])
 
     def configure_optimizers(self) -> Any:
         cfg = self.row.config.train
-        optimizer = cfg.optimizer.module.optimizer(cfg.optimizer.config, self.weights())
-        schedule = cfg.schedule.module.schedule(cfg.schedule.config, optimizer, cfg.epochs)
-        return [optimizer], [schedule]
+        optimizers: Optimizer = cfg.optimizer.module
+        schedules: Schedule = cfg.schedule.module
+        optimizer = optimizers.optimizer(cfg.optimizer.config, self.weights())
+        return [optimizer], [schedules.schedule(cfg.schedule.config, optimizer, cfg.epochs)]
 
     def _step_schedule(self, val_loss: float) -> None:
         """Comes before the checkpoint is written, so that a resumed training misses no step."""
         scheduler: Any = self.lr_schedulers()
-        plateau = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
-        scheduler.step(val_loss) if plateau else scheduler.step()
+        schedules: Schedule = self.row.config.train.schedule.module
+        scheduler.step(val_loss) if schedules.FOLLOWS_LOSS else scheduler.step()
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
         """The loss of this process's share of a batch, whose terms are added to `sums`."""
-        noisy, of_all = corrupt(self.row.config.corruption, clean, self.noises[0]), len(clean)
+        n_batch = len(clean)
+        # every process draws the noise of the whole batch (B, ...), from the same seed,
+        noisy = corrupt(self.row.config.corruption, clean, self.noises[0])
+        # and of W processes takes the samples r, r + W, r + 2 W, ...: (B / W, ...), up to one more
         share = slice(self.global_rank, None, self.trainer.world_size)
         noisy, clean = noisy[share], clean[share]
-        if not len(clean):  # of a validation set smaller than the number of processes
+        if not len(clean):  # a validation batch can be smaller than the number of processes
             return clean.sum()
         with self.autocast(training=split == "train"):
-            terms = self.model.loss(noisy, clean)
+            terms = self.model.loss(noisy, clean)  # means over the share, () each
         for name, value in terms.items():
             self.add(f"{split}/{name}", value * len(clean))
-        # DDP takes the mean over processes, whose shares differ by a sample
-        weight = len(clean) * self.trainer.world_size / of_all
+        # DDP averages gradients over processes as if all shares were of one size; with weight
+        # share / (B / W) that average is the gradient of the mean over the batch
+        weight = len(clean) * self.trainer.world_size / n_batch
         return terms["loss"] if weight == 1 else terms["loss"] * weight
 
     def _shuffled(self, seed: int) -> Shuffled:
+        """Batches in an order that (seed, epoch) draws, with two samples for each process."""
         size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
-        drawn = functools.partial(self._epoch_seed, seed)
-        return Shuffled(self.train_x, size, drawn, self.device, smallest)
+        epoch_seed = functools.partial(self._epoch_seed, seed)
+        return Shuffled(self.train_x, size, epoch_seed, self.device, smallest)
 
     def _seed(self, seeds: Sequence[int]) -> None:
-        """Of noise, which all processes draw alike for the whole batch, and of what the model draws
-        for the process's own share."""
+        """Seeds the noise, which all processes draw alike for the whole batch, and what the model
+        draws, for which each process has a seed of its own."""
         for noise, seed in zip(self.noises, seeds, strict=True):
             noise.manual_seed(seed)
         # torch.manual_seed formats a stack for devices that are not there: 2 ms of a small epoch
@@ -148,93 +174,126 @@ class Fit(Stepping):
         return seed * 100_003 + self.current_epoch
 
 
+def quiet(*_: object, **__: object) -> None:
+    """An `on_epoch` that does nothing."""
+
+
 def fit(
     row: Plugin,
     train: Samples,
     val: Samples,
+    *,
     seed: int,
-    device: str,
-    work: Path,
-    on_epoch: OnEpoch,
+    device: str = "auto",
+    work: Path | None = None,
+    on_epoch: OnEpoch = quiet,
     processes: Processes = ALONE,
 ) -> Fitted:
     """Trains until `epochs` or until `patience` runs out; resumes from `work` if it can.
 
-    A stacked row's layers come first, each on the codes of the one before; finished ones are
-    only read again when work is resumed.
+    Layers of the row, which a stacked kind has, come first, each on the codes of the one before;
+    finished ones are only read again when work is resumed.
+
+    Where several processes train together, all of them call this alike. Only the leading one calls
+    `on_epoch`, raises a `UserError` and returns; the others end as soon as they have done their
+    share.
 
     Args:
         row: of `autoencoders:`.
         train, val: samples (N, ...), uint8 pictures or floats, in memory or on disk.
+        seed: of weights, batches and noise.
         device: auto, cpu, cuda or mps.
-        work: folder of this fit's checkpoints; what is found in it is resumed, and left there.
-        processes: all of which call this alike.
+        work: folder of this fit's checkpoints; what is found in it is resumed, and left there. None
+            for a temporary folder.
+        on_epoch: called after every epoch.
+        processes: those that train the row together.
 
     Raises:
         UserError: the loss is no longer finite, the device is not there, or a batch or split has
             fewer than two samples for each process.
     """
-    fewest = min(row.config.train.batch_size, len(train), len(val))
-    if processes.n > 1 and fewest < 2 * processes.n:
+    smallest = min(row.config.train.batch_size, len(train), len(val))
+    if processes.n > 1 and smallest < 2 * processes.n:
         raise UserError(
-            f"devices times num_nodes is {processes.n}, but a batch or split has {fewest} samples: "
-            "each process needs two"
+            f"devices times num_nodes is {processes.n}, but a batch or split has {smallest} "
+            "samples: each process needs two"
         )
-    one = functools.partial(_fit, seed, device, processes)
+    with _folder(work) as folder:
+        setting = _Setting(device, folder, on_epoch if processes.leads else quiet, processes)
+        try:
+            fitted = _fit(row, train, val, seed, setting)
+        except UserError:
+            if processes.leads:
+                raise
+            sys.exit()  # the leading process meets the same error, and says so
+    leave(processes)
+    if not processes.leads:
+        sys.exit()
+    return fitted
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """Where and how a module is trained."""
+
+    device: str
+    work: Path
+    on_epoch: OnEpoch
+    processes: Processes
+
+
+def _fit(row: Plugin, train: Samples, val: Samples, seed: int, setting: _Setting) -> Fitted:
+    """Trains the row's layers, if its kind has any, and then the row."""
+    kind: Kind = row.module
     layers: list[Fitted] = []
     train_z, val_z = train, val
-    rows: list[Plugin] = row.module.layers(row.config) if row.name == "stacked" else []
-    for i, layer in enumerate(rows, start=1):
-        told = functools.partial(on_epoch, layer=i)
-        layers.append(one(layer, train_z, val_z, work / f"layer-{i}", told))
-        train_z, val_z = (
-            torch.from_numpy(encode_all(layers[-1].model, z)) for z in (train_z, val_z)
-        )
-    return one(row, train, val, work, on_epoch, tuple(layers))
-
-
-def _fit(
-    seed: int,
-    device: str,
-    processes: Processes,
-    row: Plugin,
-    train: Samples,
-    val: Samples,
-    work: Path,
-    on_epoch: OnEpoch,
-    layers: tuple[Fitted, ...] = (),
-) -> Fitted:
-    """One phase of `fit`, from the weights of the `layers` if there are any."""
-    pl.seed_everything(seed, verbose=False)
+    for i, layer in enumerate(kind.layers(row.config), start=1):
+        on_epoch = functools.partial(setting.on_epoch, layer=i)
+        phase = dataclasses.replace(setting, work=setting.work / f"layer-{i}", on_epoch=on_epoch)
+        layers.append(_fit_phase(Fit(layer, train_z, val_z, seed), phase))
+        model = layers[-1].model
+        train_z, val_z = (torch.from_numpy(encode_all(model, z)) for z in (train_z, val_z))
     module = Fit(row, train, val, seed)
-    if layers:
-        row.module.start(module.model.parts, [layer.model.parts for layer in layers])
-    if checkpoint_in(work) is None:
-        on_epoch(0, {}, module.model.eval())
+    kind.start(module.model.parts, [layer.model.parts for layer in layers])
+    return dataclasses.replace(_fit_phase(module, setting), layers=tuple(layers))
+
+
+def _fit_phase(module: Fit, setting: _Setting) -> Fitted:
+    """Trains the module's only model, after a look at it as it starts."""
+    if checkpoint_in(setting.work) is None:
+        setting.on_epoch(0, {}, module.model.eval())
         module.model.train()
-    (fitted,) = trained(module, device, work, on_epoch, processes)
-    return dataclasses.replace(fitted, layers=layers)
+    (fitted,) = fit_models(
+        module, setting.device, setting.work, setting.on_epoch, setting.processes
+    )
+    return fitted
 
 
-def trained(
-    module: Fit, device: str, work: Path, on_epoch: OnEpoch, processes: Processes = ALONE
+def fit_models(
+    module: Fit, device: str, work: Path, on_epoch: OnEpoch = quiet, processes: Processes = ALONE
 ) -> list[Fitted]:
-    """Each of the module's models, with its share of the seconds; resumes from `work` if it can."""
+    """Trains all models of the module, each of which gets the same share of the seconds; resumes
+    from `work` if it can."""
     train = module.row.config.train
-    each = [Progress(train.patience) for _ in module.models]
-    seconds = run(module, device, train.epochs, work, [Track(each, on_epoch)], processes)
-    found = []
-    for model, progress in zip(module.models, each, strict=True):
-        model.load_state_dict(progress.weights)
-        told = (progress.rows, progress.best_epoch, seconds / len(each), module.precision)
-        found.append(Fitted(model.eval(), *told))
-    return found
+    progress = [Progress(train.patience) for _ in module.models]
+    seconds = run(module, device, train.epochs, work, [Track(progress, on_epoch)], processes)
+    return [
+        Fitted(
+            model=own.best(model),
+            history=own.rows,
+            best_epoch=own.best_epoch,
+            seconds=seconds / len(progress),
+            precision=module.precision,
+        )
+        for model, own in zip(module.models, progress, strict=True)
+    ]
 
 
-def quiet(*_: object, **__: object) -> None:
-    """Nothing is told of single epochs."""
-
-
-def device_of(model: Autoencoder) -> torch.device:
-    """Where the model's weights are."""
-    return next(model.parameters()).device
+@contextlib.contextmanager
+def _folder(work: Path | None) -> Iterator[Path]:
+    """The folder `work`; for None a temporary one, which is deleted in the end."""
+    if work is not None:
+        yield work
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)

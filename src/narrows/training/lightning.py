@@ -1,4 +1,6 @@
-"""Lightning's trainer, told to do what its callbacks say and nothing else."""
+"""Lightning's trainer, which here does what its callbacks say and nothing else."""
+
+from __future__ import annotations
 
 import logging
 import os
@@ -16,43 +18,42 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from narrows.errors import UserError
 
-warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.`")  # Lightning 2.6, torch 2.15
-warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # meant: it is resumed
-logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-if not torch.cuda.is_available():
-    # Adam asks before every step whether there is a GPU; the way that Lightning sets takes .4 ms
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-
 
 @dataclass(frozen=True)
 class Processes:
-    """Those that train one model together, each on its share of every batch (Lightning's DDP).
+    """The processes that train one model together, each on its share of every batch (Lightning's
+    DDP).
 
     On one machine Lightning starts them itself, by calling the script again.
     """
 
     devices: int = 1
-    """Of a machine, a process each."""
+    """Number of devices on one machine, with a process each."""
     num_nodes: int = 1
-    """Machines; on each of them the same script is started, as Lightning's documentation says."""
+    """Number of machines. The same script is started on each, as Lightning's documentation says."""
 
     @property
     def n(self) -> int:
+        """Number of processes on all machines."""
         return self.devices * self.num_nodes
 
     @property
     def leads(self) -> bool:
-        """Whether this one writes and logs; the others only compute."""
-        ranks = (os.environ.get(name, "0") for name in RANKS)
-        return self.n == 1 or all(rank == "0" for rank in ranks)
+        """Whether this process writes and logs; the others only compute."""
+        return self.n == 1 or is_leading()
 
 
 ALONE = Processes()
 RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's
 
 
+def is_leading() -> bool:
+    """Whether this process is the first of all that were started together, or one on its own."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
 class Last(ModelCheckpoint):
-    """The state after an epoch, in last.ckpt: after the last one, and after as many others as
+    """The state after an epoch, in last.ckpt: after the last epoch, and after as many others as
     leave nineteen twentieths of the time to training."""
 
     def __init__(self, folder: Path):
@@ -68,9 +69,19 @@ class Last(ModelCheckpoint):
 
 
 def checkpoint_in(work: Path) -> Path | None:
-    """What `Last` left there."""
+    """The file that `Last` left in the folder; None if there is none."""
     file = work / "last.ckpt"
     return file if file.exists() else None
+
+
+def quieten() -> None:
+    """Silences what Lightning says of things that are meant; may be called any number of times."""
+    warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.`")  # 2.6 on torch 2.15
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # meant: it is resumed
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    if not torch.cuda.is_available():
+        # Adam asks before every step whether there is a GPU; Lightning's way takes .4 ms
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 def run(
@@ -81,7 +92,8 @@ def run(
     callbacks: Sequence[Callback] = (),
     processes: Processes = ALONE,
 ) -> float:
-    """Trains the module, from the checkpoint in `work` if there is one.
+    """Trains the module, from the checkpoint in `work` if there is one, and leaves it on the device
+    that trained it.
 
     Args:
         device: auto, cpu, cuda or mps.
@@ -92,16 +104,24 @@ def run(
     Raises:
         UserError: the device is not there, or not that many of them.
     """
+    quieten()
     clock = Timer()
     trainer = _trainer(device, max_epochs, [*callbacks, clock, Last(work)], processes)
     trainer.fit(module, ckpt_path=checkpoint_in(work), weights_only=True)
+    module.to(trainer.strategy.root_device)  # Lightning moves it to the CPU when it is done
     return float(clock.time_elapsed("train"))
+
+
+def leave(processes: Processes) -> None:
+    """Ends the group of processes that have trained together; all of them call it."""
+    if processes.n > 1:
+        torch.distributed.destroy_process_group()
 
 
 def _trainer(
     device: str, max_epochs: int, callbacks: list[Callback], processes: Processes
 ) -> pl.Trainer:
-    """Without logger, summary and sanity check."""
+    """A trainer without logger, summary and sanity check."""
     try:
         return pl.Trainer(
             accelerator=device,
@@ -116,5 +136,5 @@ def _trainer(
             enable_progress_bar=sys.stderr.isatty(),
         )
     except MisconfigurationException:
-        wanted = device if processes.devices == 1 else f"{processes.devices} times {device}"
-        raise UserError(f"device is {wanted}, which torch does not find on this machine") from None
+        name = device if processes.devices == 1 else f"{processes.devices} times {device}"
+        raise UserError(f"device is {name}, which torch does not find on this machine") from None

@@ -1,4 +1,4 @@
-"""One row from several seeds at once: as many models, and one step for all of them.
+"""One row trained from several seeds at once: as many models, and one step for all of them.
 
 A step of a small network leaves most of a GPU idle. Here the weights of all models lie in one
 tensor a layer, and `torch.func.vmap` makes one product of theirs. Every model has the batches, the
@@ -21,8 +21,10 @@ from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples, Stored
 from narrows.data.unit import to_unit
 from narrows.models.autoencoder import Autoencoder, corrupt
+from narrows.models.autoencoders._base import Kind
 from narrows.training.batches import Shuffled
-from narrows.training.fitting import Fit, Fitted, fit, quiet, trained
+from narrows.training.fitting import Fit, Fitted, fit, fit_models
+from narrows.training.schedules._base import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -33,58 +35,57 @@ State = tuple[dict[str, Tensor], dict[str, Tensor]]
 class Abreast:
     """Blocks of the mini-batches of several epochs side by side: row numbers (M, B)."""
 
-    def __init__(self, each: list[Shuffled]):
-        self.each = each
+    def __init__(self, epochs: list[Shuffled]):
+        self.epochs = epochs
 
     def __len__(self) -> int:
-        return len(self.each[0])
+        return len(self.epochs[0])
 
     def __iter__(self) -> Iterator[list[Tensor]]:
-        for blocks in zip(*self.each, strict=True):
-            yield [torch.stack(rows) for rows in zip(*blocks, strict=True)]
+        for blocks in zip(*self.epochs, strict=True):  # M blocks of up to 32 batches (B,)
+            yield [torch.stack(rows) for rows in zip(*blocks, strict=True)]  # (M, B) each
 
 
 class FitTogether(Fit):
     """`Fit` with one dimension more, in front: that of M models of one row."""
 
     def __init__(self, row: Plugin, train: Samples, val: Samples, seeds: tuple[int, ...]):
-        pl.seed_everything(seeds[0], verbose=False)
         super().__init__(row, train, val, *seeds)
-        self.each = [self.model]
+        self._models = [self.model]
         for seed in seeds[1:]:
             pl.seed_everything(seed, verbose=False)
-            self.each.append(Autoencoder(row, tuple(train.shape[1:])))
-        self.others = nn.ModuleList(self.each[1:])  # moved and kept with the module, as `model` is
+            self._models.append(Autoencoder(row, tuple(train.shape[1:])))
+        self.others = nn.ModuleList(self._models[1:])  # so that they move as `model` does
 
     @property
     def models(self) -> list[Autoencoder]:
-        return self.each
+        return self._models
 
     def weights(self) -> list[Tensor]:
-        """(M, ...) of each layer; those of the models become views of them."""
-        self.state: State = stack_module_state(self.each)
-        of_all = self.state[0] | self.state[1]
-        for i, model in enumerate(self.each):
-            for name, part in (*model.named_parameters(), *model.named_buffers()):
-                part.data = of_all[name].data[i]
+        """Weights of all models, a tensor (M, ...) per weight; the models' own become views."""
+        self.state: State = stack_module_state(self._models)
+        stacked = self.state[0] | self.state[1]
+        for i, model in enumerate(self._models):
+            for name, weight in (*model.named_parameters(), *model.named_buffers()):
+                weight.data = stacked[name].data[i]  # (M, ...) -> (...): what is stepped, in place
         return list(self.state[0].values())
 
     def train_dataloader(self) -> Abreast:  # type: ignore[override]
         return Abreast([self._shuffled(seed) for seed in self.seeds])
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
-        """The sum of the models' losses, of batches (M, B, ...) or of one (B, ...) for all."""
+        """The sum of the models' losses, on batches (M, B, ...) or on one (B, ...) for all."""
         clean = clean if split == "train" else clean.expand(len(self.seeds), *clean.shape)
-        pairs = zip(clean, self.noises, strict=True)
+        pairs = zip(clean, self.noises, strict=True)  # (B, ...) and its model's own generator
         noisy = torch.stack([corrupt(self.row.config.corruption, x, noise) for x, noise in pairs])
         with self.autocast(training=split == "train"):
-            terms = terms_of_each(self.model, self.state, noisy, clean)
+            terms = terms_by_model(self.model, self.state, noisy, clean)  # (M,) each
         for name, values in terms.items():
-            self.add(f"{split}/{name}", values * clean.shape[1])
-        return terms["loss"].sum()
+            self.add(f"{split}/{name}", values * clean.shape[1])  # means over B -> sums
+        return terms["loss"].sum()  # no model's weights move another's loss
 
 
-def terms_of_each(
+def terms_by_model(
     model: Autoencoder, state: State, noisy: Tensor, clean: Tensor
 ) -> dict[str, Tensor]:
     """The loss and its terms, (M,) each, of M models like `model` on batches (M, B, ...).
@@ -93,39 +94,54 @@ def terms_of_each(
         RuntimeError: the loss draws random numbers, or does what `vmap` cannot.
     """
 
-    def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *batch: Tensor) -> Any:
-        return functional_call(model, (weights, buffers), batch)
+    def terms(weights: dict[str, Tensor], buffers: dict[str, Tensor], *batch: Tensor) -> Any:
+        return functional_call(model, (weights, buffers), batch)  # of one model: () each
 
-    told: dict[str, Tensor] = vmap(one)(*state, noisy, clean)
-    return told
+    by_model: dict[str, Tensor] = vmap(terms)(*state, noisy, clean)
+    return by_model
 
 
 def why_alone(row: Plugin, train: Samples) -> str | None:
     """Why models of this row cannot be trained together; None if they can."""
+    kind: Kind = row.module
+    schedule: Schedule = row.config.train.schedule.module
     if isinstance(train, Stored):
         return "its samples are read from disk"
-    if row.name == "stacked":
+    if kind.layers(row.config):
         return "its layers are trained one after the other"
-    if row.config.train.schedule.name == "plateau":
+    if schedule.FOLLOWS_LOSS:
         return "its rate follows its own loss"
     pair = [Autoencoder(row, tuple(train.shape[1:])) for _ in range(2)]
-    x = torch.stack([to_unit(train[:4])] * 2)
+    x = torch.stack([to_unit(train[:4])] * 2)  # (2, 4, ...)
     try:
-        terms_of_each(pair[0], stack_module_state(pair), x, x)["loss"].sum().backward()
+        terms_by_model(pair[0], stack_module_state(pair), x, x)["loss"].sum().backward()
     except RuntimeError as error:
         return str(error).partition(".")[0]
     return None
 
 
 def fit_together(
-    row: Plugin, train: Samples, val: Samples, seeds: tuple[int, ...], device: str, work: Path
+    row: Plugin,
+    train: Samples,
+    val: Samples,
+    *,
+    seeds: tuple[int, ...],
+    work: Path,
+    device: str = "auto",
 ) -> list[Fitted]:
-    """What `training.fit` makes of the row from each of the seeds; resumes from `work` if it can.
+    """What `fitting.fit` makes of the row from each of the seeds; resumes from `work` if it can.
 
-    Each has the same share of the seconds. Where it cannot be done at once, it is done one after
-    the other, and a warning says why.
+    Every model has the same share of the seconds. Where they cannot be trained at once, they are
+    trained one after the other, and a warning says why.
+
+    Args:
+        train, val: samples (N, ...) as stored.
+        work: folder of checkpoints.
+        device: auto, cpu, cuda or mps.
     """
     if reason := why_alone(row, train):
         log.warning("each seed is trained on its own: %s", reason)
-        return [fit(row, train, val, s, device, work / str(s), quiet) for s in seeds]
-    return trained(FitTogether(row, train, val, seeds), device, work, quiet)
+        return [
+            fit(row, train, val, seed=seed, device=device, work=work / str(seed)) for seed in seeds
+        ]
+    return fit_models(FitTogether(row, train, val, seeds), device, work)

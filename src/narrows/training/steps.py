@@ -1,4 +1,4 @@
-"""What trainings and refinements share: steps that Lightning sees in blocks, sums on the device."""
+"""Base of trainings and refinements: steps that Lightning sees in blocks, sums on the device."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class Stepping(pl.LightningModule):
         self.automatic_optimization = False
         self.n_noises = n_noises
         self.sums: dict[str, Tensor] = {}
-        """Of each term over the samples seen this epoch, on the device: one transfer an epoch."""
+        """Sum of each term over the samples seen this epoch. It is on the device, so that there is
+        one transfer an epoch."""
 
     def loss(self, *batch: Tensor) -> Tensor:
+        """The loss (), of a batch of samples (B, ...) and what goes with them."""
         raise NotImplementedError
 
     def on_fit_start(self) -> None:  # is called for a finished training, too
@@ -44,13 +46,13 @@ class Stepping(pl.LightningModule):
                 self.recorded = cuda_graph.on_cuda(self.step, self.noises)
 
     def autocast(self, training: bool = True) -> torch.autocast:
-        """In which a row's precision holds."""
+        """A context in which the row's precision holds, in training only."""
         bf16 = training and self.precision == "bf16"
         # the cache would keep the first weights where a penalty differentiates by itself
         return torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False)
 
     def take(self, batches: Iterable[Batch]) -> None:
-        """A step for each of the batches."""
+        """Takes a step for each of the batches."""
         if self.recorded:
             self.recorded(batches)
         else:
@@ -61,34 +63,36 @@ class Stepping(pl.LightningModule):
         loop.optim_step_progress.increment_completed()
 
     def step(self, *batch: Tensor) -> None:
+        """One step of the optimiser, on a batch."""
         self.optimizer().zero_grad()
         self.manual_backward(self.loss(*batch))
         self.optimizer().step()
 
     def optimizer(self) -> torch.optim.Optimizer:
+        """The module's only optimiser, not in Lightning's wrapper."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
         return optimizer
 
     def add(self, name: str, value: Tensor) -> None:
-        """Adds to one of the `sums`."""
+        """Adds a value to the sum of that name."""
         if name in self.sums:
             self.sums[name] += value.detach()
         else:
             self.sums[name] = value.detach().clone()
 
-    def empty_sums(self, of: str = "") -> None:
-        """Zeroes those whose name starts so."""
+    def empty_sums(self, prefix: str = "") -> None:
+        """Sets the sums to 0 whose name starts with `prefix`, in place."""
         for name, total in self.sums.items():
-            if name.startswith(of):
+            if name.startswith(prefix):
                 total.zero_()
 
 
-def precision_on(device: torch.device, asked: str) -> str:
+def precision_on(device: torch.device, precision: str) -> str:
     """fp32 or bf16: what a row's `train.precision` comes to on a device."""
-    if asked != "auto":
-        return asked
+    if precision != "auto":
+        return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    has = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"
+    features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"

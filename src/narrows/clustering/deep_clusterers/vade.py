@@ -67,8 +67,8 @@ def loss(
     """The negative bound per value of the sample, equation 12 of the paper with one draw."""
     import torch
 
-    kind = model.kind
-    if not hasattr(kind, "posterior"):
+    kind = model.variational
+    if kind is None:
         raise UserError("method: vade needs an encoder row of name: variational")
     mean, log_variance = kind.posterior(model.cfg, model.parts, noisy)
     z = mean + (log_variance / 2).exp() * torch.randn_like(mean)

@@ -1,13 +1,22 @@
-"""What a row of `autoencoders:` says, whatever its kind, and what several kinds share."""
+"""The contract of a kind of autoencoder, what a row says whatever its kind, and shared verbs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    cast,
+    runtime_checkable,
+)
 
 from pydantic import PositiveInt
 
 from narrows.config.plugins import Plugin, config
-from narrows.models.networks._base import Activation, activation
+from narrows.models.networks._base import Activation, Network, activation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,9 +35,9 @@ class Train:
     patience: PositiveInt | None
     """Epochs without a better validation loss before training stops; null never stops early."""
     precision: Literal["auto", "fp32", "bf16"] = "fp32"
-    """Of the multiplications in training; weights, losses and validation are in fp32. Deep rows
-    train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs), which
-    auto looks up; elsewhere bf16 is slow."""
+    """Precision of the multiplications in training; weights, losses and validation are in fp32.
+    Deep rows train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs),
+    which auto looks up; elsewhere bf16 is slow."""
 
 
 @config
@@ -36,13 +45,14 @@ class Row:
     network: Annotated[Plugin, "networks"]
     """Layers of encoder and decoder, a file in src/narrows/models/networks/."""
     code_size: PositiveInt
-    """Numbers D in the code."""
+    """Number D of units in the code."""
     code_activation: Activation
-    """After the encoder's last layer."""
+    """Activation after the encoder's last layer."""
     output_activation: Literal["sigmoid", "linear"]
-    """After the decoder's last layer."""
+    """Activation after the decoder's last layer."""
     loss: Literal["bce", "mse"]
-    """Between the reconstruction and the clean sample; a function of src/narrows/models/losses.py."""
+    """Loss between the reconstruction and the clean sample, a function of
+    src/narrows/models/losses.py."""
     corruption: Annotated[Plugin, "corruptions"]
     """What is done to the encoder's input, in training and validation."""
     penalty: Annotated[Plugin, "penalties"]
@@ -56,15 +66,86 @@ class Row:
                 f"loss: bce needs output_activation: sigmoid, found {self.output_activation!r}"
             )
         for part in (self.network, self.corruption, self.penalty):
-            if hasattr(part.module, "check"):  # a plug-in may refuse a row that makes no sense
-                part.module.check(part.config, self)
+            part.config.check(self)
+
+
+@runtime_checkable
+class Kind(Protocol):
+    """A file of this folder. This module has verbs for a kind whose encoder's output is the code
+    and that is trained in one phase; such a kind imports those that it does not define."""
+
+    Config: type[Row]
+
+    HAS_POSTERIOR: bool
+    """Whether the code is the mean of a distribution q(z|x): the kind is a `Variational` one."""
+
+    def build(self, cfg: Any, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
+        """Everything that is trained, for samples of that shape; "encoder" and "decoder" are among
+        them."""
+        ...
+
+    def encode(self, cfg: Any, parts: nn.ModuleDict, x: Tensor) -> Tensor:
+        """Codes (B, D) of samples (B, ...), without chance."""
+        ...
+
+    def decode(self, cfg: Any, parts: nn.ModuleDict, z: Tensor) -> Tensor:
+        """Reconstructions (B, ...) from codes (B, D), behind the output activation."""
+        ...
+
+    def loss(
+        self, cfg: Any, parts: nn.ModuleDict, noisy: Tensor, clean: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The code (B, D) that the penalty acts on, and the named terms whose sum is minimised,
+        each a mean over the batch; "loss" and "penalty" are names of the core's own.
+
+        Chance may come from torch's global generator, which is seeded anew in every epoch.
+        """
+        ...
+
+    def layers(self, cfg: Any) -> Sequence[Plugin]:
+        """Rows that are trained before the row itself, each on the codes of the one before."""
+        ...
+
+    def start(self, parts: nn.ModuleDict, layers: Sequence[nn.ModuleDict]) -> None:
+        """Puts the weights of the trained `layers` into the row's own parts."""
+        ...
+
+
+@runtime_checkable
+class Variational(Kind, Protocol):
+    """A kind whose code is the mean of a Gaussian q(z|x)."""
+
+    def posterior(self, cfg: Any, parts: nn.ModuleDict, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z|x), (B, D) each."""
+        ...
+
+    def log_likelihood(self, cfg: Any, raw: Tensor, clean: Tensor) -> Tensor:
+        """log p(x|z) in nats per sample, (B,), from the decoder's last layer before activation."""
+        ...
+
+    def terms(self, cfg: Any, parts: nn.ModuleDict, x: Tensor) -> dict[str, Tensor]:
+        """Parts of the bound on log p(x): "reconstruction" (B,), "kl" (B, D) and "mean" (B, D)."""
+        ...
+
+    def nll(self, cfg: Any, parts: nn.ModuleDict, x: Tensor, n_draws: int) -> Tensor:
+        """-log p(x) in nats, (B,), from above, by importance weighting over `n_draws` codes."""
+        ...
+
+
+def variational(kind: Kind) -> Variational | None:
+    """The same kind with the verbs of a variational one; None if it is none."""
+    return cast(Variational, kind) if kind.HAS_POSTERIOR else None
+
+
+HAS_POSTERIOR = False
 
 
 def build(cfg: Row, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
     """The modules of an encoder whose output is the code, and of its decoder."""
     from torch import nn
 
-    network, options = cfg.network.module, cfg.network.config
+    network: Network = cfg.network.module
+    options = cfg.network.config
     encoder = network.encoder(options, input_shape, cfg.code_size)
     return {
         "encoder": nn.Sequential(encoder, activation(cfg.code_activation)),
@@ -90,6 +171,15 @@ def loss(
     """The code (B, D) that a penalty acts on, and the terms whose sum is minimised."""
     z = encode(cfg, parts, noisy)
     return z, {"reconstruction": reconstruction_loss(cfg, parts["decoder"](z).float(), clean)}
+
+
+def layers(cfg: Row) -> Sequence[Plugin]:
+    """No rows: all is trained at once."""
+    return ()
+
+
+def start(parts: nn.ModuleDict, layers: Sequence[nn.ModuleDict]) -> None:
+    """Nothing is taken over."""
 
 
 def reconstruction_loss(cfg: Row, raw: Tensor, clean: Tensor) -> Tensor:

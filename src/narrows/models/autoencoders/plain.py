@@ -7,9 +7,18 @@ The row's network, corruption and penalty make the difference (Goodfellow, Bengi
 from __future__ import annotations
 
 from narrows.config.plugins import config
-from narrows.models.autoencoders._base import Row, build, decode, encode, loss
+from narrows.models.autoencoders._base import (
+    HAS_POSTERIOR,
+    Row,
+    build,
+    decode,
+    encode,
+    layers,
+    loss,
+    start,
+)
 
-__all__ = ["Config", "build", "decode", "encode", "loss"]
+__all__ = ["HAS_POSTERIOR", "Config", "build", "decode", "encode", "layers", "loss", "start"]
 
 
 @config

@@ -8,17 +8,18 @@ row's corruption and penalty act on every layer, and again in the fine-tuning.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import PositiveInt
 
 from narrows.config.plugins import Plugin, config, load
-from narrows.models.autoencoders._base import Row, build, decode, encode, loss
+from narrows.models.autoencoders._base import HAS_POSTERIOR, Row, build, decode, encode, loss
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Config", "build", "decode", "encode", "layers", "loss", "start"]
+__all__ = ["HAS_POSTERIOR", "Config", "build", "decode", "encode", "layers", "loss", "start"]
 
 
 @config
@@ -34,7 +35,7 @@ class Config(Row):
                 "network: name: stacked trains fully connected layers one by one, so it needs "
                 f"{{name: mlp}} without batch_norm; found {self.network.name}"
             )
-        if getattr(self.corruption.config, "pictures_only", False):
+        if self.corruption.config.pictures_only:
             raise ValueError(
                 "corruption: name: stacked corrupts the codes of the layer before, which are no "
                 f"pictures, so {self.corruption.name}, which needs them here, cannot be used"
@@ -52,7 +53,7 @@ class Config(Row):
 
 
 def layers(cfg: Config) -> list[Plugin]:
-    """A row for each layer, input side first: one layer each way, on the codes before it.
+    """Rows, one per layer, input side first: a layer each way, on the codes of the row before.
 
     What a deeper layer reconstructs are codes: in [0, 1] behind a sigmoid, unbounded otherwise.
     """
@@ -77,9 +78,9 @@ def layers(cfg: Config) -> list[Plugin]:
     return rows
 
 
-def start(parts: nn.ModuleDict, trained: list[nn.ModuleDict]) -> None:
+def start(parts: nn.ModuleDict, layers: Sequence[nn.ModuleDict]) -> None:
     """Copies the layers' weights into the deep network, the decoders' in reverse."""
-    for name, ordered in (("encoder", trained), ("decoder", trained[::-1])):
+    for name, ordered in (("encoder", layers), ("decoder", layers[::-1])):
         deep = _linears(parts[name])
         for into, layer in zip(deep, ordered, strict=True):
             into.load_state_dict(_linears(layer[name])[0].state_dict())

@@ -14,12 +14,28 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from narrows.config.plugins import config
 from narrows.models.autoencoders import _base
-from narrows.models.autoencoders._base import Row, decode
+from narrows.models.autoencoders._base import Row, decode, layers, start
+from narrows.models.networks._base import Network
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["Config", "build", "decode", "encode", "loss", "nll", "posterior", "terms"]
+__all__ = [
+    "HAS_POSTERIOR",
+    "Config",
+    "build",
+    "decode",
+    "encode",
+    "layers",
+    "log_likelihood",
+    "loss",
+    "nll",
+    "posterior",
+    "start",
+    "terms",
+]
+
+HAS_POSTERIOR = True
 
 
 @config
@@ -29,7 +45,7 @@ class Config(Row):
     free_bits: NonNegativeFloat = 0.0
     """Nats of KL that each code unit has for free (Kingma et al. 2016, arXiv:1606.04934)."""
     deviation: PositiveFloat = 0.1
-    """Of the Gaussian decoder's values; with `loss: mse` only."""
+    """Standard deviation of the Gaussian decoder's values; with `loss: mse` only."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +58,8 @@ class Config(Row):
 
 def build(cfg: Config, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
     """An encoder of twice the code size, for means and log variances, and a decoder."""
-    network, options = cfg.network.module, cfg.network.config
+    network: Network = cfg.network.module
+    options = cfg.network.config
     return {
         "encoder": network.encoder(options, input_shape, 2 * cfg.code_size),
         "decoder": network.decoder(options, cfg.code_size, input_shape),
@@ -67,7 +84,7 @@ def loss(
     mean, log_var = posterior(cfg, parts, noisy)
     n_values = clean[0].numel()
     units = kl(mean, log_var).mean(0).clamp(min=cfg.free_bits)
-    raw = parts["decoder"](_draw(mean, log_var)).float()
+    raw = parts["decoder"](_sample(mean, log_var)).float()
     return mean, {
         "reconstruction": -log_likelihood(cfg, raw, clean).mean() / n_values,
         "kl": cfg.beta * units.sum() / n_values,
@@ -103,7 +120,7 @@ def terms(cfg: Config, parts: nn.ModuleDict, x: Tensor) -> dict[str, Tensor]:
     """The bound's parts for clean samples x, one draw of each code: "reconstruction", which is
     log p(x|z), (B,), "kl" (B, D), and "mean" (B, D)."""
     mean, log_var = posterior(cfg, parts, x)
-    raw = parts["decoder"](_draw(mean, log_var))
+    raw = parts["decoder"](_sample(mean, log_var))
     return {
         "reconstruction": log_likelihood(cfg, raw, x),
         "kl": kl(mean, log_var),
@@ -121,18 +138,18 @@ def nll(cfg: Config, parts: nn.ModuleDict, x: Tensor, n_draws: int) -> Tensor:
     import torch
 
     mean, log_var = posterior(cfg, parts, x)
-    weights = []
+    weights = []  # log of each, (B,)
     for _ in range(n_draws):
-        z = _draw(mean, log_var)
-        prior = -0.5 * z**2  # the constants of both densities cancel
-        drawn = -0.5 * ((z - mean) ** 2 / log_var.exp() + log_var)
+        z = _sample(mean, log_var)  # (B, D)
+        prior = -0.5 * z**2  # log densities (B, D) of p(z) and q(z|x), whose constants cancel
+        proposal = -0.5 * ((z - mean) ** 2 / log_var.exp() + log_var)
         likelihood = log_likelihood(cfg, parts["decoder"](z), x)
-        weights.append(likelihood + (prior - drawn).sum(1))
+        weights.append(likelihood + (prior - proposal).sum(1))
     return math.log(n_draws) - torch.stack(weights).logsumexp(0)
 
 
-def _draw(mean: Tensor, log_var: Tensor) -> Tensor:
-    """Codes z = mean + deviation * noise, from torch's global generator."""
+def _sample(mean: Tensor, log_var: Tensor) -> Tensor:
+    """Codes z = mean + deviation * noise, (B, D), from torch's global generator."""
     import torch
 
     return mean + (0.5 * log_var).exp() * torch.randn_like(mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from narrows.config.plugins import config
@@ -20,11 +21,11 @@ def fit(cfg: Config, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     return {}
 
 
-def encode(state: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+def encode(state: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """x (N, D)."""
     return x
 
 
-def decode(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def decode(state: Mapping[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """z (N, D)."""
     return z

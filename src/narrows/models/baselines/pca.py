@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from pydantic import PositiveInt
 
@@ -28,11 +30,11 @@ def fit(cfg: Config, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     return {"mean": pca.mean_, "components": pca.components_}
 
 
-def encode(state: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+def encode(state: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """Codes (N, code_size) of x (N, D)."""
     return (x - state["mean"]) @ state["components"].T
 
 
-def decode(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def decode(state: Mapping[str, np.ndarray], z: np.ndarray) -> np.ndarray:
     """The nearest points (N, D) of the principal subspace."""
     return z @ state["components"] + state["mean"]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, NonNegativeFloat
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     rotation: NonNegativeFloat
     """Degrees to either side, at most."""
     shift: Annotated[float, Field(ge=0, le=1)]
@@ -22,7 +23,9 @@ class Config:
     scale: Annotated[float, Field(ge=0, lt=1)]
     """Share by which it grows or shrinks, at most."""
 
-    pictures_only = True
+    @property
+    def pictures_only(self) -> bool:
+        return True
 
 
 def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

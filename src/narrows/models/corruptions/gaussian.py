@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveFloat
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     std: PositiveFloat
     """Standard deviation of the noise, where the whole range of a value is 1."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     pass
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     shape: Literal["cross", "bar", "box", "pixels"]
     """What covers: a bar along the width and one along the height, one of the two by chance, a
     square, or single pixels; all channels of a pixel are covered together."""

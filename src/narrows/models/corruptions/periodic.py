@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveFloat
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     frequency: PositiveFloat
     """Cycles across the picture's side."""
     angle: float
@@ -22,7 +23,9 @@ class Config:
     amplitude: PositiveFloat
     """Height of the wave, where the whole range of a value is 1."""
 
-    pictures_only = True
+    @property
+    def pictures_only(self) -> bool:
+        return True
 
 
 def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from narrows.config.plugins import config
+from narrows.models.corruptions._base import Noise
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Noise):
     fraction: Annotated[float, Field(gt=0, le=1)]
     """Probability of a value to be hit; salt (1) and pepper (0) are equally likely."""
 

@@ -10,20 +10,28 @@ from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.networks._base import Activation, activation, started
+from narrows.models.networks._base import Activation, Layers, activation, initialise
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @config
-class Config:
+class Config(Layers):
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Channels per convolution, input side first; each one halves height and width, rounding up."""
     activation: Activation = "relu"
     """After every layer but the last of encoder and decoder."""
     batch_norm: bool = False
     """Whether every convolution but the decoder's last is normalised, before its activation."""
+
+    @property
+    def depth(self) -> int:
+        return len(self.channels)
+
+    @property
+    def mixes_samples(self) -> bool:
+        return self.batch_norm
 
 
 def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
@@ -33,10 +41,10 @@ def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
     shapes = _shapes(cfg, input_shape)
     layers: list[nn.Module] = []
     for (n_in, *_), (n_out, *_) in pairwise(shapes):
-        layers.append(started(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)))
+        layers.append(initialise(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)))
         layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
         layers.append(activation(cfg.activation))
-    return nn.Sequential(*layers, nn.Flatten(), started(nn.Linear(prod(shapes[-1]), width)))
+    return nn.Sequential(*layers, nn.Flatten(), initialise(nn.Linear(prod(shapes[-1]), width)))
 
 
 def decoder(cfg: Config, code_size: int, output_shape: tuple[int, ...]) -> nn.Module:
@@ -44,13 +52,13 @@ def decoder(cfg: Config, code_size: int, output_shape: tuple[int, ...]) -> nn.Mo
     from torch import nn
 
     shapes = _shapes(cfg, output_shape)[::-1]
-    layers: list[nn.Module] = [started(nn.Linear(code_size, prod(shapes[0])))]
+    layers: list[nn.Module] = [initialise(nn.Linear(code_size, prod(shapes[0])))]
     layers += [activation(cfg.activation), nn.Unflatten(1, shapes[0])]
     for (n_in, *_), (n_out, height, width) in pairwise(shapes):
         # ceil(n / 2) pixels come from n = 2m - 1 and from n = 2m: the even ones lack one pixel
         lacking = ((height + 1) % 2, (width + 1) % 2)
         conv = nn.ConvTranspose2d(n_in, n_out, 3, stride=2, padding=1, output_padding=lacking)
-        layers.append(started(conv))
+        layers.append(initialise(conv))
         layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
         layers.append(activation(cfg.activation))
     return nn.Sequential(*layers[: -2 if cfg.batch_norm else -1])

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
-from narrows.models.networks._base import Activation, activation, started
+from narrows.models.networks._base import Activation, Layers, activation, initialise
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @config
-class Config:
+class Config(Layers):
     hidden: tuple[PositiveInt, ...]
     """Units per hidden layer, input side first; () joins input and code by one layer."""
     activation: Activation = "relu"
@@ -25,6 +25,14 @@ class Config:
     """Whether every hidden layer is normalised over the batch, before its activation."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Probability of a hidden unit to be set to 0 in training, after its activation."""
+
+    @property
+    def depth(self) -> int:
+        return len(self.hidden)
+
+    @property
+    def mixes_samples(self) -> bool:
+        return self.batch_norm
 
 
 def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
@@ -47,8 +55,8 @@ def _layers(cfg: Config, sizes: tuple[int, ...]) -> list[nn.Module]:
 
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes[:-1]):
-        layers.append(started(nn.Linear(n_in, n_out)))
+        layers.append(initialise(nn.Linear(n_in, n_out)))
         layers += [nn.BatchNorm1d(n_out)] if cfg.batch_norm else []
         layers.append(activation(cfg.activation))
         layers += [nn.Dropout(cfg.dropout)] if cfg.dropout else []
-    return [*layers, started(nn.Linear(sizes[-2], sizes[-1]))]
+    return [*layers, initialise(nn.Linear(sizes[-2], sizes[-1]))]

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PositiveFloat, PositiveInt
 
 from narrows.config.plugins import config
+from narrows.models.part import Part
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Part):
     weight: PositiveFloat
     """Loss per unit of the Jacobian's squared Frobenius norm."""
     directions: PositiveInt | None
     """Random directions of the code that estimate the norm, without bias; null takes all units of
     the code, which is exact. Cost and memory grow with their number."""
 
-
-def check(cfg: Config, row: Any) -> None:
-    """Refuses a row in which one sample's code depends on the others."""
-    if getattr(row.network.config, "batch_norm", False):
-        raise ValueError(
-            "penalty.name: contractive needs codes that depend on one sample each, "
-            "so network.batch_norm: false; found true"
-        )
+    def check(self, row: Any) -> None:
+        """Refuses a row in which one sample's code depends on the others."""
+        if row.network.config.mixes_samples:
+            raise ValueError(
+                "penalty.name: contractive needs codes that depend on one sample each, "
+                "so network.batch_norm: false; found true"
+            )
 
 
 def penalty(

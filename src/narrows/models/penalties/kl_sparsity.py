@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, PositiveFloat
 
 from narrows.config.plugins import config
+from narrows.models.part import Part
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Part):
     target: Annotated[float, Field(gt=0, lt=1)]
     """Mean activation rho that every unit of the code should have."""
     weight: PositiveFloat
     """Loss per nat of divergence, summed over the units."""
 
-
-def check(cfg: Config, row: Any) -> None:
-    """Refuses a row whose codes are no probabilities."""
-    if row.code_activation != "sigmoid":
-        raise ValueError(
-            "penalty.name: kl_sparsity needs codes between 0 and 1, so code_activation: sigmoid; "
-            f"found {row.code_activation!r}"
-        )
+    def check(self, row: Any) -> None:
+        """Refuses a row whose codes are no probabilities."""
+        if row.code_activation != "sigmoid":
+            raise ValueError(
+                "penalty.name: kl_sparsity needs codes between 0 and 1, so code_activation: "
+                f"sigmoid; found {row.code_activation!r}"
+            )
 
 
 def penalty(

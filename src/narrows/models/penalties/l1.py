@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveFloat
 
 from narrows.config.plugins import config
+from narrows.models.part import Part
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Part):
     weight: PositiveFloat
     """Loss per unit of the code's L1 norm."""
 

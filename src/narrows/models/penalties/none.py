@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from narrows.config.plugins import config
+from narrows.models.part import Part
 
 if TYPE_CHECKING:
     import torch
 
 
 @config
-class Config:
+class Config(Part):
     pass
 
 
 def penalty(
     cfg: Config, z: torch.Tensor, x: torch.Tensor, encode: Callable[[torch.Tensor], torch.Tensor]
-) -> torch.Tensor:
-    """Zero, for codes z (B, D) of inputs x (B, ...)."""
-    return z.new_zeros(())
+) -> None:
+    """Nothing is added."""

@@ -21,7 +21,8 @@ class Config:
     """Decay of the running averages of squared gradients and steps."""
 
 
-def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.Adadelta` of these weights."""
     import torch
 
     return torch.optim.Adadelta(weights, lr=cfg.lr, rho=cfg.rho)

@@ -24,7 +24,8 @@ class Config:
     """L2 penalty on the weights, added to the gradient."""
 
 
-def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.Adam` of these weights."""
     import torch
 
     return torch.optim.Adam(

@@ -21,7 +21,8 @@ class Config:
     """Share of the last step that is kept."""
 
 
-def optimizer(cfg: Config, weights: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:
+    """A `torch.optim.SGD` of these weights."""
     import torch
 
     return torch.optim.SGD(weights, lr=cfg.lr, momentum=cfg.momentum)

@@ -11,6 +11,8 @@ from narrows.config.plugins import config
 if TYPE_CHECKING:
     import torch
 
+FOLLOWS_LOSS = False
+
 
 @config
 class Config:
@@ -21,6 +23,7 @@ class Config:
 def schedule(
     cfg: Config, optimizer: torch.optim.Optimizer, epochs: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
+    """A rate that falls in every epoch, over all `epochs`."""
     import torch
 
     floor = cfg.final_fraction * optimizer.param_groups[0]["lr"]

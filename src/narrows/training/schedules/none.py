@@ -9,6 +9,8 @@ from narrows.config.plugins import config
 if TYPE_CHECKING:
     import torch
 
+FOLLOWS_LOSS = False
+
 
 @config
 class Config:
@@ -18,6 +20,7 @@ class Config:
 def schedule(
     cfg: Config, optimizer: torch.optim.Optimizer, epochs: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
+    """A rate that stays."""
     import torch
 
     return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

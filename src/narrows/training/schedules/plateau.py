@@ -11,6 +11,8 @@ from narrows.config.plugins import config
 if TYPE_CHECKING:
     import torch
 
+FOLLOWS_LOSS = True
+
 
 @config
 class Config:
@@ -25,6 +27,7 @@ class Config:
 def schedule(
     cfg: Config, optimizer: torch.optim.Optimizer, epochs: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
+    """A rate that is cut whenever the loss that it is stepped with has stopped falling."""
     import torch
 
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
