@@ -112,9 +112,7 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
 def row_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     """The same for a command that takes a clustering's row."""
     row_parser = parser(module, description)
-    row_parser.add_argument(
-        "row", nargs="?", help="of clusterings or deep_clusterings; the last one"
-    )
+    row_parser.add_argument("row", nargs="?", help="a clustering; the last one if not given")
     return row_parser
 
 

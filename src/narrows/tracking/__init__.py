@@ -1,5 +1,16 @@
 """MLflow and git: what every run was, where it is found again, the champion."""
 
-from narrows.tracking.run import Data, Run, again, depth, flat, opened, root, start, uri
+from narrows.tracking.run import (
+    FINGERPRINT,
+    Data,
+    Run,
+    again,
+    depth,
+    flat,
+    opened,
+    root,
+    start,
+    uri,
+)
 
-__all__ = ["Data", "Run", "again", "depth", "flat", "opened", "root", "start", "uri"]
+__all__ = ["FINGERPRINT", "Data", "Run", "again", "depth", "flat", "opened", "root", "start", "uri"]

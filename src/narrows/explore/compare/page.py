@@ -140,7 +140,7 @@ def _strip(x: np.ndarray) -> str:
 
 
 def _score(metric: Metric, i: int) -> str:
-    """Side i's value; a mean with its deviation and the number of seeds, where there are several."""
+    """Value of side i; over several seeds a mean, its deviation and their number."""
     score = metric.scores[i]
     if score.value is None:
         return "\u2013"
@@ -150,7 +150,7 @@ def _score(metric: Metric, i: int) -> str:
 
 
 def _gain(metric: Metric, i: int) -> str:
-    """Side i's difference from the first side, with its standard error over seeds if there is one."""
+    """Difference of side i from the first side, over several seeds with its standard error."""
     score = metric.scores[i]
     if score.gain is None:
         return ""

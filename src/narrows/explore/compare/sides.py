@@ -163,7 +163,7 @@ def _is_in_working_tree(run: Any) -> bool:
 
 
 def _add_params(side: Side, tree: Tree, artifacts: str, key: str) -> str:
-    """Adds a row's parameters and its encoder's; the key of the encoder, a row's own if it is one."""
+    """Adds parameters of a row and its encoder; the encoder's key, which is an encoder's own."""
     info = tree.json(f"{artifacts}/clusterings/{key}/cluster.json")
     params = tree.params()
     rows = {**(params.get("clusterings") or {}), **(params.get("deep_clusterings") or {})}
