@@ -39,10 +39,14 @@ def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -
         for mean, sd in ((0.5, 0.03), (0.54, 0.04), (0.56, 0.04))
     )
     acc, mse = differences.metric_rows([one, two, three])
-    assert acc.gains == [None, pytest.approx(0.04), pytest.approx(0.06)]
-    assert acc.errors == [None, pytest.approx(0.025), pytest.approx(0.025)]
+    assert [score.gain for score in acc.scores] == [
+        None,
+        pytest.approx(0.04),
+        pytest.approx(0.06),
+    ]
+    assert [score.error for score in acc.scores] == [None, *[pytest.approx(0.025)] * 2]
     assert (acc.is_better(1), acc.is_better(2)) == (None, True)
-    assert (mse.is_better(1), mse.errors) == (True, [None] * 3)  # less is better
+    assert (mse.is_better(1), mse.scores[1].error) == (True, None)  # less is better
 
 
 def test_changed_samples_are_those_of_the_best_matching() -> None:

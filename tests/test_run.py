@@ -46,7 +46,7 @@ def test_a_script_ends_its_process_as_soon_as_the_stage_is_done(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "before",
-    ["sys.settrace(lambda *_: None)", "sys.ps1 = 'In : '", "stage.__module__ = 'stages.tune'"],
+    ["sys.settrace(lambda *_: None)", "sys.ps1 = 'In : '", "__name__ = 'imported'"],
     ids=["debugger", "notebook", "import"],
 )
 def test_a_session_goes_on_after_a_stage(tmp_path: Path, before: str) -> None:

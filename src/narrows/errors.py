@@ -41,7 +41,7 @@ def run(stage: Callable[..., None]) -> None:
     `UserError` becomes a sentence, with NARROWS_DEBUG=1 in the environment a traceback; SIGTERM an
     orderly exit. Where the stage's script is the program, its process ends here.
     """
-    signature = inspect.signature(stage)
+    signature, caller = inspect.signature(stage), sys._getframe(1).f_globals["__name__"]
     try:
         signature.bind(*sys.argv[1:])
     except TypeError:
@@ -58,7 +58,7 @@ def run(stage: Callable[..., None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.stdout.flush()
-    if stage.__module__ == "__main__" and not _is_watched():
+    if caller == "__main__" and not _is_watched():
         os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
 
 

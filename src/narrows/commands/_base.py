@@ -95,12 +95,25 @@ def chosen(row: str | None) -> Chosen:
     return Chosen(p, key, encoder, found.is_deep, x, clusters, named)
 
 
-def parser(command: str, told: str | None) -> argparse.ArgumentParser:
-    """Of `python -m narrows <command> [row]`; `told` is what its help begins with."""
-    made = argparse.ArgumentParser(prog=f"python -m narrows {command}", description=told)
-    made.formatter_class = argparse.RawDescriptionHelpFormatter
-    made.add_argument("row", nargs="?", help="of clusterings or deep_clusterings; the last one")
-    return made
+def parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Parser of a command's arguments, whose usage says `python -m narrows <command>`.
+
+    Args:
+        module: `__name__` of the command's module.
+        description: first thing that its help says, line breaks kept.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m narrows {module.rpartition('.')[2]}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def row_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """The same for a command that takes a clustering's row."""
+    row_parser = parser(module, description)
+    row_parser.add_argument("row", nargs="?", help="a clustering; the last one if not given")
+    return row_parser
 
 
 def check_port(port: int, help: str) -> None:

@@ -124,7 +124,7 @@ def sort(asked: argparse.Namespace, chosen: Chosen, source: Path | None) -> None
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = _base.parser("gallery", __doc__)
+    parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--data", type=Path, help="a folder of pictures that is to be clustered")
     parser.add_argument("--pictures", type=Path, help="folder of the originals")
     parser.add_argument("--folders", choices=["links", "copies"], help="instead of the page")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str]) -> None:
-    chosen = _base.chosen(_base.parser("table", __doc__).parse_args(words).row)
+    chosen = _base.chosen(_base.row_parser(__name__, __doc__).parse_args(words).row)
     columns = table_frame.used(table_frame.schema(chosen.data, "table"))
     frame = table_frame.decoded(chosen.x, columns)
     traits = profiles.traits(frame, chosen.clusters)

@@ -29,7 +29,7 @@ N_HEARTS = 5
 
 
 def main(words: Sequence[str]) -> None:
-    parser = _base.parser("text", __doc__)
+    parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--query", help="a file, or words: prints the documents nearest to it")
     parser.add_argument("-n", type=int, default=10, help="how many of them")
     asked = parser.parse_args(words)

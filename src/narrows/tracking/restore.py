@@ -10,9 +10,9 @@ from typing import Any
 
 from narrows import tracking
 from narrows.errors import UserError
-from narrows.explore.compare import sides
 from narrows.store import work
 from narrows.tracking import lookup, provenance
+from narrows.tracking.tree import Tree
 
 N_TOLD = 5  # missing files that are named
 PARENT = "mlflow.parentRunId"
@@ -54,10 +54,10 @@ def restore(run: Any, folder: Path) -> list[str]:
 def stage(run: Any, folder: Path) -> str:
     """The DVC stage that made the run, by its name in the folder's dvc.yaml."""
     kind, key = run.data.tags.get("stage", ""), run.info.run_name
-    told = sides.params_of(sides.Tree(folder))
-    if kind == "cluster" and key in (told.get("deep_clusterings") or {}):
+    params = Tree(folder).params()
+    if kind == "cluster" and key in (params.get("deep_clusterings") or {}):
         kind = "deep_cluster"
-    if kind == "train" and key in (told.get("searches") or {}):
+    if kind == "train" and key in (params.get("searches") or {}):
         kind = "train_tuned"
     return f"{kind}@{key}"
 
@@ -104,7 +104,7 @@ def _files_of_dvc(folder: Path) -> list[str]:
     cache = _dvc(Path.cwd(), "cache", "dir").strip()
     _dvc(folder, "cache", "dir", "--local", cache)
     _dvc(folder, "checkout", "--quiet", "--allow-missing")
-    locks = (sides.Tree(folder).yaml(name).get("stages", {}) for name in LOCKS)
+    locks = (Tree(folder).yaml(name).get("stages", {}) for name in LOCKS)
     outs = [out["path"] for lock in locks for one in lock.values() for out in one.get("outs", [])]
     lost = [path for path in outs if not (folder / path).exists()]
     told = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_TOLD]]
@@ -128,7 +128,7 @@ def _other_data(run: Any, folder: Path) -> list[str]:
 
 def _other_params(run: Any, folder: Path) -> list[str]:
     """A sentence for every key of the row that was another one in the run."""
-    row = sides.row_of_params(sides.params_of(sides.Tree(folder)), run.info.run_name)
+    row = Tree(folder).row(run.info.run_name)
     found = tracking.flat(row)
     return [
         f"{key}: {logged} in the run, {found[key]} in params.yaml of the folder"

@@ -21,29 +21,53 @@ LOWER = {"mse", "bce", "loss", "nll", "reconstruction", "penalty"}
 
 @dataclass(frozen=True)
 class Param:
+    """A parameter on every side."""
+
     key: str
+    """Dotted key of the parameter."""
     values: list[str | None]
-    """By side; None where it has no such key."""
+    """Value by side; None where the side has no such key."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of one side, and its difference from the first side's."""
+
+    value: float | None
+    """The score, or its mean over seeds; None where the side has none."""
+    sd: float | None = None
+    """Standard deviation over seeds; None for a score of one seed."""
+    n_seeds: int = 1
+    """Number of seeds; 0 where the side has no score over seeds."""
+    gain: float | None = None
+    """Value minus that of the first side; None for the first side itself."""
+    error: float | None = None
+    """Standard error of the gain; None unless both sides have several seeds."""
 
 
 @dataclass(frozen=True)
 class Metric:
+    """A score on every side."""
+
     key: str
-    values: list[float | None]
-    """By side; a mean over seeds where `sds` has a deviation."""
-    sds: list[float | None]
-    n_seeds: list[int]
-    gains: list[float | None]
-    """Of every side against the first one; the first is None."""
-    errors: list[float | None]
-    """Standard errors of these, where both sides have several seeds."""
+    """MLflow's key of the score, or "over seeds/" and its name."""
+    scores: list[Score]
+    """Scores by side."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether not all sides have the same value."""
+        return len({score.value for score in self.scores}) > 1
 
     def is_better(self, i: int) -> bool | None:
-        """Whether side i beats the first one; None where nobody can say."""
-        gain, name = self.gains[i], self.key.rpartition("/")[2].rpartition(".")[2]
+        """Whether side i beats the first one; None where nobody can say.
+
+        A gain over seeds counts beyond two standard errors.
+        """
+        gain, error = self.scores[i].gain, self.scores[i].error
+        name = self.key.rpartition("/")[2].rpartition(".")[2]
         if not gain or name not in HIGHER | LOWER:
             return None
-        error = self.errors[i]
         if error is not None and abs(gain) <= 2 * error:
             return None
         return (gain > 0) == (name in HIGHER)
@@ -51,30 +75,65 @@ class Metric:
 
 @dataclass(frozen=True)
 class Move:
-    """Samples that the first side has in one cluster and the other one elsewhere."""
+    """Samples that the first side has in one cluster and the other side in another."""
 
     before: int
+    """Cluster on the first side."""
     after: int
+    """Cluster on the other side, under the name that it has on the first."""
     rows: np.ndarray
-    """Of x.npy."""
+    """Rows of x.npy that move."""
 
 
 @dataclass(frozen=True)
 class Agreement:
+    """Two sides' clusters of the same samples."""
+
     first: str
+    """Name of one side, whose names of clusters count."""
     other: str
+    """Name of the other side."""
     clustering: str
-    """Key; empty where each side has one only."""
+    """Key of the clustering; empty where each side has one only."""
     n: int
+    """Number of samples."""
     ari: float | None
+    """Adjusted Rand index; None where it is not defined."""
     changed: np.ndarray
     """Rows whose cluster is another one, after the best matching of names."""
     moves: list[Move]
-    """Largest first."""
+    """Moves between clusters, the largest first."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that a page or a terminal shows of two or more sides."""
+
+    sides: Sequence[Side]
+    """The sides, as the user named them; the first one is what the others are measured against."""
+    params: list[Param]
+    """Parameters that differ, by key."""
+    n_params: int
+    """Number of parameters that some side has, equal ones included."""
+    metrics: list[Metric]
+    """All scores, those over seeds first."""
+    agreements: list[Agreement]
+    """Agreements of every two sides that have clusters of the same samples."""
+
+    @property
+    def differing(self) -> list[Metric]:
+        """Scores whose values are not the same on all sides."""
+        return [metric for metric in self.metrics if metric.differs]
+
+
+def compare(sides: Sequence[Side]) -> Comparison:
+    """Everything that differs between the sides, computed once."""
+    n_params = len({key for side in sides for key in side.params})
+    return Comparison(sides, params(sides), n_params, metric_rows(sides), agreements(sides))
 
 
 def params(sides: Sequence[Side]) -> list[Param]:
-    """Those that differ between any two sides, by key."""
+    """Parameters that differ between any two sides, by key."""
     keys = sorted({key for side in sides for key in side.params})
     rows = (Param(key, [side.params.get(key) for side in sides]) for key in keys)
     return [row for row in rows if len(set(row.values)) > 1]
@@ -82,84 +141,79 @@ def params(sides: Sequence[Side]) -> list[Param]:
 
 def metric_rows(sides: Sequence[Side]) -> list[Metric]:
     """Scores that at least one side has, those over seeds first."""
-    keys = dict.fromkeys(key for side in sides for key in side.spread)
-    rows = [_over_seeds(key, [side.spread.get(key) for side in sides]) for key in keys]
-    for key in dict.fromkeys(key for side in sides for key in side.metrics):
-        values = [side.metrics.get(key) for side in sides]
-        gains = [_gain(value, values[0]) for value in values[1:]]
-        none: list[float | None] = [None] * len(sides)
-        rows.append(Metric(key, values, none, [1] * len(sides), [None, *gains], none))
-    return rows
-
-
-def differing(rows: Sequence[Metric]) -> list[Metric]:
-    """Those whose values are not the same on all sides."""
-    return [row for row in rows if len(set(row.values)) > 1]
+    over_seeds = dict.fromkeys(key for side in sides for key in side.spread)
+    of_one_seed = dict.fromkeys(key for side in sides for key in side.metrics)
+    return [
+        *(_over_seeds(key, [side.spread.get(key) for side in sides]) for key in over_seeds),
+        *(_of_one_seed(key, [side.metrics.get(key) for side in sides]) for key in of_one_seed),
+    ]
 
 
 def agreements(sides: Sequence[Side]) -> list[Agreement]:
-    """Of every two sides, where both have clusters of the same samples."""
+    """Agreements of every two sides, for clusterings that both have of the same samples."""
     return [
-        _agreement(first.name, other.name, key, one, two)
+        _agreement(first.name, other.name, key, clusters, other.clusters[key])
         for first, other in combinations(sides, 2)
-        for key, one, two in _pairs(first, other)
-        if len(one) == len(two) and same_data(first, other)
+        for key, clusters in first.clusters.items()
+        if key in other.clusters
+        if len(clusters) == len(other.clusters[key]) and same_data(first, other)
     ]
 
 
-def changed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Rows that change their cluster, once the names of `two` are matched to those of `one`.
+def renamed(first: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Clusters `other` (N,) under the names of the best matching clusters of `first` (N,).
 
-    >>> changed(np.array([0, 0, 1, 1, 1]), np.array([5, 5, 3, 3, 5])).tolist()
-    [4]
+    Noise stays noise; clusters without a match are numbered on.
+
+    >>> renamed(np.array([0, 0, 1, 1, 1]), np.array([5, 5, 3, 3, 5])).tolist()
+    [0, 0, 1, 1, 0]
+    >>> renamed(np.array([0, 0, 0, -1]), np.array([7, 7, 4, -1])).tolist()
+    [0, 0, 1, -1]
     """
-    return np.flatnonzero(renamed(one, two) != one)
+    both = (first != metrics.NOISE) & (other != metrics.NOISE)
+    names = metrics.matching(first[both], other[both]) if both.any() else {}
+    clusters, places = np.unique(other, return_inverse=True)
+    free = int(first.max()) + 1
+    for cluster in clusters.tolist():
+        if cluster != metrics.NOISE and cluster not in names:
+            names[cluster], free = free, free + 1
+    names[metrics.NOISE] = metrics.NOISE
+    return np.array([names[cluster] for cluster in clusters.tolist()])[places]
 
 
-def renamed(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Clusters `two` (N,) under the names that they have in `one`; what has none is numbered on."""
-    kept = (one != metrics.NOISE) & (two != metrics.NOISE)
-    names = metrics.matching(one[kept], two[kept]) if kept.any() else {}
-    new = iter(range(int(one.max()) + 1, int(one.max()) + 2 + len(np.unique(two))))
-    table = {c: metrics.NOISE if c == metrics.NOISE else names.get(c) for c in np.unique(two)}
-    told = {c: next(new) if name is None else name for c, name in table.items()}
-    return np.array([told[c] for c in two])
+def same_data(first: Side, other: Side) -> bool:
+    """Whether the rows of both are the same samples, as far as they tell."""
+    digests = (first.data_digest, other.data_digest)
+    return None in digests or digests[0] == digests[1]
 
 
-def _agreement(first: str, other: str, key: str, one: np.ndarray, two: np.ndarray) -> Agreement:
-    after, rows = renamed(one, two), changed(one, two)
-    pairs = sorted(set(zip(one[rows].tolist(), after[rows].tolist(), strict=True)))
-    moves = [Move(a, b, rows[(one[rows] == a) & (after[rows] == b)]) for a, b in pairs]
+def _agreement(
+    first: str, other: str, key: str, before: np.ndarray, clusters: np.ndarray
+) -> Agreement:
+    """How well two clusterings (N,) of the same samples agree, and what moves between them."""
+    after = renamed(before, clusters)
+    rows = np.flatnonzero(after != before)
+    pairs = sorted(set(zip(before[rows].tolist(), after[rows].tolist(), strict=True)))
+    moves = [Move(b, a, rows[(before[rows] == b) & (after[rows] == a)]) for b, a in pairs]
     moves.sort(key=lambda move: -len(move.rows))
-    return Agreement(first, other, key, len(one), metrics.ari(one, two), rows, moves)
-
-
-def _pairs(first: Side, other: Side) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Clusterings of the same row; the only one of a row or run goes with any only one."""
-    return [(k, v, other.clusters[k]) for k, v in first.clusters.items() if k in other.clusters]
-
-
-def same_data(one: Side, two: Side) -> bool:
-    """Whether their rows are the same samples, as far as they tell."""
-    return None in (one.data_digest, two.data_digest) or one.data_digest == two.data_digest
+    ari = metrics.ari(before, clusters)
+    return Agreement(first, other, key, len(before), ari, rows, moves)
 
 
 def _over_seeds(key: str, spreads: Sequence[Spread | None]) -> Metric:
+    """A score over seeds; the variance of a difference of means is the sum of theirs."""
     first = spreads[0]
-    gains = [s.mean - first.mean if s and first else None for s in spreads[1:]]
-    errors = [
-        math.sqrt(s.sd**2 / s.n_seeds + first.sd**2 / first.n_seeds) if s and first else None
-        for s in spreads[1:]
-    ]
-    return Metric(
-        f"over seeds/{key}",
-        [s.mean if s else None for s in spreads],
-        [s.sd if s else None for s in spreads],
-        [s.n_seeds if s else 0 for s in spreads],
-        [None, *gains],
-        [None, *errors],
-    )
+    scores = [Score(s.mean, s.sd, s.n_seeds) if s else Score(None, n_seeds=0) for s in spreads]
+    for i, spread in enumerate(spreads[1:], start=1):
+        if spread and first:
+            gain = spread.mean - first.mean
+            error = math.sqrt(spread.sd**2 / spread.n_seeds + first.sd**2 / first.n_seeds)
+            scores[i] = Score(spread.mean, spread.sd, spread.n_seeds, gain, error)
+    return Metric(f"over seeds/{key}", scores)
 
 
-def _gain(value: float | None, first: float | None) -> float | None:
-    return None if value is None or first is None else value - first
+def _of_one_seed(key: str, values: Sequence[float | None]) -> Metric:
+    first, *others = values
+    gains = [None if v is None or first is None else v - first for v in others]
+    scores = [Score(v, gain=gain) for v, gain in zip(values, [None, *gains], strict=True)]
+    return Metric(key, scores)

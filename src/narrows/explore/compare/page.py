@@ -11,106 +11,115 @@ from PIL import Image
 
 from narrows.data.unit import to_unit
 from narrows.explore.compare import differences
-from narrows.explore.compare.differences import Agreement, Metric
-from narrows.explore.compare.sides import Samples, Side
+from narrows.explore.compare.differences import Agreement, Comparison, Metric
+from narrows.explore.compare.sides import Reconstructions, Side
 from narrows.rendering import figures, html
 
 N_MOVES = 8
 N_THUMBS = 12
 N_ENCODERS = 8
 N_ROWS_LISTED = 2_000
-SIDE = 56  # pixels of a shown sample, at most
+SIDE = 56  # pixels of a sample's picture, at most
 
 
 @dataclass(frozen=True)
 class Strip:
-    told: str
+    """Samples side by side."""
+
+    caption: str
+    """What the samples are."""
     source: str
-    """A data URL."""
+    """The picture as a data URL."""
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One clustering on two sides."""
+class AgreementView:
+    """What the page shows of one clustering on two sides."""
 
     agreement: Agreement
+    """The two sides' clusters."""
     moves: list[tuple[differences.Move, str | None]]
-    """The largest ones, with thumbnails."""
-    listed: list[int]
+    """The largest moves, with thumbnails as a data URL where the samples are here."""
+    rows: list[int]
+    """The first rows of x.npy that change."""
 
 
-def render(sides: Sequence[Side]) -> str:
+def render(comparison: Comparison) -> str:
     """The page as text, pictures within; whatever a name holds is escaped."""
     environment = html.environment()
     environment.filters |= {"score": _score, "gain": _gain}
-    rows = differences.metric_rows(sides)
+    sides, differing = comparison.sides, comparison.differing
     return environment.get_template("comparison.html.j2").render(
         sides=sides,
-        params=differences.params(sides),
-        n_params=len({key for side in sides for key in side.params}),
-        metrics=differences.differing(rows),
-        n_same=len(rows) - len(differences.differing(rows)),
+        params=comparison.params,
+        n_params=comparison.n_params,
+        metrics=differing,
+        n_same=len(comparison.metrics) - len(differing),
         strips=strips(sides),
         pictures=[(s.name, html.data_url(s.picture)) for s in sides if s.picture],
-        drawn=[_drawn(a, sides) for a in differences.agreements(sides)],
+        views=[_view(agreement, sides) for agreement in comparison.agreements],
     )
 
 
-def in_words(sides: Sequence[Side]) -> str:
-    """Tables of the same for a terminal."""
+def in_words(comparison: Comparison) -> str:
+    """The tables of the page for a terminal."""
+    sides = comparison.sides
     names = [side.name for side in sides]
-    told = []
+    lines = []
     for side in sides:
-        told += [f"{side.name}: {side.what}", *(f"  missing: {what}" for what in side.missing)]
-    rows = [[row.key, *(v or "-" for v in row.values)] for row in differences.params(sides)]
-    told += ["", *_table(["param", *names], rows)] if rows else ["", "no param differs"]
-    changed = differences.differing(differences.metric_rows(sides))
-    of_first = [f"\u0394 {name}" for name in names[1:]]
+        lines += [f"{side.name}: {side.what}", *(f"  missing: {what}" for what in side.missing)]
+    params = [[param.key, *(v or "-" for v in param.values)] for param in comparison.params]
+    lines += ["", *_table(["param", *names], params)] if params else ["", "no param differs"]
+    header = ["score", *names, *(f"\u0394 {name}" for name in names[1:])]
     scores = []
-    for row in changed:
-        values = [_score(row, i) for i in range(len(sides))]
-        gains = [_gain(row, i) for i in range(1, len(sides))]
-        scores.append([row.key, *values, *gains])
-    told += ["", *_table(["score", *names, *of_first], scores)] if scores else ["no score differs"]
-    found = differences.agreements(sides)
-    pairs = [
+    for metric in comparison.differing:
+        values = [_score(metric, i) for i in range(len(sides))]
+        gains = [_gain(metric, i) for i in range(1, len(sides))]
+        scores.append([metric.key, *values, *gains])
+    lines += ["", *_table(header, scores)] if scores else ["no score differs"]
+    agreements = [
         [
             f"{a.first}, {a.other}{': ' + a.clustering if a.clustering else ''}",
             "-" if a.ari is None else f"{a.ari:.4f}",
             f"{len(a.changed):,} of {a.n:,}",
         ]
-        for a in found
+        for a in comparison.agreements
     ]
-    told += ["", *_table(["clusters of", "ARI", "changed"], pairs)] if pairs else []
-    return "\n".join(told)
+    lines += ["", *_table(["clusters of", "ARI", "changed"], agreements)] if agreements else []
+    return "\n".join(lines)
 
 
 def strips(sides: Sequence[Side]) -> list[tuple[str, list[Strip]]]:
-    """By encoder: the samples, and what every side makes of them; at most eight encoders, those
-    whose reconstructions differ first."""
+    """By encoder, the samples and what every side makes of them; at most eight encoders.
+
+    Those whose reconstructions differ come first; of several encoders, those that only one side
+    has are left out.
+    """
     keys = dict.fromkeys(key for side in sides for key in side.samples)
-    told = [(key, [(s.name, s.samples[key]) for s in sides if key in s.samples]) for key in keys]
-    told = [(key, found) for key, found in told if len(found) > 1 or len(keys) == 1]
-    told.sort(key=lambda one: not _differ([samples for _, samples in one[1]]))
-    drawn = []
-    for key, found in told[:N_ENCODERS]:
-        shown: list[Strip] = []
-        previous: np.ndarray | None = None
-        for name, samples in found:
-            if previous is None or not np.array_equal(previous, samples.x):
-                shown.append(Strip("originals", _strip(samples.x)))
-                previous = samples.x
-            error = float(np.square(samples.x - samples.x_hat).mean())
-            shown.append(Strip(f"{name}, MSE of these {error:.4f}", _strip(samples.x_hat)))
-        drawn.append((key, shown))
-    return drawn
+    by_side = {key: [(s.name, s.samples[key]) for s in sides if key in s.samples] for key in keys}
+    comparable = [key for key in keys if len(by_side[key]) > 1 or len(keys) == 1]
+    comparable.sort(key=lambda key: not _differ([samples for _, samples in by_side[key]]))
+    return [(key, _strips_of_encoder(by_side[key])) for key in comparable[:N_ENCODERS]]
 
 
-def _differ(found: Sequence[Samples]) -> bool:
-    return any(not np.array_equal(found[0].x_hat, other.x_hat) for other in found[1:])
+def _strips_of_encoder(by_side: Sequence[tuple[str, Reconstructions]]) -> list[Strip]:
+    """The samples once, unless a side has others, and every side's reconstructions."""
+    strips: list[Strip] = []
+    previous: np.ndarray | None = None
+    for name, samples in by_side:
+        if previous is None or not np.array_equal(previous, samples.x):
+            strips.append(Strip("originals", _strip(samples.x)))
+            previous = samples.x
+        error = float(np.square(samples.x - samples.x_hat).mean())
+        strips.append(Strip(f"{name}, MSE of these {error:.4f}", _strip(samples.x_hat)))
+    return strips
 
 
-def _drawn(agreement: Agreement, sides: Sequence[Side]) -> Drawn:
+def _differ(samples: Sequence[Reconstructions]) -> bool:
+    return any(not np.array_equal(samples[0].x_hat, other.x_hat) for other in samples[1:])
+
+
+def _view(agreement: Agreement, sides: Sequence[Side]) -> AgreementView:
     x = next((side.x for side in sides if side.name == agreement.first), None)
     moves = []
     for move in agreement.moves[:N_MOVES]:
@@ -118,7 +127,7 @@ def _drawn(agreement: Agreement, sides: Sequence[Side]) -> Drawn:
         if x is not None:
             thumbs = _strip(to_unit(x[move.rows[:N_THUMBS]]))
         moves.append((move, thumbs))
-    return Drawn(agreement, moves, agreement.changed[:N_ROWS_LISTED].tolist())
+    return AgreementView(agreement, moves, agreement.changed[:N_ROWS_LISTED].tolist())
 
 
 def _strip(x: np.ndarray) -> str:
@@ -130,23 +139,28 @@ def _strip(x: np.ndarray) -> str:
     return html.data_url(stream.getvalue())
 
 
-def _score(row: Metric, i: int) -> str:
-    """A value; a mean with its deviation and the number of seeds, where there are several."""
-    value, sd = row.values[i], row.sds[i]
-    if value is None:
+def _score(metric: Metric, i: int) -> str:
+    """Value of side i; over several seeds a mean, its deviation and their number."""
+    score = metric.scores[i]
+    if score.value is None:
         return "\u2013"
-    return f"{value:.4g}" if sd is None else f"{value:.4f} \u00b1 {sd:.4f} ({row.n_seeds[i]} seeds)"
+    if score.sd is None:
+        return f"{score.value:.4g}"
+    return f"{score.value:.4f} \u00b1 {score.sd:.4f} ({score.n_seeds} seeds)"
 
 
-def _gain(row: Metric, i: int) -> str:
-    """A difference from the first side, with its standard error where seeds tell one."""
-    gain, error = row.gains[i], row.errors[i]
-    if gain is None:
+def _gain(metric: Metric, i: int) -> str:
+    """Difference of side i from the first side, over several seeds with its standard error."""
+    score = metric.scores[i]
+    if score.gain is None:
         return ""
-    return f"{gain:+.4g}" if error is None else f"{gain:+.4f} \u00b1 {error:.4f}"
+    if score.error is None:
+        return f"{score.gain:+.4g}"
+    return f"{score.gain:+.4f} \u00b1 {score.error:.4f}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as their longest cell."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return [

@@ -1,171 +1,96 @@
-"""What is compared: a row, a git revision or an MLflow run, read from wherever it is still told.
+"""What is compared: a row, a git revision or an MLflow run, read from the files that tell of it.
 
-What cannot be read is no error: it is said.
+What cannot be read is no error: the side says what is missing.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
-from narrows.tracking.run import flat
+from narrows import tracking
+from narrows.tracking import lookup, provenance
+from narrows.tracking.tree import Tree
 
 SPLITS = ("val", "test")
 NO_SCORES = {"autoencoder", "clustering", "encoder", "clusterer", "split", "n", "seed", "seconds"}
-N_NAMED = 3
+TEST_SCORES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")  # of codes.csv
+N_NAMED = 3  # rows that a sentence names before it counts the others
 OVER_SEEDS = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
+PICTURE = re.compile(r"images/reconstructions\+step\+\d+\+timestamp\+\d+\+[\w-]+\.png")
 
 
 @dataclass(frozen=True)
 class Spread:
+    """A score over several seeds."""
+
     mean: float
+    """Mean over the seeds."""
     sd: float
+    """Standard deviation over the seeds."""
     n_seeds: int
+    """Number of seeds."""
 
 
 @dataclass(frozen=True)
-class Samples:
+class Reconstructions:
+    """The validation samples that every picture of every run shows, and what became of them."""
+
     x: np.ndarray
-    """(n, ...) in [0, 1], the validation samples that every picture of every run shows."""
+    """Samples (n, ...) in [0, 1]."""
     x_hat: np.ndarray
+    """Reconstructions (n, ...) of the samples."""
 
 
 @dataclass
 class Side:
+    """One of the things that are compared."""
+
     name: str
-    """As it was asked for."""
+    """Name under which the user asked for it."""
     what: str
-    """A sentence: of which kind, from where."""
+    """A sentence: what kind of thing it is, and where it was read."""
     params: dict[str, str] = field(default_factory=dict)
+    """Parameters by dotted key."""
     metrics: dict[str, float] = field(default_factory=dict)
+    """Scores of one seed, by MLflow's key."""
     spread: dict[str, Spread] = field(default_factory=dict)
-    """By score, over seeds."""
+    """Scores over seeds, by name."""
     agreement: float | None = None
     """Mean adjusted Rand index between seeds."""
-    samples: dict[str, Samples] = field(default_factory=dict)
-    """By encoder; of a row or run under "", the only one."""
+    samples: dict[str, Reconstructions] = field(default_factory=dict)
+    """Reconstructions by encoder; the only ones of a row or run are under ""."""
     clusters: dict[str, np.ndarray] = field(default_factory=dict)
-    """(N,) by clustering; of a row or run under ""."""
+    """Clusters (N,) by clustering; the only ones of a row or run are under ""."""
     data_digest: str | None = None
+    """SHA-256 over x.npy and split.npy; None where it is not known."""
     x: np.ndarray | None = None
-    """All samples (N, ...) as stored, where they are there."""
+    """All samples (N, ...) as stored; None where they are not here."""
     picture: bytes | None = None
-    """A PNG that MLflow kept, where there are no samples."""
+    """A PNG that was logged to MLflow, for runs whose samples are not here."""
     uncached: dict[str, list[str]] = field(default_factory=dict)
-    """By kind of file: of which rows DVC's cache has none."""
+    """Rows of which DVC's cache has no file, by what the file holds."""
     lacking: list[str] = field(default_factory=list)
-    """What else could not be read, in sentences."""
+    """Sentences on what else could not be read."""
 
     @property
     def missing(self) -> list[str]:
-        """All that could not be read, in sentences."""
-        told = []
+        """Sentences on all that could not be read."""
+        sentences = []
         for what, rows in self.uncached.items():
             more = f" and {len(rows) - N_NAMED} more" if len(rows) > N_NAMED else ""
-            told.append(f"{what} of {', '.join(rows[:N_NAMED])}{more} (not in DVC's cache)")
-        return told + self.lacking
-
-
-class Tree:
-    """The project's files as they lie in a folder."""
-
-    def __init__(self, folder: Path = Path(), told: str = "the working tree"):
-        self.folder, self.told = folder, told
-
-    def file(self, path: str) -> Path | None:
-        """A local file of that content; None where there is none."""
-        return self.folder / path if (self.folder / path).is_file() else None
-
-    def text(self, path: str) -> str | None:
-        found = self.file(path)
-        return found.read_text(encoding="utf-8") if found else None
-
-    def rows(self, path: str) -> list[dict[str, str]]:
-        """Lines of a CSV; none where it is missing."""
-        return list(csv.DictReader(io.StringIO(self.text(path) or "")))
-
-    def json(self, path: str) -> Any:
-        told = self.text(path)
-        return None if told is None else json.loads(told)
-
-    def yaml(self, path: str) -> dict[str, Any]:
-        """A mapping; an empty one where the file is missing."""
-        return dict(YAML(typ="safe").load(self.text(path) or "{}") or {})
-
-    def array(self, path: str, name: str | None = None) -> np.ndarray | None:
-        """An .npy, or one array of an .npz."""
-        if (found := self.file(path)) is None:
-            return None
-        if name is None:
-            array: np.ndarray = np.load(found, mmap_mode="r", allow_pickle=False)
-            return array
-        with np.load(found, allow_pickle=False) as arrays:
-            chosen: np.ndarray = arrays[name]
-            return chosen
-
-
-class Revision(Tree):
-    """The same of a commit: what git tracks, and what of DVC's outputs is in its cache."""
-
-    def __init__(self, commit: str, folder: Path):
-        from dvc.api import DVCFileSystem
-
-        super().__init__(folder, f"commit {commit[:10]}")
-        self.found = DVCFileSystem(rev=commit)
-
-    def file(self, path: str) -> Path | None:
-        there = self.folder / path
-        if not there.exists():
-            there.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.found.get_file(path, str(there))
-            except Exception:  # DVC has one of its own for each way in which a file can be missing
-                there.unlink(missing_ok=True)
-                return None
-        return there if there.is_file() else None
-
-
-@contextmanager
-def revision(commit: str) -> Iterator[Revision]:
-    """The files of a commit, for as long as the block lasts."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Revision(commit, Path(folder))
-
-
-def params_of(tree: Tree) -> dict[str, Any]:
-    """params.yaml, unchecked: an older one may have had other keys."""
-    return tree.yaml("params.yaml")
+            sentences.append(f"{what} of {', '.join(rows[:N_NAMED])}{more} (not in DVC's cache)")
+        return sentences + self.lacking
 
 
 def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
     """A row of any section, as the pipeline left it."""
-    side = Side(name, f"row {key} of {tree.told}")
-    made, results = f"artifacts/{dataset}", f"results/{dataset}"
-    told = tree.json(f"{made}/clusterings/{key}/cluster.json")
-    section = params_of(tree)
-    rows = {**(section.get("clusterings") or {}), **(section.get("deep_clusterings") or {})}
-    encoder = (told or rows.get(key) or {}).get("encoder", key)
-    if told is not None:
-        side.params = _words({**told["row"], "n_clusters": told["n_clusters"]})
-        side.params["seed"] = str(told["seed"])
-    config = tree.json(f"{made}/encoders/{encoder}/config.json")
-    if config is not None:
-        prefix = "encoder." if encoder != key else ""
-        side.params |= {f"{prefix}{k}": v for k, v in _words(config["row"]).items()}
-        side.data_digest = config["data_digest"]
-    if not side.params:
-        side.params = _words(row_of_params(section, key))
-        side.lacking.append(f"{made}: the stage of {key} is not done, or not in DVC's cache")
+    side = Side(name, f"row {key} of {tree.name}")
+    artifacts, results = f"artifacts/{dataset}", f"results/{dataset}"
+    encoder = _add_params(side, tree, artifacts, key)
     side.metrics = _scores(tree, results, key)
     if not side.metrics:
         side.lacking.append(f"{results}: no scores of {key}; `dvc repro report` makes them")
@@ -173,54 +98,111 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
         if row["clustering"] == key:
             _add_seeds(side, row)
             side.agreement = float(row["agreement"]) if row["agreement"] else None
-    _add_samples(side, tree, made, encoder, "")
+    _add_samples(side, tree, artifacts, encoder, "")
     if encoder != key:
-        _add_clusters(side, tree, made, key, "")
+        _add_clusters(side, tree, artifacts, key, "")
     _add_data(side, tree, dataset)
     return side
 
 
 def of_revision(name: str, tree: Tree) -> Side:
     """All rows of a commit at once, of the data set that its params.yaml names."""
-    side = Side(name, tree.told)
-    told = params_of(tree)
-    side.params = _words(told)
-    dataset = told.get("dataset", {}).get("name", "")
+    side, params = Side(name, tree.name), tree.params()
+    side.params = _strings(params)
+    dataset = params.get("dataset", {}).get("name", "")
     summary = tree.json(f"results/{dataset}/summary.json")
     if summary is None:
-        side.lacking.append(f"results/{dataset}/summary.json is not in {tree.told}")
-    side.metrics = {k: float(v) for k, v in flat(summary or {}).items()}
+        side.lacking.append(f"results/{dataset}/summary.json is not in {tree.name}")
+    side.metrics = {k: float(v) for k, v in tracking.flat(summary or {}).items()}
     for row in tree.rows(f"results/{dataset}/seeds.csv"):
         _add_seeds(side, row, f"{row['clustering']}.")
-    made = f"artifacts/{dataset}"
-    for key in [key for s in ("autoencoders", "searches") for key in told.get(s) or {}]:
-        _add_samples(side, tree, made, key, key)
-    for key in [key for s in ("clusterings", "deep_clusterings") for key in told.get(s) or {}]:
-        _add_clusters(side, tree, made, key, key)
-    configs = (tree.json(f"{made}/encoders/{key}/config.json") for key in side.samples)
+    artifacts = f"artifacts/{dataset}"
+    for key in [key for s in ("autoencoders", "searches") for key in params.get(s) or {}]:
+        _add_samples(side, tree, artifacts, key, key)
+    for key in [key for s in ("clusterings", "deep_clusterings") for key in params.get(s) or {}]:
+        _add_clusters(side, tree, artifacts, key, key)
+    configs = (tree.json(f"{artifacts}/encoders/{key}/config.json") for key in side.samples)
     side.data_digest = next((c["data_digest"] for c in configs if c), None)
     _add_data(side, tree, dataset)
     return side
 
 
-def _add_samples(side: Side, tree: Tree, made: str, encoder: str, kept: str) -> None:
-    file = f"{made}/encoders/{encoder}/samples.npz"
+def of_run(run: Any) -> Side:
+    """An MLflow run; with samples and clusters where its result is that of the working tree.
+
+    Args:
+        run: result of `lookup.find`.
+    """
+    key, tags = run.info.run_name, run.data.tags
+    name = f"{key} ({run.info.run_id[:8]})"
+    commit = tags.get(provenance.COMMIT, "")[:10] or "no commit"
+    what = f"MLflow run {run.info.run_id} of {key}, {run.info.status}, made at {commit}"
+    if _is_in_working_tree(run):
+        side = of_row(name, Tree(), key, tags.get("dataset", ""))
+        side.what = f"{what}; its result is that of the working tree"
+    else:
+        side = Side(name, what, data_digest=tags.get(provenance.DATA))
+        side.lacking.append(f"samples and clusters of {key} (the working tree has another result)")
+        if pictures := sorted(f for f in lookup.files(run, "images") if PICTURE.fullmatch(f)):
+            side.picture = lookup.artifact(run, pictures[-1])
+    side.params = {**side.params, **run.data.params}
+    scores = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
+    if side.spread:  # has these means, and their deviations
+        scores = {k: v for k, v in scores.items() if not k.startswith("seeds/")}
+    side.metrics |= scores
+    return side
+
+
+def _is_in_working_tree(run: Any) -> bool:
+    """Whether artifacts/ holds the result of this very run."""
+    tags, key = run.data.tags, run.info.run_name
+    is_clustering = tags.get("stage", "") == "cluster"
+    folder, file = ("clusterings", "cluster") if is_clustering else ("encoders", "train")
+    info = Tree().json(f"artifacts/{tags.get('dataset', '')}/{folder}/{key}/{file}.json") or {}
+    return bool(info.get(tracking.FINGERPRINT) == tags.get(tracking.FINGERPRINT))
+
+
+def _add_params(side: Side, tree: Tree, artifacts: str, key: str) -> str:
+    """Adds parameters of a row and its encoder; the encoder's key, which is an encoder's own."""
+    info = tree.json(f"{artifacts}/clusterings/{key}/cluster.json")
+    params = tree.params()
+    rows = {**(params.get("clusterings") or {}), **(params.get("deep_clusterings") or {})}
+    encoder: str = (info or rows.get(key) or {}).get("encoder", key)
+    if info is not None:
+        side.params = _strings({**info["row"], "n_clusters": info["n_clusters"]})
+        side.params["seed"] = str(info["seed"])
+    config = tree.json(f"{artifacts}/encoders/{encoder}/config.json")
+    if config is not None:
+        prefix = "encoder." if encoder != key else ""
+        side.params |= {f"{prefix}{k}": v for k, v in _strings(config["row"]).items()}
+        side.data_digest = config["data_digest"]
+    if not side.params:
+        side.params = _strings(tree.row(key))
+        side.lacking.append(f"{artifacts}: the stage of {key} is not done, or not in DVC's cache")
+    return encoder
+
+
+def _add_samples(side: Side, tree: Tree, artifacts: str, encoder: str, name: str) -> None:
+    """Adds an encoder's reconstructions under a name, or that they are missing."""
+    file = f"{artifacts}/encoders/{encoder}/samples.npz"
     x, x_hat = tree.array(file, "x"), tree.array(file, "reconstruction")
     if x is None or x_hat is None:
         side.uncached.setdefault("samples and reconstructions", []).append(encoder)
     else:
-        side.samples[kept] = Samples(x, x_hat)
+        side.samples[name] = Reconstructions(x, x_hat)
 
 
-def _add_clusters(side: Side, tree: Tree, made: str, key: str, kept: str) -> None:
-    clusters = tree.array(f"{made}/clusterings/{key}/clusters.npz", "clusters")
+def _add_clusters(side: Side, tree: Tree, artifacts: str, key: str, name: str) -> None:
+    """Adds a row's clusters under a name, or that they are missing."""
+    clusters = tree.array(f"{artifacts}/clusterings/{key}/clusters.npz", "clusters")
     if clusters is None:
         side.uncached.setdefault("clusters", []).append(key)
     else:
-        side.clusters[kept] = clusters
+        side.clusters[name] = clusters
 
 
 def _add_data(side: Side, tree: Tree, dataset: str) -> None:
+    """Adds all samples to a side that has clusters, or that they are missing."""
     if side.clusters:
         side.x = tree.array(f"data/{dataset}/x.npy")
         if side.x is None:
@@ -228,7 +210,7 @@ def _add_data(side: Side, tree: Tree, dataset: str) -> None:
 
 
 def _add_seeds(side: Side, row: dict[str, str], prefix: str = "") -> None:
-    """A line of seeds.csv."""
+    """Adds a line of seeds.csv."""
     for score in OVER_SEEDS:
         mean, sd = row[f"{score}_mean"], row[f"{score}_sd"]
         if mean and sd:
@@ -237,28 +219,24 @@ def _add_seeds(side: Side, row: dict[str, str], prefix: str = "") -> None:
 
 
 def _scores(tree: Tree, results: str, key: str) -> dict[str, float]:
-    """Under the keys that MLflow's runs have."""
-    found: dict[str, float] = {}
+    """A row's scores under the keys that MLflow's runs have."""
+    scores: dict[str, float] = {}
     for file, column in (("autoencoders", "autoencoder"), ("clusterings", "clustering")):
         for row in tree.rows(f"{results}/{file}.csv"):
             if row[column] == key and row["split"] in SPLITS:
-                scores = {k: v for k, v in row.items() if k not in NO_SCORES and v}
-                found |= {f"{row['split']}/{k}": float(v) for k, v in scores.items()}
+                scores |= {f"{row['split']}/{k}": v for k, v in _numbers(row).items()}
     for row in tree.rows(f"{results}/codes.csv"):
         if row["autoencoder"] == key:
-            scores = {k: v for k, v in row.items() if k not in NO_SCORES and v}
-            of_test = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")
-            found |= {
-                f"{'test' if k in of_test else 'code'}/{k}": float(v) for k, v in scores.items()
-            }
-    return found
+            for name, value in _numbers(row).items():
+                scores[f"{'test' if name in TEST_SCORES else 'code'}/{name}"] = value
+    return scores
 
 
-def row_of_params(told: dict[str, Any], key: str) -> dict[str, Any]:
-    """The row of this key, whatever its section; an empty one where there is none."""
-    sections = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
-    return next((told[s][key] for s in sections if key in (told.get(s) or {})), {})
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    """The scores of a line of a CSV; one that is not defined is left out."""
+    return {k: float(v) for k, v in row.items() if k not in NO_SCORES and v}
 
 
-def _words(told: dict[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in flat(told).items()}
+def _strings(params: dict[str, Any]) -> dict[str, str]:
+    """Parameters as MLflow has them: dotted keys, values as strings."""
+    return {key: str(value) for key, value in tracking.flat(params).items()}
