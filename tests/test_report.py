@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_artifacts import LABELS, Reported, in_project, read_csv, report
+from toy_artifacts import LABELS, Reported, in_project, read_csv
 
 from narrows.errors import UserError
 from narrows.report import artifacts, tables
+from narrows.stages import report
 
 PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}
 
@@ -324,7 +325,7 @@ def test_the_number_of_clusters_is_told(reported: Reported) -> None:
 
 
 def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:
-    report.write_csv(tmp_path / "empty.csv", [])
+    tables.write_csv(tmp_path / "empty.csv", [])
     assert (tmp_path / "empty.csv").read_text() == ""
 
 

@@ -1,0 +1,1 @@
+"""What the scripts in pipelines/ run: a stage reads, calls the package and writes."""
