@@ -1,4 +1,4 @@
-"""Arrays -> pictures. Imports nothing of the package and keeps no state (no pyplot).
+"""Arrays -> pictures. Keeps no state (no pyplot).
 
 Charts are matplotlib `Figure`s, grids of samples uint8 arrays. `save` writes either as a small PNG
 and the same input as the same bytes, because results are in git. Colours are Petroff's ten
@@ -6,6 +6,7 @@ and the same input as the same bytes, because results are in git. Colours are Pe
 them with another marker.
 """
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
+
+from narrows.rendering import html
 
 Pixels = UInt8[np.ndarray, "height width 3"]
 COLOURS = (
@@ -200,6 +203,16 @@ def save(figure: Figure | Pixels, path: Path, n_colours: int = 256) -> None:
     """Writes a PNG of at most `n_colours`, without metadata. Fewer colours make a smaller file."""
     picture = to_array(figure) if isinstance(figure, Figure) else figure
     Image.fromarray(picture).quantize(n_colours, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def data_url(figure: Figure | Pixels) -> str:
+    """The figure as the source of a picture within a page; a chart without the paper around it."""
+    stream = io.BytesIO()
+    if isinstance(figure, Figure):
+        figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
+    else:
+        Image.fromarray(np.ascontiguousarray(figure)).save(stream, format="png", optimize=True)
+    return html.data_url(stream.getvalue())
 
 
 def is_chart(figure: Figure | Pixels) -> bool:
