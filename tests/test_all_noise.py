@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from toy_artifacts import in_project, read_csv, report
+from toy_artifacts import in_project, read_csv
 
-from narrows.report import sheets
+from narrows.report.clustering_figures import choose_examples
+from narrows.stages import report
 
 
 def test_the_report_leaves_its_sheet_out(tmp_path: Path) -> None:
@@ -26,4 +27,4 @@ def test_the_report_leaves_its_sheet_out(tmp_path: Path) -> None:
 
 
 def test_nothing_is_shown_of_noise() -> None:
-    assert sheets.shown(np.zeros((3, 2)), np.full(3, -1), n=2) == []
+    assert choose_examples(np.zeros((3, 2)), np.full(3, -1), n=2) == []

@@ -79,14 +79,16 @@ def test_figures_of_the_documents_are_means_over_seeds(tmp_path: Path) -> None:
 
 def test_a_description_tells_the_place_and_the_rivals() -> None:
     rung = Rung("pca-kmeans", "the same on a baseline", 0.375, 0.125)
-    told = run_notes.of_clustering("deep-kmeans", LADDER, [rung], False, "get-artifact?path=a.png")
+    told = run_notes.clustering_note(
+        "deep-kmeans", LADDER, [rung], False, "get-artifact?path=a.png"
+    )
     assert told.startswith("**`deep-kmeans`**: kmeans on the code of `deep`")
     assert "Place 3 of 5 on the test split: ACC 0.500, NMI 0.500." in told
     assert "| `pca-kmeans` | the same on a baseline | 0.375 | +12.5 |" in told
     assert told.endswith("![samples of each cluster](get-artifact?path=a.png)")
     config = {"name": "plain", "network": {"name": "mlp", "hidden": [8, 4]}, "loss": "bce"}
     tests = [{"autoencoder": key, "mse": mse, "code_size": 2} for key, mse in (("a", 1), ("b", 2))]
-    told = run_notes.of_encoder("b", config | {"penalty": {"name": "none"}}, tests, [], None)
+    told = run_notes.encoder_note("b", config | {"penalty": {"name": "none"}}, tests, [], None)
     assert told.startswith("**`b`**: plain, code of 2, network mlp (hidden 8-4), loss bce\n")
     assert "Place 2 of 2 encoders" in told
 

@@ -1,50 +1,65 @@
 """The page: its order, its finding, and names that cannot break out of it."""
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from narrows.report import page, tables
+from narrows.report import page
 from narrows.report.artifacts import SearchResult
-from narrows.report.encoder_figures import Picture
+from narrows.report.page import Figures, Report, SavedFigure
+from narrows.report.tables import PROBES, SEED_COLUMNS, Tables, ranked
 
 
 def render(
-    clusterings: list[dict[str, Any]], key: str = "deep", labelled: bool = True, **changed: Any
+    clusterings: list[dict[str, Any]],
+    key: str = "deep",
+    labelled: bool = True,
+    tables: Mapping[str, Any] = {},
+    figures: Mapping[str, Any] = {},
+    **changes: Any,
 ) -> str:
-    autoencoder = {
-        **{"autoencoder": key, "split": "test", "code_size": 3, "n_parameters": 12_345},
-        **{
-            "mse": 0.0,
-            "bce": None,
-            "psnr": None,
-            "ssim": None,
-            "epochs_run": 0,
-            "seconds": 1.0,
-            "seed": 0,
-        },
-    }
+    """The page of one encoder `key` and some clusterings, all scored on the test split.
+
+    Args:
+        tables: fields of `Tables` that differ.
+        figures: fields of `Figures` that differ.
+        changes: fields of `Report` that differ.
+    """
+    autoencoder: dict[str, Any] = dict.fromkeys(("bce", "psnr", "ssim"))
+    autoencoder |= {"autoencoder": key, "split": "test", "code_size": 3, "n_parameters": 12_345}
+    autoencoder |= {"mse": 0.0, "epochs_run": 0, "seconds": 1.0, "seed": 0}
     code: dict[str, Any] = dict.fromkeys(("mean", "zeros_fraction", "active_units"), 0.5)
     code |= {"autoencoder": key, "code_size": 3, "dead_units": 1, "jacobian_norm": None}
-    pictures = [Picture("codes", "figures/a b.png", "a caption")]
-    given: dict[str, Any] = {
-        "dataset": "toy",
-        "shape": (64,),
-        "n_per_split": {"train": 1000, "val": 100, "test": 100},
-        "labelled": labelled,
-        "baselines": ["pixels"],
-        "autoencoders": [autoencoder],
-        "clusterings": clusterings,
-        "codes": [code | dict.fromkeys(tables.PROBES, 0.25 if labelled else None)],
-        "variational": [],
-        "seeds": [],
-        "rungs": {},
-        "claims": [],
-        "searches": [],
-        "overview_pictures": [],
-        "search_pictures": {},
-        "encoder_pictures": {row["encoder"]: pictures for row in clusterings} | {key: pictures},
-        "clustering_pictures": {row["clustering"]: pictures for row in clusterings},
-    }
-    return page.render(**given | changed)
+    saved = [SavedFigure("codes", "figures/a b.png", "a caption", is_chart=True)]
+    all_tables = Tables(
+        autoencoders=[autoencoder],
+        clusterings=clusterings,
+        n_clusters=[],
+        codes=[code | dict.fromkeys(PROBES, 0.25 if labelled else None)],
+        robustness=[],
+        variational=[],
+        seeds=[],
+    )
+    all_figures = Figures(
+        overview=[],
+        searches={search.key: [] for search in changes.get("searches", [])},
+        encoders={row["encoder"]: saved for row in clusterings} | {key: saved},
+        clusterings={row["clustering"]: saved for row in clusterings},
+    )
+    report = Report(
+        dataset="toy",
+        shape=(64,),
+        n_per_split={"train": 1000, "val": 100, "test": 100},
+        labelled=labelled,
+        baselines=["pixels"],
+        tables=dataclasses.replace(all_tables, **tables),
+        ranking=ranked(clusterings, labelled),
+        rungs={},
+        claims=[],
+        searches=[],
+        figures=dataclasses.replace(all_figures, **figures),
+    )
+    return page.render(dataclasses.replace(report, **changes))
 
 
 def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
@@ -56,12 +71,12 @@ def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
 
 
 def test_seeds_tell_what_labels_would_have_gained() -> None:
-    row: dict[str, Any] = dict.fromkeys(tables.SEED_COLUMNS, 0.5)
+    row: dict[str, Any] = dict.fromkeys(SEED_COLUMNS, 0.5)
     row |= {"clustering": "deep-k", "n_seeds": 3, "gap": 0.0625, "acc_sd": None}
-    html = render([clustering("deep-k", "deep", 0.5)], seeds=[row])
+    html = render([clustering("deep-k", "deep", 0.5)], tables={"seeds": [row]})
     assert '<section id="seeds">' in html
     assert "<td>0.062</td>" in html
-    unlabelled = render([], labelled=False, seeds=[row])
+    unlabelled = render([], labelled=False, tables={"seeds": [row]})
     assert "Agreement" in unlabelled
     assert "0.062" not in unlabelled
 
@@ -104,7 +119,7 @@ def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
 
 def test_undefined_scores_come_last() -> None:
     rows = [{"silhouette": value, "acc": None} for value in (None, -0.5, 0.25)]
-    order = [row["silhouette"] for row in page.ranked(rows, labelled=False)]
+    order = [row["silhouette"] for row in ranked(rows, labelled=False)]
     assert order == [0.25, -0.5, None]
 
 
@@ -113,9 +128,10 @@ def test_sections_without_content_are_left_out() -> None:
     assert "Robustness" not in html
     assert "Likelihood" not in html
     bound = {"autoencoder": "deep", "elbo": -101.25, "reconstruction": -90.0, "kl": 11.25}
-    overview = [Picture(name, f"figures/{name}.png", "") for name in ("robustness", "code_sizes")]
+    names = ("robustness", "code_sizes")
+    overview = [SavedFigure(name, f"figures/{name}.png", "", is_chart=True) for name in names]
     bounds = [bound | {"nll": 99.5, "active_units": 7}]
-    html = render([], overview_pictures=overview, variational=bounds)
+    html = render([], figures={"overview": overview}, tables={"variational": bounds})
     assert "<td>-101.25</td>" in html
     assert html.count('src="figures/') == 3
     assert 'href="robustness.csv"' in html
@@ -127,9 +143,12 @@ def test_probes_are_shown_with_labels_only() -> None:
 
 
 def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
-    names = ("samples", "neighbours", "map", "kl_units")
-    pictures = [Picture(name, f"figures/{name}.png", f"of {name}") for name in names]
-    html = render([], encoder_pictures={"deep": pictures})
+    charts = {"samples": False, "neighbours": False, "map": True, "kl_units": True}
+    figures = [
+        SavedFigure(name, f"figures/{name}.png", f"of {name}", is_chart)
+        for name, is_chart in charts.items()
+    ]
+    html = render([], figures={"encoders": {"deep": figures}})
     shown, folded = html.split("<details>")
     assert "of map" in shown
     assert "<summary>1 more: kl units</summary>" in folded
@@ -137,6 +156,6 @@ def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
     assert '<a href="#encoder-deep">' in html
     assert 'id="encoder-deep"' in html
     assert html.count("<img ") == html.count('loading="lazy"')
-    for name, is_chart in zip(names, (False, False, True, True), strict=True):
+    for name, is_chart in charts.items():
         tag = html.split(f'src="figures/{name}.png"')[1].split(">")[0]
         assert ('class="chart"' in tag) == is_chart

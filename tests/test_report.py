@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_artifacts import LABELS, Reported, in_project, read_csv, report
+from toy_artifacts import LABELS, Reported, in_project, read_csv
 
 from narrows.errors import UserError
 from narrows.report import artifacts, tables
+from narrows.stages import report
 from narrows.store.files import write_csv
 
 PRECISION = {"precision_1": "1", "precision_5": "1", "precision_10": "0.5"}

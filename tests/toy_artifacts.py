@@ -1,12 +1,11 @@
 """What earlier stages leave for `report`, on 20 samples, and the stage itself in their folder."""
 
 import csv
+import dataclasses
 import json
-import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +13,7 @@ import pytest
 
 from narrows import tracking
 from narrows.config import params
-
-STAGE = Path(__file__).parent.parent / "pipelines/report.py"
-report = SimpleNamespace(**runpy.run_path(str(STAGE), run_name="report"))
+from narrows.config.params import Params
 
 # 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
 SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
@@ -27,6 +24,60 @@ NOISY = np.where(np.arange(20) % 5 == 4, -1, SWAPPED)  # one test row in five is
 ONE = np.zeros(20, int)
 CLUSTERINGS = {"good": SWAPPED, "noisy": NOISY, "one": ONE}
 SEEDS = {0: ONE, 3: SWAPPED, 7: SWAPPED}  # 7 is the seed of the rows themselves
+KMEANS = {"name": "kmeans", "n_init": 1}
+DEEP = {
+    "name": "variational",
+    "network": {"name": "mlp", "hidden": [8], "activation": "relu"},
+    "code_size": 3,
+    "code_activation": "linear",
+    "output_activation": "sigmoid",
+    "loss": "bce",
+    "corruption": {"name": "none"},
+    "penalty": {"name": "none"},
+    "train": {
+        "epochs": 2,
+        "batch_size": 5,
+        "optimizer": {"name": "adam", "lr": 0.1},
+        "schedule": {"name": "none"},
+        "patience": None,
+    },
+}
+PARAMS = {
+    "seed": 7,
+    "device": "cpu",
+    "devices": 1,
+    "num_nodes": 1,
+    "dataset": {"name": "digits"},  # renamed to toy: there is no such plug-in
+    "prepare": {"test_fraction": 0.25, "val_fraction": 0.25},
+    "n_clusters": 2,
+    "baselines": {"plain-x": {"name": "pca", "code_size": 3}},
+    "autoencoders": {"deep": DEEP},
+    "searches": {},
+    "evaluate": {"corruptions": {}, "map_rows": 10, "nll_draws": 1},
+    "choose_k": {"encoder": "deep", "largest": 3},
+    "cluster_on": "all",
+    "clusterings": {
+        "good": {"encoder": "deep", "clusterer": KMEANS},
+        "noisy": {"encoder": "deep", "clusterer": KMEANS},
+        "one": {"encoder": "plain-x", "clusterer": KMEANS},
+    },
+    "deep_clusterings": {
+        "refined": {
+            "encoder": "deep",
+            "start": KMEANS,
+            "augmentation": {"name": "none"},
+            "method": {
+                "name": "dec",
+                "batch_size": 5,
+                "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0},
+                "interval": 1,
+                "max_updates": 1,
+                "tolerance": 0.001,
+            },
+        }
+    },
+    "seeds": {"values": list(SEEDS), "rows": ["good"], "together": False},
+}
 
 
 def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
@@ -146,7 +197,7 @@ def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
         yield Reported(folder, runs)
 
 
-def left_by_others(project: Path, x: np.ndarray) -> SimpleNamespace:
+def left_by_others(project: Path, x: np.ndarray) -> Params:
     """Writes it; returns the params."""
     data = project / "data/toy"
     data.mkdir(parents=True)
@@ -163,32 +214,14 @@ def left_by_others(project: Path, x: np.ndarray) -> SimpleNamespace:
         np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
         info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
         (folder / "cluster.json").write_text(json.dumps(info))
-    encoders = {"good": "deep", "noisy": "deep", "one": "plain-x"}
     write_deep_clustering(project / "artifacts/toy/clusterings/refined", x)
     write_choose_k(project / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
         folder = project / "artifacts/toy/seeds" / str(seed) / "good"
         folder.mkdir(parents=True)
         np.save(folder / "clusters.npy", clusters.astype(np.int32))
-    return SimpleNamespace(
-        seed=7,
-        dataset=SimpleNamespace(name="toy"),
-        baselines={"plain-x": {"name": "pca", "code_size": 3}},
-        autoencoders={"deep": {"name": "variational", "loss": "bce"}},
-        searches={},
-        clusterings={
-            key: SimpleNamespace(encoder=encoder, clusterer=SimpleNamespace(name="kmeans"))
-            for key, encoder in encoders.items()
-        },
-        deep_clusterings={
-            "refined": SimpleNamespace(
-                encoder="deep",
-                start=SimpleNamespace(name="kmeans"),
-                method=SimpleNamespace(name="dec"),
-            )
-        },
-        seeds=SimpleNamespace(values=tuple(SEEDS), rows=("good",)),
-    )
+    p = params.from_dict(PARAMS)
+    return dataclasses.replace(p, dataset=dataclasses.replace(p.dataset, name="toy"))
 
 
 def read_csv(file: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Arrays -> pictures. Imports nothing of the package and keeps no state (no pyplot).
+"""Arrays -> pictures. Keeps no state (no pyplot).
 
 Charts are matplotlib `Figure`s, grids of samples uint8 arrays. `save` writes either as a small PNG
 and the same input as the same bytes, because results are in git. Colours are Petroff's ten
@@ -6,9 +6,11 @@ and the same input as the same bytes, because results are in git. Colours are Pe
 them with another marker.
 """
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
@@ -18,7 +20,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-Picture = UInt8[np.ndarray, "height width 3"]
+from narrows.rendering import html
+
+Pixels = UInt8[np.ndarray, "height width 3"]
 COLOURS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
@@ -33,7 +37,20 @@ SAMPLE_SIDE = 96  # pixels of an enlarged sample: still a digit when a grid is a
 GAP, BLOCK_GAP, GAP_VALUE = 2, 8, 128  # pixels; grey shows between black and between white samples
 
 
-def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None = None) -> Picture:
+class CaptionedFigure(NamedTuple):
+    """A figure, and what a page says of it."""
+
+    figure: Figure | Pixels
+    """A matplotlib chart, or samples as colour pixels (height, width, 3)."""
+    name: str
+    """Short name, the same for every encoder or clustering: "samples", "map", ..."""
+    caption: str
+    """Sentences that stand below the figure."""
+    n_colours: int = 256
+    """Most colours of the saved PNG, 2 to 256; fewer make a smaller file."""
+
+
+def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None = None) -> Pixels:
     """A near-square grid: in each block, one row per given array, one sample per column.
 
     With original, reconstruction and error as `rows` and four columns this is one block of 3 x 4;
@@ -61,7 +78,7 @@ def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None 
 
 def reconstructions(
     x: np.ndarray, noisy: np.ndarray, x_hat: np.ndarray, columns: int = 4
-) -> Picture:
+) -> Pixels:
     """`sample_grid` with rows for original, corrupted, reconstruction and error.
 
     Args:
@@ -175,17 +192,32 @@ def curves(
     return figure
 
 
-def to_array(figure: Figure) -> Picture:
-    """The drawn figure as pixels."""
+def to_array(figure: Figure) -> Pixels:
+    """A matplotlib figure as colour pixels (height, width, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def save(picture: Figure | Picture, path: Path, n_colours: int = 256) -> None:
+def save(figure: Figure | Pixels, path: Path, n_colours: int = 256) -> None:
     """Writes a PNG of at most `n_colours`, without metadata. Fewer colours make a smaller file."""
-    drawn = to_array(picture) if isinstance(picture, Figure) else picture
-    Image.fromarray(drawn).quantize(n_colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = to_array(figure) if isinstance(figure, Figure) else figure
+    Image.fromarray(picture).quantize(n_colours, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def data_url(figure: Figure | Pixels) -> str:
+    """The figure as the source of a picture within a page; a chart without the paper around it."""
+    stream = io.BytesIO()
+    if isinstance(figure, Figure):
+        figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
+    else:
+        Image.fromarray(np.ascontiguousarray(figure)).save(stream, format="png", optimize=True)
+    return html.data_url(stream.getvalue())
+
+
+def is_chart(figure: Figure | Pixels) -> bool:
+    """Whether it is a chart with axes, not a grid of samples."""
+    return isinstance(figure, Figure)
 
 
 def pixels(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:

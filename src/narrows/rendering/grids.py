@@ -14,9 +14,9 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image, ImageDraw, ImageFont
 
 from narrows.rendering import figures
-from narrows.rendering.figures import BLOCK_GAP, DPI, GAP, GAP_VALUE, Picture
+from narrows.rendering.figures import BLOCK_GAP, DPI, GAP, GAP_VALUE, Pixels
 
-AnyPicture = UInt8[np.ndarray, "_ _ 3"]  # where sizes differ within one call
+AnyPixels = UInt8[np.ndarray, "_ _ 3"]  # where sizes differ within one call
 TILE_SIDE = 56  # pixels of an enlarged sample
 MAX_SAMPLES = 36  # of a grid, still seen when it is a 200-pixel tile
 FRAME = 3
@@ -25,7 +25,7 @@ THUMBNAIL_SIDE = 26
 MAX_PER_SIDE = 12  # thumbnails across a map
 
 
-def grid(samples: np.ndarray, gap_value: int = GAP_VALUE) -> Picture:
+def grid(samples: np.ndarray, gap_value: int = GAP_VALUE) -> Pixels:
     """The first 36 samples of (n, ...), row by row in a near square."""
     pictures = figures.pixels(samples[:MAX_SAMPLES])
     columns = math.ceil(math.sqrt(len(pictures)))
@@ -33,12 +33,12 @@ def grid(samples: np.ndarray, gap_value: int = GAP_VALUE) -> Picture:
     return _rows(rows, gap_value)
 
 
-def strips(samples: np.ndarray) -> Picture:
+def strips(samples: np.ndarray) -> Pixels:
     """Samples (rows, steps, ...): one row each, from left to right."""
     return _rows([figures.pixels(row) for row in samples])
 
 
-def pairs(above: np.ndarray, below: np.ndarray, names: Sequence[str]) -> Picture:
+def pairs(above: np.ndarray, below: np.ndarray, names: Sequence[str]) -> Pixels:
     """Samples (blocks, n, ...): in each named block the one above the other.
 
     Eight samples a block, or four and two blocks side by side where there are more than three.
@@ -53,7 +53,7 @@ def pairs(above: np.ndarray, below: np.ndarray, names: Sequence[str]) -> Picture
     return _joined(lines, axis=0)
 
 
-def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Picture:
+def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Pixels:
     """A named line per cluster: groups of samples (n, ...) side by side, all of n or fewer."""
     n = max(len(group) for groups in clusters for group in groups)
     lines = []
@@ -68,7 +68,7 @@ def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Pic
 
 def retrieval(
     queries: np.ndarray, found: np.ndarray, same: Bool[np.ndarray, "n k"] | None
-) -> Picture:
+) -> Pixels:
     """Queries (n, ...) in the first column, then what each of them found (n, k, ...).
 
     Args:
@@ -137,7 +137,7 @@ def apart(points: Float[np.ndarray, "N 2"], n_per_side: int) -> Integer[np.ndarr
     return np.array(sorted(taken))
 
 
-def _rows(rows: Sequence[np.ndarray], gap_value: int = GAP_VALUE) -> Picture:
+def _rows(rows: Sequence[np.ndarray], gap_value: int = GAP_VALUE) -> Pixels:
     """Colour pixels (n, height, width, 3) per row, enlarged, with gaps between."""
     scale = _scale(rows[0].shape[1:3])
     columns = max(len(row) for row in rows)
@@ -145,7 +145,7 @@ def _rows(rows: Sequence[np.ndarray], gap_value: int = GAP_VALUE) -> Picture:
     return np.concatenate(drawn)[:-GAP, :-GAP]
 
 
-def _framed(tile: np.ndarray, colour: tuple[int, int, int] | None) -> Picture:
+def _framed(tile: np.ndarray, colour: tuple[int, int, int] | None) -> Pixels:
     """One enlarged sample (height, width, 3) with a frame, grey without a colour."""
     scale = _scale(tile.shape[:2])
     large = tile.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -157,7 +157,7 @@ def _framed(tile: np.ndarray, colour: tuple[int, int, int] | None) -> Picture:
     return framed
 
 
-def _named(picture: Picture, name: str) -> AnyPicture:
+def _named(picture: Pixels, name: str) -> AnyPixels:
     """The picture with its name beside it on the left, read from below."""
     font = ImageFont.load_default(size=15)
     font = ImageFont.load_default(size=min(15, 15 * len(picture) / font.getlength(name)))
@@ -166,7 +166,7 @@ def _named(picture: Picture, name: str) -> AnyPicture:
     return np.concatenate([np.rot90(np.asarray(margin)), picture], axis=1)
 
 
-def _joined(pictures: Sequence[AnyPicture], axis: int, gap: int = BLOCK_GAP) -> AnyPicture:
+def _joined(pictures: Sequence[AnyPixels], axis: int, gap: int = BLOCK_GAP) -> AnyPixels:
     """Pictures side by side (axis 1) or one below the other (axis 0), with gaps between."""
     shape = list(pictures[0].shape)
     shape[axis] = gap

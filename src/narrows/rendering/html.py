@@ -1,5 +1,4 @@
-"""What pages that open offline are made with: the templates in templates/, and what a page holds
-as text."""
+"""Pages that open offline: the templates in templates/, and what a page holds as text."""
 
 import base64
 import hashlib
@@ -11,7 +10,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def environment() -> jinja2.Environment:
-    """Of the templates: whatever a name holds is escaped, and a missing value is an error."""
+    """Reads the templates: whatever a name holds is escaped, and a missing value is an error."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -21,13 +20,18 @@ def environment() -> jinja2.Environment:
     )
 
 
-def part(name: str) -> str:
-    """A style sheet or script that a template takes in."""
+def style(name: str) -> str:
+    """A style sheet of templates/, with those that it includes."""
+    return environment().get_template(name).render()
+
+
+def script(name: str) -> str:
+    """A script of templates/."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def sha256(text: str) -> str:
-    """How a Content-Security-Policy names the one style or script that it lets in.
+    """The hash by which a Content-Security-Policy names the only style or script that it lets in.
 
     >>> sha256("")
     '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
@@ -36,7 +40,7 @@ def sha256(text: str) -> str:
 
 
 def data_url(png: bytes) -> str:
-    """A picture within the page.
+    """A PNG as the source of a picture within the page.
 
     >>> data_url(b"png")
     'data:image/png;base64,cG5n'

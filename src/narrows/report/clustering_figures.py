@@ -1,22 +1,36 @@
-"""The figures that a report has of a clustering: which ones there are, under which caption."""
+"""The figures of a clustering: which ones a report has, of which arrays, under which caption."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Integer
 
 from narrows.clustering import metrics
 from narrows.rendering import figures, grids
-from narrows.report import encoder_figures, sheets, tables
+from narrows.rendering.figures import CaptionedFigure
+from narrows.report import tables
 from narrows.report.artifacts import Clustering, Data
-from narrows.report.encoder_figures import Picture
 
-N_SHEET, MAX_SHEET = 6, 20  # samples of each kind, clusters
+N_PER_KIND = 6  # typical, far and ambiguous samples of a cluster
+MAX_CLUSTERS = 20  # with a line of their own on the sheet
+N_COLOURS = 32  # of the sheet: a third fewer bytes than 256, and hardly seen
+Rows = Integer[np.ndarray, " n"]
 
 
-def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
-    """Draws the map of clusters and, with labels, the confusion matrix of the test split."""
-    rows = clustering.map_rows
+def draw_clustering(clustering: Clustering, data: Data) -> Iterator[CaptionedFigure]:
+    """Every figure of one clustering; those that compare with labels only where there are any."""
     pairs = tables.matching(data, clustering.clusters)
+    yield _map(clustering, pairs, data)
+    yield from _confusion(clustering, pairs, data)
+    yield from _sheet(clustering, pairs, data)
+    yield from _health(clustering)
+    yield from _updates(clustering, data)
+
+
+def _map(clustering: Clustering, pairs: dict[int, int], data: Data) -> CaptionedFigure:
+    """UMAP of the codes, a cluster in the colour of its label."""
+    rows = clustering.map_rows
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
     colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
@@ -24,72 +38,119 @@ def clustering_pictures(clustering: Clustering, data: Data, folder: Path) -> lis
     caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
     if pairs:
         caption += " A cluster bears the name and colour of the label it is matched to."
-    drawn = [encoder_figures.save(figure, folder, clustering.key, "clusters", caption)]
-    if data.labels is not None:
-        test = data.rows("test")
-        counts, labels, clusters = metrics.contingency(data.labels[test], clustering.clusters[test])
-        order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
-        figure = figures.confusion(
-            counts[:, order],
-            [figures.called(int(label), data.label_names) for label in labels],
-            ["noise" if c == metrics.NOISE else str(c) for c in clusters[order]],
-            f"{clustering.key}: test rows",
-        )
-        caption = (
-            "Test rows by label and cluster, shaded by the share of the label. Clusters stand in "
-            "the order of the labels they are matched to, unmatched ones and noise last."
-        )
-        drawn.append(encoder_figures.save(figure, folder, clustering.key, "confusion", caption))
-    sheet = _sheet(clustering, pairs, data, folder)
-    return [*drawn, *sheet, *_updates(clustering, data, folder)]
+    return CaptionedFigure(figure, "clusters", caption)
 
 
-def _sheet(
-    clustering: Clustering, pairs: dict[int, int], data: Data, folder: Path
-) -> list[Picture]:
-    """Samples of the largest clusters, in the order of the labels they are matched to; no picture
-    where all is noise."""
-    found = sheets.shown(np.asarray(clustering.codes), clustering.clusters, N_SHEET)
-    if not found:
-        return []
-    sizes = {one.cluster: int((clustering.clusters == one.cluster).sum()) for one in found}
-    largest = sorted(found, key=lambda one: -sizes[one.cluster])[:MAX_SHEET]
-    largest.sort(key=lambda one: _place(one.cluster, pairs))
-    groups = [[data.unit(rows) for rows in one[1:]] for one in largest]
-    names = [str(pairs.get(one.cluster, one.cluster)) for one in largest]
-    caption = (
-        f"A line per cluster, of all samples: on the left the {N_SHEET} nearest to the mean of its "
-        "codes, then the farthest, on the right those most torn between it and another."
+def _confusion(
+    clustering: Clustering, pairs: dict[int, int], data: Data
+) -> Iterator[CaptionedFigure]:
+    """Test rows by label and cluster; nothing without labels."""
+    if data.labels is None:
+        return
+    test = data.rows("test")
+    counts, labels, clusters = metrics.contingency(data.labels[test], clustering.clusters[test])
+    order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
+    figure = figures.confusion(
+        counts[:, order],
+        [figures.called(int(label), data.label_names) for label in labels],
+        ["noise" if c == metrics.NOISE else str(c) for c in clusters[order]],
+        f"{clustering.key}: test rows",
     )
-    figure = grids.sheet(groups, names)
-    return [encoder_figures.save(figure, folder, clustering.key, "sheet", caption)]
+    caption = (
+        "Test rows by label and cluster, shaded by the share of the label. Clusters stand in "
+        "the order of the labels they are matched to, unmatched ones and noise last."
+    )
+    yield CaptionedFigure(figure, "confusion", caption)
 
 
-def _updates(clustering: Clustering, data: Data, folder: Path) -> list[Picture]:
-    """What a deep clustering did over time; scores against labels were not seen by it."""
+def _sheet(clustering: Clustering, pairs: dict[int, int], data: Data) -> Iterator[CaptionedFigure]:
+    """Samples of the largest clusters, in the order of the labels they are matched to; nothing
+    where all is noise."""
+    examples = choose_examples(np.asarray(clustering.codes), clustering.clusters, N_PER_KIND)
+    if not examples:
+        return
+    sizes = {e.cluster: int((clustering.clusters == e.cluster).sum()) for e in examples}
+    largest = sorted(examples, key=lambda e: -sizes[e.cluster])[:MAX_CLUSTERS]
+    largest.sort(key=lambda e: _place(e.cluster, pairs))
+    groups = [[data.unit(rows) for rows in (e.nearest, e.farthest, e.torn)] for e in largest]
+    names = [str(pairs.get(e.cluster, e.cluster)) for e in largest]
+    caption = (
+        f"A line per cluster, of all samples: on the left the {N_PER_KIND} nearest to the mean of "
+        "its codes, then the farthest, on the right those most torn between it and another."
+    )
+    yield CaptionedFigure(grids.sheet(groups, names), "sheet", caption, N_COLOURS)
+
+
+class Examples(NamedTuple):
+    """Rows that show one cluster: its heart, its rim, and where it touches another."""
+
+    cluster: int
+    nearest: Rows
+    """Rows nearest to the cluster's mean, the nearest first."""
+    farthest: Rows
+    """Rows farthest from the cluster's mean, the farthest first."""
+    torn: Rows
+    """Rows whose next mean is hardly farther, the most torn first; empty without a next mean."""
+
+
+def choose_examples(
+    z: Float[np.ndarray, "N D"], clusters: Integer[np.ndarray, " N"], n: int
+) -> list[Examples]:
+    """At most `n` rows of each kind for each cluster; noise, -1, is no cluster.
+
+    Example:
+        Means are 5/3 and 11. 2 is the nearest to the first, 0 the farthest, and 3 the most torn:
+
+        >>> z = np.array([[0.0], [2.0], [3.0], [11.0]])
+        >>> first, second = choose_examples(z, np.array([0, 0, 0, 1]), n=1)
+        >>> [rows.tolist() for rows in first[1:]]
+        [[1], [0], [2]]
+    """
+    names = [int(c) for c in np.unique(clusters) if c >= 0]
+    centres = np.array([z[clusters == c].mean(axis=0) for c in names])  # (K, D)
+    examples = []
+    for i, cluster in enumerate(names):
+        rows = np.flatnonzero(clusters == cluster)
+        distances = np.linalg.norm(z[rows, None] - centres, axis=2)  # (len(rows), K)
+        own = distances[:, i]
+        by_distance = rows[np.argsort(own, kind="stable")]
+        torn = by_distance[:0]
+        if len(names) > 1:
+            other = np.delete(distances, i, axis=1).min(axis=1)
+            torn = rows[np.argsort(other - own, kind="stable")]
+        examples.append(Examples(cluster, by_distance[:n], by_distance[::-1][:n], torn[:n]))
+    return examples
+
+
+def _health(clustering: Clustering) -> Iterator[CaptionedFigure]:
+    """What a deep clustering did by update, known without labels; nothing for any other."""
     if clustering.history is None:
-        return []
-    told, key = clustering.history, clustering.key
-    at, k = told["update"], clustering.info["n_clusters"]
+        return
+    history = clustering.history
+    updates, k = history["update"], clustering.info["n_clusters"]
     health = {
-        "clusters changed": (at, told["label_change"]),
-        "largest cluster": (at, told["largest_share"]),
-        "effective clusters / k": (at, told["effective_clusters"] / k),
+        "clusters changed": (updates, history["label_change"]),
+        "largest cluster": (updates, history["largest_share"]),
+        "effective clusters / k": (updates, history["effective_clusters"] / k),
     }
-    figure = figures.curves(health, "share", f"{key}: health", xlabel="update")
+    figure = figures.curves(health, "share", f"{clustering.key}: health", xlabel="update")
     caption = (
         "By update: share of samples whose cluster changed, share of the largest cluster, and the "
         "number of equal clusters with the same entropy over k; a fall of the last is a collapse."
     )
-    drawn = [encoder_figures.save(figure, folder, key, "health", caption)]
-    if data.labels is not None:
-        scores = {name: (at, values) for name, values in tables.updates(data, clustering).items()}
-        figure = figures.curves(scores, "score", f"{key}: scores by update", xlabel="update")
-        caption = (
-            "ACC and NMI of all samples at each update, found afterwards from the saved clusters."
-        )
-        drawn.append(encoder_figures.save(figure, folder, key, "updates", caption))
-    return drawn
+    yield CaptionedFigure(figure, "health", caption)
+
+
+def _updates(clustering: Clustering, data: Data) -> Iterator[CaptionedFigure]:
+    """Scores of a deep clustering by update, which it has not seen; nothing without labels."""
+    if clustering.history is None or data.labels is None:
+        return
+    updates = clustering.history["update"]
+    scores = {name: (updates, values) for name, values in tables.updates(data, clustering).items()}
+    title = f"{clustering.key}: scores by update"
+    figure = figures.curves(scores, "score", title, xlabel="update")
+    caption = "ACC and NMI of all samples at each update, found afterwards from the saved clusters."
+    yield CaptionedFigure(figure, "updates", caption)
 
 
 def _as_labels(clusters: np.ndarray, pairs: dict[int, int], first_free: int) -> np.ndarray:

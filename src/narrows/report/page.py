@@ -2,103 +2,82 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from narrows.rendering import html
+from narrows.report import tables
 from narrows.report.artifacts import SearchResult
 from narrows.report.claims import Claim
-from narrows.report.encoder_figures import TILES, Picture
 from narrows.report.ladder import Rung
-from narrows.report.tables import Row
+from narrows.report.tables import Row, Tables
 
 
-def render(
-    dataset: str,
-    shape: Sequence[int],
-    n_per_split: Mapping[str, int],
-    labelled: bool,
-    baselines: Collection[str],
-    autoencoders: Sequence[Row],
-    clusterings: Sequence[Row],
-    codes: Sequence[Row],
-    variational: Sequence[Row],
-    seeds: Sequence[Row],
-    rungs: Mapping[str, Sequence[Rung]],
-    claims: Sequence[Claim],
-    searches: Sequence[SearchResult],
-    overview_pictures: Sequence[Picture],
-    search_pictures: Mapping[str, Picture],
-    encoder_pictures: Mapping[str, Sequence[Picture]],
-    clustering_pictures: Mapping[str, Sequence[Picture]],
-) -> str:
-    """The page as text; whatever a name holds is escaped.
+class SavedFigure(NamedTuple):
+    """A figure's file, and what the page says of it."""
 
-    Args:
-        shape: of one sample, (C, H, W) or (D,).
-        baselines: keys of the encoders that every autoencoder has to beat.
-        autoencoders: rows of autoencoders.csv.
-        clusterings: rows of clusterings.csv.
-        codes: rows of codes.csv.
-        variational: rows of variational.csv.
-        seeds: rows of seeds.csv.
-        rungs: by clustering, those that it has to beat.
-        searches: what tuned encoders were chosen from.
-        claims: figures of the source documents; empty where the data is not theirs.
-        overview_pictures: those that compare all encoders; files relative to the page.
-        search_pictures: by the search's key.
-        encoder_pictures: by the encoder's key.
-        clustering_pictures: by the clustering's key.
-    """
+    name: str
+    file: str
+    """Path of the PNG, relative to the folder of the page."""
+    caption: str
+    is_chart: bool
+    """Whether it is a chart on white paper, which a dark page has to dim; else samples."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Every figure of the page."""
+
+    overview: Sequence[SavedFigure]
+    """Figures that compare all encoders."""
+    searches: Mapping[str, Sequence[SavedFigure]]
+    """Figures by key of a search."""
+    encoders: Mapping[str, Sequence[SavedFigure]]
+    """Figures by key of an encoder, those first that the page shows at once."""
+    clusterings: Mapping[str, Sequence[SavedFigure]]
+    """Figures by key of a clustering."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page says of one data set."""
+
+    dataset: str
+    """Name of the data set."""
+    shape: Sequence[int]
+    """Shape of one sample, (C, H, W) or (D,)."""
+    n_per_split: Mapping[str, int]
+    """Number of samples by split."""
+    labelled: bool
+    """Whether there are labels to score with."""
+    baselines: Collection[str]
+    """Keys of the encoders that every autoencoder has to beat."""
+    tables: Tables
+    """The lines of all results files."""
+    ranking: Sequence[Row]
+    """Lines of clusterings.csv on the test split, best first."""
+    rungs: Mapping[str, Sequence[Rung]]
+    """By key of a clustering, the clusterings that it has to beat."""
+    claims: Sequence[Claim]
+    """Figures of the source documents; empty where the data is not theirs."""
+    searches: Sequence[SearchResult]
+    """The searches that tuned encoders were chosen by."""
+    figures: Figures
+    """Every figure, with files relative to the page."""
+
+
+def render(report: Report) -> str:
+    """The page as text; whatever a name holds is escaped."""
     environment = html.environment()
     environment.filters["number"] = _number
-    tests = [row for row in autoencoders if row["split"] == "test"]
-    ladder = ranked([row for row in clusterings if row["split"] == "test"], labelled)
+    ranking, baselines = report.ranking, report.baselines
     return environment.get_template("report.html.j2").render(
-        dataset=dataset,
-        shape=" x ".join(map(str, shape)),
-        n_per_split=n_per_split,
-        labelled=labelled,
-        baselines=baselines,
-        autoencoders=tests,
-        clusterings=ladder,
-        codes=codes,
-        variational=variational,
-        seeds=seeds,
-        rungs=rungs,
-        claims=claims,
-        searches=searches,
-        finding=finding(ladder, baselines) if labelled else None,
-        sampling_error=1.96 * math.sqrt(0.25 / n_per_split["test"]),
-        tiles=TILES,
-        overview={picture.name: picture for picture in overview_pictures},
-        search_pictures=search_pictures,
-        encoder_pictures=encoder_pictures,
-        clustering_pictures=clustering_pictures,
+        report=report,
+        autoencoders=[row for row in report.tables.autoencoders if row["split"] == "test"],
+        finding=tables.finding(ranking, baselines) if report.labelled else None,
+        sampling_error=1.96 * math.sqrt(0.25 / report.n_per_split["test"]),
+        overview={figure.name: figure for figure in report.figures.overview},
     )
-
-
-def ranked(rows: Sequence[Row], labelled: bool) -> list[Row]:
-    """Best first: by ACC, without labels by silhouette; undefined scores come last."""
-    score = "acc" if labelled else "silhouette"
-    return sorted(rows, key=lambda row: math.inf if row[score] is None else -row[score])
-
-
-def finding(ladder: Sequence[Row], baselines: Collection[str]) -> dict[str, Any] | None:
-    """The best clustering of a learned code and of a baseline's, of how many, and the ACC gained.
-
-    None where there is only one kind.
-    """
-    learned = [row for row in ladder if row["encoder"] not in baselines]
-    plain = [row for row in ladder if row["encoder"] in baselines]
-    if not (learned and plain):
-        return None
-    return {
-        "learned": learned[0],
-        "baseline": plain[0],
-        "n_learned": len(learned),
-        "n_baseline": len(plain),
-        "gain": learned[0]["acc"] - plain[0]["acc"],
-    }
 
 
 def _number(value: float | int | None, digits: int = 3) -> str:

@@ -10,7 +10,7 @@ from narrows.report.ladder import Rung
 TAG = "mlflow.note.content"
 
 
-def of_encoder(
+def encoder_note(
     key: str,
     row: Mapping[str, Any],
     tests: Sequence[Mapping[str, Any]],
@@ -42,7 +42,7 @@ def of_encoder(
     return "\n".join([*lines, *_picture(picture, "original, what the encoder saw, reconstruction")])
 
 
-def of_clustering(
+def clustering_note(
     key: str,
     clusterings: Sequence[Mapping[str, Any]],
     rungs: Sequence[Rung],
@@ -72,7 +72,7 @@ def of_clustering(
     return "\n".join([*lines, *_picture(picture, "samples of each cluster")])
 
 
-def of_dataset(
+def dataset_note(
     dataset: str,
     clusterings: Sequence[Mapping[str, Any]],
     rungs: Mapping[str, Sequence[Rung]],

@@ -5,7 +5,10 @@ to labels is fitted on the train split and applied to validation and test; probe
 from the train split and are asked about test.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,9 @@ from narrows.clustering import metrics
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
 from narrows.report.artifacts import Clustering, Data, Encoder
+from narrows.store.files import write_csv
 
-Row = dict[str, Any]  # one line of a results file; None where a score is not defined
+Row = dict[str, Any]  # a line of a results file by column; None where a score is not defined
 CODE = ("mean", "zeros_fraction", "active_units", "dead_units", "jacobian_norm")
 PROBES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")
 VARIATIONAL = ("elbo", "reconstruction", "kl", "active_units", "nll")
@@ -28,6 +32,26 @@ ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")  # of 
 VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)  # no line but the header
 MAX_PCA_SIZE = 256
 MAX_PCA_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The lines of every results file."""
+
+    autoencoders: Sequence[Row]
+    """Lines of autoencoders.csv: encoders, baselines included, by split."""
+    clusterings: Sequence[Row]
+    """Lines of clusterings.csv: clusterings by split, and over all samples."""
+    n_clusters: Sequence[Row]
+    """Lines of n_clusters.csv: scores by number of clusters."""
+    codes: Sequence[Row]
+    """Lines of codes.csv, by encoder."""
+    robustness: Sequence[Row]
+    """Lines of robustness.csv: encoders by corruption."""
+    variational: Sequence[Row]
+    """Lines of variational.csv: encoders that have a bound on the likelihood."""
+    seeds: Sequence[Row]
+    """Lines of seeds.csv: clusterings that were repeated under other seeds."""
 
 
 def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
@@ -154,11 +178,11 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     """
     from sklearn.decomposition import PCA
 
-    few = blocks.n_few(data.x.shape[1:])
-    train = blocks.drawn(np.flatnonzero(data.rows("train")), min(few, MAX_PCA_ROWS), seed)
+    n_rows = blocks.n_few(data.x.shape[1:])
+    train = blocks.drawn(np.flatnonzero(data.rows("train")), min(n_rows, MAX_PCA_ROWS), seed)
     x, test = (
         data.unit(train),
-        data.unit(blocks.drawn(np.flatnonzero(data.rows("test")), few, seed)),
+        data.unit(blocks.drawn(np.flatnonzero(data.rows("test")), n_rows, seed)),
     )
     x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
     pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)
@@ -190,49 +214,99 @@ def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
     return metrics.matching(data.labels[train], clusters[train])
 
 
-def summary(
-    autoencoders: Sequence[Row], clusterings: Sequence[Row], codes: Sequence[Row]
-) -> dict[str, Any]:
+def ranked(rows: Sequence[Row], labelled: bool) -> list[Row]:
+    """Best first: by ACC, without labels by silhouette; undefined scores come last."""
+    score = "acc" if labelled else "silhouette"
+    return sorted(rows, key=lambda row: math.inf if row[score] is None else -row[score])
+
+
+def finding(ranking: Sequence[Row], baselines: Collection[str]) -> dict[str, Any] | None:
+    """The best clustering of a learned code and of a baseline's, of how many, and the ACC gained.
+
+    None where there is only one kind.
+
+    Args:
+        ranking: lines of clusterings.csv on the test split, best first.
+    """
+    learned = [row for row in ranking if row["encoder"] not in baselines]
+    plain = [row for row in ranking if row["encoder"] in baselines]
+    if not (learned and plain):
+        return None
+    return {
+        "learned": learned[0],
+        "baseline": plain[0],
+        "n_learned": len(learned),
+        "n_baseline": len(plain),
+        "gain": learned[0]["acc"] - plain[0]["acc"],
+    }
+
+
+def write(tables: Tables, folder: Path) -> None:
+    """Every results file; those that may have no line have their header all the same."""
+    write_csv(folder / "autoencoders.csv", tables.autoencoders)
+    write_csv(folder / "clusterings.csv", tables.clusterings)
+    write_csv(folder / "n_clusters.csv", tables.n_clusters)
+    write_csv(folder / "codes.csv", tables.codes)
+    write_csv(folder / "robustness.csv", tables.robustness, ROBUSTNESS_COLUMNS)
+    write_csv(folder / "variational.csv", tables.variational, VARIATIONAL_COLUMNS)
+    write_csv(folder / "seeds.csv", tables.seeds, SEED_COLUMNS)
+
+
+def summary(tables: Tables) -> dict[str, Any]:
     """The nested scores for `dvc metrics`: what a change of code may move, so no seconds."""
-    told: dict[str, Any] = {"autoencoders": {}, "clusterings": {}, "codes": {}}
-    for row in autoencoders:
+    nested: dict[str, Any] = {"autoencoders": {}, "clusterings": {}, "codes": {}}
+    for row in tables.autoencoders:
         if row["split"] != "train":
-            told["autoencoders"].setdefault(row["autoencoder"], {})[row["split"]] = scores(row)
-    for row in clusterings:
+            nested["autoencoders"].setdefault(row["autoencoder"], {})[row["split"]] = scores(row)
+    for row in tables.clusterings:
         if row["split"] == "test":
-            told["clusterings"][row["clustering"]] = scores(row)
-    for row in codes:
-        told["codes"][row["autoencoder"]] = scores(row)
-    return told
+            nested["clusterings"][row["clustering"]] = scores(row)
+    for row in tables.codes:
+        nested["codes"][row["autoencoder"]] = scores(row)
+    return nested
 
 
 def scores(row: Row) -> dict[str, float]:
     """The defined scores of a row, to five significant digits."""
     of_encoders = ("mse", "bce", "psnr", "ssim", "linear_probe", "knn")
     names = (*of_encoders, "acc", "acc_covered", "nmi", "ari", "purity", "silhouette", "coverage")
-    found = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
+    defined = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
     if "n_clusters_found" in row:
-        found["n_clusters_found"] = row["n_clusters_found"]
-    return found
+        defined["n_clusters_found"] = row["n_clusters_found"]
+    return defined
 
 
-def run_metrics(
-    key: str, codes: Sequence[Row], robustness: Sequence[Row], variational: Sequence[Row]
-) -> dict[str, float]:
+def encoder_metrics(key: str, tables: Tables) -> dict[str, float]:
     """What `report` adds to an encoder's MLflow run; undefined scores are left out."""
-    told: dict[str, float | None] = {}
-    for row in codes:
+    metrics: dict[str, float | None] = {}
+    for row in tables.codes:
         if row["autoencoder"] == key:
-            told |= {f"code/{name}": row[name] for name in CODE}
-            told |= {f"test/{name}": row[name] for name in PROBES}
-    for row in robustness:
+            metrics |= {f"code/{name}": row[name] for name in CODE}
+            metrics |= {f"test/{name}": row[name] for name in PROBES}
+    for row in tables.robustness:
         if row["autoencoder"] == key:
-            told[f"robustness/{row['corruption']}"] = row["psnr_out"]
-            told[f"corrupted/{row['corruption']}"] = row["psnr_in"]
-    for row in variational:
+            metrics[f"robustness/{row['corruption']}"] = row["psnr_out"]
+            metrics[f"corrupted/{row['corruption']}"] = row["psnr_in"]
+    for row in tables.variational:
         if row["autoencoder"] == key:
-            told |= {f"vae/{name}": row[name] for name in VARIATIONAL}
-    return {name: float(value) for name, value in told.items() if value is not None}
+            metrics |= {f"vae/{name}": row[name] for name in VARIATIONAL}
+    return {name: float(value) for name, value in metrics.items() if value is not None}
+
+
+def clustering_metrics(key: str, tables: Tables) -> dict[str, float]:
+    """What `report` adds to a clustering's MLflow run; undefined scores are left out."""
+    metrics: dict[str, float] = {}
+    for row in tables.clusterings:
+        if row["clustering"] == key:
+            values = scores(row)
+            metrics |= {f"{row['split']}/{name}": value for name, value in values.items()}
+            if row["split"] == "test" and "acc" in values:
+                metrics["cluster/acc"] = values["acc"]
+    for row in tables.seeds:
+        if row["clustering"] == key:
+            values = {name: row[name] for name in SEEDS if row[name] is not None}
+            metrics |= {f"seeds/{name}": float(value) for name, value in values.items()}
+    return metrics
 
 
 def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
@@ -241,12 +315,12 @@ def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
     train, test = data.rows("train"), data.rows("test")
     z, labels = encoder.codes, data.labels
     linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
-    queries, found = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
-    votes, asked = labels[found], labels[queries]
+    queries, neighbours = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
+    own, nearest = labels[queries], labels[neighbours]  # (N,), (N, 10)
     return {
         "linear_probe": linear,
-        "knn": probes.knn_accuracy(votes, asked),
-        **{f"precision_{k}": probes.precision_at(votes, asked, k) for k in (1, 5, 10)},
+        "knn": probes.knn_accuracy(nearest, own),
+        **{f"precision_{k}": probes.precision_at(nearest, own, k) for k in (1, 5, 10)},
     }
 
 
@@ -257,18 +331,18 @@ def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
     silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
     blocks.forget(data.x)
     clusters = clusters[chosen]
-    found: Row = {"n": len(clusters), "nmi": None, "acc": None, "ari": None, "purity": None}
-    found["acc_covered"] = None
+    row: Row = {"n": len(clusters)}
+    row |= dict.fromkeys(("nmi", "acc", "ari", "purity", "acc_covered"))
     if data.labels is not None:
         labels = data.labels[chosen]
-        found["nmi"] = metrics.nmi(labels, clusters)
-        found["acc"] = metrics.accuracy(labels, clusters, pairs)
-        kept = clusters != metrics.NOISE
-        if kept.any():
-            found["acc_covered"] = metrics.accuracy(labels[kept], clusters[kept], pairs)
-        found["ari"] = metrics.ari(labels, clusters)
-        found["purity"] = metrics.purity(labels, clusters)
-    found["silhouette"] = silhouette
-    found["coverage"] = metrics.coverage(clusters)
-    found["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
-    return found
+        row["nmi"] = metrics.nmi(labels, clusters)
+        row["acc"] = metrics.accuracy(labels, clusters, pairs)
+        covered = clusters != metrics.NOISE
+        if covered.any():
+            row["acc_covered"] = metrics.accuracy(labels[covered], clusters[covered], pairs)
+        row["ari"] = metrics.ari(labels, clusters)
+        row["purity"] = metrics.purity(labels, clusters)
+    row["silhouette"] = silhouette
+    row["coverage"] = metrics.coverage(clusters)
+    row["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
+    return row

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from narrows.rendering import html
+from narrows.rendering import figures, html
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,5 @@ def render(gains: Gains, plots: dict[str, Figure]) -> str:
         gains=gains,
         names=names,
         front=front,
-        plots={name: _inline(figure) for name, figure in plots.items()},
+        plots={name: figures.data_url(figure) for name, figure in plots.items()},
     )
-
-
-def _inline(figure: Figure) -> str:
-    """A PNG as a data URL."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110, bbox_inches="tight")
-    return html.data_url(stream.getvalue())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from narrows.data.unit import to_unit
 from narrows.explore.compare import differences
@@ -134,9 +132,7 @@ def _strip(x: np.ndarray) -> str:
     """Samples (n, ...) in [0, 1] side by side, as a data URL."""
     pixels = figures.pixels(np.asarray(x, np.float32))
     picture = figures.strip(pixels, len(x), max(1, SIDE // pixels.shape[1]))
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(stream, format="png", optimize=True)
-    return html.data_url(stream.getvalue())
+    return figures.data_url(picture)
 
 
 def _score(metric: Metric, i: int) -> str:

@@ -94,8 +94,8 @@ def url(source: Path, folder: Path) -> str:
 def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, Any]) -> str:
     environment = html.environment()
     size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
-    style = size + html.part("gallery.css")
-    script = html.part("gallery.js")
+    style = size + html.style("gallery.css")
+    script = html.script("gallery.js")
     return environment.get_template("gallery.html.j2").render(
         titles=titles,
         n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),

@@ -87,7 +87,7 @@ def _html(found: Findings) -> str:
         f".c{place} {{ fill: hsl({hue:.0f} 65% 50%); background: hsl({hue:.0f} 65% 50%); }}"
         for place, hue in enumerate(hues.values())
     ]
-    style = html.part("findings.css") + "\n".join(colours) + "\n"
+    style = html.style("findings.css") + "\n".join(colours) + "\n"
     rules = found.mined.rules
     of_clusters = rules["then"].str.fullmatch(r"cluster \d+")
     return environment.get_template("table.html.j2").render(

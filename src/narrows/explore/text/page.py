@@ -38,7 +38,7 @@ def write(folder: Path, topics: Topics) -> Path:
     )
     environment = templates.environment()
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
-    style = templates.part("findings.css")
+    style = templates.style("findings.css")
     html = environment.get_template("text.html.j2").render(
         topics=topics,
         n=sum(topics.sizes.values()),

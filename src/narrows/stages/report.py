@@ -1,0 +1,268 @@
+"""Stage report: labels meet clusters. artifacts/ -> results/<dataset>, and scores to MLflow."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import numpy as np
+from PIL import Image
+
+from narrows import tracking
+from narrows.config import params
+from narrows.config.params import Params
+from narrows.config.plugins import resolved
+from narrows.data import splits
+from narrows.rendering import figures
+from narrows.rendering.figures import CaptionedFigure
+from narrows.report import (
+    artifacts,
+    claims,
+    clustering_figures,
+    encoder_figures,
+    ladder,
+    page,
+    run_notes,
+    tables,
+)
+from narrows.report.artifacts import Clustering, Data, Encoder, SearchResult
+from narrows.report.page import Figures, Report, SavedFigure
+from narrows.report.tables import Tables
+from narrows.store import choices, outputs
+from narrows.store.choices import ChosenK
+from narrows.tracking import views
+
+ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
+IDLE = 20  # seconds after which such a process ends
+LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the earlier stages left of one data set."""
+
+    data: Data
+    encoders: dict[str, Encoder]
+    """By key; baselines first."""
+    clusterings: dict[str, Clustering]
+    """By key; deep ones last."""
+    chosen_k: ChosenK
+    searches: list[SearchResult]
+    by_seed: dict[str, dict[int, np.ndarray]]
+    """Clusters (N,) by key of a clustering and seed, of the rows that `seeds` names."""
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of the data that the encoders were fitted on."""
+        return next(iter(self.encoders.values())).config["data_digest"]
+
+
+def main() -> None:
+    """Reads params.yaml and what all stages left; replaces results/<dataset>; logs to MLflow."""
+    p = params.with_winners(params.load())
+    results = Path("results", p.dataset.name)
+    inputs = read(p)
+    scored = score(p, inputs)
+    with outputs.output(results) as folder:
+        report = describe(p, inputs, scored, draw(p, inputs, folder))
+        write(report, folder)
+    log(p, inputs, report, results)
+
+
+def read(p: Params) -> Inputs:
+    """The artifacts of every row; raises `UserError` naming the stage to run where one misses."""
+    folder = Path("artifacts", p.dataset.name)
+    data = artifacts.read_data(Path("data", p.dataset.name))
+    encoders = {
+        key: artifacts.read_encoder(folder, key, data) for key in [*p.baselines, *p.autoencoders]
+    }
+    clusterings = {
+        key: artifacts.read_clustering(folder, key, data)
+        for key in (*p.clusterings, *p.deep_clusterings)
+    }
+    return Inputs(
+        data=data,
+        encoders=encoders,
+        clusterings=clusterings,
+        chosen_k=choices.read_k(choices.k_folder(folder)),
+        searches=[artifacts.read_search(folder, key) for key in p.searches],
+        by_seed={
+            key: artifacts.read_seeds(folder, clusterings[key], p.seeds.values, data)
+            for key in p.seeds.rows
+        },
+    )
+
+
+def score(p: Params, inputs: Inputs) -> Tables:
+    """Every line of the results files. Here labels meet codes and clusters."""
+    data, encoders = inputs.data, list(inputs.encoders.values())
+    clusterings = in_processes(tables.clustering_rows, inputs.clusterings, data, p.seed)
+    return Tables(
+        autoencoders=tables.autoencoder_rows(encoders),
+        clusterings=[row for rows in clusterings.values() for row in rows],
+        n_clusters=inputs.chosen_k.curve,
+        codes=list(in_processes(tables.code_row, inputs.encoders, data, p.seed).values()),
+        robustness=tables.robustness_rows(encoders),
+        variational=tables.variational_rows(encoders),
+        seeds=[tables.seed_row(data, key, seeds) for key, seeds in inputs.by_seed.items()],
+    )
+
+
+def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
+    """Draws and saves every figure of the report, below the folder."""
+    data, encoders = inputs.data, list(inputs.encoders.values())
+    overview = encoder_figures.draw_overview(encoders, inputs.chosen_k, data, p.seed)
+    searches = {search.key: encoder_figures.draw_search(search) for search in inputs.searches}
+    (folder / "figures").mkdir()
+    return Figures(
+        overview=save(overview, "all", folder),
+        searches={key: save(figures, key, folder) for key, figures in searches.items()},
+        encoders=in_processes(draw_encoder, inputs.encoders, data, p.seed, folder),
+        clusterings=in_processes(draw_clustering, inputs.clusterings, data, folder),
+    )
+
+
+def draw_encoder(encoder: Encoder, data: Data, seed: int, folder: Path) -> list[SavedFigure]:
+    """Draws and saves the figures of one encoder."""
+    return save(encoder_figures.draw_encoder(encoder, data, seed), encoder.key, folder)
+
+
+def draw_clustering(clustering: Clustering, data: Data, folder: Path) -> list[SavedFigure]:
+    """Draws and saves the figures of one clustering."""
+    return save(clustering_figures.draw_clustering(clustering, data), clustering.key, folder)
+
+
+def save(captioned: Iterable[CaptionedFigure], key: str, folder: Path) -> list[SavedFigure]:
+    """Writes figures/<key>-<name>.png below the folder for every figure, in their order."""
+    saved = []
+    for figure, name, caption, n_colours in captioned:
+        file = f"figures/{key}-{name}.png"
+        figures.save(figure, folder / file, n_colours)
+        saved.append(SavedFigure(name, file, caption, figures.is_chart(figure)))
+    return saved
+
+
+def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Report:
+    """What the page and MLflow say of the scores: an order, rivals, figures of others."""
+    data = inputs.data
+    labelled = data.labels is not None
+    tests = [row for row in scored.clusterings if row["split"] == "test"]
+    ranking = tables.ranked(tests, labelled)
+    starts = {key: row.start.name for key, row in p.deep_clusterings.items()}
+    return Report(
+        dataset=p.dataset.name,
+        shape=data.x.shape[1:],
+        n_per_split={name: int(data.rows(name).sum()) for name in splits.NAMES},
+        labelled=labelled,
+        baselines=list(p.baselines),
+        tables=scored,
+        ranking=ranking,
+        rungs=ladder.rungs(ranking, list(p.baselines), starts),
+        claims=claims.read() if p.dataset.name in claims.DATASETS else [],
+        searches=inputs.searches,
+        figures=saved,
+    )
+
+
+def write(report: Report, folder: Path) -> None:
+    """The tables, summary.json and report.html, beside the figures that are there."""
+    tables.write(report.tables, folder)
+    summary = json.dumps(tables.summary(report.tables), indent=2) + "\n"
+    (folder / "summary.json").write_text(summary)
+    (folder / "report.html").write_text(page.render(report), encoding="utf-8")
+
+
+def log(p: Params, inputs: Inputs, report: Report, results: Path) -> None:
+    """Adds to the runs of all rows what was not known when they ended; marks them as current."""
+    overview = log_overview(inputs, report, results)
+    ids = [log_encoder(p, encoder, report, results) for encoder in inputs.encoders.values()]
+    ids += [log_clustering(p, c, report, results) for c in inputs.clusterings.values()]
+    trials = {
+        search.key: views.Trials(
+            search.study,
+            list(p.searches[search.key].space),
+            {plugin.name: plugin.module.DIRECTION for plugin in p.searches[search.key].objectives},
+        )
+        for search in inputs.searches
+    }
+    tags = views.tags(trials, made=time.time_ns() // 1_000_000)
+    tags[run_notes.TAG] = run_notes.dataset_note(
+        report.dataset, report.ranking, report.rungs, overview
+    )
+    views.show(report.dataset, {run_id for run_id in ids if run_id}, tags)
+
+
+def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str | None]:
+    """A run of the stage itself with the tables and the figures that compare all rows.
+
+    Returns:
+        By caption of such a figure, its address on MLflow's page.
+    """
+    data = tracking.Data(report.dataset, inputs.data_digest, inputs.data.x.shape)
+    name = f"report of {report.dataset}"
+    with tracking.start("report", name, data, {"stage": "report"}) as run:
+        log_figures(run, report.figures.overview, results)
+        for table in sorted(results.glob("*.csv")):
+            run.log_file(table)
+        return {figure.caption: run.picture(figure.name) for figure in report.figures.overview}
+
+
+def log_encoder(p: Params, encoder: Encoder, report: Report, results: Path) -> str | None:
+    """Scores, figures and a description for the encoder's run; returns the run's id."""
+    key = encoder.key
+    run = tracking.again(encoder.identity, report.dataset)
+    run.log_metrics(tables.encoder_metrics(key, report.tables))
+    saved = [figure for figure in report.figures.encoders[key] if figure.name not in LOGGED_BEFORE]
+    log_figures(run, saved, results)
+    row = encoder_row(p, key)
+    if "network" not in row:  # of the others the run has its depth
+        run.log_params({"depth": 0})
+    if "code_size" not in row:
+        run.log_params({"code_size": encoder.codes.shape[1]})
+    tests = [test for test in report.tables.autoencoders if test["split"] == "test"]
+    picture = run.picture("reconstructions")
+    note = run_notes.encoder_note(key, row, tests, report.ranking, picture)
+    run.set_tag(run_notes.TAG, note)
+    return run.id
+
+
+def log_clustering(p: Params, clustering: Clustering, report: Report, results: Path) -> str | None:
+    """Scores, figures and a description for the clustering's run; returns the run's id."""
+    key = clustering.key
+    run = tracking.again(clustering.identity, report.dataset)
+    run.log_metrics(tables.clustering_metrics(key, report.tables))
+    log_figures(run, report.figures.clusterings[key], results)
+    run.log_params({"depth": tracking.depth(encoder_row(p, clustering.encoder))})
+    is_baseline = clustering.encoder in report.baselines
+    rungs, picture = report.rungs.get(key, []), run.picture("sheet")
+    note = run_notes.clustering_note(key, report.ranking, rungs, is_baseline, picture)
+    run.set_tag(run_notes.TAG, note)
+    return run.id
+
+
+def encoder_row(p: Params, key: str) -> dict[str, Any]:
+    """A row of `baselines` or `autoencoders`, with every default."""
+    return resolved({**p.baselines, **p.autoencoders}[key])
+
+
+def log_figures(run: tracking.Run, saved: Sequence[SavedFigure], results: Path) -> None:
+    """Logs the figures under their names, as they are on the page."""
+    for figure in saved:
+        picture = Image.open(results / figure.file).convert("RGB")
+        run.log_image(figure.name, np.asarray(picture), step=0)
+
+
+def in_processes(
+    function: Callable[..., U], rows: Mapping[str, T], *arguments: Any
+) -> dict[str, U]:
+    """`function(row, *arguments)` by key, in several processes where there are enough rows."""
+    n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
+    # they are shared by all calls, and nobody ends them: by themselves they wait for five minutes
+    parallel = joblib.Parallel(n_jobs, backend="loky", idle_worker_timeout=IDLE)
+    results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
+    return dict(zip(rows, results, strict=True))
