@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from narrows.config.plugins import config
 
@@ -17,6 +17,7 @@ Changes = dict[str, Any]  # by dotted key of a row
 Number = int | float
 
 
+@runtime_checkable  # whoever checks types at run time asks for it
 class Trial(Protocol):
     """What of Optuna's trial is used here."""
 
