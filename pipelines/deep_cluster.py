@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from narrows import errors, tracking
-from narrows.clustering import job as start
 from narrows.clustering import refine
+from narrows.clustering.job import Job
+from narrows.clustering.state import hardened, save_state
 from narrows.config import params
 from narrows.config.plugins import resolved
 from narrows.data import prepared, splits
@@ -52,7 +53,7 @@ def main(key: str) -> None:
             told = f"update {update}, {changed:.2%} of the clusters changed, {active} active"
             print(f"deep_cluster@{key}: {told}", flush=True)
 
-        job = start.Job(
+        job = Job(
             x=data.all(),
             fitted=splits.fitted(data.split, p.cluster_on),
             model=model,
@@ -68,10 +69,10 @@ def main(key: str) -> None:
             refined = refine.refine(row.method, job)
         except errors.UserError as error:
             raise errors.UserError(f"params.yaml: deep_clusterings.{key}: {error}") from None
-        start.remember(
+        save_state(
             folder / "clusters.npz",
             refined.state,
-            clusters=start.hardened(refined.soft).astype(np.int32),
+            clusters=hardened(refined.soft).astype(np.int32),
             soft=refined.soft,
             assignments=refined.assignments,
         )

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from narrows import errors
-from narrows.clustering import saved
-from narrows.clustering.clusterers import _base
+from narrows.clustering import neighbours, saved, umap
 from narrows.config import params, plugins
 from narrows.config.plugins import resolved
 from narrows.data import prepared
@@ -27,7 +26,8 @@ from narrows.models.autoencoder import to_unit
 from narrows.store import work
 
 MODULES: tuple[Any, ...] = (
-    _base,
+    neighbours,
+    umap,
     measures,
     jacobian,
     autoencoder,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.clustering import job as start
 from narrows.clustering import refine, saved
+from narrows.clustering.job import Job
+from narrows.clustering.state import hardened
 from narrows.config.params import Params
 from narrows.data import splits
 from narrows.data.prepared import Prepared
@@ -68,7 +69,7 @@ def clusters(
     row = p.deep_clusterings[key]
     assert found.model is not None
     weights = found.model.state_dict()
-    job = start.Job(
+    job = Job(
         x=data.all(),
         fitted=fitted,
         model=restored(p.autoencoders[row.encoder], data.x.shape[1:], weights),
@@ -80,4 +81,4 @@ def clusters(
         work=work,
     )
     refined = refine.refine(row.method, job)
-    return start.hardened(refined.soft), time.perf_counter() - began
+    return hardened(refined.soft), time.perf_counter() - began

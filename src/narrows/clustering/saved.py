@@ -16,7 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.clustering import job
+from narrows.clustering.centres import means
+from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.state import State, hardened, load_state
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored, to_unit
@@ -102,22 +104,22 @@ def load(artifacts: Path, key: str) -> Saved:
     encoder = artifacts / "encoders" / row["encoder"]
     config, encode, decode = coder(encoder)
     shape = tuple(config["input_shape"])
-    state, arrays = job.remembered(_existing(folder / "clusters.npz"))
+    state, arrays = load_state(_existing(folder / "clusters.npz"))
 
     def reconstruct(x: Tensor) -> np.ndarray:
         return decode(encode(x))
 
     if "clusterer" in row:
         n_clusters = int(arrays["clusters"].max()) + 1
-        cluster, soft = _clusterer(row["clusterer"], state, n_clusters)
-        centres = _means(_existing(encoder / "codes.npy"), arrays["clusters"], n_clusters)
+        cluster, soft = _clusterer(row["clusterer"], state)
+        centres = means(_codes(encoder / "codes.npy"), arrays["clusters"], n_clusters)
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
     learned = weights(folder / "weights.pt")
     refined, _ = _coder(model(config, learned["model"]))
     n_clusters = arrays["soft"].shape[1]  # the last of them may hold no known sample
     parts = None if told["fell_back"] else learned["parts"]
     cluster, soft = _refined(row, state, parts, n_clusters)
-    centres = _means(_existing(folder / "codes.npy"), arrays["clusters"], n_clusters)
+    centres = means(_codes(folder / "codes.npy"), arrays["clusters"], n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
 
@@ -153,14 +155,14 @@ def weights(file: Path) -> dict[str, Any]:
 
 
 def _refined(
-    row: dict[str, Any], state: job.State, parts: dict[str, Tensor] | None, n_clusters: int
+    row: dict[str, Any], state: State, parts: dict[str, Tensor] | None, n_clusters: int
 ) -> tuple[Cluster, Soft]:
     """As the method tells clusters from its parts; without any, and where it leaves clusters to the
     start's clusterer, as that one does."""
     method = params.plugin("deep_clusterers", row["method"])
     if parts is None or not hasattr(method.module, "soft"):
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
-        numbered, shares = _clusterer(row["start"], state, len(names) - 1)
+        numbered, shares = _clusterer(row["start"], state)
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
@@ -174,7 +176,7 @@ def _refined(
         found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
         return found.numpy()
 
-    return lambda z: job.hardened(soft(z)), soft
+    return lambda z: hardened(soft(z)), soft
 
 
 def _baseline(folder: Path, config: dict[str, Any]) -> tuple[Encode, Decode]:
@@ -197,25 +199,15 @@ def _coder(model: Autoencoder) -> tuple[Encode, Decode]:
     return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
 
 
-def _clusterer(row: dict[str, Any], state: job.State, n_clusters: int) -> tuple[Cluster, Soft]:
-    module = params.plugin("clusterers", row).module
-
-    def cluster(z: np.ndarray) -> np.ndarray:
-        clusters: np.ndarray = module.predict(state, z)
-        return clusters
-
-    if hasattr(module, "soft"):
-        return cluster, lambda z: module.soft(state, z)
-    return cluster, lambda z: job.one_hot(cluster(z), n_clusters)
+def _clusterer(row: dict[str, Any], state: State) -> tuple[Cluster, Soft]:
+    module: Clusterer = params.plugin("clusterers", row).module
+    return lambda z: module.predict(state, z), lambda z: module.soft(state, z)
 
 
-def _means(codes: Path, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Means (K, D) of the codes of each cluster; nan where it has none."""
-    z = np.load(codes, mmap_mode="r", allow_pickle=False)
-    means = np.full((n_clusters, z.shape[1]), np.nan, np.float32)
-    for cluster in np.unique(clusters[clusters >= 0]):
-        means[cluster] = z[clusters == cluster].mean(axis=0)
-    return means
+def _codes(file: Path) -> np.ndarray:
+    """Codes (N, D), memory-mapped."""
+    codes: np.ndarray = np.load(_existing(file), mmap_mode="r", allow_pickle=False)
+    return codes
 
 
 def _json(file: Path) -> dict[str, Any]:

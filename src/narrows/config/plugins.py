@@ -36,7 +36,8 @@ class Plugin:
     config: Any
 
     @property
-    def module(self) -> ModuleType:
+    def module(self) -> Any:
+        """The file as a module; its family's `_base.py` has the Protocol of what is in it."""
         return load(self.family, self.name)
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from narrows.clustering.centres import means
+
 Rows = Integer[np.ndarray, " n"]
 
 
@@ -30,7 +32,7 @@ def shown(z: Float[np.ndarray, "N D"], clusters: Integer[np.ndarray, " N"], n: i
         [[1], [0], [2]]
     """
     found = [int(c) for c in np.unique(clusters) if c >= 0]
-    centres = np.array([z[clusters == c].mean(axis=0) for c in found])
+    centres = means(z, clusters)[found]
     told = []
     for i, cluster in enumerate(found):
         rows = np.flatnonzero(clusters == cluster)
