@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from textbook import pictures, row
 
-from narrows.clustering import job as start
 from narrows.clustering import metrics, refine
+from narrows.clustering.job import Job
+from narrows.clustering.state import hardened
 from narrows.config import params
 from narrows.config.plugins import Plugin, load, resolved
 from narrows.models.autoencoder import encode_all
@@ -79,7 +80,7 @@ class Protocol:
     def dec(self) -> None:
         fitted = self.pretrained("deep")
         self.told["train_mse"] = fitted.history[-1]["train/loss"]
-        job = start.Job(
+        job = Job(
             x=torch.cat([self.train, self.val]),
             fitted=np.arange(N_ROWS) < N_TRAIN,
             model=fitted.model.cpu(),
@@ -92,7 +93,7 @@ class Protocol:
             on_update=lambda update, health: print(update, health["label_change"], flush=True),
         )
         refined = refine.refine(params.plugin("deep_clusterers", DEC), job)
-        self.told["nmi_dec"] = metrics.nmi(self.labels, start.hardened(refined.soft)[N_TRAIN:])
+        self.told["nmi_dec"] = metrics.nmi(self.labels, hardened(refined.soft)[N_TRAIN:])
         self.told["iterations"] = DEC["interval"] * (len(refined.history) - 1)
 
     def nmi(self, z: np.ndarray, z_val: np.ndarray) -> float | None:

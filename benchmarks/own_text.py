@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import TruncatedSVD
 
+from narrows.clustering import neighbours
 from narrows.config import params, plugins
 from narrows.config.plugins import Plugin
 from narrows.data import splits
@@ -65,7 +66,7 @@ def precision(z: np.ndarray, labels: np.ndarray, split: np.ndarray) -> float:
     """Precision at 10 by cosine, of test rows among train rows."""
     z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
     train, test = split == 0, split == 2
-    found = probes.neighbours(z[train], z[test], 10)
+    found = neighbours.nearest(z[train], z[test], 10)
     return probes.precision_at(labels[train][found], labels[test], 10)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_contracts import members, plugin
 
-from narrows.clustering.clusterers import _base
+from narrows.clustering import mixture, neighbours, umap
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
@@ -194,17 +194,17 @@ class TestNearest:
         """Squared norms of 3e8 leave nothing of squared distances of 1e-6."""
         rng = np.random.default_rng(0)
         codes = (1000 + rng.normal(size=(50, 300)) * 1e-4).astype(np.float32)
-        codes = codes[_base.distinct(codes)[0]]
-        distances, near = _base.nearest(codes, codes, 1)
+        codes = codes[neighbours.distinct(codes)[0]]
+        distances, near = neighbours.nearest_known(codes, codes, 1)
         assert near[:, 0].tolist() == list(range(len(codes)))
         assert not distances.any()
 
     def test_equal_codes_share_a_cluster_and_zero_has_no_sign(self) -> None:
-        z = _base.finite(np.array([[0.0], [5.0], [-0.0]], dtype=np.float32))
-        state = _base.remembered(z, np.array([3, 4, 9]))
+        z = neighbours.finite(np.array([[0.0], [5.0], [-0.0]], dtype=np.float32))
+        state = neighbours.known_codes(z, np.array([3, 4, 9]))
         assert state["clusters"].tolist() == [3, 4]
-        assert _base.of_nearest(state, -z).tolist() == [3, 3, 3]
-        assert _base.of_nearest(state, z).tolist() == [3, 4, 3]
+        assert neighbours.nearest_cluster(state, -z).tolist() == [3, 3, 3]
+        assert neighbours.nearest_cluster(state, z).tolist() == [3, 4, 3]
 
 
 class TestMap:
@@ -216,18 +216,18 @@ class TestMap:
             "n_neighbors": np.array(2),
         }
         z = np.array([[1.0], [3.0], [9.0]], dtype=np.float32)
-        assert _base.place(state, z).ravel() == pytest.approx([10.0, 30.0, -90.0])
+        assert umap.place(state, z).ravel() == pytest.approx([10.0, 30.0, -90.0])
 
     def test_training_codes_keep_the_clusters_found_in_the_map(self) -> None:
         """Codes in 40 dimensions, a third of them twice; and the map is UMAP's, not the codes."""
         z = np.random.default_rng(0).normal(size=(90, 40)).astype(np.float32)
         z[60:] = z[:30]
-        cfg = _base.Map(n_components=2, n_neighbors=5)
-        state, places = _base.draw(cfg, z, seed=0)
+        cfg = umap.Map(n_components=2, n_neighbors=5)
+        state, places = umap.fit_map(cfg, z, seed=0)
         assert state["places"].shape == (60, 2)
-        assert np.array_equal(_base.place(state, z), places)
-        mixture = _base.mixture(places, 3, "full", n_init=1, seed=0)
-        expected = _base.most_likely(mixture, places)
+        assert np.array_equal(umap.place(state, z), places)
+        state = mixture.fit_mixture(places, 3, "full", n_init=1, seed=0)
+        expected = mixture.most_likely(state, places)
         chosen = clusterer("umap_gmm", n_components=2, n_neighbors=5, n_init=1)
         assert clusters_of(chosen, z, 3).tolist() == expected.tolist()
 
@@ -332,12 +332,12 @@ class TestOddCodes:
     "name", ["gmm", "umap_gmm", "umap_hdbscan", "agglomerative", "dbscan", "hdbscan", "spectral"]
 )
 def test_many_codes_are_learned_from_a_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_base, "MAX_FITTED", 90)
+    monkeypatch.setattr(neighbours, "MAX_FITTED", 90)
     z = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32) / 10
     labels = np.arange(300) % 2
     z[:, 0] += 9 * labels
     seen = []
-    monkeypatch.setattr(_base, "training", lambda z: seen.append(len(z)) or z)
+    monkeypatch.setattr(neighbours, "trainable", lambda z: seen.append(len(z)) or z)
     assert agreement(clusters_of(plugin("clusterers", name), z), labels) > 0.9
     assert seen == [90]
 

@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-from collections.abc import Iterator
 from modulefinder import ModuleFinder
 from pathlib import Path
 
@@ -45,12 +44,12 @@ def load() -> Params:
 
 
 @pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package in a folder where a test may edit it; fingerprints read that one."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(code.PACKAGE, tmp_path / "narrows", ignore=ignored)
     monkeypatch.setattr(code, "PACKAGE", tmp_path / "narrows")
-    yield tmp_path / "narrows"
+    return tmp_path / "narrows"
 
 
 def digests(rows: dict[str, Row]) -> dict[str, str]:

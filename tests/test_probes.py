@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from narrows.clustering import neighbours
 from narrows.evaluation import probes
 
 
@@ -30,7 +31,7 @@ def test_hyperplanes_do_not_solve_xor_and_neighbours_do() -> None:
     z = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
     labels = np.array([0, 0, 1, 1])
     assert probes.linear_probe(z, labels, z, labels, seed=0) <= 0.75
-    assert probes.precision_at(labels[probes.neighbours(z, z, 1)], labels, 1) == 1.0
+    assert probes.precision_at(labels[neighbours.nearest(z, z, 1)], labels, 1) == 1.0
 
 
 def test_the_linear_probe_fits_at_most_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +45,7 @@ def test_the_linear_probe_fits_at_most_so_many_rows(monkeypatch: pytest.MonkeyPa
 def test_neighbours_are_nearest_first_and_no_more_than_there_are() -> None:
     """Distances from 4: 4, 1, 2; from 1: 1, 4, 5."""
     train_z = np.array([[0.0], [5.0], [6.0]])
-    found = probes.neighbours(train_z, np.array([[4.0], [1.0]]), 10)
+    found = neighbours.nearest(train_z, np.array([[4.0], [1.0]]), 10)
     assert found.tolist() == [[1, 2, 0], [0, 1, 2]]
 
 

@@ -11,8 +11,9 @@ from test_contracts import build, members, plugin, row
 
 from narrows.clustering import health
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import Job, OnUpdate, hardened
+from narrows.clustering.job import Job, OnUpdate
 from narrows.clustering.refine import Refined, refine
+from narrows.clustering.state import hardened
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from test_contracts import build, plugin, row
 
-from narrows.clustering import job, saved
+from narrows.clustering import saved
 from narrows.clustering.saved import Saved
+from narrows.clustering.state import one_hot, save_state
 from narrows.config import plugins
 
 CENTRES = np.array([[0, 0, 0], [10, 0, 0], [20, 0, 0]], np.float32)  # of the start's k-means
@@ -35,9 +36,9 @@ def loaded(
     torch.save({"model": weights, "parts": parts}, folder / "weights.pt")
     named = np.array(clusters)
     np.save(folder / "codes.npy", CENTRES[named % 3])
-    told = {"clusters": named, "soft": job.one_hot(named, n_clusters)}
+    told = {"clusters": named, "soft": one_hot(named, n_clusters)}
     state = {"centres": CENTRES, "names": np.array(names)}
-    job.remember(folder / "clusters.npz", state, **told)
+    save_state(folder / "clusters.npz", state, **told)
     chosen = {
         "encoder": "narrow",
         "start": plugins.resolved(plugin("clusterers", "kmeans")),

@@ -9,8 +9,8 @@ import torch
 from test_refinement import LABELS, job, method
 
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import hardened
 from narrows.clustering.refine import refine
+from narrows.clustering.state import hardened
 
 FOUND = {
     "fewer": np.array([1, 0, 0]),

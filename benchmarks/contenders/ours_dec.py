@@ -8,8 +8,9 @@ import torch
 
 from contenders import ours
 from contenders.job import Job
-from narrows.clustering import job as start
+from narrows.clustering import job as clustering_job
 from narrows.clustering import refine
+from narrows.clustering.state import hardened
 from narrows.config import params
 
 
@@ -28,7 +29,7 @@ def fit(job: Job, precision: str = "auto") -> list[int]:
     with tempfile.TemporaryDirectory() as work:
         refined = refine.refine(
             params.plugin("deep_clusterers", method),
-            start.Job(
+            clustering_job.Job(
                 x=x,
                 fitted=np.ones(len(x), dtype=bool),
                 model=model,
@@ -40,4 +41,4 @@ def fit(job: Job, precision: str = "auto") -> list[int]:
                 work=Path(work),
             ),
         )
-    return [int(cluster) for cluster in start.hardened(refined.soft)]
+    return [int(cluster) for cluster in hardened(refined.soft)]

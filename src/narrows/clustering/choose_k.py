@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from narrows.clustering import metrics
-from narrows.clustering.clusterers._base import Map, bic, draw, mixture, most_likely, training
+from narrows.clustering.mixture import bic, fit_mixture, most_likely
+from narrows.clustering.neighbours import trainable
+from narrows.clustering.umap import Map, fit_map
 
 MAX_ROWS = 10_000
 N_HALVES = 3
@@ -21,7 +23,7 @@ def places(codes: np.ndarray, seed: int) -> np.ndarray:
     """Places (n, 10) of at most 10,000 of the codes (N, D) in their UMAP."""
     generator = np.random.default_rng(seed)
     rows = np.sort(generator.permutation(len(codes))[:MAX_ROWS])
-    return draw(Map(), training(codes[rows]), seed)[1]
+    return fit_map(Map(), trainable(codes[rows]), seed)[1]
 
 
 def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
@@ -36,8 +38,8 @@ def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
     halves = [generator.permutation(len(z))[: max(2, len(z) // 2)] for _ in range(N_HALVES)]
     rows = []
     for k in range(2, min(largest, len(np.unique(z, axis=0))) + 1):
-        state = mixture(z, k, "full", 1, seed)
-        told = [most_likely(mixture(z[half], k, "full", 1, seed), z) for half in halves]
+        state = fit_mixture(z, k, "full", 1, seed)
+        told = [most_likely(fit_mixture(z[half], k, "full", 1, seed), z) for half in halves]
         agreement = [metrics.ari(one, other) or 0.0 for one, other in combinations(told, 2)]
         rows.append(
             {

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.clustering.state import State, load_state, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
-from narrows.store.files import atomic_write
 
-State = dict[str, np.ndarray]
 OnUpdate = Callable[[int, dict[str, float]], None]
 
 
@@ -51,8 +50,8 @@ def started(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
             raise UserError(f"start: {job.start.name} finds {len(used)} clusters, it needs two")
         names = np.full(clusters.max() + 2, -1)  # the last is that of noise
         names[used] = np.arange(len(used))
-        remember(file, {**state, "names": names}, clusters=names[clusters])
-    state, arrays = remembered(file)
+        save_state(file, {**state, "names": names}, clusters=names[clusters])
+    state, arrays = load_state(file)
     return state, arrays["clusters"]
 
 
@@ -61,28 +60,3 @@ def clustered(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
     start = job.start
     state = start.module.fit(start.config, codes[job.fitted], job.n_clusters, job.seed)
     return state, start.module.predict(state, codes)
-
-
-def hardened(soft: np.ndarray) -> np.ndarray:
-    """Clusters (N,) of memberships (N, K); a row of zeros is noise, -1."""
-    return np.where(soft.any(axis=1), soft.argmax(axis=1), -1)
-
-
-def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Memberships (N, K) of clusters (N,); of noise a row of zeros."""
-    return np.eye(n_clusters, dtype=np.float32)[clusters] * (clusters >= 0)[:, None]
-
-
-def remember(file: Path, state: State, **arrays: np.ndarray) -> None:
-    """Writes arrays, and a clusterer's state beside them; whole or not at all."""
-    told = {**arrays, **{f"state_{name}": array for name, array in state.items()}}
-    with atomic_write(file) as partial:
-        np.savez(partial, allow_pickle=False, **told)
-
-
-def remembered(file: Path) -> tuple[State, dict[str, np.ndarray]]:
-    """What `remember` wrote."""
-    with np.load(file, allow_pickle=False) as found:
-        arrays = dict(found)
-    state = {k.removeprefix("state_"): arrays.pop(k) for k in list(arrays) if k[:6] == "state_"}
-    return state, arrays

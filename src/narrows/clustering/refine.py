@@ -20,14 +20,10 @@ from torch import Tensor, nn
 from narrows.clustering import health
 from narrows.clustering.job import (
     Job,
-    State,
     clustered,
-    hardened,
-    one_hot,
-    remember,
-    remembered,
     started,
 )
+from narrows.clustering.state import State, hardened, load_state, one_hot, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
@@ -176,7 +172,7 @@ class Refine(Stepping):
         self.target = self.verbs.target(self.cfg, torch.from_numpy(soft[kept]).to(self.device))
         self.history.append({"update": len(self.history), **losses, **told})
         self.assignments.append(torch.from_numpy(clusters.astype(np.int16)))
-        remember(self.job.work / "look.npz", state, soft=soft)
+        save_state(self.job.work / "look.npz", state, soft=soft)
         self.job.on_update(len(self.history) - 1, self.history[-1])
 
     def _soft(self, codes: np.ndarray) -> np.ndarray:
@@ -228,7 +224,7 @@ class Refine(Stepping):
         for name, part in self._parts(codes, self.first).items():
             self.parts[name].data.copy_(part)
         state, soft = self.start, one_hot(self.first, self.n_clusters)
-        remember(self.job.work / "look.npz", state, soft=soft)
+        save_state(self.job.work / "look.npz", state, soft=soft)
 
     def _parts(self, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
         kept = self.job.fitted & (clusters >= 0)
@@ -252,7 +248,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     module.train()
     seconds = run(module, job.device, method.config.max_updates, job.work)
     module.cpu().eval()
-    state, arrays = remembered(job.work / "look.npz")
+    state, arrays = load_state(job.work / "look.npz")
     return Refined(
         model=module.model,
         parts={name: part.detach() for name, part in module.parts.items()},

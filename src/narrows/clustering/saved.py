@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.clustering import job
+from narrows.clustering.centres import means
+from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.state import State, hardened
 from narrows.config import params
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
@@ -107,8 +109,8 @@ def load(artifacts: Path, key: str) -> Saved:
 
     if not stored.is_deep:
         n_clusters = int(stored.clusters.max()) + 1
-        cluster, soft = _clusterer(row["clusterer"], stored.state, n_clusters)
-        centres = _means(stored.codes, stored.clusters, n_clusters)
+        cluster, soft = _clusterer(row["clusterer"], stored.state)
+        centres = means(stored.codes, stored.clusters, n_clusters)
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
     learned, memberships = stored.learned, stored.soft
     assert memberships is not None
@@ -116,7 +118,7 @@ def load(artifacts: Path, key: str) -> Saved:
     n_clusters = memberships.shape[1]  # the last of them may hold no known sample
     parts = None if stored.info["fell_back"] else learned["parts"]
     cluster, soft = _refined(row, stored.state, parts, n_clusters)
-    centres = _means(stored.codes, stored.clusters, n_clusters)
+    centres = means(stored.codes, stored.clusters, n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
 
@@ -139,14 +141,14 @@ def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
 
 
 def _refined(
-    row: dict[str, Any], state: job.State, parts: dict[str, Tensor] | None, n_clusters: int
+    row: dict[str, Any], state: State, parts: dict[str, Tensor] | None, n_clusters: int
 ) -> tuple[Cluster, Soft]:
     """As the method tells clusters from its parts; without any, and where it leaves clusters to the
     start's clusterer, as that one does."""
     method = params.plugin("deep_clusterers", row["method"])
     if parts is None or not hasattr(method.module, "soft"):
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
-        numbered, shares = _clusterer(row["start"], state, len(names) - 1)
+        numbered, shares = _clusterer(row["start"], state)
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
@@ -160,7 +162,7 @@ def _refined(
         found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
         return found.numpy()
 
-    return lambda z: job.hardened(soft(z)), soft
+    return lambda z: hardened(soft(z)), soft
 
 
 def _baseline(stored: StoredEncoder) -> tuple[Encode, Decode]:
@@ -181,21 +183,6 @@ def _coder(model: Autoencoder) -> tuple[Encode, Decode]:
     return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
 
 
-def _clusterer(row: dict[str, Any], state: job.State, n_clusters: int) -> tuple[Cluster, Soft]:
-    module = params.plugin("clusterers", row).module
-
-    def cluster(z: np.ndarray) -> np.ndarray:
-        clusters: np.ndarray = module.predict(state, z)
-        return clusters
-
-    if hasattr(module, "soft"):
-        return cluster, lambda z: module.soft(state, z)
-    return cluster, lambda z: job.one_hot(cluster(z), n_clusters)
-
-
-def _means(z: np.ndarray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Means (K, D) of the codes of each cluster; nan where it has none."""
-    means = np.full((n_clusters, z.shape[1]), np.nan, np.float32)
-    for cluster in np.unique(clusters[clusters >= 0]):
-        means[cluster] = z[clusters == cluster].mean(axis=0)
-    return means
+def _clusterer(row: dict[str, Any], state: State) -> tuple[Cluster, Soft]:
+    module: Clusterer = params.plugin("clusterers", row).module
+    return lambda z: module.predict(state, z), lambda z: module.soft(state, z)

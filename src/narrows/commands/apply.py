@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.clustering import saved
+from narrows.clustering import neighbours, saved
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.data import names as samples
@@ -136,7 +136,7 @@ def page(
     distances[:n] = found.answer.distances
     arranged = album.arranged(x, codes, clusters, None, distances)
     worst = np.argsort(-found.scores, kind="stable")
-    similar = album.nearest(codes, found.similar.shape[1])
+    similar = neighbours.nearest(codes, None, found.similar.shape[1])
     similar[:n] = n + np.searchsorted(rows, found.similar)  # of new ones the known, copies too
     places = np.argsort(arranged.rows)
     arranged = dataclasses.replace(

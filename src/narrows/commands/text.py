@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.clustering import saved
+from narrows.clustering import neighbours, saved
+from narrows.clustering.centres import means
 from narrows.commands import _base
 from narrows.commands._base import Chosen
 from narrows.config import plugins
 from narrows.data import table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError
-from narrows.evaluation import probes
 from narrows.explore.text import page, terms
 from narrows.store import work
 
@@ -65,11 +65,10 @@ def main(words: Sequence[str]) -> None:
 def hearts(chosen: Chosen) -> dict[int, list[str]]:
     """By cluster, names of the documents nearest to its mean."""
     codes, names = chosen.codes(), _base.names(chosen)
-    found = {}
+    centres, found = means(codes, chosen.clusters + 1), {}  # of noise the first
     for cluster in chosen.sizes:
         rows = np.flatnonzero(chosen.clusters == cluster)
-        mean = codes[rows].mean(axis=0, keepdims=True)
-        nearest = probes.neighbours(codes[rows], mean, N_HEARTS)[0]
+        nearest = neighbours.nearest(codes[rows], centres[[cluster + 1]], N_HEARTS)[0]
         found[cluster] = [names[row] for row in rows[nearest]]
     return found
 
@@ -81,7 +80,7 @@ def answer(chosen: Chosen, schema: dict[str, object], query: str, n: int) -> Non
     known = encoded(chosen, schema, query)
     code = saved.load(chosen.artifacts, chosen.key).encode(torch.from_numpy(known))
     codes, names = chosen.codes(), _base.names(chosen)
-    rows = probes.neighbours(codes, code, n)[0]
+    rows = neighbours.nearest(codes, code, n)[0]
     distances = np.linalg.norm(codes[rows] - code, axis=1)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["rank", "distance", "cluster", "name"])

@@ -17,7 +17,7 @@ Changes = dict[str, Any]  # by dotted key of a row
 Number = int | float
 
 
-@runtime_checkable
+@runtime_checkable  # whoever checks types at run time asks for it
 class Trial(Protocol):
     """What of Optuna's trial is used here."""
 

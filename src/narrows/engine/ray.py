@@ -44,7 +44,7 @@ def each(
         raise UserError("NARROWS_ENGINE is ray: pip install 'narrows[ray]'") from None
     _connect(ray, slot)
     try:
-        remote = ray.remote(
+        remote: Any = ray.remote(
             num_cpus=slot.threads(),
             num_gpus=slot.gpus,
             max_retries=MAX_ATTEMPTS,

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from narrows.clustering.clusterers._base import Map, distinct, draw, finite
+from narrows.clustering.neighbours import distinct, finite
+from narrows.clustering.umap import Map, fit_map
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
 from narrows.models import jacobian, reconstruction
@@ -167,5 +168,5 @@ def maps(codes: Float[np.ndarray, "N D"], n_rows: int, seed: int) -> dict[str, n
     if np.ptp(z, axis=0).any():  # dead codes are one point
         n_axes = min(2, *z.shape)
         pca[:, :n_axes] = PCA(n_axes, random_state=seed).fit_transform(z)
-    umap = draw(PLANE, z, seed)[1] if len(distinct(z)[0]) >= UMAP_ROWS else pca
+    umap = fit_map(PLANE, z, seed)[1] if len(distinct(z)[0]) >= UMAP_ROWS else pca
     return {"rows": rows, "pca": pca.astype(np.float32), "umap": umap.astype(np.float32)}

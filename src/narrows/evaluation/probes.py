@@ -56,22 +56,6 @@ def linear_probe(
     return float(np.mean(probe.predict(z) == labels))
 
 
-def neighbours(
-    train_z: Codes, z: Float[np.ndarray, "M D"], n: int
-) -> Integer[np.ndarray, "M n_found"]:
-    """Rows of `train_z` nearest to each of z by Euclidean distance, exact, nearest first.
-
-    n of them, or all train codes if there are fewer.
-
-    >>> neighbours(np.array([[0.0], [5.0], [6.0]]), np.array([[4.0]]), 2).tolist()
-    [[1, 2]]
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    nearest = NearestNeighbors(n_neighbors=min(n, len(train_z)), algorithm="brute").fit(train_z)
-    return nearest.kneighbors(z, return_distance=False)
-
-
 def knn_accuracy(
     labels_of_neighbours: Integer[np.ndarray, "N K"], labels: Integer[np.ndarray, " N"]
 ) -> float:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 
+from narrows.clustering import neighbours
 from narrows.clustering.saved import Answer, Saved
 from narrows.data import blocks
 from narrows.data.unit import to_unit
-from narrows.evaluation import outliers, probes
+from narrows.evaluation import outliers
 
 MAX_COMPARED = 10_000  # training rows whose scores say what is usual
 
@@ -67,7 +68,7 @@ def told(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Told
         errors=np.concatenate([a.errors for a in answers]),
     )
     scores = np.concatenate([found for _, found, _ in parts])
-    similar = probes.neighbours(known.codes, answer.codes, n_similar)
+    similar = neighbours.nearest(known.codes, answer.codes, n_similar)
     return Told(
         answer=answer,
         scores=scores,

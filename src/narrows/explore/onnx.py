@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,9 @@ from narrows.clustering import saved
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, encode_all
+from narrows.store import clusterings, encoders
+from narrows.store.clusterings import StoredClustering
+from narrows.store.encoders import StoredEncoder
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 OPSET = 18
@@ -40,17 +42,13 @@ def trained(artifacts: Path, key: str) -> Autoencoder:
     Raises:
         UserError: there is no such trained row.
     """
-    refined = artifacts / "clusterings" / key / "weights.pt"
-    own = artifacts / "encoders" / key
-    if refined.exists():
-        told = json.loads((refined.parent / "cluster.json").read_text())
-        own = artifacts / "encoders" / told["encoder"]
-    file = refined if refined.exists() else own / "weights.pt"
-    if not file.exists():
-        raise UserError(f"{file} is missing: {key} is no trained row, or not made yet")
-    config = json.loads((own / "config.json").read_text(encoding="utf-8"))
-    weights = saved.weights(file)
-    return saved.model(config, weights["model"] if refined.exists() else weights)
+    clustering = StoredClustering(clusterings.folder(artifacts, key))
+    if clustering.folder.exists() and clustering.is_deep:
+        return saved.model(clustering.encoder.config, clustering.learned["model"])
+    encoder = StoredEncoder(encoders.folder(artifacts, key))
+    if not encoder.folder.exists() or encoder.is_baseline:
+        raise UserError(f"{encoder.folder}: {key} is no trained row, or not trained yet")
+    return saved.model(encoder.config, encoder.weights)
 
 
 def export(model: Autoencoder, input_shape: tuple[int, ...], file: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from narrows.clustering import metrics
+from narrows.clustering.centres import means
 from narrows.rendering import figures, grids
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import tables
@@ -107,7 +108,7 @@ def choose_examples(
         [[1], [0], [2]]
     """
     names = [int(c) for c in np.unique(clusters) if c >= 0]
-    centres = np.array([z[clusters == c].mean(axis=0) for c in names])  # (K, D)
+    centres = means(z, clusters)[names]  # (K, D)
     examples = []
     for i, cluster in enumerate(names):
         rows = np.flatnonzero(clusters == cluster)

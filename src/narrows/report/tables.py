@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.clustering import metrics
+from narrows.clustering import metrics, neighbours
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
 from narrows.report.artifacts import Clustering, Data, Encoder
@@ -167,7 +167,7 @@ def nearest_codes(
     train = blocks.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
     queries = blocks.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
     z = encoder.codes
-    return queries, train[probes.neighbours(z[train], z[queries], probes.N_NEIGHBOURS)]
+    return queries, train[neighbours.nearest(z[train], z[queries], probes.N_NEIGHBOURS)]
 
 
 def pca_errors(data: Data, seed: int) -> np.ndarray:

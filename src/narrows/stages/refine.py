@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from narrows import tracking
-from narrows.clustering import job
 from narrows.clustering import refine as refining
 from narrows.clustering.job import Job
+from narrows.clustering.state import hardened
 from narrows.config.plugins import Plugin, resolved
 from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
@@ -96,7 +96,7 @@ def write(
         attempt.folder,
         info,
         refined.state,
-        job.hardened(refined.soft).astype(np.int32),
+        hardened(refined.soft).astype(np.int32),
         soft=refined.soft,
         assignments=refined.assignments,
     )

@@ -7,6 +7,7 @@ encoders lie in artifacts/<dataset>/seed_encoders/<seed>/.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from narrows.config import params
 from narrows.config.params import Params
@@ -23,7 +24,7 @@ def main() -> None:
     p = params.with_winners(params.load())
     own = runner.setting_of(p)
     settings = [replace(own, seed=s, is_logged=False) for s in p.seeds.values if s != p.seed]
-    methods = {**p.clusterings, **p.deep_clusterings}
+    methods: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
     keys = list(dict.fromkeys(methods[key].encoder for key in p.seeds.rows))
     slot = runner.slot_on(p.device)
 

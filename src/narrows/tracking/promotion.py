@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from narrows.clustering import metrics
+from narrows.clustering.neighbours import nearest
 from narrows.config.params import Params
 from narrows.data import blocks, splits
 from narrows.errors import UserError
-from narrows.evaluation import probes
 from narrows.store import work
 
 FIGURE = "val/neighbours"
@@ -103,9 +103,7 @@ def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
     few = blocks.n_few(x.shape[1:])
     train = blocks.drawn(train, few, seed=0)
     train_x, parts = flat(train), np.split(val, range(few, len(val), few))
-    return np.concatenate(
-        [train[probes.neighbours(train_x, flat(part), N_NEIGHBOURS)] for part in parts]
-    )
+    return np.concatenate([train[nearest(train_x, flat(part), N_NEIGHBOURS)] for part in parts])
 
 
 def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> float:

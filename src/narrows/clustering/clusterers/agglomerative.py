@@ -12,7 +12,14 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clustering.clusterers._base import at_most, few, of_nearest, remembered
+from narrows.clustering.neighbours import (
+    at_most,
+    known_codes,
+    n_known_clusters,
+    nearest_cluster,
+    subset,
+)
+from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
 
@@ -24,22 +31,27 @@ class Config:
     """Nearest neighbours that a code may merge with."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes and their clusters."""
     from sklearn.cluster import AgglomerativeClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = few(z, seed)
+    z = subset(z, seed)
     graph = kneighbors_graph(z, min(cfg.n_neighbors, len(z) - 1))
     with warnings.catch_warnings():
         # far groups are what is looked for; sklearn joins them at their nearest codes
         warnings.filterwarnings("ignore", "the number of connected components", UserWarning)
-        found = AgglomerativeClustering(
+        tree = AgglomerativeClustering(
             at_most(n_clusters, z), linkage=cfg.linkage, connectivity=graph
         ).fit(z)
-    return remembered(z, found.labels_)
+    return known_codes(z, tree.labels_)
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Cluster (N,) of the nearest training code."""
-    return of_nearest(state, z)
+    return nearest_cluster(state, z)
+
+
+def soft(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K): a single 1 a row, none for noise."""
+    return one_hot(predict(state, z), n_known_clusters(state))

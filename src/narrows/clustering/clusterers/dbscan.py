@@ -13,7 +13,14 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveFloat, PositiveInt
 
-from narrows.clustering.clusterers._base import few, finite, nearest, remembered
+from narrows.clustering.neighbours import (
+    finite,
+    known_codes,
+    n_known_clusters,
+    nearest_known,
+    subset,
+)
+from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
 
@@ -26,28 +33,33 @@ class Config:
     """Codes within `eps` that make a core, itself included."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Core codes, their clusters and eps; it has no use for `n_clusters`."""
     from sklearn.cluster import DBSCAN
 
-    z = few(z, seed)
+    z = subset(z, seed)
     eps = cfg.eps
     if eps is None:
-        distances, _ = nearest(z, z, min(cfg.min_samples, len(z)))
+        distances, _ = nearest_known(z, z, min(cfg.min_samples, len(z)))
         eps = max(knee(distances[:, -1]), float(np.finfo(np.float32).tiny))
-    found = DBSCAN(eps=eps, min_samples=cfg.min_samples).fit(z)
-    cores = found.core_sample_indices_
-    return {**remembered(z[cores], found.labels_[cores]), "eps": np.array(eps)}
+    scan = DBSCAN(eps=eps, min_samples=cfg.min_samples).fit(z)
+    cores = scan.core_sample_indices_
+    return {**known_codes(z[cores], scan.labels_[cores]), "eps": np.array(eps)}
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Cluster (N,) of the nearest core within eps, else -1."""
     z = finite(z)
     if len(state["codes"]) == 0:
         return np.full(len(z), -1)
-    distances, near = nearest(state["codes"], z, 1)
+    distances, near = nearest_known(state["codes"], z, 1)
     within = distances[:, 0] <= state["eps"]
     return np.where(within, state["clusters"][near[:, 0]], -1)
+
+
+def soft(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K): a single 1 a row, none for noise."""
+    return one_hot(predict(state, z), n_known_clusters(state))
 
 
 def knee(distances: np.ndarray) -> float:

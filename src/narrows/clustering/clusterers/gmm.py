@@ -7,7 +7,9 @@ from typing import Literal
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clustering.clusterers._base import few, mixture, most_likely, posteriors
+from narrows.clustering.mixture import fit_mixture, most_likely, posteriors
+from narrows.clustering.neighbours import subset
+from narrows.clustering.state import State
 from narrows.config.plugins import config
 
 
@@ -22,19 +24,19 @@ class Config:
     """Starts from k-means, of which the one with the highest likelihood wins."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Weights (k,), means (k, D) and precisions of the codes z (N, D).
 
     k is `n_clusters`, or the number of distinct codes where that is lower.
     """
-    return mixture(few(z, seed), n_clusters, cfg.covariance, cfg.n_init, seed)
+    return fit_mixture(subset(z, seed), n_clusters, cfg.covariance, cfg.n_init, seed)
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Component (N,) with the highest posterior for each code of z (N, D)."""
     return most_likely(state, z)
 
 
-def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def soft(state: State, z: np.ndarray) -> np.ndarray:
     """Posteriors (N, k) of the components."""
     return posteriors(state, z)

@@ -11,7 +11,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from narrows.clustering.clusterers._base import dense, few, of_nearest, remembered
+from narrows.clustering.clusterers import _density
+from narrows.clustering.neighbours import known_codes, n_known_clusters, nearest_cluster, subset
+from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
 
@@ -23,12 +25,17 @@ class Config:
     """Neighbours, itself included, that measure how dense it is at a code."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes and their clusters; it has no use for `n_clusters`."""
-    z = few(z, seed)
-    return remembered(z, dense(z, cfg.min_cluster_size, cfg.min_samples))
+    z = subset(z, seed)
+    return known_codes(z, _density.hdbscan(z, cfg.min_cluster_size, cfg.min_samples))
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Cluster (N,) of the nearest training code, -1 is noise."""
-    return of_nearest(state, z)
+    return nearest_cluster(state, z)
+
+
+def soft(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K): a single 1 a row, none for noise."""
+    return one_hot(predict(state, z), n_known_clusters(state))

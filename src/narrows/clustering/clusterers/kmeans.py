@@ -10,10 +10,15 @@ import warnings
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clustering.clusterers._base import around_centres, at_most, nearest_centre, training
+from narrows.clustering.centres import centre_memberships, nearest_centre
+from narrows.clustering.neighbours import at_most, trainable
+from narrows.clustering.state import State
 from narrows.config.plugins import config
 
-MAX_AT_ONCE, BATCH = 500_000, 10_240  # codes; of a mini-batch ten times sklearn's default
+MAX_AT_ONCE = 500_000
+"""Codes above which K-means goes by mini-batches."""
+BATCH = 10_240
+"""Codes of a mini-batch, ten times scikit-learn's default."""
 
 
 @config
@@ -22,15 +27,15 @@ class Config:
     """Starts, of which the one with the lowest inertia wins."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Centres (n_clusters, D) of the codes z (N, D); fewer if there are fewer distinct codes."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    z = training(z)
-    told = {"n_clusters": at_most(n_clusters, z), "n_init": cfg.n_init, "random_state": seed}
+    z = trainable(z)
+    options = {"n_clusters": at_most(n_clusters, z), "n_init": cfg.n_init, "random_state": seed}
     at_once = len(z) <= MAX_AT_ONCE
-    kmeans = KMeans(**told) if at_once else MiniBatchKMeans(**told, batch_size=BATCH)
+    kmeans = KMeans(**options) if at_once else MiniBatchKMeans(**options, batch_size=BATCH)
     with warnings.catch_warnings():
         # codes that differ in their last bit only may still fall together: fewer clusters are fine
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -38,11 +43,11 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
     return {"centres": kmeans.cluster_centers_}
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Index (N,) of the nearest centre for each code of z (N, D)."""
     return nearest_centre(state, z)
 
 
-def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def soft(state: State, z: np.ndarray) -> np.ndarray:
     """Memberships (N, K) of z (N, D), by how near the centres are."""
-    return around_centres(state, z)
+    return centre_memberships(state, z)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clustering.clusterers._base import around_centres, at_most, nearest_centre, training
+from narrows.clustering.centres import centre_memberships, nearest_centre
+from narrows.clustering.neighbours import at_most, trainable
+from narrows.clustering.state import State
 from narrows.config.plugins import config
 
 
@@ -17,22 +19,22 @@ class Config:
     """Starts, each judged on a random subset; the best one is then followed."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Centres (n_clusters, D) of the codes z (N, D); fewer if there are fewer distinct codes."""
     from sklearn.cluster import MiniBatchKMeans
 
-    z = training(z)
+    z = trainable(z)
     kmeans = MiniBatchKMeans(
         at_most(n_clusters, z), batch_size=cfg.batch_size, n_init=cfg.n_init, random_state=seed
     ).fit(z)
     return {"centres": kmeans.cluster_centers_}
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Index (N,) of the nearest centre for each code of z (N, D)."""
     return nearest_centre(state, z)
 
 
-def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def soft(state: State, z: np.ndarray) -> np.ndarray:
     """Memberships (N, K) of z (N, D), by how near the centres are."""
-    return around_centres(state, z)
+    return centre_memberships(state, z)

@@ -12,7 +12,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from narrows.clustering.clusterers._base import distinct, few, of_nearest, remembered
+from narrows.clustering.neighbours import (
+    distinct,
+    known_codes,
+    n_known_clusters,
+    nearest_cluster,
+    subset,
+)
+from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
 
@@ -22,15 +29,15 @@ class Config:
     """Edges from a code to its nearest neighbours, itself included."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
-    """Training codes and their clusters; each distinct code is one if there are few enough."""
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
+    """Training codes and their clusters; at most `n_clusters` distinct codes are a cluster each."""
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = few(z, seed)
+    z = subset(z, seed)
     rows, sets = distinct(z)
     if len(rows) <= n_clusters:
-        return remembered(z, sets)
+        return known_codes(z, sets)
     edges = kneighbors_graph(z, min(cfg.n_neighbors, len(z)), include_self=True)
     method = SpectralClustering(
         n_clusters, affinity="precomputed", assign_labels="cluster_qr", random_state=seed
@@ -38,9 +45,14 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.
     with warnings.catch_warnings():
         # parts that hang together nowhere are clusters: their eigenvectors are constant on each
         warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-        return remembered(z, method.fit((edges + edges.T) / 2).labels_)
+        return known_codes(z, method.fit((edges + edges.T) / 2).labels_)
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Cluster (N,) of the nearest training code."""
-    return of_nearest(state, z)
+    return nearest_cluster(state, z)
+
+
+def soft(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K): a single 1 a row, none for noise."""
+    return one_hot(predict(state, z), n_known_clusters(state))

@@ -9,15 +9,10 @@ from __future__ import annotations
 import numpy as np
 from pydantic import PositiveInt
 
-from narrows.clustering.clusterers._base import (
-    Map,
-    draw,
-    few,
-    mixture,
-    most_likely,
-    place,
-    posteriors,
-)
+from narrows.clustering.mixture import fit_mixture, most_likely, posteriors
+from narrows.clustering.neighbours import subset
+from narrows.clustering.state import State
+from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
 
 
@@ -28,17 +23,17 @@ class Config(Map):
     three in five get stuck in a mixture that joins two digits."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes, their places in the map and the mixture there."""
-    state, places = draw(cfg, few(z, seed), seed)
-    return state | mixture(places, n_clusters, "full", cfg.n_init, seed)
+    state, places = fit_map(cfg, subset(z, seed), seed)
+    return state | fit_mixture(places, n_clusters, "full", cfg.n_init, seed)
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Component (N,) with the highest posterior at each code's place in the map."""
     return most_likely(state, place(state, z))
 
 
-def soft(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def soft(state: State, z: np.ndarray) -> np.ndarray:
     """Posteriors (N, k) of the components at each code's place in the map."""
     return posteriors(state, place(state, z))

@@ -11,7 +11,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from narrows.clustering.clusterers._base import Map, dense, distinct, draw, few, nearest, place
+from narrows.clustering.clusterers import _density
+from narrows.clustering.neighbours import distinct, n_known_clusters, nearest_known, subset
+from narrows.clustering.state import State, one_hot
+from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
 
 
@@ -23,15 +26,20 @@ class Config(Map):
     """Neighbours in the map, itself included, that measure how dense it is at a code."""
 
 
-def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> dict[str, np.ndarray]:
+def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes, their places in the map and the clusters of those."""
-    z = few(z, seed)
-    state, places = draw(cfg, z, seed)
-    clusters = dense(places, cfg.min_cluster_size, cfg.min_samples)
+    z = subset(z, seed)
+    state, places = fit_map(cfg, z, seed)
+    clusters = _density.hdbscan(places, cfg.min_cluster_size, cfg.min_samples)
     return state | {"clusters": clusters[distinct(z)[0]]}
 
 
-def predict(state: dict[str, np.ndarray], z: np.ndarray) -> np.ndarray:
+def predict(state: State, z: np.ndarray) -> np.ndarray:
     """Cluster (N,) of the nearest place in the map, -1 is noise."""
-    _, near = nearest(state["places"], place(state, z), 1)
+    _, near = nearest_known(state["places"], place(state, z), 1)
     return state["clusters"][near[:, 0]]
+
+
+def soft(state: State, z: np.ndarray) -> np.ndarray:
+    """Memberships (N, K): a single 1 a row, none for noise."""
+    return one_hot(predict(state, z), n_known_clusters(state))

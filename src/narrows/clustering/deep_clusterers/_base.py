@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from narrows.clustering.centres import means
 from narrows.config.plugins import Plugin, config
 
 if TYPE_CHECKING:
@@ -35,9 +36,8 @@ class Loop:
     """Share of an encoder's weight that a soft reset keeps; the rest is a fresh one's."""
 
 
-def means(codes: np.ndarray, clusters: np.ndarray) -> Tensor:
-    """Centres (K, D) of the codes (N, D) of each cluster, which are numbered 0 to K - 1."""
+def centres(codes: np.ndarray, clusters: np.ndarray) -> Tensor:
+    """Means (K, D) of the codes (N, D) of each cluster, which are numbered 0 to K - 1."""
     import torch
 
-    centres = [codes[clusters == i].mean(axis=0) for i in range(clusters.max() + 1)]
-    return torch.from_numpy(np.stack(centres).astype(np.float32))
+    return torch.from_numpy(means(codes, clusters).astype(np.float32))

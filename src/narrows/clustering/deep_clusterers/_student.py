@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.clustering.deep_clusterers._base import Loop, means
+from narrows.clustering.deep_clusterers._base import Loop, centres
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Student(Loop):
 
 def parts(cfg: Student, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
     """Centres (K, D), which are trained."""
-    return {"centres": means(codes, clusters)}
+    return {"centres": centres(codes, clusters)}
 
 
 def soft(cfg: Student, parts: Parts, z: Tensor) -> Tensor:

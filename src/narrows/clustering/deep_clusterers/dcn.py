@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.clustering.deep_clusterers._base import Loop, means
+from narrows.clustering.deep_clusterers._base import Loop, centres
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
     """Centres (K, D), which no gradient moves."""
     from torch.nn import Parameter
 
-    return {"centres": Parameter(means(codes, clusters), requires_grad=False)}
+    return {"centres": Parameter(centres(codes, clusters), requires_grad=False)}
 
 
 def recentre(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> None:

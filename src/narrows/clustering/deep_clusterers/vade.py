@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from narrows.clustering.deep_clusterers._base import Loop, means
+from narrows.clustering.centres import variances
+from narrows.clustering.deep_clusterers._base import Loop, centres
 from narrows.config.plugins import config
 from narrows.errors import UserError
 
@@ -29,12 +30,12 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
     import torch
 
     k = clusters.max() + 1
+    spread = np.maximum(variances(codes, clusters), MIN_VARIANCE)
     share = np.bincount(clusters, minlength=k) / len(clusters)
-    variances = np.stack([codes[clusters == i].var(axis=0) for i in range(k)])
     return {
         "logits": torch.from_numpy(np.log(share).astype(np.float32)),
-        "centres": means(codes, clusters),
-        "log_variances": torch.from_numpy(np.log(np.maximum(variances, MIN_VARIANCE))).float(),
+        "centres": centres(codes, clusters),
+        "log_variances": torch.from_numpy(np.log(spread)).float(),
     }
 
 

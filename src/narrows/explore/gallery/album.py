@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from narrows.clustering import neighbours
+from narrows.clustering.centres import means
 from narrows.data.unit import WHITE
 from narrows.evaluation.outliers import unusual
 
@@ -72,7 +74,7 @@ def arranged(
 
     copies = identical(x, rows)
     own = np.unique(copies)  # positions of pictures without their exact copies
-    found = nearest(codes[rows[own]], N_CANDIDATES)
+    found = neighbours.nearest(codes[rows[own]], None, N_CANDIDATES)
     near = near_duplicates(compared(x, rows[own]), found)
     return Album(
         sections=sections,
@@ -96,11 +98,11 @@ def to_own_mean(
     distances = np.zeros(len(codes))
     to_noise = []
     noise = np.flatnonzero(clusters < 0)
+    centres = means(codes, clusters, dtype=np.float64)
     for cluster in np.unique(clusters[clusters >= 0]):
         members = np.flatnonzero(clusters == cluster)
-        mean = codes[members].mean(axis=0, dtype=np.float64)
-        distances[members] = np.linalg.norm(codes[members] - mean, axis=1)
-        to_noise.append(np.linalg.norm(codes[noise] - mean, axis=1))
+        distances[members] = np.linalg.norm(codes[members] - centres[cluster], axis=1)
+        to_noise.append(np.linalg.norm(codes[noise] - centres[cluster], axis=1))
     if to_noise:
         distances[noise] = np.min(to_noise, axis=0)
     return distances
@@ -115,22 +117,6 @@ def identical(x: np.ndarray, rows: Integer[np.ndarray, " N"]) -> Integer[np.ndar
     first: dict[bytes, int] = {}
     digests = (hashlib.blake2b(x[row].tobytes(), digest_size=16).digest() for row in rows)
     return np.array([first.setdefault(digest, i) for i, digest in enumerate(digests)])
-
-
-def nearest(codes: Float[np.ndarray, "n D"], k: int) -> Integer[np.ndarray, "n K"]:
-    """Places of the k nearest other codes, or of all others if there are fewer, nearest first.
-
-    >>> nearest(np.array([[0.0], [1.0], [3.0]]), 1).tolist()
-    [[1], [0], [1]]
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    k = min(k, len(codes) - 1)
-    if k < 1:
-        return np.empty((len(codes), 0), int)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(codes)
-    found: np.ndarray = search.kneighbors(return_distance=False)  # without the queries themselves
-    return found
 
 
 def compared(x: np.ndarray, rows: Integer[np.ndarray, " n"]) -> Float[np.ndarray, "n D"]:

@@ -1,0 +1,45 @@
+"""Clusters and memberships as arrays, and what a clusterer has learned, on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from narrows.store.files import atomic_write
+
+State = dict[str, np.ndarray]
+"""What a clusterer has learned, by name: all that it needs to predict."""
+
+
+def hardened(soft: np.ndarray) -> np.ndarray:
+    """Clusters (N,) of memberships (N, K): the largest; a row of zeros is noise, -1.
+
+    >>> hardened(np.array([[0.2, 0.8], [0.0, 0.0]])).tolist()
+    [1, -1]
+    """
+    return np.where(soft.any(axis=1), soft.argmax(axis=1), -1)
+
+
+def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Memberships (N, K) of clusters (N,): a single 1 a row, and none in a row of noise, -1.
+
+    >>> one_hot(np.array([1, -1]), 2).tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    return np.eye(n_clusters, dtype=np.float32)[clusters] * (clusters >= 0)[:, None]
+
+
+def save_state(file: Path, state: State, **arrays: np.ndarray) -> None:
+    """Writes arrays, and a clusterer's state beside them; whole or not at all."""
+    named = {**arrays, **{f"state_{name}": array for name, array in state.items()}}
+    with atomic_write(file) as partial:
+        np.savez(partial, allow_pickle=False, **named)
+
+
+def load_state(file: Path) -> tuple[State, dict[str, np.ndarray]]:
+    """The state and the arrays that `save_state` wrote."""
+    with np.load(file, allow_pickle=False) as saved:
+        arrays = dict(saved)
+    state = {k.removeprefix("state_"): arrays.pop(k) for k in list(arrays) if k[:6] == "state_"}
+    return state, arrays
