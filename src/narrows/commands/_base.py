@@ -15,7 +15,9 @@ from narrows.config.params import Params
 from narrows.data import names as samples
 from narrows.data.names import Samples
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store import clusterings, evaluations
+from narrows.store.evaluations import StoredEvaluation
+from narrows.store.reading import existing, same_rows
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,6 @@ class Chosen:
         return Path("artifacts", self.dataset)
 
     @property
-    def stage(self) -> str:
-        return work.cluster_stage(self.key, self.is_deep)
-
-    @property
     def sizes(self) -> dict[int, int]:
         """By cluster, the largest first, noise last."""
         counted = zip(*np.unique(self.clusters, return_counts=True), strict=True)
@@ -58,20 +56,21 @@ class Chosen:
 
     def codes(self) -> np.ndarray:
         """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
-        row = f"clusterings/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
-        file = self.artifacts / row / "codes.npy"
-        codes = np.load(work.existing(file, self.stage), mmap_mode="r", allow_pickle=False)
-        work.same_rows(file, codes, self.x)
-        return codes
+        stored = clusterings.open_clustering(self.artifacts, self.key)
+        same_rows(stored.folder, stored.codes, self.x)
+        return stored.codes
 
     def plane(self) -> np.ndarray:
         """(n, 3): the map that stage `evaluate` made of the codes, and clusters; (0, 3) without."""
-        row = f"refined/{self.key}" if self.is_deep else f"encoders/{self.encoder}"
-        file = self.artifacts / "evaluations" / row / "maps.npz"
-        if not file.exists():
+        place = (
+            evaluations.refined_folder(self.artifacts, self.key)
+            if self.is_deep
+            else evaluations.encoder_folder(self.artifacts, self.encoder)
+        )
+        if not place.exists():
             return np.empty((0, 3))
-        with np.load(file, allow_pickle=False) as maps:
-            return np.column_stack([maps["umap"], self.clusters[maps["rows"]]])
+        maps = StoredEvaluation(place).maps
+        return np.column_stack([maps["umap"], self.clusters[maps["rows"]]])
 
 
 def chosen(row: str | None) -> Chosen:
@@ -85,14 +84,11 @@ def chosen(row: str | None) -> Chosen:
     key = row or list(rows)[-1]
     encoder = params.select(rows, key, "clusterings or deep_clusterings").encoder
     data = Path("data", p.dataset.name)
-    x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r", allow_pickle=False)
+    x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
     named = samples.read(data / "samples.csv", len(x))
-    found = Chosen(p, key, encoder, key in p.deep_clusterings, x, np.empty(0, int), named)
-    file = found.artifacts / "clusterings" / key / "clusters.npz"
-    with np.load(work.existing(file, found.stage), allow_pickle=False) as arrays:
-        clusters = arrays["clusters"]
-    work.same_rows(file, clusters, x)
-    return Chosen(p, key, encoder, found.is_deep, x, clusters, named)
+    stored = clusterings.open_clustering(Path("artifacts", p.dataset.name), key)
+    same_rows(stored.folder, stored.clusters, x)
+    return Chosen(p, key, encoder, key in p.deep_clusterings, x, stored.clusters, named)
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:

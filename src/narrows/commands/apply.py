@@ -36,8 +36,10 @@ from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Known, Told
 from narrows.explore.gallery import folders
-from narrows.store import work
+from narrows.store import clusterings
+from narrows.store.digests import digest
 from narrows.store.files import atomic_write
+from narrows.store.reading import existing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +53,7 @@ def main(words: Sequence[str]) -> None:
     check(asked)
     p = params.load()
     data = Path("data", p.dataset.name)
-    x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r", allow_pickle=False)
+    x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
     with finished(p, asked.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
         new = new_files.read(asked.paths, data, x)
@@ -161,19 +163,12 @@ def page(
 def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
     """What the row was made from, which has to be what lies in data/ now."""
     data = Path("data", p.dataset.name)
-    stage = work.cluster_stage(key, key in p.deep_clusterings)
-    file = work.existing(artifacts / "clusterings" / key / "cluster.json", stage)
-    row = json.loads(file.read_text())["row"]
-    encoder = artifacts / "encoders" / row["encoder"]
-    config = json.loads(work.existing(encoder / "config.json", "train").read_text())
-    split = work.existing(data / "split.npy", "prepare")
-    if config["data_digest"] != work.digest(data / "x.npy", split):
+    stored, split = clusterings.open_clustering(artifacts, key), existing(data / "split.npy")
+    if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
-    place = encoder if "clusterer" in row else artifacts / "clusterings" / key
-    codes = np.load(work.existing(place / "codes.npy", "train"), allow_pickle=False)
     train = np.flatnonzero(np.load(split) == splits.NAMES.index("train"))
-    schema = json.loads(work.existing(data / "schema/schema.json", "prepare").read_text("utf-8"))
-    return Known(x, codes, train, table_frame.used(schema))
+    schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
+    return Known(x, np.asarray(stored.codes), train, table_frame.used(schema))
 
 
 @contextmanager

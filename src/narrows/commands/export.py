@@ -17,12 +17,12 @@ def main(argv: list[str]) -> int:
     import numpy as np
 
     from narrows.explore import onnx
-    from narrows.store import work
     from narrows.store.files import atomic_write
+    from narrows.store.reading import existing
 
     dataset = params.load().dataset.name
     model = onnx.trained(Path("artifacts", dataset), asked.row)
-    x = np.load(work.existing(Path("data", dataset, "x.npy"), "prepare"), mmap_mode="r")
+    x = np.load(existing(Path("data", dataset, "x.npy")), mmap_mode="r")
     file = asked.file or Path(f"{asked.row}.onnx")
     with atomic_write(file) as partial:
         onnx.export(model, x.shape[1:], partial)

@@ -29,7 +29,7 @@ from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.explore.gallery import project as own_project
 from narrows.rendering import sprites
-from narrows.store import work
+from narrows.store import outputs
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
@@ -72,7 +72,7 @@ def page(chosen: Chosen, source: Path | None) -> None:
         name += f", {len(rows):,} drawn of {len(chosen.x):,} pictures"
     titles = gallery_page.Titles(name, chosen.key, chosen.encoder, identity)
     target = chosen.artifacts / "galleries" / chosen.key
-    with work.output(target) as folder:
+    with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
         pictures = x if drawn else shown(chosen, source)
         gallery_page.write(folder, titles, pictures, arranged, named, url)

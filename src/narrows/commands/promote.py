@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.store import clusterings
 
 if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
@@ -49,9 +50,10 @@ def main(argv: list[str]) -> int:
         if not good and not asked.anyway:
             print(f"{chosen.clustering} is not promoted: {why}")
             return 3
-    info = json.loads((artifacts / "clusterings" / chosen.clustering / "cluster.json").read_text())
     x = np.load(data / "x.npy", mmap_mode="r")
-    run = tracking.again(info["fingerprint"], dataset)
+    run = tracking.again(
+        clusterings.open_clustering(artifacts, chosen.clustering).identity, dataset
+    )
     if run.id is None:
         raise UserError(
             f"MLflow has no run of {chosen.clustering}; run `dvc repro --force --single-item` of "

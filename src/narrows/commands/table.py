@@ -16,7 +16,7 @@ from narrows.evaluation import outliers
 from narrows.explore import residuals
 from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
-from narrows.store import work
+from narrows.store import outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> None:
         plane=chosen.plane(),
     )
     target = chosen.artifacts / "tables" / chosen.key
-    with work.output(target) as folder:
+    with outputs.output(target) as folder:
         page.write(folder, found)
     print(f"table: {target / 'index.html'} profiles {len(chosen.x):,} rows", flush=True)
 

@@ -22,7 +22,8 @@ from narrows.data import table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
-from narrows.store import work
+from narrows.store import outputs
+from narrows.store.reading import existing
 
 N_TERMS = 12
 N_HEARTS = 5
@@ -57,7 +58,7 @@ def main(words: Sequence[str]) -> None:
         precisions=page.precisions(measured, list(compared)),
     )
     target = chosen.artifacts / "texts" / chosen.key
-    with work.output(target) as folder:
+    with outputs.output(target) as folder:
         page.write(folder, topics)
     print(f"text: {target / 'index.html'} tells of {len(chosen.x):,} documents", flush=True)
 
@@ -90,7 +91,7 @@ def answer(chosen: Chosen, schema: dict[str, object], query: str, n: int) -> Non
 
 def encoded(chosen: Chosen, schema: dict[str, object], query: str) -> np.ndarray:
     """The query as a row of x, (1, D), as the dataset's plug-in makes it of a file."""
-    with np.load(work.existing(chosen.data / "schema/arrays.npz", "prepare")) as found:
+    with np.load(existing(chosen.data / "schema/arrays.npz")) as found:
         arrays = dict(found)
     module = plugins.load("datasets", "text")
     with tempfile.TemporaryDirectory() as folder:

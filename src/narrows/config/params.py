@@ -32,7 +32,7 @@ from narrows.config.sections import (
     Seeds,
 )
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store.reading import existing
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
 SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no larger ones
@@ -179,7 +179,7 @@ def plugin(family: str, raw: dict[str, Any]) -> Plugin:
 def n_clusters(p: Params) -> int:
     """k as stage `choose_k` settled it: a number, also where params.yaml says auto."""
     file = Path("artifacts", p.dataset.name, "choose_k", "n_clusters.json")
-    return int(json.loads(work.existing(file, "choose_k").read_text())["n_clusters"])
+    return int(json.loads(existing(file).read_text())["n_clusters"])
 
 
 def select(rows: dict[str, Any], key: str, section: str) -> Any:

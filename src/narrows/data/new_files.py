@@ -14,7 +14,7 @@ import numpy as np
 from narrows.config import plugins
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store.reading import existing
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> Incoming:
     Raises:
         UserError: nothing is there or can be used, a column is missing, or values do not fit.
     """
-    schema = json.loads(work.existing(data / "schema/schema.json", "prepare").read_text("utf-8"))
-    with np.load(work.existing(data / "schema/arrays.npz", "prepare")) as found:
+    schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
+    with np.load(existing(data / "schema/arrays.npz")) as found:
         arrays = dict(found)
     made: list[tuple[Path, Dataset]] = []
     skipped: list[tuple[Path, Skipped]] = []

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from narrows.data import blocks, on_disk, splits
 from narrows.data.on_disk import Samples
-from narrows.store import work
+from narrows.store.digests import digest
+from narrows.store.reading import existing
 
 N_SHOWN = 16  # validation samples that every picture of every run shows
 
@@ -51,5 +52,5 @@ class Prepared:
 
 def read(name: str) -> Prepared:
     """data/<name>, as `prepare` wrote it."""
-    x, split = (work.existing(Path("data", name, f), "prepare") for f in ("x.npy", "split.npy"))
-    return Prepared(name, np.load(x, mmap_mode="r"), np.load(split), digest=work.digest(x, split))
+    x, split = (existing(Path("data", name, f)) for f in ("x.npy", "split.npy"))
+    return Prepared(name, np.load(x, mmap_mode="r"), np.load(split), digest=digest(x, split))

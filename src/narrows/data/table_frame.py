@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from narrows.data.datasets._columns import MISSING_ON
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store.reading import existing
 
 
 def schema(folder: Path, kind: str) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def schema(folder: Path, kind: str) -> dict[str, Any]:
     Raises:
         UserError: it is missing, or of another kind.
     """
-    file = work.existing(folder / "schema/schema.json", "prepare")
+    file = existing(folder / "schema/schema.json")
     told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if told.get("dataset") != kind:
         raise UserError(f"{file} describes no {kind}; found {told.get('dataset', 'nothing')}")

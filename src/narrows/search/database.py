@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
 )
 
 from narrows.errors import UserError, mask_passwords
-from narrows.store import work
+from narrows.store import outputs
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
@@ -110,7 +110,7 @@ def _connect(url: str, heartbeat: int, patience: float) -> Storage:
     deadline, n_attempts = time.monotonic() + patience, 3
     while True:
         try:
-            with work.lock("studies"):  # two processes at once would make the same tables
+            with outputs.lock("studies"):  # two processes at once would make the same tables
                 return Storage(
                     url,
                     engine_kwargs={"pool_pre_ping": True},  # a server that restarted is noticed

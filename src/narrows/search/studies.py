@@ -17,7 +17,7 @@ from narrows.errors import UserError
 from narrows.search.database import retry
 from narrows.search.sampler import SURPLUS, RepeatableSampler
 from narrows.search.summary import Gains
-from narrows.store import work
+from narrows.store import outputs
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 MIN_FOR_IMPORTANCE = 4  # complete trials
@@ -32,7 +32,7 @@ def open_study(
     storage: RDBStorage, name: str, directions: Sequence[Any], pruner: str
 ) -> optuna.Study:
     """The study of this name, created where it is not there; its draws have no seed."""
-    with work.lock("studies"):
+    with outputs.lock("studies"):
         study = optuna.create_study(
             storage=storage,
             study_name=name,

@@ -28,7 +28,9 @@ from narrows.models.autoencoder import Autoencoder
 from narrows.search import studies
 from narrows.search.objectives._base import Objective, Trained
 from narrows.search.sampler import first_number
-from narrows.store import work
+from narrows.store import code
+from narrows.store.digests import name_of
+from narrows.store.rows import CHECKPOINTS
 from narrows.training import fitting
 
 
@@ -68,7 +70,7 @@ class Problem:
     def study_name(self) -> str:
         """Name of the study: readable, with a fingerprint of all that its values depend on."""
         inputs = [plugins.resolved(self.search.objectives), str(self.search.space), self.row]
-        fingerprint = work.fingerprint("search", self.key, [inputs, self.seed], self.digest)
+        fingerprint = name_of(["search", self.key, [inputs, self.seed], self.digest])
         return f"{self.dataset}-{self.key}-{fingerprint[:8]}"
 
 
@@ -206,8 +208,9 @@ def _values(
     row = params.plugin("autoencoders", raw)
     log.log_row(raw)
     inputs = [plugins.resolved(row), problem.seed, first]
-    fingerprint = work.fingerprint("trial", problem.study_name, inputs, problem.digest)
-    checkpoints = work.checkpoints("search", fingerprint)
+    modules = [fitting.__name__, *(plugin.module_name for plugin in plugins.selected(row))]
+    name = name_of([problem.study_name, inputs, problem.digest, code.digest(modules)])
+    checkpoints = CHECKPOINTS / f"trial-{name[:32]}"
 
     def on_epoch(epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0) -> None:
         if limits.passed():

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from narrows.config import params, plugins
 from narrows.data import prepared
 from narrows.search import database, runs, studies, summary, trials, workers
-from narrows.store import work
+from narrows.store import outputs
 
 NOTHING_NEW, BUSY = 3, 75  # exit codes; the latter is EX_TEMPFAIL: try again later
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -102,8 +102,8 @@ def _lock(key: str, if_running: str) -> Iterator[None]:
 
     Ends the process with 75 if `if_running` is "leave" and another search runs.
     """
-    work.WORK.mkdir(exist_ok=True)
-    lock = filelock.FileLock(work.WORK / f"search-{key}.lock", timeout=0)
+    outputs.WORK.mkdir(exist_ok=True)
+    lock = filelock.FileLock(outputs.WORK / f"search-{key}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from narrows.errors import UserError
 
@@ -16,6 +18,15 @@ def digest(*files: Path) -> str:
         UserError: a file is missing.
     """
     return hashlib.sha256(b"".join(bytes.fromhex(digest_of(file)) for file in files)).hexdigest()
+
+
+def name_of(record: Any) -> str:
+    """Hex name, 64 digits, of a record of JSON; equal in every process.
+
+    >>> name_of({"a": 1, "b": 2}) == name_of({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def digest_of(file: Path) -> str:

@@ -12,7 +12,9 @@ import filelock
 
 from narrows.errors import UserError
 
-LOCKS = Path(".work/locks")
+WORK = Path(".work")
+"""What is unfinished or can be made again; neither git nor DVC looks at it."""
+LOCKS = WORK / "locks"
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ def stage_of(file: Path) -> str:
     ('encode', 'prepare')
     """
     stages = [STAGES[part] for part in file.parts if part in STAGES and "artifacts" in file.parts]
-    return stages[0] if stages else "prepare"
+    return stages[0] if stages else "fetch" if "raw" in file.parts else "prepare"
 
 
 def existing(file: Path) -> Path:

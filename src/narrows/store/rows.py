@@ -7,7 +7,6 @@ process and on every machine, and no time in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,7 +18,7 @@ from typing import Any
 
 from narrows.errors import UserError
 from narrows.store import code, finished
-from narrows.store.digests import digest_of
+from narrows.store.digests import digest_of, name_of
 
 FORMAT = 1
 """Counts up when what this room writes into a row's folder means something else than before."""
@@ -86,11 +85,11 @@ class Fingerprint:
     def identity(self) -> str:
         """Hex name of this row with these settings on these files, whatever the code: an MLflow
         run is replaced when the code of its row changes."""
-        return _hex([self.name, self.settings, self.reads])
+        return name_of([self.name, self.settings, self.reads])[:32]
 
     def digest(self) -> str:
         """Hex name of everything: a result under this name need not be computed again."""
-        return _hex([FORMAT, self.name, self.settings, self.reads, self.code])
+        return name_of([FORMAT, self.name, self.settings, self.reads, self.code])[:32]
 
     def text(self) -> str:
         """The content of row.json."""
@@ -201,7 +200,3 @@ def identity(folder: Path) -> str:
         return str(record["identity"])
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder / FILE} is missing or damaged; run `dvc repro`") from None
-
-
-def _hex(record: Any) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -17,7 +16,10 @@ from narrows.clustering.neighbours import nearest
 from narrows.config.params import Params
 from narrows.data import blocks, splits
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store import clusterings
+from narrows.store.clusterings import StoredClustering
+from narrows.store.digests import digest
+from narrows.store.reading import existing
 
 FIGURE = "val/neighbours"
 MIN_SEEDS = 5
@@ -55,16 +57,12 @@ def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
         UserError: too few seeds, or a file is missing; says what to change and run.
     """
     key = _clustering(p, asked)
-    folder = artifacts / "clusterings" / key
-    stage = work.cluster_stage(key, key in p.deep_clusterings)
-    info = json.loads(work.existing(folder / "cluster.json", stage).read_text())
-    own = folder / "clusters.npz"
-    with np.load(own, allow_pickle=False) as arrays:
-        found = {info["seed"]: arrays["clusters"]}
+    stored = clusterings.open_clustering(artifacts, key)
+    found = {stored.info["seed"]: stored.clusters}
     for seed in p.seeds.values:
-        file = artifacts / "seeds" / str(seed) / key / "clusters.npy"
-        if seed not in found and file.exists():
-            found[seed] = np.load(file, allow_pickle=False)
+        place = clusterings.seed_folder(artifacts, seed, key)
+        if seed not in found and place.exists():
+            found[seed] = StoredClustering(place).clusters
     if len(found) < MIN_SEEDS:
         values = [*p.seeds.values, *(s for s in range(99) if s not in p.seeds.values)]
         wanted = values[: max(MIN_SEEDS, len(p.seeds.values))]
@@ -73,23 +71,13 @@ def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
             f"params.yaml set seeds.values to {wanted}, name {key} under seeds.rows, and run "
             "`dvc repro seeds`"
         )
-    x = np.load(work.existing(data / "x.npy", "prepare"), mmap_mode="r")
-    split = np.load(work.existing(data / "split.npy", "prepare"))
+    x = np.load(existing(data / "x.npy"), mmap_mode="r")
+    split = np.load(existing(data / "split.npy"))
     near = neighbours_of_validation(x, split)
     figures = [neighbours(clusters, split, near) for _, clusters in sorted(found.items())]
-    encoder = json.loads((artifacts / "encoders" / info["encoder"] / "config.json").read_text())
-    fingerprint = work.digest(*served_files(artifacts, key))[:16]
-    return Candidate(key, figures, info["n_clusters"], encoder["data_digest"], fingerprint)
-
-
-def served_files(artifacts: Path, key: str) -> list[Path]:
-    """What `saved.load` reads of a row, in a fixed order."""
-    folder = artifacts / "clusterings" / key
-    encoder = artifacts / "encoders" / json.loads((folder / "cluster.json").read_text())["encoder"]
-    names = ("config.json", "weights.pt", "state.npz", "codes.npy")
-    files = [encoder / name for name in names]
-    files += [folder / name for name in ("clusters.npz", "weights.pt", "codes.npy", "cluster.json")]
-    return [file for file in files if file.exists()]
+    fingerprint = digest(*stored.served_files)[:16]
+    data_digest = stored.encoder.config["data_digest"]
+    return Candidate(key, figures, stored.info["n_clusters"], data_digest, fingerprint)
 
 
 def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:

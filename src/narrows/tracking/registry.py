@@ -17,7 +17,7 @@ import numpy as np
 import narrows
 from narrows import tracking
 from narrows.errors import UserError
-from narrows.tracking import promotion
+from narrows.store import clusterings
 from narrows.tracking.promotion import Candidate
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> No
     logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do
     with tempfile.TemporaryDirectory() as copied, warnings.catch_warnings():
         kept = Path(copied) / "clustering"
-        for file in promotion.served_files(artifacts, chosen.clustering):
+        for file in clusterings.open_clustering(artifacts, chosen.clustering).served_files:
             there = kept / file.relative_to(artifacts)
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, there)

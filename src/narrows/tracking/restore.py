@@ -10,7 +10,7 @@ from typing import Any
 
 from narrows import tracking
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store.digests import digest
 from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
@@ -120,7 +120,7 @@ def _other_data(run: Any, folder: Path) -> list[str]:
     seen = run.data.tags.get(provenance.DATA) or (told[0] if told else "")
     if not all(file.exists() for file in files):
         return []  # told already
-    found = work.digest(*files)
+    found = digest(*files)
     if seen and found.startswith(seen):
         return []
     return [f"the data that the run saw ({seen[:8] or 'not told'}): what is here is {found[:8]}"]

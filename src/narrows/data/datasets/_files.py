@@ -19,8 +19,9 @@ from typing import IO, NamedTuple, TypeVar
 
 from narrows.data.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store import outputs
 from narrows.store.files import atomic_write, write_csv
+from narrows.store.reading import existing
 
 LISTING = "files.csv"
 S = TypeVar("S")
@@ -62,7 +63,7 @@ def find(
         is_remembered: keeps sizes and times in .work, for the next look.
     """
     root = path if path.is_dir() else path.parent
-    cache_file = work.WORK / "listings" / f"{_name_of(path.resolve())}.json"
+    cache_file = outputs.WORK / "listings" / f"{_name_of(path.resolve())}.json"
     try:
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -117,7 +118,7 @@ def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | No
 
 def read(raw_dir: Path) -> list[Found]:
     """The listing that `fetch` left."""
-    file = work.existing(raw_dir / LISTING, "fetch")
+    file = existing(raw_dir / LISTING)
     with file.open(newline="", encoding="utf-8") as stream:
         _, *rows = csv.reader(stream)
     return [Found(path, int(size), sha256, problem) for path, size, sha256, problem in rows]

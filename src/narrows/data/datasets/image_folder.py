@@ -23,7 +23,7 @@ from narrows.data.datasets._base import Dataset, Skipped, numbered
 from narrows.data.datasets._files import Found
 from narrows.data.datasets._pictures import Shape
 from narrows.errors import UserError
-from narrows.store import work
+from narrows.store import outputs
 
 FOLDERS = "folders"
 LABELS = "labels.csv"  # the copy of the user's file
@@ -92,11 +92,11 @@ def _load(
         except _pictures.Unreadable as why:
             return str(why)
 
-    work.WORK.mkdir(exist_ok=True)
+    outputs.WORK.mkdir(exist_ok=True)
     with (
         warnings.catch_warnings(),
         _without_pillows_limit(),
-        tempfile.TemporaryFile(dir=work.WORK) as pixels,  # there may be more than fit in memory
+        tempfile.TemporaryFile(dir=outputs.WORK) as pixels,  # there may be more than fit in memory
     ):
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
         for one, made in zip(kept, _files.in_order(root, kept, use), strict=True):

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from narrows.config.plugins import config
 from narrows.data.datasets._base import Dataset
-from narrows.store import work
+from narrows.store.reading import existing
 
 FILE = "points.csv"
 
@@ -38,7 +38,7 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
     """Points float32 (n_points, 3), moved and scaled into the unit cube, their shape kept."""
-    file = work.existing(raw_dir / FILE, "fetch")
+    file = existing(raw_dir / FILE)
     points = np.loadtxt(file, dtype=np.float32, delimiter=",", skiprows=1)
     low = points.min(axis=0)
     x = (points - low) / (points - low).max()
