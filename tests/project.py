@@ -105,18 +105,29 @@ class Project:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=pipe, text=True)
 
-    def dvc(self, *words: str, warm: bool = False) -> str:
-        """Output of `dvc ...`, which has to succeed; `warm` as in `make repro`."""
-        below = ["-m", "narrows.warm", sys.executable] if warm else []
-        command = [sys.executable, *below, "-m", "dvc", *words]
+    def dvc(self, *words: str, succeeds: bool = True) -> str:
+        """Output of `dvc ...`, which has to succeed, or to fail."""
+        command = [sys.executable, "-m", "dvc", *words]
         done = subprocess.run(
             command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def repro(self, *stages: str, warm: bool = False) -> list[str]:
+    def repro(self, *stages: str) -> list[str]:
         """The stages that `dvc repro` ran, but for `fetch`, which looks each time."""
-        told = self.dvc("repro", *stages, warm=warm)
-        ran = [line.split("'")[1] for line in told.splitlines() if line.startswith("Running st")]
+        output = self.dvc("repro", *stages)
+        ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running st")]
         return [stage for stage in ran if stage != "pipelines/dvc.yaml:fetch"]
+
+    def written(self) -> dict[str, int]:
+        """When each row was written, in nanoseconds, by its folder below artifacts/digits."""
+        home = self.folder / "artifacts/digits"
+        files = home.rglob("row.json")
+        return {f.parent.relative_to(home).as_posix(): f.stat().st_mtime_ns for f in files}
+
+    def computed(self, *stages: str) -> set[str]:
+        """The rows that `dvc repro` computed; others were current, or came back."""
+        before = self.written()
+        self.repro(*stages)
+        return {row for row, when in self.written().items() if before.get(row) != when}

@@ -26,7 +26,6 @@ def main(argv: list[str]) -> int:
     for what in missing:
         print(f"  missing: {what}")
     inside = folder / provenance.git("rev-parse", "--show-prefix")
-    stage = restore.stage(run, inside)
     print("To make its result again, with the code in that folder:")
-    print(f"  cd {inside} && PYTHONPATH=src dvc repro --single-item --force {stage}")
+    print(f"  cd {inside} && {restore.repeat_command(run, inside)}")
     return 3 if missing else 0

@@ -1,8 +1,8 @@
 """Rows as jobs of Slurm, by submitit; the project's folder is one that all nodes share.
 
 NARROWS_SLURM holds sbatch's options by submitit's names, `slurm_partition=gpu,timeout_min=240` for
-instance. A job that Slurm preempts or that runs out of time is queued again and resumes from its checkpoints.
-submitit's scripts and the output of jobs lie in .work/slurm/.
+instance. A job that Slurm preempts or that runs out of time is queued again and resumes from its
+checkpoints. submitit's scripts and the output of jobs lie in .work/slurm/.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def refine(
     weights = StoredEncoder(encoder_folder).weights
     model = restored(encoder_row, data.x.shape[1:], weights)
     run_data = tracking.Data(data.name, data.digest, data.x.shape)
-    tags = {"stage": "deep_cluster", "autoencoder": row.encoder, "clusterer": row.method.name}
+    tags = {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.method.name}
     resumes = attempt.checkpoints.exists()
     with setting.run(key, attempt.identity, run_data, tags, resumes) as run:
         run.log_params({**settings, "code_size": model.cfg.code_size})

@@ -17,24 +17,23 @@ LIMIT = 10 * 2**30
 
 
 def remember(folder: Path, fingerprint: str) -> None:
-    """Links the files of a row into the store; nothing happens where it is there already."""
+    """Links the files of a row into the store."""
     place = FINISHED / fingerprint
-    if place.exists() or limit() == 0:
+    if limit() == 0:
         return
+    shutil.rmtree(place, ignore_errors=True)
     partial = FINISHED / f".{fingerprint}.{os.getpid()}.part"
     _link(folder, partial)
     partial.replace(place)
     _bound()
 
 
-def recall(fingerprint: str, folder: Path) -> bool:
-    """Whether the store has the row; its files are then in the empty folder."""
+def recall(fingerprint: str, folder: Path) -> None:
+    """Links the files of a row into the empty folder, where the store has the row."""
     place = FINISHED / fingerprint
-    if not place.exists():
-        return False
-    os.utime(place)  # the last that was used is the last that goes
-    _link(place, folder)
-    return True
+    if place.exists():
+        os.utime(place)  # the last that was used is the last that goes
+        _link(place, folder)
 
 
 def limit() -> int:

@@ -108,4 +108,4 @@ def _read(file: Path, read: Callable[[], T]) -> T:
     except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         message = (str(error) or type(error).__name__).splitlines()[0]
         stage = stage_of(file)
-        raise UserError(f"{file} is damaged ({message}); run `dvc repro -f {stage}`") from None
+        raise UserError(f"{file} is damaged ({message}); run `dvc repro {stage}`") from None

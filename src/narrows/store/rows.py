@@ -91,8 +91,8 @@ class Fingerprint:
         """Hex name of everything: a result under this name need not be computed again."""
         return name_of([FORMAT, self.name, self.settings, self.reads, self.code])[:32]
 
-    def text(self) -> str:
-        """The content of row.json."""
+    def text(self, folder: Path) -> str:
+        """The content of row.json beside the files of the folder."""
         record = {
             "fingerprint": self.digest(),
             "identity": self.identity(),
@@ -100,6 +100,7 @@ class Fingerprint:
             "settings": self.settings,
             "reads": self.reads,
             "code": self.code,
+            "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
         }
         return json.dumps(record, indent=2, sort_keys=True) + "\n"
 
@@ -119,11 +120,17 @@ class Attempt:
 
 
 def is_current(row: Row, fingerprint: Fingerprint) -> bool:
-    """Whether the row's folder was computed from exactly this."""
+    """Whether the row's folder was computed from exactly this, and no file of it has changed."""
+    return is_whole(row.folder, fingerprint)
+
+
+def is_whole(folder: Path, fingerprint: Fingerprint) -> bool:
+    """Whether a folder holds what was computed from this, every file as it was written."""
     try:
-        record = json.loads((row.folder / FILE).read_text(encoding="utf-8"))
-        return bool(record["fingerprint"] == fingerprint.digest())
-    except (OSError, ValueError, KeyError, TypeError):
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        files = {name: digest_of(folder / name) for name in record["files"]}
+        return bool(record["fingerprint"] == fingerprint.digest() and files == record["files"])
+    except (OSError, ValueError, KeyError, TypeError, UserError):
         return False
 
 
@@ -139,7 +146,7 @@ def attempt(row: Row, fingerprint: Fingerprint) -> Attempt:
 def finish(done: Attempt, fingerprint: Fingerprint) -> None:
     """What the attempt wrote becomes the row's folder, and is remembered in the store of finished
     rows; its checkpoints go."""
-    (done.folder / FILE).write_text(fingerprint.text(), encoding="utf-8")
+    (done.folder / FILE).write_text(fingerprint.text(done.folder), encoding="utf-8")
     finished.remember(done.folder, fingerprint.digest())
     shutil.rmtree(done.row.folder, ignore_errors=True)
     done.folder.replace(done.row.folder)
@@ -149,7 +156,8 @@ def finish(done: Attempt, fingerprint: Fingerprint) -> None:
 def restore(row: Row, fingerprint: Fingerprint) -> bool:
     """Whether the row was computed before and is back in its folder without being computed."""
     begun = attempt(row, fingerprint)
-    if not finished.recall(fingerprint.digest(), begun.folder):
+    finished.recall(fingerprint.digest(), begun.folder)
+    if not is_whole(begun.folder, fingerprint):  # links share what somebody wrote into a file
         shutil.rmtree(begun.folder)
         return False
     shutil.rmtree(row.folder, ignore_errors=True)
@@ -179,13 +187,11 @@ def write_index(home: Path, rows: Sequence[Row]) -> None:
     thousands of files once for every such stage.
     """
     home.mkdir(parents=True, exist_ok=True)
-    index = {
-        row.folder.relative_to(home).as_posix(): {
-            path.name: digest_of(path) for path in sorted(row.folder.iterdir())
-        }
-        for row in rows
-        if row.folder.exists()
-    }
+    index = {}
+    for row in rows:
+        if row.folder.exists():
+            record = json.loads((row.folder / FILE).read_text(encoding="utf-8"))
+            index[row.folder.relative_to(home).as_posix()] = record["files"]
     (home / "rows.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
 
 

@@ -18,6 +18,13 @@ N_TOLD = 5  # missing files that are named
 PARENT = "mlflow.parentRunId"
 LOCKS = ("pipelines/dvc.lock", "dvc.lock")
 
+STAGES = {  # of a run's tag: the DVC stage, and the folder of its rows
+    "baseline": ("encode", "encoders"),
+    "train": ("encode", "encoders"),
+    "cluster": ("cluster", "clusterings"),
+    "deep_cluster": ("deep_cluster", "deep_clusterings"),
+}
+
 
 def restore(run: Any, folder: Path) -> list[str]:
     """Fills the new folder, and says what it could not get.
@@ -51,15 +58,22 @@ def restore(run: Any, folder: Path) -> list[str]:
     return missing
 
 
-def stage(run: Any, folder: Path) -> str:
-    """The DVC stage that made the run, by its name in the folder's dvc.yaml."""
+def repeat_command(run: Any, folder: Path) -> str:
+    """The command that makes the run's result again in a folder of its code: the folder of its row
+    goes, and the stage computes what is not there. In a commit in which a row was a stage of its
+    own, that stage alone."""
     kind, key = run.data.tags.get("stage", ""), run.info.run_name
-    params = Tree(folder).params()
-    if kind == "cluster" and key in (params.get("deep_clusterings") or {}):
+    tree = Tree(folder)
+    if kind == "cluster" and key in (tree.params().get("deep_clusterings") or {}):
         kind = "deep_cluster"
-    if kind == "train" and key in (params.get("searches") or {}):
-        kind = "train_tuned"
-    return f"{kind}@{key}"
+    if "encode" not in tree.yaml("dvc.yaml")["stages"]:
+        if kind == "train" and key in (tree.params().get("searches") or {}):
+            kind = "train_tuned"
+        return f"PYTHONPATH=src dvc repro --single-item --force {kind}@{key}"
+    stage, home = STAGES.get(kind, (kind, ""))
+    again = f"PYTHONPATH=src dvc repro --single-item --force {stage}"
+    dataset = run.data.tags.get("dataset", "")
+    return f"rm -r artifacts/{dataset}/{home}/{key} && {again}" if home else again
 
 
 def _code(run: Any, commit: str, folder: Path) -> list[str]:

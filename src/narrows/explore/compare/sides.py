@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows import tracking
+from narrows.store import rows
 from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
@@ -156,18 +157,26 @@ def of_run(run: Any) -> Side:
 def _is_in_working_tree(run: Any) -> bool:
     """Whether artifacts/ holds the result of this very run."""
     tags, key = run.data.tags, run.info.run_name
+    artifacts = f"artifacts/{tags.get('dataset', '')}"
     is_clustering = tags.get("stage", "") == "cluster"
-    folder, file = ("clusterings", "cluster") if is_clustering else ("encoders", "train")
-    info = Tree().json(f"artifacts/{tags.get('dataset', '')}/{folder}/{key}/{file}.json") or {}
-    return bool(info.get(tracking.FINGERPRINT) == tags.get(tracking.FINGERPRINT))
+    place = _clustering(Tree(), artifacts, key) if is_clustering else f"{artifacts}/encoders/{key}"
+    record = Tree().json(f"{place}/{rows.FILE}") or {}
+    return bool(record.get("identity", "") == tags.get(tracking.FINGERPRINT))
+
+
+def _clustering(tree: Tree, artifacts: str, key: str) -> str:
+    """The folder of a clustering; commits of the first edition have deep ones among the others."""
+    deep = f"{artifacts}/deep_clusterings/{key}"
+    is_deep = tree.json(f"{deep}/cluster.json") is not None
+    return deep if is_deep else f"{artifacts}/clusterings/{key}"
 
 
 def _add_params(side: Side, tree: Tree, artifacts: str, key: str) -> str:
     """Adds parameters of a row and its encoder; the encoder's key, which is an encoder's own."""
-    info = tree.json(f"{artifacts}/clusterings/{key}/cluster.json")
+    info = tree.json(f"{_clustering(tree, artifacts, key)}/cluster.json")
     params = tree.params()
-    rows = {**(params.get("clusterings") or {}), **(params.get("deep_clusterings") or {})}
-    encoder: str = (info or rows.get(key) or {}).get("encoder", key)
+    clusterings = {**(params.get("clusterings") or {}), **(params.get("deep_clusterings") or {})}
+    encoder: str = (info or clusterings.get(key) or {}).get("encoder", key)
     if info is not None:
         side.params = _strings({**info["row"], "n_clusters": info["n_clusters"]})
         side.params["seed"] = str(info["seed"])
@@ -194,7 +203,7 @@ def _add_samples(side: Side, tree: Tree, artifacts: str, encoder: str, name: str
 
 def _add_clusters(side: Side, tree: Tree, artifacts: str, key: str, name: str) -> None:
     """Adds a row's clusters under a name, or that they are missing."""
-    clusters = tree.array(f"{artifacts}/clusterings/{key}/clusters.npz", "clusters")
+    clusters = tree.array(f"{_clustering(tree, artifacts, key)}/clusters.npz", "clusters")
     if clusters is None:
         side.uncached.setdefault("clusters", []).append(key)
     else:
