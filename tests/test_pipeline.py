@@ -12,16 +12,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 ROWS = {"narrow": row(), "other": row(epochs=2)}
 
 
+STAGES = ["prepare", "tune", "encode", "choose_k", "cluster", "deep_cluster", "evaluate", "seeds"]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("project"), ROWS)
-    ran = project.repro(warm=True)
-    trained = ["train@narrow", "train@other", "tune@tuned", "train_tuned@tuned"]
-    clustered = ["cluster@narrow-kmeans", "cluster@other-kmeans", "cluster@pca-kmeans"]
-    clustered += ["deep_cluster@narrow-dec", "seed_encoders", "seeds@0", "seeds@1"]
-    assert sorted(ran) == sorted(
-        ["prepare", "baseline@pca", *trained, "choose_k", "evaluate", *clustered, "report"]
-    )
+    assert project.repro() == [*STAGES, "report"]
+    assert set(project.written()) == {
+        *("searches/tuned", "encoders/pca", "encoders/narrow", "encoders/other", "encoders/tuned"),
+        *("choose_k", "clusterings/pca-kmeans", "clusterings/narrow-kmeans"),
+        *("clusterings/other-kmeans", "deep_clusterings/narrow-dec", "seed_batches/narrow"),
+        *(f"evaluations/encoders/{key}" for key in ("pca", "narrow", "other", "tuned")),
+        *("evaluations/refined/narrow-dec", "seed_encoders/1/pca", "seed_encoders/1/narrow"),
+        *("seeds/1/pca-kmeans", "seeds/1/narrow-dec"),
+    }
     return project
 
 
@@ -30,16 +35,6 @@ def scores(project: Project) -> dict[str, object]:
         (project.folder / "results/digits/summary.json").read_text()
     )
     return told
-
-
-def evaluated(project: Project) -> dict[str, int]:
-    """When each encoder was evaluated, and when it was trained from other seeds, in nanoseconds."""
-    artifacts = project.folder / "artifacts/digits"
-    folders = (artifacts / "evaluations/encoders").iterdir()
-    told = {folder.name: (folder / "scores.json").stat().st_mtime_ns for folder in folders}
-    again = artifacts / "seed_encoders/narrow"
-    assert sorted(file.name for file in again.iterdir()) == ["1.pt", "seeds.json"]
-    return told | {"narrow from seed 1": (again / "1.pt").stat().st_mtime_ns}
 
 
 def test_results_are_complete(project: Project) -> None:
@@ -98,25 +93,86 @@ def test_a_second_repro_runs_nothing(project: Project) -> None:
     assert project.repro() == []
 
 
-def test_a_changed_row_and_an_edited_plugin_rerun_what_selects_them(project: Project) -> None:
-    with (project.folder / "src/narrows/models/baselines/pca.py").open("a") as file:
-        file.write("\n# edited\n")  # the codes, so the clusters, are the same
+OTHER = {"encoders/other", "evaluations/encoders/other"}
+
+
+def test_a_changed_row_reruns_alone_with_what_stands_on_it(project: Project) -> None:
     params = project.read()
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
-    before = evaluated(project)
-    ran = project.repro(warm=True)
-    again = ["baseline@pca", "cluster@other-kmeans", "evaluate", "report", "seed_encoders"]
-    assert sorted(ran) == [*again, "seeds@0", "seeds@1", "train@other"]
-    after = evaluated(project)
-    assert {key for key in after if after[key] != before[key]} == {"other"}
+    assert project.computed() == OTHER | {"clusterings/other-kmeans"}
 
 
-def test_an_edited_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
-    for name in ("optimizers/adadelta.py", "schedules/cosine.py", "datasets/mnist.py"):
-        with (project.folder / "src/narrows" / name).open("a") as file:
-            file.write("\n# edited\n")
-    assert project.repro() == ["tune@tuned"]  # it looks, because a trial may name any of them
+def test_a_row_that_is_changed_back_comes_back_without_being_computed(project: Project) -> None:
+    params = project.read()
+    params["autoencoders"]["other"]["train"]["epochs"] = 2
+    project.write(params)
+    output = project.dvc("repro")
+    assert "encode: 0 of 4 rows to compute, 1 known from before" in output
+    params["autoencoders"]["other"]["train"]["epochs"] = 3
+    project.write(params)
+    assert "encode: 0 of 4 rows to compute, 1 known from before" in project.dvc("repro")
+
+
+def test_a_row_that_is_taken_out_leaves_its_folder(project: Project) -> None:
+    params = project.read()
+    params["clusterings"]["twice"] = params["clusterings"]["other-kmeans"]
+    project.write(params)
+    assert project.computed() == {"clusterings/twice"}
+    del params["clusterings"]["twice"]
+    project.write(params)
+    project.repro()
+    assert "clusterings/twice" not in project.written()
+
+
+def edit(project: Project, file: str, text: str) -> None:
+    with (project.folder / "src/narrows" / file).open("a") as stream:
+        stream.write(text)
+
+
+def test_an_edited_statement_reruns_the_rows_that_reach_it(project: Project) -> None:
+    edit(project, "models/baselines/pca.py", "\nEDITED = 1\n")  # the codes stay the same
+    own = {"encoders/pca", "evaluations/encoders/pca", "seed_encoders/1/pca"}
+    assert project.computed() == own
+
+
+def test_an_edited_comment_or_a_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
+    edit(project, "models/baselines/pca.py", "\n# edited\n")
+    edit(project, "training/optimizers/adadelta.py", "\nEDITED = 1\n")
+    edit(project, "data/datasets/mnist.py", "\nEDITED = 1\n")
+    assert project.computed() == set()
+
+
+def test_a_comment_in_params_runs_no_stage(project: Project) -> None:
+    file = project.folder / "params.yaml"
+    file.write_text("# a comment\n" + file.read_text())
+    assert project.repro() == []
+
+
+def test_a_damaged_file_is_computed_again(project: Project) -> None:
+    file = project.folder / "artifacts/digits/encoders/other/train.json"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:50])
+    assert project.computed() == {"encoders/other"}
+    assert json.loads(file.read_bytes())["splits"] == json.loads(whole)["splits"]
+
+
+def test_a_row_that_fails_leaves_all_others_finished(project: Project) -> None:
+    params = project.read()
+    good = params["autoencoders"]["other"]
+    optimizer = {"name": "sgd", "lr": 1e30}
+    params["autoencoders"]["wild"] = {**good, "train": {**good["train"], "optimizer": optimizer}}
+    params["autoencoders"]["new"] = {**good, "code_size": 5}
+    project.write(params)
+    output = project.dvc("repro", "encode", succeeds=False)
+    assert "encoders/new" in project.written()
+    assert "encoders/wild" not in project.written()
+    said = [line for line in output.splitlines() if line.startswith("narrows: ")]
+    assert said == [line for line in said if "autoencoders.wild: " in line]
+    assert "Traceback" not in output
+    del params["autoencoders"]["wild"], params["autoencoders"]["new"]
+    project.write(params)
+    assert project.repro("encode") == ["encode"]
 
 
 def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
@@ -130,7 +186,7 @@ def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> No
 def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
     params = project.read()
     again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
-    again.repro("cluster@narrow-kmeans")
+    again.repro("cluster")
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
         assert one.read_bytes() == other.read_bytes()
@@ -141,9 +197,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from narrows.clustering import saved
+from narrows.store import clusterings
 artifacts, x = Path("artifacts/digits"), np.load("data/digits/x.npy")
 for key in sys.argv[1:]:
-    clusters = np.load(artifacts / "clusterings" / key / "clusters.npz")["clusters"]
+    clusters = clusterings.open_clustering(artifacts, key).clusters
     assert len(set(clusters.tolist())) > 5
     found = saved.load(artifacts, key).predict(x[1000:])
     assert found.tolist() == clusters[1000:].tolist(), key
@@ -157,7 +214,7 @@ def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
     deep["method"] |= {"name": "self_label", "max_updates": 1}
     params["deep_clusterings"]["narrow-self"] = deep
     project.write(params)
-    assert project.repro("deep_cluster@narrow-self") == ["deep_cluster@narrow-self"]
+    assert project.computed("deep_cluster") == {"deep_clusterings/narrow-self"}
     keys = ("pca-kmeans", "narrow-kmeans", "narrow-dec", "narrow-self")
     process = project.start("-c", PREDICT, *keys)
     process.communicate(timeout=300)
@@ -168,15 +225,16 @@ def test_auto_takes_the_recommended_number_of_clusters(project: Project) -> None
     params = project.read()
     params["n_clusters"] = "auto"
     project.write(params)
-    ran = project.repro("cluster@pca-kmeans")
+    rows = project.computed("cluster")
     artifacts = project.folder / "artifacts/digits"
     curve = json.loads((artifacts / "choose_k/curve.json").read_text())
     assert curve["recommended"] in (2, 3, 4)
     assert [row["n_clusters"] for row in curve["curve"]] == [2, 3, 4]
-    told = json.loads((artifacts / "clusterings/pca-kmeans/cluster.json").read_text())
-    assert told["n_clusters"] == curve["recommended"]
-    assert ran == ["choose_k", "cluster@pca-kmeans"]
+    info = json.loads((artifacts / "clusterings/pca-kmeans/cluster.json").read_text())
+    assert info["n_clusters"] == curve["recommended"]
+    clusterings = {f"clusterings/{key}-kmeans" for key in ("pca", "narrow", "other")}
+    assert rows == {"choose_k"} | clusterings
     params["n_clusters"] = curve["recommended"]
     params["choose_k"]["largest"] = 5
     project.write(params)
-    assert project.repro("cluster@pca-kmeans") == ["choose_k"]  # k itself is the same
+    assert project.computed("cluster") == {"choose_k"}  # k itself is the same

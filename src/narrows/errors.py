@@ -29,6 +29,12 @@ def mask_passwords(text: str) -> str:
     return _WITHIN.sub(r"\g<head>:***@", text)
 
 
+def say(message: str) -> None:
+    """Prints a line in one piece: processes that print at once do not tear their lines."""
+    sys.stdout.write(f"{message}\n")
+    sys.stdout.flush()
+
+
 _HEAD = r"(?P<head>(?>(?:[\w+.-]+:/+)?)[^\s:@]*):"  # scheme and user; the scheme is never a user
 _AT_START = re.compile(rf"^{_HEAD}.*@")  # of a URL alone, whose password may hold spaces
 _WITHIN = re.compile(rf"(?<![^\s'\"(\[<=,;]){_HEAD}\S*@")

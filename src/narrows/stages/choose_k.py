@@ -8,7 +8,7 @@ from narrows.clustering import choose_k
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.data import splits
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.stages import runner
 from narrows.stages.runner import Setting
 from narrows.store import choices, encoders
@@ -18,7 +18,7 @@ from narrows.store.rows import Attempt, Call, Row
 
 def main() -> None:
     """Brings the choice up to date."""
-    runner.refresh_one("choose_k", row_of(params.load()), runner.FITTING)
+    runner.refresh_single("choose_k", row_of(params.load()), runner.FITTING)
 
 
 def row_of(p: Params) -> Row:
@@ -62,5 +62,5 @@ def choose(
             f"params.yaml: n_clusters is auto, but the codes of {codes_file.parent.name} show no "
             "clusters"
         )
-    print(f"choose_k: {recommended} recommended, {taken} taken", flush=True)
+    say(f"choose_k: {recommended} recommended, {taken} taken")
     choices.write_k(attempt.folder, choices.ChosenK(curve, recommended, taken))

@@ -31,14 +31,12 @@ def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: 
         attempt.folder, measures.maps(encoder.codes, options.map_rows, setting.seed)
     )
     evaluations.write_scores(attempt.folder, scores, drawn)
-    print(f"evaluate: {encoder.key}", flush=True)
 
 
 def map_codes(codes_file: Path, n_rows: int, seed: int, attempt: Attempt) -> None:
     """Draws two planes of refined codes and writes them."""
     maps = measures.maps(read_array(codes_file), n_rows, seed)
     evaluations.write_maps(attempt.folder, maps)
-    print(f"evaluate: codes refined by {codes_file.parent.name}", flush=True)
 
 
 def coder_of(encoder: StoredEncoder) -> Coder:

@@ -15,7 +15,7 @@ from narrows.clustering.state import hardened
 from narrows.config.plugins import Plugin, resolved
 from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.models.autoencoder import cpu_weights, restored
 from narrows.stages.runner import Setting
 from narrows.store import clusterings, encoders
@@ -74,7 +74,7 @@ def on_update(run: tracking.Run, key: str) -> Callable[[int, dict[str, float]], 
         run.log_metrics({f"health/{k}": v for k, v in health.items()}, step=update)
         changed, active = health["label_change"], health["active_clusters"]
         message = f"update {update}, {changed:.2%} of the clusters changed, {active} active"
-        print(f"deep_cluster: {key}: {message}", flush=True)
+        say(f"deep_cluster: {key}: {message}")
 
     return after
 

@@ -22,9 +22,9 @@ from narrows import engine, tracking
 from narrows.config import plugins
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.store import outputs, rows
-from narrows.store.rows import Attempt, Fingerprint, Row
+from narrows.store.rows import Attempt, Row
 
 LIBRARIES = ("torch", "mlflow", "matplotlib.figure", "matplotlib.backends.backend_agg")
 """What every worker imports; the stages that train or fit name more."""
@@ -112,46 +112,45 @@ def refresh(
     """
     with outputs.hold(home):
         rows.keep_only(home, wanted)
-        prints = {row.name: row.fingerprint() for row in wanted}
-        missing = [row for row in wanted if not _is_there(row, prints[row.name])]
-        if missing:
-            print(f"{stage}: {len(missing)} of {len(wanted)} rows to compute", flush=True)
-        failures = list(_failures(missing, prints, slot, preload))
-        rows.keep_only(home, wanted)
-        rows.write_index(home, wanted)
-    if failures:
-        raise UserError("\n".join(failures))
+        try:
+            _bring(stage, wanted, slot, preload)
+        finally:
+            rows.keep_only(home, wanted)
+            rows.write_index(home, wanted)
 
 
-def refresh_one(stage: str, row: Row, preload: Sequence[str] = LIBRARIES) -> None:
+def refresh_single(stage: str, row: Row, preload: Sequence[str] = LIBRARIES) -> None:
     """The same for a stage that is one row."""
     with outputs.hold(row.folder):
-        fingerprint = row.fingerprint()
-        if not _is_there(row, fingerprint):
-            print(f"{stage}: to compute", flush=True)
-            if failures := list(_failures([row], {row.name: fingerprint}, ONE_CORE, preload)):
-                raise UserError(failures[0])
+        _bring(stage, [row], ONE_CORE, preload)
 
 
-def _is_there(row: Row, fingerprint: Fingerprint) -> bool:
-    return rows.is_current(row, fingerprint) or rows.restore(row, fingerprint)
+def _bring(stage: str, wanted: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
+    """Computes the rows that are neither current nor known.
 
-
-def _failures(
-    missing: Sequence[Row],
-    prints: dict[str, Fingerprint],
-    slot: Slot,
-    preload: Sequence[str],
-) -> Iterator[str]:
-    """Computes rows; a sentence for each that failed."""
+    Raises:
+        UserError: rows failed; a line for each, when all others have ended.
+    """
+    prints = {row.name: row.fingerprint() for row in wanted}
+    stale = [row for row in wanted if not rows.is_current(row, prints[row.name])]
+    missing = [row for row in stale if not rows.restore(row, prints[row.name])]
+    if stale:
+        known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
+        say(f"{stage}: {len(missing)} of {len(wanted)} rows to compute{known}")
     attempts = [rows.attempt(row, prints[row.name]) for row in missing]
+    failures: list[str] = []
+    n_done = 0
     for outcome in engine.each(compute, attempts, slot, _files, preload):
         attempt = outcome.row
         if outcome.error is None:
             tracking.replay(outcome.value or [])
             rows.finish(attempt, prints[attempt.row.name])
+            n_done += 1
+            say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
         else:
-            yield _sentence(outcome)
+            failures.append(_sentence(outcome))
+    if failures:
+        raise UserError("\n".join(failures))
 
 
 def compute(attempt: Attempt) -> list[Any]:

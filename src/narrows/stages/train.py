@@ -13,7 +13,7 @@ from narrows import tracking
 from narrows.config.plugins import Plugin, resolved
 from narrows.data import prepared
 from narrows.data.prepared import Prepared
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.models import encoders
 from narrows.models.autoencoder import (
     Autoencoder,
@@ -102,7 +102,7 @@ def on_epoch(
         if metrics:
             part = f"layer {layer}, " if layer else ""
             message = f"{part}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"
-            print(f"encode: {key}: {message}", flush=True)
+            say(f"encode: {key}: {message}")
 
     return after
 
@@ -165,7 +165,7 @@ def train_seeds(
             "precision": model.precision,
         }
         stored.write_seed(attempt.folder, seed, cpu_weights(model.model), record)
-    print(f"seeds: {key} from {len(seeds)} seeds at once", flush=True)
+    say(f"seeds: {key} from {len(seeds)} seeds at once")
 
 
 def encode_seed(setting: Setting, key: str, row: Plugin, batch: Path, attempt: Attempt) -> None:

@@ -6,6 +6,7 @@ import optuna
 
 from narrows.config.params import Params
 from narrows.data import prepared
+from narrows.errors import say
 from narrows.search import database, runs, studies, trials
 from narrows.store import choices
 from narrows.store.choices import Winner
@@ -26,7 +27,7 @@ def find(p: Params, key: str, attempt: Attempt) -> None:
         winner = winner_of(problem, study)
     choices.write_winner(attempt.folder, winner)
     n_trials = len(study.trials)
-    print(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}", flush=True)
+    say(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}")
 
 
 def winner_of(problem: trials.Problem, study: optuna.Study) -> Winner:

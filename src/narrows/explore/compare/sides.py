@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows import tracking
-from narrows.store import rows
+from narrows.store.rows import FILE
 from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
@@ -160,7 +160,7 @@ def _is_in_working_tree(run: Any) -> bool:
     artifacts = f"artifacts/{tags.get('dataset', '')}"
     is_clustering = tags.get("stage", "") == "cluster"
     place = _clustering(Tree(), artifacts, key) if is_clustering else f"{artifacts}/encoders/{key}"
-    record = Tree().json(f"{place}/{rows.FILE}") or {}
+    record = Tree().json(f"{place}/{FILE}") or {}
     return bool(record.get("identity", "") == tags.get(tracking.FINGERPRINT))
 
 
