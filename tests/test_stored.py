@@ -10,7 +10,7 @@ from test_refinement import job, method, same, samples
 from test_training import digits, fit, training_row
 
 from narrows.clustering.refine import refine
-from narrows.data import blocks, splits, unit
+from narrows.data import blocks, prepare, splits, unit
 from narrows.data import on_disk as stored
 from narrows.data.on_disk import Stored
 from narrows.data.prepared import Prepared
@@ -131,14 +131,11 @@ def test_few_are_drawn_of_what_would_not_fit(
     assert torch.equal(few, data.few("train"))
 
 
-def test_prepare_writes_what_numpy_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "pipelines")
-    from prepare import save
-
+def test_prepare_writes_what_numpy_would(tmp_path: Path) -> None:
     for i, array in enumerate(
         (np.arange(2500, dtype=np.int64), np.ones((3, 2), np.float32, "F"), np.empty(0, np.int64))
     ):
-        save(tmp_path / f"{i}.npy", array)
+        prepare.save(tmp_path / f"{i}.npy", array)
         np.save(tmp_path / f"numpy-{i}.npy", np.ascontiguousarray(array))
         told = (tmp_path / f"{i}.npy").read_bytes()
         assert told == (tmp_path / f"numpy-{i}.npy").read_bytes()
