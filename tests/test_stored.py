@@ -14,7 +14,7 @@ from narrows.data import blocks, prepare, splits, unit
 from narrows.data import on_disk as stored
 from narrows.data.on_disk import Stored
 from narrows.data.prepared import Prepared
-from narrows.models import autoencoder, encoding
+from narrows.models import autoencoder, encoders
 from narrows.training import fitting
 from narrows.training.batches import Shuffled
 
@@ -109,11 +109,11 @@ def test_errors_are_those_of_samples_in_memory(
     def halved(x: torch.Tensor) -> torch.Tensor:
         return unit.to_unit(x) / 2
 
-    told = encoding.errors_by_split(halved, data)
+    told = encoders.errors_by_split(halved, data)
     assert isinstance(data.rows("train"), torch.Tensor)
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
     assert isinstance(data.rows("train"), Stored)
-    assert encoding.errors_by_split(halved, data) == told
+    assert encoders.errors_by_split(halved, data) == told
     for i, split in enumerate(splits.NAMES):
         clean = unit.to_unit(torch.from_numpy(data.x[data.split == i]))
         assert told[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
