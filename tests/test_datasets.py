@@ -3,7 +3,7 @@
 import bz2
 import gzip
 import hashlib
-import runpy
+import importlib
 import subprocess
 import types
 import urllib.request
@@ -19,7 +19,6 @@ from narrows.data.datasets._base import Dataset
 from narrows.data.sources import File
 from narrows.errors import UserError
 
-PIPELINES = Path(__file__).parent.parent / "pipelines"
 GENERATOR = np.random.default_rng(0)
 PICTURES = GENERATOR.integers(0, 256, (5, 28, 28), dtype=np.uint8)
 CLASSES = np.array([3, 0, 9, 3, 1], dtype=np.uint8)
@@ -57,7 +56,7 @@ SMALL: dict[str, list[bytes]] = {  # what the files of a dataset's FILES hold, i
     ],
 }
 HERE = ("digits", "mnist_5k")  # inside installed packages: tested for real
-OWN = ("image_folder", "points", "table", "text")  # in test_files, test_table, test_text
+OWN = ("image_folder", "points", "table", "text")  # in test_image_folder, test_table, test_text
 NAMES = [name for name in plugins.available("datasets") if name not in OWN]
 
 
@@ -229,7 +228,7 @@ def run_stage(stage: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setattr(params, "load", lambda: loaded)
     monkeypatch.chdir(folder)
-    runpy.run_path(str(PIPELINES / f"{stage}.py"))["main"]()
+    importlib.import_module(f"narrows.stages.{stage}").main()
 
 
 def test_stages_write_x_split_and_labels_apart(
