@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import hashlib
-import runpy
 import subprocess
 import types
 import urllib.request
@@ -13,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrows.config import params, plugins
+from narrows.config import plugins
+from narrows.config.sections import Prepare
+from narrows.data import prepare
 from narrows.data.datasets import _idx
 from narrows.data.datasets._base import Dataset
 from narrows.data.sources import File
 from narrows.errors import UserError
 
-PIPELINES = Path(__file__).parent.parent / "pipelines"
 GENERATOR = np.random.default_rng(0)
 PICTURES = GENERATOR.integers(0, 256, (5, 28, 28), dtype=np.uint8)
 CLASSES = np.array([3, 0, 9, 3, 1], dtype=np.uint8)
@@ -57,7 +57,7 @@ SMALL: dict[str, list[bytes]] = {  # what the files of a dataset's FILES hold, i
     ],
 }
 HERE = ("digits", "mnist_5k")  # inside installed packages: tested for real
-OWN = ("image_folder", "points", "table", "text")  # in test_files, test_table, test_text
+OWN = ("image_folder", "points", "table", "text")  # in test_image_folder, test_table, test_text
 NAMES = [name for name in plugins.available("datasets") if name not in OWN]
 
 
@@ -220,24 +220,19 @@ def test_a_bad_dataset_is_a_sentence(
         Dataset(x, labels, is_test)
 
 
-def run_stage(stage: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def prepare_files(name: str, folder: Path) -> None:
+    """data/<name> as the stages fetch and prepare leave it, in a folder."""
     module = plugins.load("datasets", name)
-    loaded = types.SimpleNamespace(
-        dataset=plugins.Plugin("datasets", name, module.Config()),
-        prepare=types.SimpleNamespace(test_fraction=0.2, val_fraction=0.25),
-        seed=7,
+    dataset = plugins.Plugin("datasets", name, module.Config())
+    module.fetch(dataset.config, folder / "raw")
+    prepare.prepare(
+        dataset, Prepare(test_fraction=0.2, val_fraction=0.25), 7, folder / "raw", folder
     )
-    monkeypatch.setattr(params, "load", lambda: loaded)
-    monkeypatch.chdir(folder)
-    runpy.run_path(str(PIPELINES / f"{stage}.py"))["main"]()
 
 
-def test_stages_write_x_split_and_labels_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for stage in "fetch", "prepare":
-        run_stage(stage, "digits", tmp_path, monkeypatch)
-    folder = tmp_path / "data/digits"
+def test_x_split_and_labels_are_files_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    prepare_files("digits", folder)
     assert sorted(path.name for path in folder.iterdir()) == [
         "label_names.csv",
         "labels.npy",
@@ -265,9 +260,8 @@ def test_data_without_labels_get_an_empty_file(
     module = plugins.load("datasets", "digits")
     unlabelled = Dataset(np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2), None, None)
     monkeypatch.setattr(module, "load", lambda cfg, raw_dir: unlabelled)
-    (tmp_path / "data/digits").mkdir(parents=True)
-    run_stage("prepare", "digits", tmp_path, monkeypatch)
-    labels = np.load(tmp_path / "data/digits/labels.npy")
+    prepare_files("digits", tmp_path)
+    labels = np.load(tmp_path / "labels.npy")
     assert labels.shape == (0,)
     assert labels.dtype == np.int64
-    assert np.load(tmp_path / "data/digits/x.npy").dtype == np.float32
+    assert np.load(tmp_path / "x.npy").dtype == np.float32

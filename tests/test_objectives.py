@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_contracts import build, row
 
-from narrows.data.on_disk import Samples, Stored
+from narrows.data.on_disk import Samples, StoredSamples
 from narrows.search.objectives import _base
 
 
@@ -23,7 +23,7 @@ def test_of_many_rows_those_judged_come_from_everywhere(
     monkeypatch.setattr(_base, "MAX_ROWS", 20)
     x = np.linspace(0, 1, 100, dtype=np.float32)[:, None].repeat(4, axis=1)
     np.save(tmp_path / "x.npy", x)
-    mapped = Stored(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(100))
+    mapped = StoredSamples(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(100))
     judged, clusters = _base.clustered(trained(mapped if on_disk else torch.from_numpy(x)), 2)
     assert judged.shape == (20, 4)
     assert len(np.unique(judged[:, 0])) == 20

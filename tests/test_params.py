@@ -90,17 +90,6 @@ def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_auto_is_a_number_of_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    told = params.from_dict(changed("n_clusters", "auto"))
-    with pytest.raises(UserError, match=r"n_clusters.json is missing; run `dvc repro choose_k`"):
-        params.n_clusters(told)
-    file = tmp_path / "artifacts/mnist_5k/choose_k/n_clusters.json"
-    file.parent.mkdir(parents=True)
-    file.write_text('{"n_clusters": 6}')
-    assert params.n_clusters(told) == 6
-
-
 def test_a_missing_key_is_told() -> None:
     raw = copy.deepcopy(RAW)
     del raw["autoencoders"]["deep"]["train"]["patience"]
@@ -148,11 +137,8 @@ def test_resolved_is_what_the_file_says_with_defaults() -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (["cluster.py"], "narrows: usage: python pipelines/cluster.py <key>"),
         (["fetch.py", "x"], "narrows: usage: python pipelines/fetch.py"),
-        (["cluster.py", "dep-kmeans"], "clusterings has no row 'dep-kmeans' (did you mean 'deep-"),
-        (["train.py", "deep"], "narrows: data/mnist_5k/x.npy is missing; run `dvc repro prepare`"),
-        (["cluster.py", "deep-kmeans"], "codes.npy is missing; run `dvc repro train@deep`"),
+        (["cluster.py"], "n_clusters.json is missing; run `dvc repro choose_k`"),
         (["report.py"], "narrows: data/mnist_5k/x.npy is missing; run `dvc repro prepare`"),
     ],
 )
@@ -188,13 +174,82 @@ def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path
     assert [f.name for f in tmp_path.iterdir()] == ["params.yaml"]
 
 
-def test_a_winner_that_other_code_left_counts_as_none(tmp_path: Path, monkeypatch) -> None:
-    """Otherwise no stage would run any more, `tune` neither, which leaves another."""
+def test_winners_join_the_autoencoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     p = params.from_dict(RAW)
-    row = resolved(p.autoencoders["undercomplete"])
+    assert params.with_winners(p) == p
+    row = p.autoencoders["undercomplete"]
     file = params.winner_file(p, "small-codes")
     file.parent.mkdir(parents=True)
-    for winner, expected in ((row, True), (row | {"key_of_old": 1}, False)):
-        file.write_text(json.dumps({"row": winner}))
-        assert ("small-codes" in params.with_winners(p).autoencoders) == expected
+    file.write_text(json.dumps({"row": resolved(row)}))
+    assert params.with_winners(p).autoencoders == {**p.autoencoders, "small-codes": row}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"row": 5}',
+        '{"row": {"name": "plain", "key_of_old": 1}}',
+        "[" * 9999,
+    ],
+)
+def test_a_damaged_winner_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    p = params.from_dict(RAW)
+    file = params.winner_file(p, "small-codes")
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(
+        UserError, match=r"winner.json holds no row \(.*\); run `dvc repro -f tune`$"
+    ):
+        params.with_winners(p)
+
+
+def doubled_aliases() -> str:
+    """Nine values to the power of ten, in a line each."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (doubled_aliases(), "is too large, with all that its aliases stand for"),
+        ("a: &a [*a]", r"\*a stands before or inside of what it names"),
+        ("[" * 100_000, "more than 100 deep"),
+        ("- " * 100_000, "more than 100 deep"),
+        ("{a: " * 5000, "more than 100 deep"),
+        ("[" + "1," * 400_000 + "]", "is too large"),
+        ("a: " + "b" * 2**20, "has more than the 1,048,576 bytes that are read"),
+        ("seed: 2020-99-99", "not valid YAML: month must be in 1..12"),
+        ("seed: !!int abc", "not valid YAML: invalid literal"),
+        ("seed: !!bool 7", "not valid YAML"),
+        ("seed: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
+        ("a" * 1000 + ": 1", "^[^ ]*params.yaml: a{200}... is not known; accepted are seed"),
+        ("x" * 10_000, "should be a mapping of keys, found 'xxx"),
+    ],
+)
+def test_a_file_that_would_stop_the_parser_is_a_sentence(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message) as error:
+        params.load(file)
+    assert len(str(error.value)) < 1500
+
+
+@pytest.mark.parametrize("seed", ["0x" + "f" * 200_000, f"[{', '.join(['aaaa'] * 5000)}]"])
+def test_a_value_of_any_length_makes_a_short_sentence(tmp_path: Path, seed: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text((ROOT / "params.yaml").read_text().replace("seed: 0", f"seed: {seed}", 1))
+    with pytest.raises(UserError, match=r"params.yaml: seed: .*, found") as error:
+        params.load(file)
+    assert len(str(error.value)) < 1500

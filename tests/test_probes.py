@@ -9,12 +9,12 @@ from narrows.evaluation import probes
 
 def test_drawn_rows_are_ascending_distinct_and_the_same_for_a_seed() -> None:
     rows = np.arange(100, 200)
-    few = probes.drawn(rows, 10, seed=3)
+    few = probes.subset(rows, 10, seed=3)
     assert len(np.unique(few)) == 10
     assert (np.diff(few) > 0).all()
     assert set(few) <= set(rows)
-    assert few.tolist() == probes.drawn(rows, 10, seed=3).tolist()
-    assert few.tolist() != probes.drawn(rows, 10, seed=4).tolist()
+    assert few.tolist() == probes.subset(rows, 10, seed=3).tolist()
+    assert few.tolist() != probes.subset(rows, 10, seed=4).tolist()
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])

@@ -53,7 +53,7 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
 
     data = prepared.read("digits")
     chosen = params.load().autoencoders["layered"]
-    train, val = data.rows("train"), data.rows("val")
+    train, val = data.samples("train"), data.samples("val")
     alone = fitting.fit(chosen, train, val, seed=0, device="cpu")
     for file, fitted in (("history.csv", alone), ("history-layer-1.csv", alone.layers[0])):
         expected = [list(line.values()) for line in fitted.history]
@@ -68,7 +68,7 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
 
 
 def test_more_processes_than_samples_are_refused(project: Project) -> None:
-    chosen, x = params.load().autoencoders["layered"], prepared.read("digits").rows("val")
+    chosen, x = params.load().autoencoders["layered"], prepared.read("digits").samples("val")
     many = Processes(devices=8, num_nodes=4)
     with pytest.raises(UserError, match="num_nodes is 32, but a batch or split has 63 samples"):
         fitting.fit(chosen, x, x, seed=0, device="cpu", processes=many)

@@ -57,6 +57,7 @@ def test_corners_are_the_ends_of_every_key() -> None:
         ({"a": []}, r"^space.a: a list of choices has at least one"),
         ({"a": {"low": 0, "high": 2, "log": True}}, r"^space.a: 0 < low < high is needed, .*low 0"),
         ({"a": {"low": 2, "high": 2}}, r"^space.a: low < high is needed, found low 2 and high 2"),
+        ({"a": {"layers": [0, 10**8], "units": [1, 2]}}, r"^space.a: .* at most 100 layers, .*"),
         ({"a": {"layers": [2, 1], "units": [1, 2]}}, r"^space.a: layers and units .*\[2, 1\]"),
         ({"a": {"layers": [1, 2], "units": [0, 2]}}, r"^space.a: layers and units .*\[0, 2\]"),
     ],

@@ -10,21 +10,21 @@ from test_refinement import job, method, same, samples
 from test_training import digits, fit, training_row
 
 from narrows.clustering.refine import refine
-from narrows.data import blocks, splits, unit
+from narrows.data import blocks, prepare, splits, unit
 from narrows.data import on_disk as stored
-from narrows.data.on_disk import Stored
+from narrows.data.on_disk import StoredSamples
 from narrows.data.prepared import Prepared
-from narrows.models import autoencoder, encoding
+from narrows.models import autoencoder, encoders
 from narrows.training import fitting
 from narrows.training.batches import Shuffled
 
 
-def on_disk(x: torch.Tensor, folder: Path) -> Stored:
+def on_disk(x: torch.Tensor, folder: Path) -> StoredSamples:
     """The samples as rows 1, 3, 5, ... of a memory map."""
     whole = np.repeat(x.numpy(), 2, axis=0)
     whole[::2] = 0
     np.save(folder / "x.npy", whole)
-    return Stored(np.load(folder / "x.npy", mmap_mode="r"), np.arange(1, len(whole), 2))
+    return StoredSamples(np.load(folder / "x.npy", mmap_mode="r"), np.arange(1, len(whole), 2))
 
 
 def mapped(file: Path) -> int:
@@ -50,7 +50,7 @@ def test_leaves_nothing_of_the_file_in_memory(tmp_path: Path) -> None:
     file = tmp_path / "x.npy"
     np.save(file, np.ones((4096, 1, 32, 32), np.uint8))
     x = np.load(file, mmap_mode="r")
-    found = Stored(x, np.arange(len(x)))
+    found = StoredSamples(x, np.arange(len(x)))
     assert int(x.sum(dtype=int)) == x.size
     assert mapped(file) > 4000
     assert int(found[torch.arange(4000)].sum()) == 4000 * 1024
@@ -109,11 +109,11 @@ def test_errors_are_those_of_samples_in_memory(
     def halved(x: torch.Tensor) -> torch.Tensor:
         return unit.to_unit(x) / 2
 
-    told = encoding.errors_by_split(halved, data)
-    assert isinstance(data.rows("train"), torch.Tensor)
+    told = encoders.errors_by_split(halved, data)
+    assert isinstance(data.samples("train"), torch.Tensor)
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
-    assert isinstance(data.rows("train"), Stored)
-    assert encoding.errors_by_split(halved, data) == told
+    assert isinstance(data.samples("train"), StoredSamples)
+    assert encoders.errors_by_split(halved, data) == told
     for i, split in enumerate(splits.NAMES):
         clean = unit.to_unit(torch.from_numpy(data.x[data.split == i]))
         assert told[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
@@ -124,21 +124,18 @@ def test_few_are_drawn_of_what_would_not_fit(
 ) -> None:
     x = on_disk(digits()[0], tmp_path).x
     data = Prepared("digits", x, np.zeros(1200, np.uint8), "")
-    assert len(data.few("train")) == 1200
-    monkeypatch.setattr(blocks, "FEW_VALUES", 100 * 64 + 63)
-    few = data.few("train")
+    assert len(data.in_memory("train")) == 1200
+    monkeypatch.setattr(blocks, "VALUES_IN_MEMORY", 100 * 64 + 63)
+    few = data.in_memory("train")
     assert few.shape == (100, 1, 8, 8)
-    assert torch.equal(few, data.few("train"))
+    assert torch.equal(few, data.in_memory("train"))
 
 
-def test_prepare_writes_what_numpy_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "pipelines")
-    from prepare import save
-
+def test_prepare_writes_what_numpy_would(tmp_path: Path) -> None:
     for i, array in enumerate(
         (np.arange(2500, dtype=np.int64), np.ones((3, 2), np.float32, "F"), np.empty(0, np.int64))
     ):
-        save(tmp_path / f"{i}.npy", array)
+        prepare.save(tmp_path / f"{i}.npy", array)
         np.save(tmp_path / f"numpy-{i}.npy", np.ascontiguousarray(array))
         told = (tmp_path / f"{i}.npy").read_bytes()
         assert told == (tmp_path / f"numpy-{i}.npy").read_bytes()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Integer, Shaped
 
 from narrows.clustering.state import State
-from narrows.data.blocks import drawn
+from narrows.data import blocks
 from narrows.errors import UserError
 
 MAX_FITTED = 100_000
@@ -46,7 +46,7 @@ def subset(z: np.ndarray, seed: int) -> np.ndarray:
 
     `predict` gives the others their clusters.
     """
-    return trainable(z[drawn(np.arange(len(z)), MAX_FITTED, seed)])
+    return trainable(z[blocks.subset(np.arange(len(z)), MAX_FITTED, seed)])
 
 
 def distinct(

@@ -13,7 +13,7 @@ import numpy as np
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.data import names as samples
-from narrows.data.names import Samples
+from narrows.data.names import SampleNames
 from narrows.errors import UserError
 from narrows.store import clusterings, evaluations
 from narrows.store.evaluations import StoredEvaluation
@@ -32,7 +32,7 @@ class Chosen:
     """(N, ...), memory-mapped."""
     clusters: np.ndarray
     """(N,), -1 is noise."""
-    named: Samples | None
+    named: SampleNames | None
     """Names and dates by row of x."""
 
     @property

@@ -31,7 +31,7 @@ from narrows.config.params import Params
 from narrows.data import names as samples
 from narrows.data import new_files, splits, table_frame
 from narrows.data.datasets._base import counted
-from narrows.data.new_files import Incoming
+from narrows.data.new_files import NewSamples
 from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Known, Told
@@ -78,7 +78,7 @@ def main(words: Sequence[str]) -> None:
     print(told + (f"; {asked.to}" if asked.to else ""), file=sys.stderr, flush=True)
 
 
-def table(new: Incoming, found: Told, names: Sequence[str], has_columns: bool) -> pd.DataFrame:
+def table(new: NewSamples, found: Told, names: Sequence[str], has_columns: bool) -> pd.DataFrame:
     """A line for each sample, and one for each file that was skipped."""
     import pandas as pd
 
@@ -112,10 +112,10 @@ def page(
     folder: Path,
     target: Path,
     keys: tuple[str, str],
-    new: Incoming,
+    new: NewSamples,
     found: Told,
     known: Known,
-    named: samples.Samples | None,
+    named: samples.SampleNames | None,
     root: str | None,
 ) -> None:
     """index.html of the new pictures by cluster, and of the known ones that are most like them.
@@ -152,7 +152,7 @@ def page(
         common = Path(os.path.commonpath([own, *(place.parent for place in theirs)]))
         files = [*theirs, *(own / named.paths[row] for row in rows)]
         told = [os.path.relpath(file, common) for file in files]
-        kept = samples.Samples(told, [*new.dates, *(named.dates[row] for row in rows)])
+        kept = samples.SampleNames(told, [*new.dates, *(named.dates[row] for row in rows)])
         source = gallery_page.url(common, target)
     identity = hashlib.sha256(repr(keys).encode() + new.x.tobytes()).hexdigest()[:16]
     dataset, key = keys
@@ -236,7 +236,7 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _pairs(new: Incoming) -> Iterator[tuple[Path, str]]:
+def _pairs(new: NewSamples) -> Iterator[tuple[Path, str]]:
     return zip(new.paths, new.names, strict=True)
 
 

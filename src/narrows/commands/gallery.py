@@ -22,7 +22,7 @@ from narrows.commands._base import Chosen
 from narrows.config import plugins
 from narrows.data import blocks
 from narrows.data.datasets._base import NothingLeft
-from narrows.data.names import Samples
+from narrows.data.names import SampleNames
 from narrows.errors import UserError
 from narrows.explore import residuals
 from narrows.explore.gallery import album, folders
@@ -57,11 +57,11 @@ def main(words: Sequence[str]) -> None:
 
 def page(chosen: Chosen, source: Path | None) -> None:
     x, codes, clusters, named = chosen.x, chosen.codes(), chosen.clusters, chosen.named
-    rows = blocks.drawn(np.arange(len(x)), MAX_SHOWN, seed=0)
+    rows = blocks.subset(np.arange(len(x)), MAX_SHOWN, seed=0)
     if drawn := len(rows) < len(x):
         x, codes, clusters = x[rows], codes[rows], clusters[rows]
         if named is not None:
-            named = Samples([named.paths[i] for i in rows], [named.dates[i] for i in rows])
+            named = SampleNames([named.paths[i] for i in rows], [named.dates[i] for i in rows])
     errors = residuals.errors(chosen.artifacts, chosen.encoder, x)
     arranged = album.arranged(x, codes, clusters, errors)
     told = repr((chosen.dataset, chosen.key)).encode() + chosen.clusters.tobytes()

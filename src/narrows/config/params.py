@@ -5,22 +5,18 @@ nobody reads, a missing key, a wrong type or a value out of range is one sentenc
 """
 
 import dataclasses
-import difflib
 import json
 import re
 import typing
-from collections.abc import Iterable
-from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field, PlainValidator, PositiveInt
-from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
-from ruamel.yaml.error import YAMLError
 
-from narrows.config import plugins, search_space
+from narrows.config import plugins, search_space, yaml_file
+from narrows.config.messages import abbreviated, cut, nearest
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
     ChooseK,
@@ -32,7 +28,6 @@ from narrows.config.sections import (
     Seeds,
 )
 from narrows.errors import UserError
-from narrows.store.reading import existing
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
 SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no larger ones
@@ -41,7 +36,8 @@ SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no la
 def _k(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 2):
         return value
-    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {value!r}")
+    found = abbreviated(value)
+    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {found}")
 
 
 @config
@@ -51,13 +47,13 @@ class Params:
     device: Literal["auto", "cpu", "cuda", "mps"]
     """Where training runs; auto takes an accelerator where there is one."""
     devices: PositiveInt
-    """Devices of a machine that train one autoencoder together, a process each."""
+    """Number of devices on one machine that train an autoencoder together, a process on each."""
     num_nodes: PositiveInt
-    """Machines that do; docs/scaling.md says how their processes are started."""
+    """Number of machines that train an autoencoder together; docs/scaling.md says how."""
     dataset: Annotated[Plugin, "datasets"]
     """Where the data comes from, a file in src/narrows/data/datasets/."""
     prepare: Prepare
-    """How the rows are split."""
+    """How samples are split into train, val and test."""
     n_clusters: Annotated[int | Literal["auto"], PlainValidator(_k)]
     """Number k of clusters for the methods that need one; never read off the labels. `auto` takes
     what stage `choose_k` recommends."""
@@ -68,7 +64,7 @@ class Params:
     searches: dict[str, Search]
     """Studies: rows whose values Optuna tunes. The winner is an encoder under the study's key."""
     evaluate: Evaluate
-    """What is measured of every encoder without a label."""
+    """What is measured on every encoder without labels."""
     choose_k: ChooseK
     """Which numbers of clusters are compared, and where."""
     cluster_on: Literal["all", "train"]
@@ -78,7 +74,7 @@ class Params:
     deep_clusterings: dict[str, DeepClustering]
     """Encoders that are refined together with their clusters."""
     seeds: Seeds
-    """What is repeated, encoder and all, for mean and spread."""
+    """Which clusterings are computed from several seeds, encoders too, for mean and spread."""
 
     def __post_init__(self) -> None:
         either, trained = "baselines, autoencoders or searches", "autoencoders or searches"
@@ -91,70 +87,77 @@ class Params:
         for path, row, where in named:
             if row.encoder not in encoders[where]:
                 raise ValueError(
-                    f"{path}.encoder: {row.encoder!r} is no row of "
-                    f"{where}{_nearest(row.encoder, encoders[where])}"
+                    f"{path}.encoder: {abbreviated(row.encoder)} is no row of "
+                    f"{where}{nearest(row.encoder, encoders[where])}"
                 )
         for key, search in self.searches.items():
             self._try_out(key, search)
         for i, seed in enumerate(self.seeds.values):
             if seed >= SEEDS:
-                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {seed}")
+                found = abbreviated(seed)
+                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {found}")
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:
                 raise ValueError(
-                    f"seeds.rows: {key!r} is no row of clusterings or deep_clusterings"
-                    f"{_nearest(key, rows)}"
+                    f"seeds.rows: {abbreviated(key)} is no row of clusterings or deep_clusterings"
+                    f"{nearest(key, rows)}"
                 )
 
     def _try_out(self, key: str, search: Search) -> None:
         """The ends of every range and every choice, so that no trial meets a misspelt key."""
         if search.row not in self.autoencoders:
-            known = _nearest(search.row, self.autoencoders)
-            raise ValueError(f"searches.{key}.row: {search.row!r} is no row of autoencoders{known}")
+            row, known = abbreviated(search.row), nearest(search.row, self.autoencoders)
+            raise ValueError(f"searches.{key}.row: {row} is no row of autoencoders{known}")
         row = plugins.resolved(self.autoencoders[search.row])
         for changes in search_space.corners(search.space):
             try:
                 _plugin("autoencoders", search_space.changed(row, changes), "row")
             except (UserError, ValueError) as error:
-                told = str(error).removeprefix("row.")
-                raise ValueError(f"searches.{key}: with {changes}: {told}") from None
+                problem = str(error).removeprefix("row.")
+                raise ValueError(
+                    f"searches.{key}: with {abbreviated(changes)}: {problem}"
+                ) from None
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Reads and checks the whole file; winners of searches that are there join the autoencoders.
+    """Reads and checks the whole file, and nothing else.
 
     Raises:
         UserError: one sentence with the file, the key's path, what was found, what is accepted.
     """
+    raw = yaml_file.read(path)
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file here; run from the project's folder") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        return with_winners(from_dict(raw))
+        return from_dict(raw)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
 def with_winners(p: Params) -> Params:
-    """The same with the rows that stage `tune` left, under the keys of their searches.
+    """The same with the winners of searches among the autoencoders, under the searches' keys.
 
-    A row that other code left, with keys that are not known here, counts as none: `tune` will leave
-    another.
+    A search that has no winner yet adds no row.
+
+    Raises:
+        UserError: a winner's file is damaged, or its row has keys that are not known any more.
     """
-    rows = {}
-    for key in p.searches:
-        file = winner_file(p, key)
-        with suppress(FileNotFoundError, UserError):
-            rows[key] = plugin("autoencoders", json.loads(file.read_text())["row"])
+    winners = {key: _winner(winner_file(p, key)) for key in p.searches}
+    rows = {key: row for key, row in winners.items() if row is not None}
     return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
 
 
+def _winner(file: Path) -> Plugin | None:
+    try:
+        return plugin("autoencoders", json.loads(file.read_text(encoding="utf-8"))["row"])
+    except FileNotFoundError:
+        return None
+    except (OSError, UserError, ValueError, LookupError, TypeError, RecursionError) as error:
+        problem = f"{type(error).__name__}: {cut(' '.join(str(error).split()))}"
+        raise UserError(f"{file} holds no row ({problem}); run `dvc repro -f tune`") from None
+
+
 def winner_file(p: Params, key: str) -> Path:
-    """Where stage `tune` tells the winner of a search."""
+    """Where stage `tune` writes the winner of a search."""
     return Path("artifacts", p.dataset.name, "searches", key, "winner.json")
 
 
@@ -165,27 +168,21 @@ def from_dict(raw: Any) -> Params:
         ("baselines", "autoencoders", "searches"),
         ("clusterings", "deep_clusterings"),
     ):
-        for one, other in combinations(sections, 2):  # keys are names of the same folders
-            if both := sorted(getattr(params, one).keys() & getattr(params, other).keys()):
-                raise UserError(f"{both[0]!r} stands under {one} and under {other}")
+        for first, second in combinations(sections, 2):  # keys are names of the same folders
+            if both := sorted(getattr(params, first).keys() & getattr(params, second).keys()):
+                raise UserError(f"{both[0]!r} stands under {first} and under {second}")
     return params
 
 
-def plugin(family: str, raw: dict[str, Any]) -> Plugin:
+def plugin(family: str, raw: Any) -> Plugin:
     """A plug-in as `plugins.resolved` wrote it down."""
     return _plugin(family, raw, family)
 
 
-def n_clusters(p: Params) -> int:
-    """k as stage `choose_k` settled it: a number, also where params.yaml says auto."""
-    file = Path("artifacts", p.dataset.name, "choose_k", "n_clusters.json")
-    return int(json.loads(existing(file).read_text())["n_clusters"])
-
-
 def select(rows: dict[str, Any], key: str, section: str) -> Any:
-    """The row that a stage was asked for by its key."""
+    """The row with a key; raises `UserError` where the section has none."""
     if key not in rows:
-        raise UserError(f"{section} has no row {key!r}{_nearest(key, rows)}; it has {list(rows)}")
+        raise UserError(f"{section} has no row {key!r}{nearest(key, rows)}; it has {list(rows)}")
     return rows[key]
 
 
@@ -198,11 +195,11 @@ def _build(hint: Any, raw: Any, where: str) -> Any:
     if typing.get_origin(hint) is dict:
         for key in _mapping(raw, where):
             if not (isinstance(key, str) and KEY.fullmatch(key)):
-                raise UserError(f"{where}: {key!r} is no name: use a-z, 0-9, - and _")
+                raise UserError(f"{where}: {abbreviated(key)} is no name: use a-z, 0-9, - and _")
         return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
     if typing.get_origin(hint) is tuple and isinstance(raw, list):
-        one = typing.get_args(hint)[0]
-        return tuple(_build(one, value, f"{where}.{i}") for i, value in enumerate(raw))
+        item = typing.get_args(hint)[0]
+        return tuple(_build(item, value, f"{where}.{i}") for i, value in enumerate(raw))
     return tuple(raw) if isinstance(raw, list) else raw
 
 
@@ -211,8 +208,9 @@ def _plugin(family: str, raw: Any, where: str) -> Plugin:
     name = rest.pop("name", None)
     names = plugins.available(family)
     if name not in names:
-        found = "is missing" if name is None else f"{name!r} is not known{_nearest(name, names)}"
-        raise UserError(f"{where}.name {found}; accepted are {', '.join(names)}")
+        unknown = f"{abbreviated(name)} is not known{nearest(name, names)}"
+        problem = "is missing" if name is None else unknown
+        raise UserError(f"{where}.name {problem}; accepted are {', '.join(names)}")
     return Plugin(family, name, _fill(plugins.load(family, name).Config, rest, where))
 
 
@@ -222,7 +220,7 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
     for key in raw:
         if key not in hints:
             accepted = f"accepted are {', '.join(hints)}" if hints else "it takes no key but name"
-            raise UserError(f"{dot}{key} is not known{_nearest(key, hints)}; {accepted}")
+            raise UserError(f"{dot}{cut(key)} is not known{nearest(key, hints)}; {accepted}")
     for field in dataclasses.fields(cls):
         has_default = {field.default, field.default_factory} != {dataclasses.MISSING}
         if field.name not in raw and not has_default:
@@ -235,16 +233,12 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
         if first["type"] == "value_error":  # a cross-check of our own, already a sentence
             raise UserError(f"{dot}{first['ctx']['error']!s}") from None
         path = ".".join(str(part) for part in first["loc"])
-        told = first["msg"][0].lower() + first["msg"][1:]
-        raise UserError(f"{dot}{path}: {told}, found {first['input']!r}") from None
+        problem, found = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
+        raise UserError(f"{dot}{path}: {problem}, found {found}") from None
 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {raw!r}")
+        found = abbreviated(raw)
+        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {found}")
     return raw
-
-
-def _nearest(key: Any, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(key), list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -11,10 +11,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from narrows.config.messages import abbreviated, cut
 from narrows.config.plugins import config
 
 Changes = dict[str, Any]  # by dotted key of a row
 Number = int | float
+MAX_LAYERS = 100
 
 
 @runtime_checkable  # whoever checks types at run time asks for it
@@ -38,7 +40,8 @@ class Range:
     def __post_init__(self) -> None:
         if not (self.low < self.high and (self.low > 0 or not self.log)):
             need = "0 < low < high" if self.log else "low < high"
-            raise ValueError(f"{need} is needed, found low {self.low} and high {self.high}")
+            low, high = abbreviated(self.low), abbreviated(self.high)
+            raise ValueError(f"{need} is needed, found low {low} and high {high}")
 
     def draw(self, key: str, trial: Trial) -> Number:
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -54,14 +57,15 @@ class Layers:
     layers: tuple[int, int]
     """Fewest and most layers."""
     units: tuple[int, int]
-    """Fewest and most units of each, drawn on a log scale."""
+    """Fewest and most units of every layer, drawn on a log scale."""
 
     def __post_init__(self) -> None:
-        ordered = self.layers[0] <= self.layers[1] and self.units[0] <= self.units[1]
-        if not (ordered and self.layers[0] >= 0 and self.units[0] >= 1):
+        layers_fit = 0 <= self.layers[0] <= self.layers[1] <= MAX_LAYERS
+        if not (layers_fit and 1 <= self.units[0] <= self.units[1]):
             raise ValueError(
-                "layers and units are [fewest, most], units from 1 on, found "
-                f"layers {list(self.layers)} and units {list(self.units)}"
+                f"layers and units are [fewest, most], at most {MAX_LAYERS} layers, units from 1 "
+                f"on, found layers {abbreviated(list(self.layers))} and units "
+                f"{abbreviated(list(self.units))}"
             )
 
     def draw(self, key: str, trial: Trial) -> list[int]:
@@ -75,7 +79,7 @@ class Layers:
 @config
 class Choices:
     values: tuple[Any, ...]
-    """Of which one is taken; what is no number or word stands in the study as JSON."""
+    """Values to choose from; what is no number or word stands in the study as JSON."""
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -96,44 +100,48 @@ Space = Mapping[str, Range | Layers | Choices]
 def parse(raw: Any) -> Space:
     """A `space:` of params.yaml; raises `ValueError` with a sentence that names the key."""
     if not isinstance(raw, dict) or not raw:
-        raise ValueError(f"space: a mapping of a row's keys to what they may be, found {raw!r}")
-    return {str(key): _one(str(key), told) for key, told in raw.items()}
+        raise ValueError(
+            f"space: a mapping of a row's keys to what they may be, found {abbreviated(raw)}"
+        )
+    return {str(key): _parameter(str(key), value) for key, value in raw.items()}
 
 
-def _one(key: str, told: Any) -> Range | Layers | Choices:
+def _parameter(key: str, raw: Any) -> Range | Layers | Choices:
     import pydantic
 
     kinds: list[tuple[set[str], set[str], Any]] = [
         ({"low", "high"}, {"low", "high", "log"}, Range),
         ({"layers", "units"}, {"layers", "units"}, Layers),
     ]
-    if isinstance(told, Range | Layers | Choices):
-        return told
+    if isinstance(raw, Range | Layers | Choices):
+        return raw
     try:
-        if isinstance(told, list | tuple):
-            return Choices(values=tuple(told))
+        if isinstance(raw, list | tuple):
+            return Choices(values=tuple(raw))
         for needed, known, kind in kinds:
-            if isinstance(told, dict) and needed <= set(told) <= known:
-                lists = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-                made: Range | Layers = kind(**lists)
-                return made
+            if isinstance(raw, dict) and needed <= set(raw) <= known:
+                lists = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+                parameter: Range | Layers = kind(**lists)
+                return parameter
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        raise ValueError(f"space.{key}: {first['msg'].removeprefix('Value error, ')}") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"space.{cut(key)}: {problem}") from None
     raise ValueError(
-        f"space.{key}: accepted are a list of choices, {{low, high, log}} and {{layers, units}}, "
-        f"found {told!r}"
+        f"space.{cut(key)}: accepted are a list of choices, {{low, high, log}} and "
+        f"{{layers, units}}, found {abbreviated(raw)}"
     )
 
 
 def draw(space: Space, trial: Trial) -> Changes:
     """One value for every key."""
-    return {key: one.draw(key, trial) for key, one in space.items()}
+    return {key: parameter.draw(key, trial) for key, parameter in space.items()}
 
 
 def corners(space: Space) -> Iterator[Changes]:
     """Draws at the ends of every range and of every choice, one key at a time, to be tried out."""
-    yield from ({key: value} for key, one in space.items() for value in one.corners())
+    for key, parameter in space.items():
+        yield from ({key: value} for value in parameter.corners())
 
 
 def changed(row: dict[str, Any], changes: Changes) -> dict[str, Any]:
@@ -142,15 +150,17 @@ def changed(row: dict[str, Any], changes: Changes) -> dict[str, Any]:
     >>> changed({"code_size": 8, "train": {"epochs": 2}}, {"train.epochs": 5})
     {'code_size': 8, 'train': {'epochs': 5}}
     """
-    made = copy.deepcopy(row)
+    new_row = copy.deepcopy(row)
     for path, value in changes.items():
-        *folders, last = path.split(".")
-        node = made
-        for folder in folders:
-            if not isinstance(node.get(folder), dict):
-                raise ValueError(f"space.{path}: the row has no key {folder!r} with keys below it")
-            node = node[folder]
+        *sections, last = path.split(".")
+        node = new_row
+        for section in sections:
+            if not isinstance(node.get(section), dict):
+                key = abbreviated(section)
+                raise ValueError(f"space.{cut(path)}: the row has no key {key} with keys below it")
+            node = node[section]
         if last not in node:
-            raise ValueError(f"space.{path}: the row has no such key; it has {', '.join(node)}")
+            names = ", ".join(node)
+            raise ValueError(f"space.{cut(path)}: the row has no such key; it has {names}")
         node[last] = value
-    return made
+    return new_row

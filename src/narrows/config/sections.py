@@ -13,9 +13,9 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 @config
 class Prepare:
     test_fraction: Fraction
-    """Share of all rows kept for the test split; unused where the data brings its own test set."""
+    """Share of all samples that are the test split; unused where the data has a test set."""
     val_fraction: Fraction
-    """Share of the other rows held out for early stopping, schedules and search."""
+    """Share of the other samples that is held out for early stopping, schedules and search."""
 
 
 @config
@@ -32,8 +32,8 @@ class Evaluate:
 class ChooseK:
     encoder: str
     """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
-    largest: Annotated[int, Field(ge=2)]
-    """Numbers of clusters from 2 to this one are compared."""
+    largest: Annotated[int, Field(ge=2, le=1000)]
+    """Largest number of clusters that is compared; the smallest is 2."""
 
 
 @config
@@ -49,11 +49,11 @@ class DeepClustering:
     encoder: str
     """Key of a row of `autoencoders`, whose weights are refined."""
     start: Annotated[Plugin, "clusterers"]
-    """Gives the first clusters, a file in src/narrows/clustering/clusterers/."""
+    """Clusterer of the first clusters, a file in src/narrows/clustering/clusterers/."""
     augmentation: Annotated[Plugin, "corruptions"]
-    """Done to the samples that learn; the targets are those of the clean ones."""
+    """Corruption of the samples that are learned from; the targets are those of clean samples."""
     method: Annotated[Plugin, "deep_clusterers"]
-    """What is learned, a file in src/narrows/clustering/deep_clusterers/."""
+    """Deep clusterer, a file in src/narrows/clustering/deep_clusterers/."""
 
 
 @config
@@ -61,7 +61,7 @@ class Search:
     row: str
     """Key of a row of `autoencoders`; a trial is this row with other values."""
     space: Annotated[Any, PlainValidator(search_space.parse)]
-    """Which values, by dotted key of the row; src/narrows/config/search_space.py has the forms."""
+    """Values to try by dotted key of the row; src/narrows/config/search_space.py has the forms."""
     objectives: tuple[Annotated[Plugin, "objectives"], ...]
     """Measures of a trial, files in src/narrows/search/objectives/; the first picks the winner."""
     n_trials: PositiveInt
@@ -82,9 +82,9 @@ class Search:
 @config
 class Seeds:
     values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
-    """Of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
+    """Seeds of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
     rows: tuple[str, ...]
-    """Keys of `clusterings` and `deep_clusterings` that are made again under each of them."""
+    """Keys of `clusterings` and `deep_clusterings` that are computed again under every seed."""
     together: bool | Literal["auto"]
-    """Whether an encoder is trained from all of them at once, as one batch of models, instead of
+    """Whether an encoder is trained from all seeds at once, as one batch of models, instead of
     one after the other; auto does so on a GPU. On a CPU it pays for samples of few values."""

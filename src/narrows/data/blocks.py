@@ -10,17 +10,17 @@ import numpy as np
 
 BLOCK = 1024
 """Samples that are read or written at once."""
-FEW_VALUES = 2**26
+VALUES_IN_MEMORY = 2**26
 """Values of the samples that stand for all where a method needs them at once, as floats."""
 
 
-def n_few(shape: Sequence[int]) -> int:
-    """How many samples of this shape hold `FEW_VALUES` values; at least one.
+def n_in_memory(shape: Sequence[int]) -> int:
+    """How many samples of this shape hold `VALUES_IN_MEMORY` values; at least one.
 
-    >>> n_few((3, 64, 64)), n_few((1, 28, 28))
+    >>> n_in_memory((3, 64, 64)), n_in_memory((1, 28, 28))
     (5461, 85598)
     """
-    return max(1, FEW_VALUES // math.prod(shape))
+    return max(1, VALUES_IN_MEMORY // math.prod(shape))
 
 
 def n_together(shape: Sequence[int]) -> int:
@@ -30,13 +30,13 @@ def n_together(shape: Sequence[int]) -> int:
     >>> n_together((1, 28, 28)), n_together((3, 512, 512))
     (1024, 21)
     """
-    return min(BLOCK, max(1, n_few(shape) // 4))
+    return min(BLOCK, max(1, n_in_memory(shape) // 4))
 
 
-def drawn(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
+def subset(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
     """At most n of the rows (N,), drawn by the seed, in ascending order.
 
-    >>> drawn(np.array([3, 5, 8]), 5, seed=0).tolist()
+    >>> subset(np.array([3, 5, 8]), 5, seed=0).tolist()
     [3, 5, 8]
     """
     if len(rows) <= n:
@@ -44,7 +44,7 @@ def drawn(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(rows, n, replace=False))
 
 
-def taken(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def take(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows (n,) of x (N, ...), as a copy."""
     found = np.empty((len(rows), *x.shape[1:]), x.dtype)
     for start in range(0, len(rows), BLOCK):

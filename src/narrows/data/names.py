@@ -13,14 +13,14 @@ COLUMNS = ["path", "date"]
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleNames:
     paths: list[str]
     """As the dataset tells them, relative to its folder; bytes that are no UTF-8 are surrogates."""
     dates: list[str]
     """ISO 8601, or empty."""
 
 
-def read(file: Path, n_x: int) -> Samples | None:
+def read(file: Path, n_x: int) -> SampleNames | None:
     """Names of `n_x` samples, or None where they have none.
 
     Raises:
@@ -38,4 +38,4 @@ def read(file: Path, n_x: int) -> Samples | None:
         raise UserError(f"{file} names {len(lines)} samples and x.npy has {n_x}; run `dvc repro`")
     if short := [i for i, line in enumerate(lines, 2) if len(line) != len(COLUMNS)]:
         raise UserError(f"{file}: record {short[0]} should have a path and a date")
-    return Samples([line[0] for line in lines], [line[1] for line in lines])
+    return SampleNames([line[0] for line in lines], [line[1] for line in lines])

@@ -18,7 +18,7 @@ from narrows.store.reading import existing
 
 
 @dataclass(frozen=True)
-class Incoming:
+class NewSamples:
     x: np.ndarray
     """(N, ...), of the shape, type and scale of data/<dataset>/x.npy."""
     paths: list[Path]
@@ -33,7 +33,7 @@ class Incoming:
     """Sentences on what was made to fit."""
 
 
-def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> Incoming:
+def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
     """Samples of all paths, in their order: .npy of any dataset, else what its plug-in encodes.
 
     Args:
@@ -60,7 +60,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> Incoming:
         skipped += [(path, reason) for reason in one.skipped]
     if not made:
         raise UserError(f"nothing can be used (skipped: {counted([s for _, s in skipped])})")
-    return Incoming(
+    return NewSamples(
         x=np.concatenate([one.x for _, one in made]),
         paths=[path for path, one in made for _ in one.x],
         names=[name for _, one in made for name in one.names or _numbered(one)],
@@ -70,7 +70,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> Incoming:
     )
 
 
-def stored(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+def as_stored(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Samples of any numeric type as x.npy holds them.
 
     Raises:
@@ -101,7 +101,7 @@ def _array(path: Path, like: np.ndarray) -> Dataset:
     if x.shape[1:] != shape or not len(x):
         raise UserError(f"{path}: samples are of shape {shape}, found an array {x.shape}")
     try:
-        return Dataset(stored(x, like.dtype), None, None)
+        return Dataset(as_stored(x, like.dtype), None, None)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 

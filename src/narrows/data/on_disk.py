@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.data.blocks import BLOCK, taken
+from narrows.data.blocks import BLOCK, take
 
 IN_MEMORY = 2**30
 """Bytes of samples above which they stay on disk."""
 N_STRETCHES = 32  # that are shuffled together: so many times `BLOCK` samples
 
 
-class Stored:
+class StoredSamples:
     """Rows of an array on disk, with what of a tensor trainings and read-outs use.
 
     Each access reads anew and leaves nothing of the map in the process's memory; what the operating
@@ -33,12 +33,12 @@ class Stored:
     def __getitem__(self, chosen: Tensor | slice) -> Tensor:
         """The samples (n, ...) of some of the rows, on the CPU."""
         rows = self.places[chosen if isinstance(chosen, slice) else chosen.cpu().numpy()]
-        return torch.from_numpy(taken(self.x, rows))
+        return torch.from_numpy(take(self.x, rows))
 
     def split(self, size: int) -> Iterator[Tensor]:
         return (self[start : start + size] for start in range(0, len(self), size))
 
-    def to(self, device: torch.device) -> Stored:
+    def to(self, device: torch.device) -> StoredSamples:
         """Itself: batches move one by one."""
         return self
 
@@ -51,11 +51,11 @@ class Stored:
         return torch.cat([w[torch.randperm(len(w), generator=generator)] for w in windows])
 
 
-Samples = Tensor | Stored
+Samples = Tensor | StoredSamples
 
 
 def samples(x: np.ndarray, rows: np.ndarray) -> Samples:
     """The rows (n,) of x (N, ...): in memory if they are at most `IN_MEMORY` bytes."""
     if len(rows) * math.prod(x.shape[1:]) * x.itemsize > IN_MEMORY:
-        return Stored(x, rows)
-    return torch.from_numpy(taken(x, rows))
+        return StoredSamples(x, rows)
+    return torch.from_numpy(take(x, rows))

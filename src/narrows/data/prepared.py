@@ -12,13 +12,15 @@ from narrows.data.on_disk import Samples
 from narrows.store.digests import digest
 from narrows.store.reading import existing
 
-N_SHOWN = 16  # validation samples that every picture of every run shows
+N_IN_VIEW = 16  # validation samples that every picture of every run shows
 
 
 @dataclass(frozen=True)
 class Prepared:
+    """Samples and splits of a data set, without labels."""
+
     name: str
-    """Of the data set."""
+    """Name of the data set."""
     x: np.ndarray
     """uint8 (N, C, H, W) or float32 (N, D), memory-mapped."""
     split: np.ndarray
@@ -26,28 +28,25 @@ class Prepared:
     digest: str
     """SHA-256 over x.npy and split.npy."""
 
-    def all(self) -> Samples:
-        """The samples (N, ...) as stored."""
-        return on_disk.samples(self.x, np.arange(len(self.x)))
+    def samples(self, split: str = "all") -> Samples:
+        """The samples (n, ...) of one split, or all, as stored."""
+        return on_disk.samples(self.x, self._rows(split))
 
-    def rows(self, split: str) -> Samples:
-        """The samples of one split."""
-        return on_disk.samples(self.x, self._places(split))
+    def in_memory(self, split: str) -> Tensor:
+        """The samples (n, ...) of one split as stored; where they would not fit in memory as
+        floats, as many of them, chosen at random, as do."""
+        rows = blocks.subset(self._rows(split), blocks.n_in_memory(self.x.shape[1:]), seed=0)
+        return torch.from_numpy(blocks.take(self.x, rows))
 
-    def few(self, split: str) -> Tensor:
-        """The samples of one split, or as many of them, drawn, as fit in memory as floats."""
-        places = blocks.drawn(self._places(split), blocks.n_few(self.x.shape[1:]), seed=0)
-        return torch.from_numpy(blocks.taken(self.x, places))
+    def view(self) -> Tensor:
+        """At most `N_IN_VIEW` validation samples as stored, the same whatever the seed, so that
+        pictures of all runs line up; chosen at random, because some data comes sorted by class."""
+        val = self._rows("val")
+        rows = val[np.random.default_rng(0).permutation(len(val))[:N_IN_VIEW]]
+        return torch.from_numpy(blocks.take(self.x, rows))
 
-    def shown(self) -> Tensor:
-        """At most `N_SHOWN` validation samples, the same whatever the seed, so that pictures of
-        all runs line up; drawn, because some data comes sorted by class."""
-        val = self._places("val")
-        drawn = val[np.random.default_rng(0).permutation(len(val))[:N_SHOWN]]
-        return torch.from_numpy(blocks.taken(self.x, drawn))
-
-    def _places(self, split: str) -> np.ndarray:
-        return np.flatnonzero(self.split == splits.NAMES.index(split))
+    def _rows(self, split: str) -> np.ndarray:
+        return np.flatnonzero(splits.mask(self.split, split))
 
 
 def read(name: str) -> Prepared:

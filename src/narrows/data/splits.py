@@ -51,10 +51,10 @@ def assign(
     return split
 
 
-def fitted(split: np.ndarray, cluster_on: str) -> np.ndarray:
-    """Mask (N,) of the rows that clusterers are fitted on: `cluster_on` is "all" or "train".
+def mask(split: np.ndarray, name: str) -> np.ndarray:
+    """Mask (N,) of the rows of one split, or of "all".
 
-    >>> fitted(np.array([0, 1, 2]), "train").tolist()
-    [True, False, False]
+    >>> mask(np.array([0, 1, 2]), "val").tolist()
+    [False, True, False]
     """
-    return np.full(len(split), True) if cluster_on == "all" else split == NAMES.index("train")
+    return np.full(len(split), True) if name == "all" else split == NAMES.index(name)

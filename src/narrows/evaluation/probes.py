@@ -8,7 +8,7 @@ All are shares in [0, 1]. The classifiers learn from train codes and are scored 
 import numpy as np
 from jaxtyping import Float, Integer
 
-from narrows.data.blocks import drawn
+from narrows.data.blocks import subset
 
 Codes = Float[np.ndarray, "N D"]
 Labels = Integer[np.ndarray, " N"]
@@ -46,7 +46,7 @@ def linear_probe(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    rows = drawn(np.arange(len(train_z)), MAX_TRAIN_ROWS, seed)
+    rows = subset(np.arange(len(train_z)), MAX_TRAIN_ROWS, seed)
     if len(np.unique(train_labels[rows])) < 2:
         return None
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITERATIONS))

@@ -86,8 +86,8 @@ class _Score:
 
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns
-        n = min(MAX_COMPARED, blocks.n_few(known.x.shape[1:]))
-        x = blocks.taken(known.x, blocks.drawn(known.train, n, seed=0))
+        n = min(MAX_COMPARED, blocks.n_in_memory(known.x.shape[1:]))
+        x = blocks.take(known.x, blocks.subset(known.train, n, seed=0))
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])
         if self.columns:

@@ -35,8 +35,8 @@ def fit_baseline(row: Plugin, data: Prepared, seed: int) -> tuple[dict[str, Any]
     def flat(x: Tensor) -> np.ndarray:
         return to_unit(x).flatten(1).numpy()
 
-    state: dict[str, Any] = row.module.fit(row.config, flat(data.few("train")), seed)
-    batches = data.all().split(blocks.n_together(data.x.shape[1:]))
+    state: dict[str, Any] = row.module.fit(row.config, flat(data.in_memory("train")), seed)
+    batches = data.samples().split(blocks.n_together(data.x.shape[1:]))
     return state, np.concatenate([row.module.encode(state, flat(x)) for x in batches])
 
 
@@ -50,7 +50,7 @@ def errors_by_split(
     """
     found: dict[str, dict[str, float | None]] = {}
     for name in splits.NAMES:
-        samples = data.rows(name)
+        samples = data.samples(name)
         mse = bce = 0.0
         for batch in samples.split(blocks.n_together(data.x.shape[1:])):
             x, x_hat = to_unit(batch), reconstruct(batch).cpu()

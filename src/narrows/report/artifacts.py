@@ -18,7 +18,7 @@ from narrows.store.reading import existing, read_array, same_rows
 
 
 @dataclass(frozen=True)
-class Data:
+class LabelledData:
     x: np.ndarray
     """(N, C, H, W) or (N, D), memory-mapped."""
     split: np.ndarray
@@ -28,15 +28,13 @@ class Data:
     label_names: tuple[str, ...] = ()
     """What the user called label 0, 1, ...; empty where labels are numbers."""
 
-    def rows(self, split: str) -> np.ndarray:
+    def mask(self, split: str) -> np.ndarray:
         """Mask (N,) of the rows of one split, or of "all"."""
-        if split == "all":
-            return np.full(len(self.split), True)
-        return self.split == splits.NAMES.index(split)
+        return splits.mask(self.split, split)
 
     def unit(self, rows: np.ndarray) -> np.ndarray:
         """Samples of these rows (n, ...) as float32, pictures in [0, 1]."""
-        return to_unit(blocks.taken(self.x, rows))
+        return to_unit(blocks.take(self.x, rows))
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class SearchResult:
     winner: int
 
 
-def read_data(folder: Path) -> Data:
+def read_data(folder: Path) -> LabelledData:
     """data/<dataset>; raises `UserError` naming the stage to run where a file is missing."""
     x = read_array(folder / "x.npy")
     split = read_array(folder / "split.npy")
@@ -122,10 +120,10 @@ def read_data(folder: Path) -> Data:
     file = existing(folder / "label_names.csv")
     with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
         names = tuple(row["name"] for row in csv.DictReader(stream))
-    return Data(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
+    return LabelledData(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 
-def read_encoder(artifacts: Path, key: str, data: Data) -> Encoder:
+def read_encoder(artifacts: Path, key: str, data: LabelledData) -> Encoder:
     """An encoder and its evaluation; raises as `read_data` does."""
     stored = StoredEncoder(encoders.folder(artifacts, key))
     same_rows(stored.folder / "codes.npy", stored.codes, data.x)
@@ -149,7 +147,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(stored.scores, maps["rows"], maps["pca"], maps["umap"], stored.pictures)
 
 
-def read_clustering(artifacts: Path, key: str, data: Data) -> Clustering:
+def read_clustering(artifacts: Path, key: str, data: LabelledData) -> Clustering:
     """A row of clusterings or deep_clusterings; raises as `read_data` does."""
     stored = clusterings.open_clustering(artifacts, key)
     same_rows(stored.folder / "clusters.npz", stored.clusters, data.x)
@@ -183,7 +181,7 @@ def read_search(artifacts: Path, key: str) -> SearchResult:
 
 
 def read_seeds(
-    artifacts: Path, own: Clustering, seeds: Sequence[int], data: Data
+    artifacts: Path, own: Clustering, seeds: Sequence[int], data: LabelledData
 ) -> dict[int, np.ndarray]:
     """Clusters (N,) of a row by seed, its own included; raises as `read_data` does."""
     clusters = {}

@@ -7,7 +7,7 @@ import numpy as np
 from narrows.rendering import charts, figures, grids
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import tables
-from narrows.report.artifacts import Data, Encoder, SearchResult
+from narrows.report.artifacts import Encoder, LabelledData, SearchResult
 from narrows.store.choices import ChosenK
 
 N_QUERIES, N_NEIGHBOURS = 8, 8
@@ -15,7 +15,7 @@ N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and h
 
 
 def draw_overview(
-    encoders: Sequence[Encoder], chosen: ChosenK, data: Data, seed: int
+    encoders: Sequence[Encoder], chosen: ChosenK, data: LabelledData, seed: int
 ) -> Iterator[CaptionedFigure]:
     """What concerns all rows: numbers of clusters, error by code size, robustness."""
     yield from _n_clusters(chosen)
@@ -34,7 +34,7 @@ def draw_search(search: SearchResult) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "front", caption)
 
 
-def draw_encoder(encoder: Encoder, data: Data, seed: int) -> Iterator[CaptionedFigure]:
+def draw_encoder(encoder: Encoder, data: LabelledData, seed: int) -> Iterator[CaptionedFigure]:
     """Every figure of one encoder; labels, where there are any, give colours.
 
     Samples, neighbours and map come first: the page shows them at once, the rest on demand.
@@ -67,7 +67,9 @@ def _n_clusters(chosen: ChosenK) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "n_clusters", caption)
 
 
-def _code_sizes(encoders: Sequence[Encoder], data: Data, seed: int) -> Iterator[CaptionedFigure]:
+def _code_sizes(
+    encoders: Sequence[Encoder], data: LabelledData, seed: int
+) -> Iterator[CaptionedFigure]:
     """Test error by code size beside that of PCA; nothing where all encoders are exact copies."""
     test = {e.key: (e.train["code_size"], e.train["splits"]["test"]["mse"]) for e in encoders}
     test = {key: (size, mse) for key, (size, mse) in test.items() if mse > 0}
@@ -112,7 +114,7 @@ def _samples(encoder: Encoder) -> CaptionedFigure:
     return CaptionedFigure(grid, "samples", caption)
 
 
-def _neighbours(encoder: Encoder, data: Data, seed: int) -> CaptionedFigure:
+def _neighbours(encoder: Encoder, data: LabelledData, seed: int) -> CaptionedFigure:
     """Test samples beside the train samples whose codes are nearest to theirs."""
     queries, rows = tables.nearest_codes(data, encoder, N_QUERIES, seed)
     rows = rows[:, :N_NEIGHBOURS]
@@ -127,7 +129,7 @@ def _neighbours(encoder: Encoder, data: Data, seed: int) -> CaptionedFigure:
     return CaptionedFigure(grid, "neighbours", caption, N_COLOURS)
 
 
-def _maps(encoder: Encoder, data: Data) -> Iterator[CaptionedFigure]:
+def _maps(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     """UMAP and PCA of the codes, with samples at some of their places."""
     evaluation = encoder.evaluation
     rows, names = evaluation.rows, data.label_names
@@ -147,7 +149,7 @@ def _maps(encoder: Encoder, data: Data) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "pca", caption)
 
 
-def _space(encoder: Encoder, data: Data) -> Iterator[CaptionedFigure]:
+def _space(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     """Samples of three features beside their codes of two; nothing for other sizes."""
     if data.x.shape[1:] != (3,) or encoder.codes.shape[1] != 2:
         return

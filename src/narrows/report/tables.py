@@ -16,7 +16,7 @@ import numpy as np
 from narrows.clustering import metrics, neighbours
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
-from narrows.report.artifacts import Clustering, Data, Encoder
+from narrows.report.artifacts import Clustering, Encoder, LabelledData
 from narrows.store.files import write_csv
 
 Row = dict[str, Any]  # a line of a results file by column; None where a score is not defined
@@ -75,7 +75,7 @@ def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def clustering_rows(clustering: Clustering, data: Data, seed: int) -> list[Row]:
+def clustering_rows(clustering: Clustering, data: LabelledData, seed: int) -> list[Row]:
     """One row per split, and one for all rows: the clustering's lines of clusterings.csv.
 
     The silhouette is taken in the space of the data itself, the same for every row: in each
@@ -95,7 +95,7 @@ def clustering_rows(clustering: Clustering, data: Data, seed: int) -> list[Row]:
     ]
 
 
-def seed_row(data: Data, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
+def seed_row(data: LabelledData, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
     """One line of seeds.csv: a clustering over seeds, of all rows, matched to labels per seed.
 
     `chosen` is the seed whose clusters agree most with those of the others, by the mean of their
@@ -128,7 +128,7 @@ def seed_row(data: Data, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
     }
 
 
-def code_row(encoder: Encoder, data: Data, seed: int) -> Row:
+def code_row(encoder: Encoder, data: LabelledData, seed: int) -> Row:
     """The encoder's line of codes.csv. Probes are None without labels."""
     return {
         "autoencoder": encoder.key,
@@ -158,19 +158,19 @@ def variational_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def nearest_codes(
-    data: Data, encoder: Encoder, n_queries: int, seed: int
+    data: LabelledData, encoder: Encoder, n_queries: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test rows (N,) and the train rows (N, 10) of the codes nearest to theirs, nearest first.
 
     At most `n_queries` among at most 10,000 train rows, the same for every encoder.
     """
-    train = blocks.drawn(np.flatnonzero(data.rows("train")), probes.MAX_TRAIN_ROWS, seed)
-    queries = blocks.drawn(np.flatnonzero(data.rows("test")), n_queries, seed)
+    train = blocks.subset(np.flatnonzero(data.mask("train")), probes.MAX_TRAIN_ROWS, seed)
+    queries = blocks.subset(np.flatnonzero(data.mask("test")), n_queries, seed)
     z = encoder.codes
     return queries, train[neighbours.nearest(z[train], z[queries], probes.N_NEIGHBOURS)]
 
 
-def pca_errors(data: Data, seed: int) -> np.ndarray:
+def pca_errors(data: LabelledData, seed: int) -> np.ndarray:
     """Test MSE of the principal components' best linear codes of 1, 2, ... numbers.
 
     Up to 256 numbers, of components fitted on at most 10,000 train rows. What the first k leave
@@ -178,11 +178,11 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     """
     from sklearn.decomposition import PCA
 
-    n_rows = blocks.n_few(data.x.shape[1:])
-    train = blocks.drawn(np.flatnonzero(data.rows("train")), min(n_rows, MAX_PCA_ROWS), seed)
+    n_rows = blocks.n_in_memory(data.x.shape[1:])
+    train = blocks.subset(np.flatnonzero(data.mask("train")), min(n_rows, MAX_PCA_ROWS), seed)
     x, test = (
         data.unit(train),
-        data.unit(blocks.drawn(np.flatnonzero(data.rows("test")), n_rows, seed)),
+        data.unit(blocks.subset(np.flatnonzero(data.mask("test")), n_rows, seed)),
     )
     x, test = (samples.reshape(len(samples), -1) for samples in (x, test))
     pca = PCA(min(*x.shape, MAX_PCA_SIZE), random_state=seed).fit(x)
@@ -191,7 +191,7 @@ def pca_errors(data: Data, seed: int) -> np.ndarray:
     return np.maximum(left - explained, 0) / test.size
 
 
-def updates(data: Data, clustering: Clustering) -> dict[str, np.ndarray]:
+def updates(data: LabelledData, clustering: Clustering) -> dict[str, np.ndarray]:
     """ACC and NMI over all rows at every update of a deep clustering, (T,) each.
 
     ACC is matched at each update anew: what a paper would report had it stopped there.
@@ -206,11 +206,11 @@ def updates(data: Data, clustering: Clustering) -> dict[str, np.ndarray]:
     return {"ACC": np.array(acc), "NMI": np.array(nmi)}
 
 
-def matching(data: Data, clusters: np.ndarray) -> dict[int, int]:
+def matching(data: LabelledData, clusters: np.ndarray) -> dict[int, int]:
     """{cluster: label} fitted on the train split; empty without labels."""
     if data.labels is None:
         return {}
-    train = data.rows("train")
+    train = data.mask("train")
     return metrics.matching(data.labels[train], clusters[train])
 
 
@@ -309,10 +309,10 @@ def clustering_metrics(key: str, tables: Tables) -> dict[str, float]:
     return metrics
 
 
-def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
+def _probes(data: LabelledData, encoder: Encoder, seed: int) -> Row:
     if data.labels is None:
         return dict.fromkeys(PROBES)
-    train, test = data.rows("train"), data.rows("test")
+    train, test = data.mask("train"), data.mask("test")
     z, labels = encoder.codes, data.labels
     linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
     queries, neighbours = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
@@ -324,8 +324,8 @@ def _probes(data: Data, encoder: Encoder, seed: int) -> Row:
     }
 
 
-def _scores(data: Data, clusters: np.ndarray, split: str, seed: int) -> Row:
-    chosen = data.rows(split)
+def _scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> Row:
+    chosen = data.mask(split)
     pairs = matching(data, clusters)
     points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
     silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)

@@ -83,7 +83,7 @@ class _RunLog:
     def log_values(self, values: dict[str, float], model: Autoencoder) -> None:
         self.run.set_tag("trial_state", "COMPLETE")
         self.run.log_metrics({f"objective/{name}": value for name, value in values.items()})
-        stored = self.data.shown()
+        stored = self.data.view()
         x = to_unit(stored).numpy()
         x_hat = reconstruct_all(model, stored).numpy()
         self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)

@@ -118,7 +118,7 @@ def problem(p: params.Params, key: str, data: Prepared) -> Problem:
     """The search `key` of params.yaml on the train and validation rows of the data."""
     search = p.searches[key]
     row = plugins.resolved(p.autoencoders[search.row])
-    train, val = data.rows("train"), data.rows("val")
+    train, val = data.samples("train"), data.samples("val")
     return Problem(key, search, row, data.name, data.digest, train, val, p.seed, p.device)
 
 

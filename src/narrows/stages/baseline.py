@@ -34,7 +34,7 @@ def fit(setting: Setting, key: str, row: Plugin, attempt: Attempt) -> None:
             z = row.module.encode(state, to_unit(x).flatten(1).numpy())
             return torch.from_numpy(row.module.decode(state, z)).float().reshape(x.shape)
 
-        view = data.shown()
+        view = data.view()
         x = to_unit(view).numpy()
         samples = {"x": x, "noisy": x, "reconstruction": reconstruct(view).numpy()}
         train = {

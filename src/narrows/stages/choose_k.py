@@ -53,7 +53,7 @@ def choose(
         UserError: n_clusters is auto, and the codes show no clusters.
     """
     codes, split = read_array(codes_file), read_array(split_file, mmap=False)
-    fitted = codes[splits.fitted(split, cluster_on)]
+    fitted = codes[splits.mask(split, cluster_on)]
     curve = choose_k.curve(choose_k.places(fitted, setting.seed), largest, setting.seed)
     recommended = choose_k.recommended(curve)
     taken = recommended if n_clusters == "auto" else int(n_clusters)

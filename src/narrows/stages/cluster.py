@@ -77,7 +77,7 @@ def cluster(
     with setting.run(key, attempt.identity, run_data, tags) as run:
         encoded = {"kind": config["row"]["name"], "code_size": codes.shape[1]}
         run.log_params({**settings, **encoded})
-        fitted = codes[splits.fitted(split, settings["cluster_on"])]
+        fitted = codes[splits.mask(split, settings["cluster_on"])]
         n_clusters = settings["n_clusters"]
         if n_clusters > len(fitted):
             raise UserError(

@@ -22,7 +22,7 @@ from narrows.store.rows import Attempt
 def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: Attempt) -> None:
     """Measures one encoder on the test split and writes its evaluation."""
     data, encoder = prepared.read(setting.dataset), StoredEncoder(encoder_folder)
-    test, view = to_unit(data.few("test")), to_unit(data.shown())
+    test, view = to_unit(data.in_memory("test")), to_unit(data.view())
     corruptions = measures.applicable(options.corruptions, view)
     coder = coder_of(encoder)
     scores = measures.scores(coder, test, corruptions, options.nll_draws, setting.seed)

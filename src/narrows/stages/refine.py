@@ -46,8 +46,8 @@ def refine(
     with setting.run(key, attempt.identity, run_data, tags, resumes) as run:
         run.log_params({**settings, "code_size": model.cfg.code_size})
         work = Job(
-            x=data.all(),
-            fitted=splits.fitted(data.split, settings["cluster_on"]),
+            x=data.samples(),
+            fitted=splits.mask(data.split, settings["cluster_on"]),
             model=model,
             start=row.start,
             n_clusters=settings["n_clusters"],

@@ -28,7 +28,7 @@ from narrows.report import (
     run_notes,
     tables,
 )
-from narrows.report.artifacts import Clustering, Data, Encoder, SearchResult
+from narrows.report.artifacts import Clustering, Encoder, LabelledData, SearchResult
 from narrows.report.page import Figures, Report, SavedFigure
 from narrows.report.tables import Tables
 from narrows.store import choices, outputs
@@ -46,7 +46,7 @@ U = TypeVar("U")
 class Inputs:
     """What the earlier stages left of one data set."""
 
-    data: Data
+    data: LabelledData
     encoders: dict[str, Encoder]
     """By key; baselines first."""
     clusterings: dict[str, Clustering]
@@ -127,12 +127,14 @@ def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
     )
 
 
-def draw_encoder(encoder: Encoder, data: Data, seed: int, folder: Path) -> list[SavedFigure]:
+def draw_encoder(
+    encoder: Encoder, data: LabelledData, seed: int, folder: Path
+) -> list[SavedFigure]:
     """Draws and saves the figures of one encoder."""
     return save(encoder_figures.draw_encoder(encoder, data, seed), encoder.key, folder)
 
 
-def draw_clustering(clustering: Clustering, data: Data, folder: Path) -> list[SavedFigure]:
+def draw_clustering(clustering: Clustering, data: LabelledData, folder: Path) -> list[SavedFigure]:
     """Draws and saves the figures of one clustering."""
     return save(clustering_figures.draw_clustering(clustering, data), clustering.key, folder)
 
@@ -157,7 +159,7 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
     return Report(
         dataset=p.dataset.name,
         shape=data.x.shape[1:],
-        n_per_split={name: int(data.rows(name).sum()) for name in splits.NAMES},
+        n_per_split={name: int(data.mask(name).sum()) for name in splits.NAMES},
         labelled=labelled,
         baselines=list(p.baselines),
         tables=scored,

@@ -48,8 +48,8 @@ def train(
     def fit(after_epoch: Callable[..., None]) -> Fitted:
         return fitting.fit(
             row,
-            data.rows("train"),
-            data.rows("val"),
+            data.samples("train"),
+            data.samples("val"),
             seed=setting.seed,
             device=setting.device,
             work=attempt.checkpoints,
@@ -77,7 +77,7 @@ def train(
 def pictures(row: Plugin, data: Prepared, seed: int) -> Callable[[Autoencoder], Samples]:
     """What a model makes of the validation samples that every picture shows, under the row's
     corruption: x, noisy and reconstruction, (16, ...) each."""
-    x = to_unit(data.shown())
+    x = to_unit(data.view())
     noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(seed))
 
     def view(model: Autoencoder) -> Samples:
@@ -117,7 +117,7 @@ def write(
 ) -> None:
     """Encodes all samples and writes what a trained row leaves."""
     model, phases = fitted.model, (*fitted.layers, fitted)
-    codes = encode_all(model, data.all())
+    codes = encode_all(model, data.samples())
     train = {
         "precision": fitted.precision,
         "seed": seed,
@@ -150,7 +150,7 @@ def train_seeds(
     from narrows.training import many_seeds
 
     data = prepared.read(setting.dataset)
-    train, val = data.rows("train"), data.rows("val")
+    train, val = data.samples("train"), data.samples("val")
     try:
         fitted = many_seeds.fit_together(
             row, train, val, seeds=seeds, work=attempt.checkpoints, device=setting.device

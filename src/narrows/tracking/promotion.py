@@ -85,11 +85,11 @@ def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
     of very many large samples, a draw of the training samples stands for all."""
 
     def flat(rows: np.ndarray) -> np.ndarray:
-        return blocks.taken(x, rows).reshape(len(rows), -1).astype(np.float32)
+        return blocks.take(x, rows).reshape(len(rows), -1).astype(np.float32)
 
     train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
-    few = blocks.n_few(x.shape[1:])
-    train = blocks.drawn(train, few, seed=0)
+    few = blocks.n_in_memory(x.shape[1:])
+    train = blocks.subset(train, few, seed=0)
     train_x, parts = flat(train), np.split(val, range(few, len(val), few))
     return np.concatenate([train[nearest(train_x, flat(part), N_NEIGHBOURS)] for part in parts])
 

@@ -37,7 +37,7 @@ class Served(PythonModel):
             MlflowException: a sentence, sent with status 400.
         """
         try:
-            answer = self.saved.describe(new_files.stored(np.asarray(model_input), self.dtype))
+            answer = self.saved.describe(new_files.as_stored(np.asarray(model_input), self.dtype))
         except UserError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
         return pd.DataFrame(

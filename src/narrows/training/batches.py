@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from narrows.data.on_disk import Samples, Stored
+from narrows.data.on_disk import Samples, StoredSamples
 
 BLOCK = 32
 """Number of steps that Lightning is handed at once, because it takes 0.4 ms for each hand-over."""
@@ -37,7 +37,7 @@ class Shuffled:
         generator = torch.Generator().manual_seed(self.seed())
         order = (
             self.x.shuffled(generator)
-            if isinstance(self.x, Stored)
+            if isinstance(self.x, StoredSamples)
             else torch.randperm(len(self.x), generator=generator)
         )
         batches = list(order.to(self.device).split(self.batch_size))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from narrows.config.plugins import Plugin
-from narrows.data.on_disk import Samples, Stored
+from narrows.data.on_disk import Samples, StoredSamples
 from narrows.data.unit import to_unit
 from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.models.autoencoders._base import Kind
@@ -105,7 +105,7 @@ def why_alone(row: Plugin, train: Samples) -> str | None:
     """Why models of this row cannot be trained together; None if they can."""
     kind: Kind = row.module
     schedule: Schedule = row.config.train.schedule.module
-    if isinstance(train, Stored):
+    if isinstance(train, StoredSamples):
         return "its samples are read from disk"
     if kind.layers(row.config):
         return "its layers are trained one after the other"

@@ -12,6 +12,24 @@ from narrows.data import sources
 from narrows.data.datasets._base import Dataset, joined
 from narrows.data.sources import File
 
+NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def files(*published: tuple[str, int], suffix: str = "") -> tuple[File, ...]:
+    """The four files in the order of `NAMES`.
+
+    Args:
+        published: SHA-256 in hex and bytes of each file.
+        suffix: of all names, where the files stay packed.
+    """
+    rows = zip(NAMES, published, strict=True)
+    return tuple(File(name + suffix, sha256, n_bytes) for name, (sha256, n_bytes) in rows)
+
 
 def load(files: Sequence[File], raw_dir: Path) -> Dataset:
     """Pictures uint8 (N, 1, H, W) and their classes.
@@ -26,7 +44,7 @@ def load(files: Sequence[File], raw_dir: Path) -> Dataset:
 
 
 def read(path: Path) -> np.ndarray:
-    """An IDX file of bytes, also as .gz: 0, 0, 8, the number of dimensions, each of them, data.
+    """An IDX file of bytes, also as .gz: 0, 0, 8, the number of dimensions, their sizes, data.
 
     torchvision has a reader too, but it takes seconds to import and does not unpack.
     """

@@ -9,37 +9,21 @@ from narrows.config.plugins import config
 from narrows.data import mirrors, sources
 from narrows.data.datasets import _idx
 from narrows.data.datasets._base import Dataset
-from narrows.data.sources import File, Mirror
+from narrows.data.datasets._published import Published
+from narrows.data.sources import Mirror
 
-FILES = (
-    File(
-        "train-images-idx3-ubyte",
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        47_040_016,
-    ),
-    File(
-        "train-labels-idx1-ubyte",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        60_008,
-    ),
-    File(
-        "t10k-images-idx3-ubyte",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        7_840_016,
-    ),
-    File(
-        "t10k-labels-idx1-ubyte",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        10_008,
-    ),
+FILES = _idx.files(
+    ("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888", 47_040_016),
+    ("bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", 60_008),
+    ("5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", 7_840_016),
+    ("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", 10_008),
 )
 DEBIAN_FOLDER = "usr/share/datasets/fashion-mnist"
 
 
 @config
-class Config:
-    mirror: str | None = None
-    """A folder or a file://, http:// or https:// URL to look in before all others."""
+class Config(Published):
+    pass
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

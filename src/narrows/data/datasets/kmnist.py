@@ -12,36 +12,21 @@ from narrows.config.plugins import config
 from narrows.data import mirrors, sources
 from narrows.data.datasets import _idx
 from narrows.data.datasets._base import Dataset
-from narrows.data.sources import File, Mirror
+from narrows.data.datasets._published import Published
+from narrows.data.sources import Mirror
 
-FILES = (
-    File(
-        "train-images-idx3-ubyte.gz",
-        "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-        18_165_135,
-    ),
-    File(
-        "train-labels-idx1-ubyte.gz",
-        "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-        29_497,
-    ),
-    File(
-        "t10k-images-idx3-ubyte.gz",
-        "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-        3_041_136,
-    ),
-    File(
-        "t10k-labels-idx1-ubyte.gz",
-        "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-        5_120,
-    ),
+FILES = _idx.files(
+    ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135),
+    ("e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17", 29_497),
+    ("edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5", 3_041_136),
+    ("20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c", 5_120),
+    suffix=".gz",
 )
 
 
 @config
-class Config:
-    mirror: str | None = None
-    """A folder or a file://, http:// or https:// URL to look in before all others."""
+class Config(Published):
+    pass
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

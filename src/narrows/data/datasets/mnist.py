@@ -9,36 +9,20 @@ from narrows.config.plugins import config
 from narrows.data import mirrors, sources
 from narrows.data.datasets import _idx
 from narrows.data.datasets._base import Dataset
-from narrows.data.sources import File, Mirror
+from narrows.data.datasets._published import Published
+from narrows.data.sources import Mirror
 
-FILES = (
-    File(
-        "train-images-idx3-ubyte",
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        47_040_016,
-    ),
-    File(
-        "train-labels-idx1-ubyte",
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        60_008,
-    ),
-    File(
-        "t10k-images-idx3-ubyte",
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        7_840_016,
-    ),
-    File(
-        "t10k-labels-idx1-ubyte",
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        10_008,
-    ),
+FILES = _idx.files(
+    ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016),
+    ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008),
+    ("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016),
+    ("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008),
 )
 
 
 @config
-class Config:
-    mirror: str | None = None
-    """A folder or a file://, http:// or https:// URL to look in before all others."""
+class Config(Published):
+    pass
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

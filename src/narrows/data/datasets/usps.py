@@ -14,6 +14,7 @@ import numpy as np
 from narrows.config.plugins import config
 from narrows.data import mirrors, sources
 from narrows.data.datasets._base import Dataset, joined
+from narrows.data.datasets._published import Published
 from narrows.data.sources import File, Mirror
 
 FILES = (  # their sizes are not published
@@ -31,9 +32,8 @@ FILES = (  # their sizes are not published
 
 
 @config
-class Config:
-    mirror: str | None = None
-    """A folder or a file://, http:// or https:// URL to look in before all others."""
+class Config(Published):
+    pass
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

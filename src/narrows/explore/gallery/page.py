@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from narrows.data.names import Samples
+from narrows.data.names import SampleNames
 from narrows.explore.gallery.album import Album
 from narrows.rendering import html, sprites
 
@@ -38,7 +38,7 @@ def write(
     titles: Titles,
     x: np.ndarray,
     album: Album,
-    samples: Samples | None,
+    samples: SampleNames | None,
     source: str | None,
 ) -> Path:
     """The page's file, in a folder that is there.

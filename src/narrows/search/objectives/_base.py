@@ -51,12 +51,12 @@ def clustered(trained: Trained, n_clusters: int) -> tuple[np.ndarray, np.ndarray
     import torch
     from sklearn.cluster import KMeans
 
-    from narrows.data.blocks import drawn
+    from narrows.data.blocks import subset
     from narrows.data.unit import to_unit
     from narrows.models.autoencoder import encode_all
 
     # not the first ones: data may be sorted by class
-    rows = drawn(np.arange(len(trained.train)), MAX_ROWS, trained.seed)
+    rows = subset(np.arange(len(trained.train)), MAX_ROWS, trained.seed)
     x = trained.train[torch.from_numpy(rows)]
     codes = encode_all(trained.model, x)
     kmeans = KMeans(n_clusters, n_init=5, random_state=trained.seed).fit(codes)

@@ -1,0 +1,79 @@
+"""Raw files -> x.npy, split.npy and labels.npy, and what a user's own data has besides.
+
+Labels leave in a file of their own that only `report` depends on: dvc.yaml is the proof that no
+earlier stage has seen them. Of a user's own data the samples' names and dates are in samples.csv,
+what was left out in skipped.csv, and schema/ says how new samples are encoded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from narrows.config.plugins import Plugin
+from narrows.config.sections import Prepare
+from narrows.data import blocks, splits
+from narrows.data.datasets._base import Dataset, counted
+from narrows.store.files import atomic_write, write_csv
+
+
+def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: Path) -> Dataset:
+    """Reads what `fetch` left in `raw_dir`, splits it and writes all files into `folder`.
+
+    Raises:
+        UserError: raw files are missing or hold nothing that can be used, or are too few to split.
+    """
+    data: Dataset = dataset.module.load(dataset.config, raw_dir)
+    split = splits.assign(
+        len(data.x), data.is_test, shares.test_fraction, shares.val_fraction, seed
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    save(folder / "x.npy", data.x)
+    save(folder / "split.npy", split)
+    save(folder / "labels.npy", np.empty(0, np.int64) if data.labels is None else data.labels)
+    names = data.names or ()
+    samples = list(zip(names, data.dates or [""] * len(names), strict=True))
+    label_names = list(enumerate(data.label_names or ()))
+    write_csv(folder / "samples.csv", samples, ("path", "date"), quoted=True)
+    write_csv(folder / "skipped.csv", data.skipped, ("path", "reason"), quoted=True)
+    write_csv(folder / "label_names.csv", label_names, ("label", "name"), quoted=True)
+    save_schema(folder / "schema", data)
+    return data
+
+
+def summary(data: Dataset, folder: Path) -> list[str]:
+    """Sentences on what was written into `folder`: samples, what was skipped, warnings."""
+    text = f"{len(data.x):,} samples of shape {tuple(data.x.shape[1:])}"
+    if data.skipped:
+        text += f"; skipped {counted(data.skipped)}, see {folder / 'skipped.csv'}"
+    return [text, *data.warnings]
+
+
+def save(file: Path, array: np.ndarray) -> None:
+    """An .npy like that of `np.save`, written in blocks, because it may be larger than memory.
+
+    No memory map writes it: where the disk is full, that ends the process without a word.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": array.shape,
+    }
+    with atomic_write(file) as partial, partial.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for block in blocks.blocks(array):
+            block.tofile(stream)
+
+
+def save_schema(folder: Path, data: Dataset) -> None:
+    """schema.json and arrays.npz: how `encode` of the dataset turns new samples into x."""
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(data.schema, indent=2, ensure_ascii=False)
+    with atomic_write(folder / "schema.json") as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+    arrays: dict[str, Any] = dict(data.arrays)
+    with atomic_write(folder / "arrays.npz") as partial:
+        np.savez(partial, **arrays)
