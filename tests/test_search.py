@@ -199,6 +199,26 @@ def test_a_trial_that_nobody_runs_is_not_waited_for_for_ever(storage: Any) -> No
     assert [(t.params, t.values) for t in finished] == [(t.params, t.values) for t in whole.trials]
 
 
+def test_a_worker_whose_trial_was_taken_for_dead_goes_on(
+    storage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = problem()
+    study = trials.open_study(task, storage)
+
+    class Silent(Log):
+        def log_values(self, values: dict[str, float], model: Any) -> None:
+            if len(self.rows) == 1:
+                (trial,) = study.get_trials()
+                storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+                database.retry(study, trial)
+
+    log = Silent()
+    trials.add_trials(task, study, limits(2), log)
+    assert log.numbers == [(0, 0), (1, 0), (2, 2)]
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert "trial 0 was silent" in capsys.readouterr().out
+
+
 def test_no_epoch_begins_after_the_deadline(storage: Any) -> None:
     task, log = problem(), Log()
     study = trials.open_study(task, storage)

@@ -177,14 +177,17 @@ def row_of(problem: Problem, trial: FrozenTrial) -> dict[str, Any]:
 def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> int:
     """One trial from its draw to its values; returns its number."""
     numbers: list[int] = []  # of the trial, once it has begun
+    has_ended = False
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
+        nonlocal has_ended
         numbers.append(trial.number)
         if limits.n_finished is not None:
             studies.refuse_surplus(study, trial, limits.n_finished)
         first = first_number(study.get_trials(deepcopy=False)[trial.number])
         with open_log(trial.number, first) as log:
             values = _values(problem, limits, trial, first, log)
+        has_ended = True
         if values is None:
             raise optuna.TrialPruned
         return values
@@ -196,6 +199,10 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
             studies.leave(study, numbers[-1])
         if not numbers or not limits.passed():
             raise
+    except AssertionError:  # of `tell`, about a trial that another worker took for dead and repeats
+        if not has_ended:
+            raise
+        print(f"search: trial {numbers[-1]} was silent for too long and is repeated", flush=True)
     return numbers[-1]
 
 
