@@ -236,6 +236,23 @@ def test_a_front_has_no_trial_that_another_beats(storage: Any) -> None:
     assert studies.winner(study).values[0] == min(t.values[0] for t in study.trials)
 
 
+@pytest.mark.parametrize("stop_at", [2, 3])
+def test_a_pruner_sees_of_a_stopped_trial_what_it_sees_of_a_whole_one(
+    storage: Any, stop_at: int
+) -> None:
+    task = problem(pruner="median")
+    study = trials.open_study(task, storage)
+    study.enqueue_trial(GOOD)
+    with pytest.raises(KeyboardInterrupt):
+        trials.add_trials(task, study, limits(1), Log(stop_at))
+    trials.add_trials(task, study, limits(1), Log())
+    study.enqueue_trial(GOOD)
+    trials.add_trials(task, study, limits(2), Log())
+    _, stopped, whole = study.trials
+    assert stopped.intermediate_values == whole.intermediate_values
+    assert list(whole.intermediate_values) == [1, 2, 3, 4]
+
+
 def test_bad_trials_are_pruned(storage: Any) -> None:
     """The smallest code and rate of the space learn less than the median of five good trials."""
     task, log = problem(pruner="median"), Log()

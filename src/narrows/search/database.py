@@ -30,8 +30,8 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
 MAX_RETRIES = 10
-retry = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES)
-"""Puts a failed trial into the queue of its study again."""
+retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_values=True)
+"""Puts a failed trial into its study's queue again, with what it has reported to the pruner."""
 
 
 def url() -> str:
