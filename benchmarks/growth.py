@@ -54,8 +54,8 @@ def train(n: int, code: int, k: int) -> Callable[[], Any]:
     changes = {"train.epochs": 1, "train.batch_size": 256, "code_size": code}
     chosen = row("undercomplete", changes)
     module = plugins.load("datasets", "mnist_5k")
-    found = module.load(module.Config(), ROOT / "data/mnist_5k/raw")
-    x = torch.from_numpy(found.x[np.arange(n) % 5000])
+    dataset = module.load(module.Config(), ROOT / "data/mnist_5k/raw")
+    x = torch.from_numpy(dataset.x[np.arange(n) % 5000])
 
     def fit(x: torch.Tensor) -> None:
         fitting.fit(chosen, x, x[:512], seed=0, device="cpu")
@@ -85,7 +85,7 @@ def measure(what: str, sizes: dict[str, int]) -> None:
 
 
 def points(quick: bool) -> list[dict[str, Any]]:
-    told = []
+    rows = []
     for what, axes in POINTS.items():
         for axis, sizes in axes.items():
             for size in sizes[:1] if quick else sizes:
@@ -94,10 +94,10 @@ def points(quick: bool) -> list[dict[str, Any]]:
                 done = subprocess.run(command, env=ENV, capture_output=True, text=True)
                 if done.returncode:
                     sys.exit(done.stderr)
-                found = json.loads(done.stdout.splitlines()[-1])
-                told.append({"what": what, "axis": axis, **chosen, **found})
-                print(told[-1], flush=True)
-    return told
+                point = json.loads(done.stdout.splitlines()[-1])
+                rows.append({"what": what, "axis": axis, **chosen, **point})
+                print(rows[-1], flush=True)
+    return rows
 
 
 def slope(sizes: list[int], values: list[float]) -> float:
@@ -110,7 +110,7 @@ def slope(sizes: list[int], values: list[float]) -> float:
     return round(float(fitted[0]), 2)
 
 
-def draw(told: list[dict[str, Any]], file: Path) -> None:
+def draw(rows: list[dict[str, Any]], file: Path) -> None:
     from matplotlib.figure import Figure
 
     axes = {"n": "samples", "code": "code size", "k": "clusters"}
@@ -118,7 +118,7 @@ def draw(told: list[dict[str, Any]], file: Path) -> None:
     grid = figure.subplots(2, len(axes), sharex="col", sharey="row")
     for j, (axis, name) in enumerate(axes.items()):
         for what in POINTS:
-            line = [point for point in told if (point["what"], point["axis"]) == (what, axis)]
+            line = [point for point in rows if (point["what"], point["axis"]) == (what, axis)]
             if len(line) < 2:
                 continue
             sizes = [point[axis] for point in line]
@@ -141,18 +141,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures growth.")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--point", type=json.loads)
-    asked = parser.parse_args()
-    if asked.point:
-        measure(*asked.point)
+    options = parser.parse_args()
+    if options.point:
+        measure(*options.point)
         return
-    told = points(asked.quick)
-    if asked.quick:
+    rows = points(options.quick)
+    if options.quick:
         return
     with (ROOT / "results/growth.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(told[0]), lineterminator="\n")
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(told)
-    draw(told, ROOT / "results/growth.png")
+        writer.writerows(rows)
+    draw(rows, ROOT / "results/growth.png")
 
 
 if __name__ == "__main__":

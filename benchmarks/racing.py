@@ -34,9 +34,9 @@ class Contender:
     def __init__(self, module: str, threads: int):
         self.module = module
         env = os.environ | {"OMP_NUM_THREADS": str(threads), "KERAS_BACKEND": "tensorflow"}
-        found = env.pop("PYTHONPATH", "")
+        path = env.pop("PYTHONPATH", "")
         if module not in IN_PEERS:
-            env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), found])
+            env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), path])
         python = str(PEERS) if module in IN_PEERS else sys.executable
         self.log = (WORK / f"{module}.log").open("w")
         self.process = subprocess.Popen(
@@ -57,8 +57,8 @@ class Contender:
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"bench: {self.module} ended; {self.log.name} tells why")
-        told: Figure = json.loads(line)
-        return told
+        answer: Figure = json.loads(line)
+        return answer
 
     def end(self) -> None:
         assert self.process.stdin is not None
@@ -85,12 +85,12 @@ def samples(n: int, n_val: int = 512, of: str = "mnist_5k") -> str:
     if not folder.exists():
         module, raw = plugins.load("datasets", of), ROOT / "data" / of / "raw"
         module.fetch(module.Config(), raw)
-        found = module.load(module.Config(), raw)
-        rows = np.arange(n) % len(found.x)
+        dataset = module.load(module.Config(), raw)
+        rows = np.arange(n) % len(dataset.x)
         folder.mkdir(parents=True)
-        np.save(folder / "val.npy", found.x[-n_val:])
-        np.save(folder / "labels.npy", found.labels[rows])
-        np.save(folder / "x.npy", found.x[rows])
+        np.save(folder / "val.npy", dataset.x[-n_val:])
+        np.save(folder / "labels.npy", dataset.labels[rows])
+        np.save(folder / "x.npy", dataset.x[rows])
     return str(folder)
 
 
@@ -99,14 +99,14 @@ def races(
 ) -> tuple[Seconds, dict[str, Any]]:
     """Seconds of every contender in every round, and what it found last."""
     seconds: Seconds = {name: [] for name in running}
-    found = {}
+    results = {}
     for i in range(rounds):
         for name, contender in running.items():
-            told = contender.does(job)
-            seconds[name].append(told["seconds"])
-            found[name] = told["found"]
-            print(f"bench: {kind}, round {i + 1}, {name}: {told['seconds']:.2f} s", flush=True)
-    return seconds, found
+            answer = contender.does(job)
+            seconds[name].append(answer["seconds"])
+            results[name] = answer["found"]
+            print(f"bench: {kind}, round {i + 1}, {name}: {answer['seconds']:.2f} s", flush=True)
+    return seconds, results
 
 
 def raced(
@@ -121,11 +121,11 @@ def raced(
 
 def figures(kind: str, seconds: Seconds, ours: str = "ours") -> list[Figure]:
     """Seconds and, round by round, how many times ours goes into them."""
-    told = []
+    rows = []
     for name, taken in seconds.items():
         ratios = [other / own for other, own in zip(taken, seconds[ours], strict=True)]
-        told.append({"figure": kind, "of": name, "seconds": spread(taken), "ratio": spread(ratios)})
-    return told
+        rows.append({"figure": kind, "of": name, "seconds": spread(taken), "ratio": spread(ratios)})
+    return rows
 
 
 def spread(values: list[float]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Databases of studies: trials of workers that died, servers that are away for a while."""
 
+import gc
 import threading
 import time
 import warnings
@@ -17,6 +18,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def closed_connections() -> Iterator[None]:
+    """Those of threads that have ended are closed here, where their warnings are ignored."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -199,6 +199,26 @@ def test_a_trial_that_nobody_runs_is_not_waited_for_for_ever(storage: Any) -> No
     assert [(t.params, t.values) for t in finished] == [(t.params, t.values) for t in whole.trials]
 
 
+def test_a_worker_whose_trial_was_taken_for_dead_goes_on(
+    storage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = problem()
+    study = trials.open_study(task, storage)
+
+    class Silent(Log):
+        def log_values(self, values: dict[str, float], model: Any) -> None:
+            if len(self.rows) == 1:
+                (trial,) = study.get_trials()
+                storage.set_trial_state_values(trial._trial_id, optuna.trial.TrialState.FAIL)
+                database.retry(study, trial)
+
+    log = Silent()
+    trials.add_trials(task, study, limits(2), log)
+    assert log.numbers == [(0, 0), (1, 0), (2, 2)]
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert "trial 0 was silent" in capsys.readouterr().out
+
+
 def test_no_epoch_begins_after_the_deadline(storage: Any) -> None:
     task, log = problem(), Log()
     study = trials.open_study(task, storage)
@@ -214,6 +234,23 @@ def test_a_front_has_no_trial_that_another_beats(storage: Any) -> None:
     assert all(t.values[1] == t.params["code_size"] for t in study.trials)
     assert studies.winner(study, 1).values[1] == min(t.values[1] for t in study.trials)
     assert studies.winner(study).values[0] == min(t.values[0] for t in study.trials)
+
+
+@pytest.mark.parametrize("stop_at", [2, 3])
+def test_a_pruner_sees_of_a_stopped_trial_what_it_sees_of_a_whole_one(
+    storage: Any, stop_at: int
+) -> None:
+    task = problem(pruner="median")
+    study = trials.open_study(task, storage)
+    study.enqueue_trial(GOOD)
+    with pytest.raises(KeyboardInterrupt):
+        trials.add_trials(task, study, limits(1), Log(stop_at))
+    trials.add_trials(task, study, limits(1), Log())
+    study.enqueue_trial(GOOD)
+    trials.add_trials(task, study, limits(2), Log())
+    _, stopped, whole = study.trials
+    assert stopped.intermediate_values == whole.intermediate_values
+    assert list(whole.intermediate_values) == [1, 2, 3, 4]
 
 
 def test_bad_trials_are_pruned(storage: Any) -> None:

@@ -13,7 +13,7 @@ ROW |= {"corruption": {"name": "none"}, "train": {"optimizer": {"name": "adam", 
 
 
 def test_a_draw_has_a_value_for_every_key() -> None:
-    told = {
+    raw = {
         "code_size": {"low": 2, "high": 32, "log": True},
         "loss": ["bce", "mse"],
         "network.hidden": {"layers": [1, 3], "units": [4, 64]},
@@ -23,8 +23,8 @@ def test_a_draw_has_a_value_for_every_key() -> None:
     params = {"code_size": 5, "loss": "bce", "network.hidden.layers": 2, "network.hidden.0": 32}
     params |= {"network.hidden.1": 9, "train.optimizer.lr": 0.004}
     params |= {"corruption": '{"name": "gaussian", "std": 0.5}'}
-    drawn = search_space.draw(search_space.parse(told), optuna.trial.FixedTrial(params))
-    assert search_space.changed(ROW, drawn) == {
+    changes = search_space.draw(search_space.parse(raw), optuna.trial.FixedTrial(params))
+    assert search_space.changed(ROW, changes) == {
         "code_size": 5,
         "loss": "bce",
         "network": {"name": "mlp", "hidden": [32, 9]},
@@ -36,20 +36,20 @@ def test_a_draw_has_a_value_for_every_key() -> None:
 
 def test_whole_numbers_stay_whole() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    told = search_space.parse({"a": {"low": 2, "high": 5}, "b": {"low": 2, "high": 5.0}})
-    drawn = [search_space.draw(told, study.ask()) for _ in range(20)]
-    assert {one["a"] for one in drawn} == {2, 3, 4, 5}
-    assert all(isinstance(one["b"], float) for one in drawn)
+    space = search_space.parse({"a": {"low": 2, "high": 5}, "b": {"low": 2, "high": 5.0}})
+    draws = [search_space.draw(space, study.ask()) for _ in range(20)]
+    assert {draw["a"] for draw in draws} == {2, 3, 4, 5}
+    assert all(isinstance(draw["b"], float) for draw in draws)
 
 
 def test_corners_are_the_ends_of_every_key() -> None:
-    told = {"a": {"low": 2, "high": 5}, "b": [7], "c": {"layers": [0, 2], "units": [4, 9]}}
-    found = list(search_space.corners(search_space.parse(told)))
-    assert found == [{"a": 2}, {"a": 5}, {"b": 7}, {"c": []}, {"c": [9, 9]}]
+    raw = {"a": {"low": 2, "high": 5}, "b": [7], "c": {"layers": [0, 2], "units": [4, 9]}}
+    corners = list(search_space.corners(search_space.parse(raw)))
+    assert corners == [{"a": 2}, {"a": 5}, {"b": 7}, {"c": []}, {"c": [9, 9]}]
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("raw", "message"),
     [
         ({}, r"^space: a mapping .* found \{\}"),
         ({"a": 5}, r"^space.a: accepted are a list of choices, .* found 5"),
@@ -62,13 +62,13 @@ def test_corners_are_the_ends_of_every_key() -> None:
         ({"a": {"layers": [1, 2], "units": [0, 2]}}, r"^space.a: layers and units .*\[0, 2\]"),
     ],
 )
-def test_a_wrong_space_is_told(told: Any, message: str) -> None:
+def test_a_wrong_space_is_explained(raw: Any, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011 the text is looked at below
-        search_space.parse(told)
+        search_space.parse(raw)
     assert re.search(message, str(error.value)), str(error.value)
 
 
 @pytest.mark.parametrize("path", ["code_sze", "network.hiden", "loss.x", "optimizer.lr"])
-def test_a_key_that_the_row_does_not_have_is_told(path: str) -> None:
+def test_a_key_that_the_row_does_not_have_is_explained(path: str) -> None:
     with pytest.raises(ValueError, match=rf"^space.{path}: the row has no"):
         search_space.changed(ROW, {path: 1})

@@ -30,8 +30,8 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
 MAX_RETRIES = 10
-retry = RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES)
-"""Puts a failed trial into the queue of its study again."""
+retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_values=True)
+"""Puts a failed trial into its study's queue again, with what it has reported to the pruner."""
 
 
 def url() -> str:
@@ -65,7 +65,7 @@ class Storage(RDBStorage):
             return {trial_id for (trial_id,) in rows}
 
 
-def open_storage(url: str, heartbeat: int = 60, patience: float = 0.0) -> Storage:
+def open_storage(url: str, heartbeat: int = 60, patience: int = 0) -> Storage:
     """Opens the database of studies and makes its tables where they are missing.
 
     Once it is open, a server that is away is waited for, up to the grace period.
@@ -106,7 +106,7 @@ def explain_errors(url: str) -> Iterator[None]:
         raise _refusal(url, "does not answer", error.__cause__ or error) from None
 
 
-def _connect(url: str, heartbeat: int, patience: float) -> Storage:
+def _connect(url: str, heartbeat: int, patience: int) -> Storage:
     deadline, n_attempts = time.monotonic() + patience, 3
     while True:
         try:
@@ -129,7 +129,7 @@ def _connect(url: str, heartbeat: int, patience: float) -> Storage:
         time.sleep(1)
 
 
-def _wait_for_server(storage: Storage, patience: float) -> None:
+def _wait_for_server(storage: Storage, patience: int) -> None:
     """From now on, connecting tries again for `patience` seconds before it fails.
 
     Connections that broke are noticed when they are next used (`pool_pre_ping`) and made anew here.

@@ -177,14 +177,17 @@ def row_of(problem: Problem, trial: FrozenTrial) -> dict[str, Any]:
 def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> int:
     """One trial from its draw to its values; returns its number."""
     numbers: list[int] = []  # of the trial, once it has begun
+    has_ended = False
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
+        nonlocal has_ended
         numbers.append(trial.number)
         if limits.n_finished is not None:
             studies.refuse_surplus(study, trial, limits.n_finished)
-        first = first_number(study.get_trials(deepcopy=False)[trial.number])
-        with open_log(trial.number, first) as log:
-            values = _values(problem, limits, trial, first, log)
+        record = study.get_trials(deepcopy=False)[trial.number]
+        with open_log(trial.number, first_number(record)) as log:
+            values = _values(problem, limits, trial, record, log)
+        has_ended = True
         if values is None:
             raise optuna.TrialPruned
         return values
@@ -196,18 +199,22 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
             studies.leave(study, numbers[-1])
         if not numbers or not limits.passed():
             raise
+    except AssertionError:  # of `tell`, about a trial that another worker took for dead and repeats
+        if not has_ended:
+            raise
+        print(f"search: trial {numbers[-1]} was silent for too long and is repeated", flush=True)
     return numbers[-1]
 
 
 def _values(
-    problem: Problem, limits: Limits, trial: optuna.Trial, first: int, log: TrialLog
+    problem: Problem, limits: Limits, trial: optuna.Trial, record: FrozenTrial, log: TrialLog
 ) -> tuple[float, ...] | None:
-    """What the objectives say of a trial; None if it is pruned. It goes on where the `first` of
-    those that it retries was."""
+    """What the objectives say of a trial; None if it is pruned. A retry goes on where the first
+    attempt was, whose reports to the pruner stand in its `record`."""
     raw = search_space.changed(problem.row, search_space.draw(problem.search.space, trial))
     row = params.plugin("autoencoders", raw)
     log.log_row(raw)
-    inputs = [plugins.resolved(row), problem.seed, first]
+    inputs = [plugins.resolved(row), problem.seed, first_number(record)]
     modules = [fitting.__name__, *(plugin.module_name for plugin in plugins.selected(row))]
     name = name_of([problem.study_name, inputs, problem.digest, code.digest(modules)])
     checkpoints = CHECKPOINTS / f"trial-{name[:32]}"
@@ -219,7 +226,8 @@ def _values(
             return
         log.log_epoch(epoch, metrics)
         if problem.search.pruner != "none":
-            trial.report(metrics["val/loss"], epoch)
+            if epoch not in record.intermediate_values:
+                trial.report(metrics["val/loss"], epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
