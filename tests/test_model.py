@@ -25,8 +25,8 @@ ROWS = params.load(Path(__file__).parent.parent / "params.yaml").autoencoders
     ],
 )
 def test_rows_of_the_documents_have_their_weights(key: str, n_parameters: int) -> None:
-    found = Autoencoder(ROWS[key], (1, 28, 28))
-    assert sum(weight.numel() for weight in found.parameters()) == n_parameters
+    model = Autoencoder(ROWS[key], (1, 28, 28))
+    assert sum(weight.numel() for weight in model.parameters()) == n_parameters
 
 
 def test_codes_and_outputs_pass_the_row_s_activations() -> None:
@@ -62,8 +62,8 @@ def test_all_samples_are_encoded_in_order_in_batches_of_any_size(monkeypatch) ->
     assert whole[0].shape == (50, 3)
     np.testing.assert_allclose(parts[0], whole[0], atol=1e-6)
     torch.testing.assert_close(parts[1], whole[1])
-    one = small.encode(x[13:14].float() / 255).detach().numpy()
-    np.testing.assert_allclose(whole[0][13:14], one, atol=1e-6)
+    single = small.encode(x[13:14].float() / 255).detach().numpy()
+    np.testing.assert_allclose(whole[0][13:14], single, atol=1e-6)
 
 
 def test_batches_that_come_from_elsewhere_move_to_the_model(monkeypatch) -> None:

@@ -47,9 +47,9 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     raw = project.read()
     project.write(raw | {"devices": 2, "searches": {}})
     started = project.start("pipelines/encode.py", "layered")
-    told, _ = started.communicate(timeout=300)
+    output, _ = started.communicate(timeout=300)
     assert started.returncode == 0
-    assert told.count("encode: layered: epoch 1,") == 1, "the other process is silent"
+    assert output.count("encode: layered: epoch 1,") == 1, "the other process is silent"
 
     data = prepared.read("digits")
     chosen = params.load().autoencoders["layered"]

@@ -153,7 +153,7 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
     whole = fit(training_row(epochs=3), tmp_path / "fp32")
     chosen = training_row(epochs=3, precision="bf16")
     mixed = fit(chosen, tmp_path / "bf16")
-    losses = [[epoch["val/loss"] for epoch in one.history] for one in (mixed, whole)]
+    losses = [[epoch["val/loss"] for epoch in run.history] for run in (mixed, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]
     assert (mixed.precision, whole.precision) == ("bf16", "fp32")
@@ -164,11 +164,11 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("features", "expected"),
     [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")],
 )
-def test_auto_takes_bf16_where_the_processor_has_it(found, expected, monkeypatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+def test_auto_takes_bf16_where_the_processor_has_it(features, expected, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
     assert steps.precision_on(torch.device("cpu"), "auto") == expected
     assert steps.precision_on(torch.device("mps"), "auto") == "fp32"
     assert steps.precision_on(torch.device("cpu"), "bf16") == "bf16"
@@ -181,8 +181,8 @@ def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert losses[fitted.best_epoch - 1] == min(losses)
     _, val = digits()
     x = val / 255
-    kept = fitted.model.loss(x, x)["loss"].item()
-    assert kept == pytest.approx(min(losses), rel=1e-5)
+    loss = fitted.model.loss(x, x)["loss"].item()
+    assert loss == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
