@@ -64,20 +64,20 @@ def taped(once: Callable[[], None]) -> Callable[[], None]:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Captured]]:
     """Trainings on the CPU record their steps; yields the recorders."""
-    started, made = Stepping.on_train_start, list[Captured]()
+    started, recorders = Stepping.on_train_start, list[Captured]()
 
     def start(module: Stepping) -> None:
         started(module)
         for group in module.optimizer().param_groups:
             group["lr"] = torch.tensor(group["lr"])
-        one = Captured(module.step, taped)
-        made.append(one)
-        module.recorded = lambda batches: [one(*batch) for batch in batches]
+        captured = Captured(module.step, taped)
+        recorders.append(captured)
+        module.recorded = lambda batches: [captured(*batch) for batch in batches]
 
     monkeypatch.setattr(Stepping, "on_train_start", start)
-    yield made
-    assert made
-    assert all(one.replay for one in made)
+    yield recorders
+    assert recorders
+    assert all(captured.replay for captured in recorders)
 
 
 def mlp(**options: Any) -> Plugin:
@@ -111,8 +111,8 @@ def trained(chosen: Plugin, work: Path, **changes: Any) -> fitting.Fitted:
 def close(a: fitting.Fitted, b: fitting.Fitted) -> bool:
     """A rate on the device has the seven digits of a float32."""
     return all(
-        one == pytest.approx(other, rel=1e-4, abs=1e-9)
-        for one, other in zip(a.history, b.history, strict=True)
+        epoch == pytest.approx(other, rel=1e-4, abs=1e-9)
+        for epoch, other in zip(a.history, b.history, strict=True)
     )
 
 
@@ -159,8 +159,8 @@ def test_recorded_steps_refine_what_single_ones_refine(name: str, tmp_path: Path
     alone = refine.refine(chosen, job(tmp_path / "alone", name, augmentation=noise))
     request.getfixturevalue("recorded")
     replayed = refine.refine(chosen, job(tmp_path / "replayed", name, augmentation=noise))
-    for one, other in zip(alone.history, replayed.history, strict=True):
-        assert one == pytest.approx(other, rel=1e-3)
+    for update, other in zip(alone.history, replayed.history, strict=True):
+        assert update == pytest.approx(other, rel=1e-3)
     assert (alone.assignments == replayed.assignments).all()
 
 
@@ -170,20 +170,22 @@ def test_what_cannot_be_recorded_is_done_step_by_step_and_told(caplog) -> None:
     def refused(once: Callable[[], None]) -> Callable[[], None]:
         raise RuntimeError("operation not permitted when stream is capturing\nand much more")
 
-    one = Captured(lambda part: total.add_(part), refused)
+    captured = Captured(lambda part: total.add_(part), refused)
     with caplog.at_level(logging.WARNING):
         for _ in range(WARM_UP + 5):
-            one(torch.ones(3))
+            captured(torch.ones(3))
     assert total.tolist() == [WARM_UP + 5.0] * 3
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert told.endswith("could not record one: operation not permitted when stream is capturing")
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.endswith(
+        "could not record one: operation not permitted when stream is capturing"
+    )
 
 
 def test_a_batch_of_another_size_is_not_replayed() -> None:
     sizes = []
-    one = Captured(lambda part: sizes.append(len(part)), lambda once: lambda: sizes.append(-1))
+    captured = Captured(lambda part: sizes.append(len(part)), lambda once: lambda: sizes.append(-1))
     for n in (3, 3, 2, 3, 3, 2, 3):
-        one(torch.ones(n))
+        captured(torch.ones(n))
     assert sizes == [3, 3, 2, 3, -1, 2, -1]
 
 
@@ -202,8 +204,8 @@ def backward_on_meta(chosen: Plugin, deep: Plugin | None = None) -> None:
         model = Autoencoder(chosen, (1, 8, 8))
         x, target = torch.zeros(16, 1, 8, 8, dtype=torch.uint8), torch.zeros(16, 2)
     codes = np.random.default_rng(0).random((20, 3), np.float32)
-    made = deep.module.parts(deep.config, codes, np.arange(20) % 2) if deep else {}
-    parts = {name: part.to("meta") for name, part in made.items()}
+    initial = deep.module.parts(deep.config, codes, np.arange(20) % 2) if deep else {}
+    parts = {name: part.to("meta") for name, part in initial.items()}
     with OneDevice():
         clean = to_unit(x)
         noisy = corrupt(chosen.config.corruption, clean, torch.Generator())

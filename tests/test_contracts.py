@@ -150,8 +150,11 @@ def test_every_knob_has_a_docstring() -> None:
             for i, node in enumerate(cls.body):
                 if isinstance(node, ast.AnnAssign):
                     after = cls.body[i + 1] if i + 1 < len(cls.body) else None
-                    told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                    assert told, f"{file.name}:{node.lineno} {cls.name} needs a docstring here"
+                    text = after.value if isinstance(after, ast.Expr) else None
+                    is_documented = isinstance(text, ast.Constant)
+                    assert is_documented, (
+                        f"{file.name}:{node.lineno} {cls.name} needs a docstring here"
+                    )
                     n_fields += 1
     assert n_fields > 30
 
@@ -297,16 +300,16 @@ def test_corruption_keeps_range_and_obeys_the_generator(family, name, shape) -> 
     corruption, x = plugin(family, name), torch.rand(4, *shape)
     clean = x.clone()
 
-    def drawn(seed: int) -> torch.Tensor:
+    def noisy_by(seed: int) -> torch.Tensor:
         return corrupt(corruption, x, torch.Generator().manual_seed(seed))
 
     if corruption.config.pictures_only and len(shape) == 1:
         with pytest.raises(UserError, match=r"found samples of shape \(5,\)"):
-            drawn(7)
+            noisy_by(7)
         return
-    noisy = drawn(7)
-    assert torch.equal(noisy, drawn(7))
-    assert torch.equal(noisy, drawn(8)) == (name == "none")
+    noisy = noisy_by(7)
+    assert torch.equal(noisy, noisy_by(7))
+    assert torch.equal(noisy, noisy_by(8)) == (name == "none")
     assert noisy.shape == x.shape
     assert noisy.dtype == x.dtype
     assert ((noisy >= 0) & (noisy <= 1)).all()

@@ -32,9 +32,9 @@ def test_mlp_without_extras_is_linear_layers_and_activations() -> None:
     assert list(decoder.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     torch.manual_seed(0)
     for layer in (encoder[1], encoder[3], decoder[0], decoder[2]):
-        drawn = nn.Linear(layer.in_features, layer.out_features)
-        nn.init.xavier_uniform_(drawn.weight)
-        assert torch.equal(layer.weight, drawn.weight)
+        fresh = nn.Linear(layer.in_features, layer.out_features)
+        nn.init.xavier_uniform_(fresh.weight)
+        assert torch.equal(layer.weight, fresh.weight)
 
 
 def test_mlp_places_batch_norm_before_and_dropout_after_the_activation() -> None:

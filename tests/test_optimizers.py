@@ -33,7 +33,7 @@ def test_adam_of_keras_adds_eps_before_the_correction() -> None:
 
 
 def test_adam_of_keras_is_torchs_where_eps_is_small() -> None:
-    found = []
+    weights = []
     for name in ("adam", "keras_adam"):
         chosen, generator = plugin("optimizers", name), torch.Generator().manual_seed(0)
         weight = torch.nn.Parameter(torch.ones(5))
@@ -42,9 +42,9 @@ def test_adam_of_keras_is_torchs_where_eps_is_small() -> None:
         for _ in range(20):
             weight.grad = torch.randn(5, generator=generator)
             optimizer.step()
-        found.append(weight.tolist())
-    assert found[0] == pytest.approx(found[1], rel=1e-4)
-    assert found[0] != [1.0] * 5
+        weights.append(weight.tolist())
+    assert weights[0] == pytest.approx(weights[1], rel=1e-4)
+    assert weights[0] != [1.0] * 5
 
 
 def test_adam_of_keras_can_be_copied_and_pickled() -> None:

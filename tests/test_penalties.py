@@ -54,8 +54,8 @@ def test_jacobian_of_a_sigmoid_layer_has_a_closed_form() -> None:
     linear, x = nn.Linear(5, 3), torch.rand(4, 5)
     h = linear(x).sigmoid()
     expected = (h * (1 - h)) ** 2 @ (linear.weight**2).sum(1)
-    found = frobenius_squared(lambda x: linear(x).sigmoid(), x, directions=None)
-    assert torch.allclose(found, expected)
+    value = frobenius_squared(lambda x: linear(x).sigmoid(), x, directions=None)
+    assert torch.allclose(value, expected)
 
 
 def tanh_net() -> nn.Module:
@@ -70,8 +70,8 @@ def test_jacobian_of_two_layers_equals_autograd_s() -> None:
     expected = [
         (torch.autograd.functional.jacobian(encode, sample[None]) ** 2).sum() for sample in x
     ]
-    found = frobenius_squared(encode, x, directions=None)
-    assert torch.allclose(found, torch.stack(expected), rtol=1e-12)
+    value = frobenius_squared(encode, x, directions=None)
+    assert torch.allclose(value, torch.stack(expected), rtol=1e-12)
 
 
 @pytest.mark.parametrize("directions", [1, 3])

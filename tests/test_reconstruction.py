@@ -18,8 +18,8 @@ def test_mse_averages_over_samples_channels_and_pixels() -> None:
 
 @pytest.mark.parametrize(("mse", "expected"), [(1.0, 0), (0.1, 10), (0.001, 30), (0.0, None)])
 def test_psnr_in_decibels(mse: float, expected: float | None) -> None:
-    found = reconstruction.psnr(mse)
-    assert found is None if expected is None else found == pytest.approx(expected)
+    value = reconstruction.psnr(mse)
+    assert value is None if expected is None else value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 8, 8), (3, 3, 32, 32), (3, 1, 28, 28), (3, 1, 6, 9)])
@@ -27,9 +27,9 @@ def test_ssim_of_a_copy_is_one_and_of_noise_is_less(shape: tuple[int, ...]) -> N
     x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     noise = torch.rand(shape, generator=torch.Generator().manual_seed(1))
     assert reconstruction.ssim(x, x) == pytest.approx(1)
-    found = reconstruction.ssim(x, noise)
-    assert found is not None
-    assert found < 0.5
+    value = reconstruction.ssim(x, noise)
+    assert value is not None
+    assert value < 0.5
 
 
 def test_ssim_takes_one_as_the_range_whatever_the_data_spans() -> None:
@@ -63,5 +63,5 @@ def test_ssim_agrees_with_its_formula() -> None:
     covariance = smooth(a * b) - mean_a * mean_b
     luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
     structure = (2 * covariance + 0.03**2) / (var_a + var_b + 0.03**2)
-    found = reconstruction.ssim(torch.from_numpy(a).float(), torch.from_numpy(b).float())
-    assert found == pytest.approx((luminance * structure).mean(), abs=1e-5)
+    value = reconstruction.ssim(torch.from_numpy(a).float(), torch.from_numpy(b).float())
+    assert value == pytest.approx((luminance * structure).mean(), abs=1e-5)

@@ -51,15 +51,15 @@ def test_a_training_stopped_three_times_ends_as_an_uninterrupted_one(tmp_path: P
     changed = copy.deepcopy(params)
     changed["autoencoders"]["narrow"]["train"]["optimizer"]["lr"] = 0.001
     project.write(changed)
-    told = project.dvc("repro", "train@narrow")
-    assert "epoch 1," in told, "an old checkpoint was resumed with changed params"
+    output = project.dvc("repro", "train@narrow")
+    assert "epoch 1," in output, "an old checkpoint was resumed with changed params"
     assert statuses(project) == ["FINISHED", "KILLED"]
 
     project.write(params)
-    told = project.dvc("repro", "train@narrow")
+    output = project.dvc("repro", "train@narrow")
     # how often a checkpoint is written depends on the disk: the first epoch's is always there
-    assert "epoch 1," not in told, "it began anew"
-    assert "epoch 200," in told
+    assert "epoch 1," not in output, "it began anew"
+    assert "epoch 200," in output
     assert statuses(project) == ["FINISHED", "FINISHED"]
     assert not list((project.folder / ".work/train").iterdir()), "finished work is cleared away"
 

@@ -42,8 +42,8 @@ def alike(a: list[Fitted], b: list[Fitted], rel: float) -> bool:
     """Epoch by epoch."""
     return all(
         x == pytest.approx(y, rel=rel, abs=1e-9)
-        for one, other in zip(a, b, strict=True)
-        for x, y in zip(one.history, other.history, strict=True)
+        for fitted, other in zip(a, b, strict=True)
+        for x, y in zip(fitted.history, other.history, strict=True)
     )
 
 
@@ -52,15 +52,15 @@ def test_each_model_ends_as_it_does_alone(name: str, tmp_path: Path) -> None:
     """Sums in another order; batch norm blows that up."""
     row = chosen(name)
     assert many_seeds.why_alone(row, digits()[0]) is None
-    found, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
+    together, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
     rel = 2e-3 if name == "conv" else 1e-5
-    assert alike(found, alone, rel)
+    assert alike(together, alone, rel)
     x = digits()[1] / 255
-    for one, other in zip(found, alone, strict=True):
-        assert one.best_epoch == other.best_epoch
-        codes, expected = (fitted.model.encode(x).detach() for fitted in (one, other))
+    for fitted, other in zip(together, alone, strict=True):
+        assert fitted.best_epoch == other.best_epoch
+        codes, expected = (trained.model.encode(x).detach() for trained in (fitted, other))
         assert (codes - expected).abs().max() < 10 * rel * expected.abs().max()
-    losses = {one.history[0]["train/loss"] for one in found}
+    losses = {fitted.history[0]["train/loss"] for fitted in together}
     assert len(losses) == len(SEEDS), "every seed has weights and batches of its own"
 
 
@@ -68,12 +68,12 @@ def test_each_model_ends_as_it_does_alone(name: str, tmp_path: Path) -> None:
 def test_what_cannot_be_trained_at_once_is_trained_alone_and_told(name, tmp_path, caplog) -> None:
     row = chosen(name, epochs=2)
     with caplog.at_level(logging.WARNING):
-        found = at_once(row, tmp_path / "at once")
-    (told,) = [r.getMessage() for r in caplog.records if r.name == "narrows.training.many_seeds"]
+        together = at_once(row, tmp_path / "at once")
+    (message,) = [r.getMessage() for r in caplog.records if r.name == "narrows.training.many_seeds"]
     reason = "layers are trained one after the other" if name == "stacked" else "random operation"
-    assert reason in told
-    for one, other in zip(found, one_by_one(row, tmp_path / "alone"), strict=True):
-        assert one.history == other.history
+    assert reason in message
+    for fitted, other in zip(together, one_by_one(row, tmp_path / "alone"), strict=True):
+        assert fitted.history == other.history
 
 
 def test_a_rate_that_follows_the_models_own_loss_is_trained_alone() -> None:
@@ -84,11 +84,11 @@ def test_a_rate_that_follows_the_models_own_loss_is_trained_alone() -> None:
 def test_each_model_has_patience_of_its_own(tmp_path: Path) -> None:
     wild = Plugin("optimizers", "adam", ADAM.Config(lr=0.2))
     row = chosen("plain", epochs=25, optimizer=wild, patience=2)
-    found, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
-    lengths = [len(one.history) for one in alone]
+    together, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
+    lengths = [len(fitted.history) for fitted in alone]
     assert len(set(lengths)) > 1
     assert max(lengths) < 25
-    assert alike(found, alone, rel=1e-2)
+    assert alike(together, alone, rel=1e-2)
 
 
 def test_a_training_of_several_that_is_killed_goes_on(tmp_path: Path, monkeypatch) -> None:
@@ -101,9 +101,9 @@ def test_a_training_of_several_that_is_killed_goes_on(tmp_path: Path, monkeypatc
             at_once(row, tmp_path / "killed")
     monkeypatch.undo()
     again = at_once(row, tmp_path / "killed")
-    for one, other in zip(again, whole, strict=True):
-        assert one.history == other.history
-        weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    for fitted, other in zip(again, whole, strict=True):
+        assert fitted.history == other.history
+        weights = zip(fitted.model.parameters(), other.model.parameters(), strict=True)
         assert all(torch.equal(p, q) for p, q in weights)
 
 
@@ -123,8 +123,10 @@ def test_steps_of_several_can_be_recorded(tmp_path: Path, request) -> None:
 
 
 def test_several_are_trained_in_bf16(tmp_path: Path) -> None:
-    found, alone = (at_once(chosen("plain", precision=p), tmp_path / p) for p in ("bf16", "fp32"))
-    losses = [[one.history[-1]["val/loss"] for one in each] for each in (found, alone)]
+    losses = []
+    for precision in ("bf16", "fp32"):
+        together = at_once(chosen("plain", precision=precision), tmp_path / precision)
+        losses.append([fitted.history[-1]["val/loss"] for fitted in together])
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]
 
@@ -133,5 +135,5 @@ def test_several_are_trained_in_bf16(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["plain", "noise", "conv"])
 def test_a_gpu_trains_several_as_it_does_alone(name: str, tmp_path: Path) -> None:
     row = chosen(name)
-    found = at_once(row, tmp_path / "at once", "cuda")
-    assert alike(found, one_by_one(row, tmp_path / "alone", "cuda"), rel=1e-2)
+    together = at_once(row, tmp_path / "at once", "cuda")
+    assert alike(together, one_by_one(row, tmp_path / "alone", "cuda"), rel=1e-2)

@@ -1,6 +1,8 @@
 """Training: the loop's arithmetic, stopping, and resuming exactly."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +153,7 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
     whole = fit(training_row(epochs=3), tmp_path / "fp32")
     chosen = training_row(epochs=3, precision="bf16")
     mixed = fit(chosen, tmp_path / "bf16")
-    losses = [[epoch["val/loss"] for epoch in one.history] for one in (mixed, whole)]
+    losses = [[epoch["val/loss"] for epoch in run.history] for run in (mixed, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
     assert losses[0] != losses[1]
     assert (mixed.precision, whole.precision) == ("bf16", "fp32")
@@ -162,11 +164,11 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("features", "expected"),
     [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")],
 )
-def test_auto_takes_bf16_where_the_processor_has_it(found, expected, monkeypatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+def test_auto_takes_bf16_where_the_processor_has_it(features, expected, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
     assert steps.precision_on(torch.device("cpu"), "auto") == expected
     assert steps.precision_on(torch.device("mps"), "auto") == "fp32"
     assert steps.precision_on(torch.device("cpu"), "bf16") == "bf16"
@@ -179,8 +181,8 @@ def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert losses[fitted.best_epoch - 1] == min(losses)
     _, val = digits()
     x = val / 255
-    kept = fitted.model.loss(x, x)["loss"].item()
-    assert kept == pytest.approx(min(losses), rel=1e-5)
+    loss = fitted.model.loss(x, x)["loss"].item()
+    assert loss == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_a_loss_that_is_no_longer_finite_is_an_error(tmp_path: Path) -> None:
@@ -197,6 +199,41 @@ def test_a_device_that_is_not_there_is_told() -> None:
     train, val = digits()
     with pytest.raises(UserError, match="device is cuda, which torch does not find"):
         fitting.fit(row(), train, val, seed=0, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_trained_model_stays_on_its_device(tmp_path: Path) -> None:
+    train, val = digits()
+    chosen = training_row(row("stacked"), epochs=1)
+    fitted = fitting.fit(chosen, train, val, seed=0, device="cuda", work=tmp_path)
+    assert {part.model.device.type for part in (fitted, *fitted.layers)} == {"cuda"}
+
+
+def test_a_row_is_fitted_with_nothing_but_data_and_a_seed(tmp_path: Path) -> None:
+    train, val = digits()
+    chosen = training_row(epochs=1)
+    fitted = fitting.fit(chosen, train, val, seed=0)
+    with_folder = fitting.fit(chosen, train, val, seed=0, work=tmp_path)
+    assert fitted.history == with_folder.history
+
+
+def test_an_import_changes_nothing_that_others_share() -> None:
+    program = """
+import gc, logging, os, warnings
+import pytorch_lightning, torch
+
+def shared():
+    level = logging.getLogger("pytorch_lightning").level
+    return gc.get_threshold(), list(warnings.filters), level, dict(os.environ)
+
+before = shared()
+from narrows.training import fitting, lightning, many_seeds
+assert shared() == before
+for _ in range(2):
+    lightning.quieten()
+assert len(warnings.filters) == len(before[1]) + 2
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:

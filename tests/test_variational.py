@@ -62,9 +62,9 @@ def test_kl_equals_torch_s_and_is_never_negative() -> None:
     expected = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, (0.5 * log_var).exp()), torch.distributions.Normal(0, 1)
     )
-    found = variational.kl(mean, log_var)
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert (found >= 0).all()
+    result = variational.kl(mean, log_var)
+    assert torch.allclose(result, expected, rtol=1e-4, atol=1e-5)
+    assert (result >= 0).all()
 
 
 def test_gaussian_likelihood_equals_torch_s() -> None:
@@ -87,9 +87,9 @@ def test_importance_weights_reach_the_true_likelihood() -> None:
     normal = torch.distributions.MultivariateNormal(torch.zeros(4), covariance)
     expected = -normal.log_prob(x).mean().item()
     with torch.no_grad():
-        one = torch.stack([variational.nll(cfg, model, x, 1).mean() for _ in range(200)]).mean()
+        single = torch.stack([variational.nll(cfg, model, x, 1).mean() for _ in range(200)]).mean()
         many = variational.nll(cfg, model, x, 5_000).mean().item()
-    assert one > expected + 0.05
+    assert single > expected + 0.05
     assert many == pytest.approx(expected, abs=0.02)
 
 
@@ -118,23 +118,25 @@ def test_it_learns_to_generate(tmp_path) -> None:
     optimizer = Plugin("optimizers", "adam", plugin("optimizers", "adam").module.Config(lr=5e-3))
     chosen = row("variational", network=network, optimizer=optimizer)
     train, val = digits()
-    found = []
+    result = []
 
     def nearest(model) -> float:
         coder = measures.of_model(model)
-        drawn = pictures.generated(coder, to_unit(val[:4]), seed=0)["samples"]
-        return torch.cdist(drawn.flatten(1), to_unit(train).flatten(1)).min(1).values.mean().item()
+        samples = pictures.generated(coder, to_unit(val[:4]), seed=0)["samples"]
+        return (
+            torch.cdist(samples.flatten(1), to_unit(train).flatten(1)).min(1).values.mean().item()
+        )
 
     def on_epoch(epoch, metrics, model, layer=0) -> None:
         if epoch in (0, 30):
             bound = measures.variational(model, to_unit(val), n_draws=20, seed=0)
             assert bound is not None
-            found.append((nearest(model), bound))
+            result.append((nearest(model), bound))
 
     fitting.fit(
         training_row(chosen, epochs=30), train, val, seed=0, device="cpu", on_epoch=on_epoch
     )
-    (far, before), (near, after) = found
+    (far, before), (near, after) = result
     assert near < 0.8 * far
     assert after["elbo"] > before["elbo"] + 3
     assert 0 <= after["kl"] == pytest.approx(sum(after["kl_per_unit"]), rel=1e-5)

@@ -5,5 +5,5 @@ from contenders.job import Job
 
 
 def fit(job: Job) -> list[float]:
-    found = (ours.fitted(job, ours.row(job), seed) for seed in range(job.repeats))
-    return [one.history[-1]["val/loss"] for one in found]
+    fits = (ours.fitted(job, ours.row(job), seed) for seed in range(job.repeats))
+    return [fitted.history[-1]["val/loss"] for fitted in fits]

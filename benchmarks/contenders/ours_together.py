@@ -14,7 +14,7 @@ def fit(job: Job) -> list[float]:
     train, val = (torch.from_numpy(x) for x in job.read())
     seeds = tuple(range(job.repeats))
     with tempfile.TemporaryDirectory() as work:
-        found = many_seeds.fit_together(
+        fits = many_seeds.fit_together(
             ours.row(job), train, val, seeds=seeds, work=Path(work), device=job.device
         )
-    return [one.history[-1]["val/loss"] for one in found]
+    return [fitted.history[-1]["val/loss"] for fitted in fits]

@@ -71,8 +71,8 @@ def run(stage: Callable[..., None]) -> None:
 def _is_watched() -> bool:
     """Whether a person goes on in this process when the stage is done: in a debugger, a notebook or
     an interactive Python."""
-    prompt = hasattr(sys, "ps1")  # which IPython sets, too
-    return bool(sys.flags.interactive) or prompt or sys.gettrace() is not None
+    has_prompt = "ps1" in vars(sys)  # IPython sets it, too
+    return bool(sys.flags.interactive) or has_prompt or sys.gettrace() is not None
 
 
 def _send_again(ignored: "sys.UnraisableHookArgs") -> None:

@@ -247,11 +247,11 @@ def refine(method: Plugin, job: Job) -> Refined:
     module = Refine(method, job)
     module.train()
     seconds = run(module, job.device, method.config.max_updates, job.work)
-    module.cpu().eval()
+    module.eval()  # on the device that refined it
     state, arrays = load_state(job.work / "look.npz")
     return Refined(
         model=module.model,
-        parts={name: part.detach() for name, part in module.parts.items()},
+        parts={name: part.detach().cpu() for name, part in module.parts.items()},
         state=state,
         codes=encode_all(module.model, job.x) if module.codes is None else module.codes,
         soft=arrays["soft"],

@@ -3,6 +3,6 @@
 What is imported there lives as long as it does.
 """
 
-from narrows.collector import tune_collector
+from narrows.engine.collector import tune_collector
 
 tune_collector()

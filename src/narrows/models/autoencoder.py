@@ -52,7 +52,7 @@ class Autoencoder(nn.Module):
     def loss(
         self, noisy: Float[Tensor, "B ..."], clean: Float[Tensor, "B ..."]
     ) -> dict[str, Float[Tensor, ""]]:
-        """What is minimised, a mean over the batch, as "loss"; if a sum, its terms by name too."""
+        """The minimised mean over the batch, as "loss", and if it is a sum its terms by name."""
         z, terms = self.kind.loss(self.cfg, self.parts, noisy, clean)
         penalty: Penalty = self.cfg.penalty.module
         added = penalty.penalty(self.cfg.penalty.config, z, noisy, self.encode)

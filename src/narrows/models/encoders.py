@@ -12,12 +12,13 @@ from narrows.data import blocks, splits
 from narrows.data.prepared import Prepared
 from narrows.data.unit import to_unit
 from narrows.models import reconstruction
+from narrows.models.baselines._base import Baseline
 
 SSIM_PICTURES = 1_000  # of a split, evenly spaced: the mean moves by less than .01
 
 
 def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str, Any]:
-    """What config.json says: enough to build the encoder again and to know its data."""
+    """The content of config.json: enough to build the encoder again and to know its data."""
     return {
         "key": key,
         "kind": kind,
@@ -29,15 +30,18 @@ def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str
     }
 
 
-def fit_baseline(row: Plugin, data: Prepared, seed: int) -> tuple[dict[str, Any], np.ndarray]:
-    """What a baseline learns from train samples, arrays by name, and its codes (N, D) of all."""
+def fit_baseline(
+    row: Plugin, data: Prepared, seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The state that a baseline learns from train samples, and its codes (N, D) of all samples."""
 
     def flat(x: Tensor) -> np.ndarray:
         return to_unit(x).flatten(1).numpy()
 
-    state: dict[str, Any] = row.module.fit(row.config, flat(data.in_memory("train")), seed)
+    baseline: Baseline = row.module
+    state = baseline.fit(row.config, flat(data.in_memory("train")), seed)
     batches = data.samples().split(blocks.n_together(data.x.shape[1:]))
-    return state, np.concatenate([row.module.encode(state, flat(x)) for x in batches])
+    return state, np.concatenate([baseline.encode(state, flat(x)) for x in batches])
 
 
 def errors_by_split(
@@ -48,7 +52,7 @@ def errors_by_split(
     Args:
         reconstruct: samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1].
     """
-    found: dict[str, dict[str, float | None]] = {}
+    errors: dict[str, dict[str, float | None]] = {}
     for name in splits.NAMES:
         samples = data.samples(name)
         mse = bce = 0.0
@@ -56,11 +60,11 @@ def errors_by_split(
             x, x_hat = to_unit(batch), reconstruct(batch).cpu()
             mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
             bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)
-        few = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
-        found[name] = {
+        part = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
+        errors[name] = {
             "mse": mse,
             "bce": bce,
             "psnr": reconstruction.psnr(mse),
-            "ssim": reconstruction.ssim(to_unit(few), reconstruct(few).cpu()),
+            "ssim": reconstruction.ssim(to_unit(part), reconstruct(part).cpu()),
         }
-    return found
+    return errors

@@ -31,12 +31,13 @@ def frobenius_squared(
         >>> frobenius_squared(lambda x: x @ weight.T, torch.ones(2, 2), directions=None)
         tensor([14., 14.])
     """
-    kept = torch.is_grad_enabled()
-    with torch.inference_mode(False), torch.set_grad_enabled(kept):
+    is_training = torch.is_grad_enabled()
+    with torch.inference_mode(False), torch.set_grad_enabled(is_training):
         z, pull_back, *_ = torch.func.vjp(encode, x)
         if directions is None:
-            units = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+            units = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)  # (D, D)
             return _squares(pull_back, units[:, None, :].expand(-1, len(z), -1)).sum(0)
+        # (K, B, D), of -1 and 1
         signs = torch.randint(2, (directions, *z.shape), device=z.device).to(z.dtype) * 2 - 1
         return _squares(pull_back, signs).mean(0)
 

@@ -68,7 +68,9 @@ class Captured:
             return None
 
 
-def on_cuda(step: Step, generators: Iterable[torch.Generator]) -> Callable[[Iterable[Batch]], None]:
+def steps_on_cuda(
+    step: Step, generators: Iterable[torch.Generator]
+) -> Callable[[Iterable[Batch]], None]:
     """A function that takes a step for each of some batches, from a CUDA graph as soon as there is
     one.
 
@@ -78,12 +80,12 @@ def on_cuda(step: Step, generators: Iterable[torch.Generator]) -> Callable[[Iter
     """
     stream = torch.cuda.Stream()
 
-    def record(once: Callable[[], None]) -> Callable[[], None]:
+    def record(step_once: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
         with torch.cuda.graph(graph, stream=stream):
-            once()
+            step_once()
         return graph.replay
 
     captured = Captured(step, record)

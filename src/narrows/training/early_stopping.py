@@ -18,6 +18,8 @@ History = list[dict[str, int | float]]
 
 @runtime_checkable
 class OnEpoch(Protocol):
+    """A function that is called after every epoch."""
+
     def __call__(
         self, epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0
     ) -> None:

@@ -78,7 +78,7 @@ class Fit(Stepping):
 
     @property
     def models(self) -> list[Autoencoder]:
-        """What is trained, a model per seed."""
+        """The models that are trained, one per seed."""
         return [self.model]
 
     def weights(self) -> Iterable[Tensor]:
@@ -212,12 +212,7 @@ def fit(
         UserError: the loss is no longer finite, the device is not there, or a batch or split has
             fewer than two samples for each process.
     """
-    smallest = min(row.config.train.batch_size, len(train), len(val))
-    if processes.n > 1 and smallest < 2 * processes.n:
-        raise UserError(
-            f"devices times num_nodes is {processes.n}, but a batch or split has {smallest} "
-            "samples: each process needs two"
-        )
+    _check_shares(min(row.config.train.batch_size, len(train), len(val)), processes)
     with _folder(work) as folder:
         setting = _Setting(device, folder, on_epoch if processes.leads else quiet, processes)
         try:
@@ -230,6 +225,15 @@ def fit(
     if not processes.leads:
         sys.exit()
     return fitted
+
+
+def _check_shares(n_x: int, processes: Processes) -> None:
+    """Refuses to divide the smallest batch or split, of `n_x` samples, among too many processes."""
+    if processes.n > 1 and n_x < 2 * processes.n:
+        raise UserError(
+            f"devices times num_nodes is {processes.n}, but a batch or split has {n_x} samples: "
+            "each process needs two"
+        )
 
 
 @dataclass(frozen=True)

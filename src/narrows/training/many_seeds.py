@@ -129,7 +129,7 @@ def fit_together(
     work: Path,
     device: str = "auto",
 ) -> list[Fitted]:
-    """What `fitting.fit` makes of the row from each of the seeds; resumes from `work` if it can.
+    """The row as `fitting.fit` trains it, from each of the seeds; resumes from `work` if it can.
 
     Every model has the same share of the seconds. Where they cannot be trained at once, they are
     trained one after the other, and a warning says why.

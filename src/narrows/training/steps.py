@@ -34,7 +34,7 @@ class Stepping(pl.LightningModule):
         """The loss (), of a batch of samples (B, ...) and what goes with them."""
         raise NotImplementedError
 
-    def on_fit_start(self) -> None:  # is called for a finished training, too
+    def on_fit_start(self) -> None:  # Lightning calls it for a finished training, too
         self.precision = precision_on(self.device, self.model.cfg.train.precision)
 
     def on_train_start(self) -> None:
@@ -43,7 +43,7 @@ class Stepping(pl.LightningModule):
         if self.trainer.world_size == 1:
             cuda_graph.settle(self.optimizer(), self.device)
             if self.device.type == "cuda":
-                self.recorded = cuda_graph.on_cuda(self.step, self.noises)
+                self.recorded = cuda_graph.steps_on_cuda(self.step, self.noises)
 
     def autocast(self, training: bool = True) -> torch.autocast:
         """A context in which the row's precision holds, in training only."""

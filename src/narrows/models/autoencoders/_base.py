@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 @config
 class Train:
+    """How long and how a row is trained."""
+
     epochs: PositiveInt
     """Passes over the training split, at most."""
     batch_size: PositiveInt
@@ -42,6 +44,8 @@ class Train:
 
 @config
 class Row:
+    """What a row of `autoencoders:` says, whatever its kind: base of every kind's `Config`."""
+
     network: Annotated[Plugin, "networks"]
     """Layers of encoder and decoder, a file in src/narrows/models/networks/."""
     code_size: PositiveInt
@@ -54,9 +58,9 @@ class Row:
     """Loss between the reconstruction and the clean sample, a function of
     src/narrows/models/losses.py."""
     corruption: Annotated[Plugin, "corruptions"]
-    """What is done to the encoder's input, in training and validation."""
+    """Corruption of the encoder's input, in training and validation."""
     penalty: Annotated[Plugin, "penalties"]
-    """What is added to the loss, a file in src/narrows/models/penalties/."""
+    """Penalty that is added to the loss, a file in src/narrows/models/penalties/."""
     train: Train
     """How long and how it is trained."""
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 @config
 class Config(Noise):
     rotation: NonNegativeFloat
-    """Degrees to either side, at most."""
+    """Largest rotation to either side, in degrees."""
     shift: Annotated[float, Field(ge=0, le=1)]
-    """Share of the picture's side by which it moves along each axis, at most."""
+    """Largest shift along each axis, as a share of the picture's side."""
     scale: Annotated[float, Field(ge=0, lt=1)]
-    """Share by which it grows or shrinks, at most."""
+    """Largest share by which a picture grows or shrinks."""
 
     @property
     def pictures_only(self) -> bool:
@@ -33,11 +33,12 @@ def corrupt(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.T
     import torch
     from torch.nn import functional
 
-    drawn = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
-    angle, size = drawn[0] * cfg.rotation * pi / 180, 1 + drawn[1] * cfg.scale
+    uniform = torch.rand(4, len(x), generator=generator, device=x.device, dtype=x.dtype) * 2 - 1
+    angle, size = uniform[0] * cfg.rotation * pi / 180, 1 + uniform[1] * cfg.scale
     cos, sin = size * angle.cos(), size * angle.sin()
-    right, down = drawn[2:] * 2 * cfg.shift  # affine_grid's side is 2 long, from -1 to 1
+    right, down = uniform[2:] * 2 * cfg.shift  # affine_grid's side is 2 long, from -1 to 1
     aspect = x.shape[2] / x.shape[3]  # a turn is one of the picture, not of the square
+    # a map (2, 3) per picture, from places in the new picture to places in x: (B, 2, 3)
     rows = [[cos, -sin * aspect, right], [sin / aspect, cos, down]]
     maps = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
     grid = functional.affine_grid(maps, list(x.shape), align_corners=False)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 @config
 class Config(Noise):
     shape: Literal["cross", "bar", "box", "pixels"]
-    """What covers: a bar along the width and one along the height, one of the two by chance, a
-    square, or single pixels; all channels of a pixel are covered together."""
+    """Shape of the cover: a bar along the width and one along the height, one of the two by chance,
+    a square, or single pixels; all channels of a pixel are covered together."""
     fraction: Annotated[float, Field(gt=0, le=1)]
     """Width of a bar or side of a box, as a share of the picture's shorter side and at least one
     pixel; for pixels the probability of each to be covered."""
     value: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """What the covered values become; 0 is black."""
+    """Value of what is covered; 0 is black."""
 
     @property
     def pictures_only(self) -> bool:
@@ -48,6 +48,7 @@ def _covered(cfg: Config, x: torch.Tensor, generator: torch.Generator) -> torch.
     thick = max(1, round(cfg.fraction * min(height, width)))
 
     def stripe(size: int) -> torch.Tensor:
+        """Mask (B, size) of a stretch of `thick` pixels at a random place."""
         start = torch.randint(size - thick + 1, (n, 1), generator=generator, device=x.device)
         place = torch.arange(size, device=x.device)
         return (place >= start) & (place < start + thick)

@@ -21,7 +21,7 @@ class Config(Layers):
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Channels per convolution, input side first; each one halves height and width, rounding up."""
     activation: Activation = "relu"
-    """After every layer but the last of encoder and decoder."""
+    """Activation after every layer but the last of encoder and decoder."""
     batch_norm: bool = False
     """Whether every convolution but the decoder's last is normalised, before its activation."""
 

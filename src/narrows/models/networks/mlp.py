@@ -20,7 +20,7 @@ class Config(Layers):
     hidden: tuple[PositiveInt, ...]
     """Units per hidden layer, input side first; () joins input and code by one layer."""
     activation: Activation = "relu"
-    """After every hidden layer."""
+    """Activation after every hidden layer."""
     batch_norm: bool = False
     """Whether every hidden layer is normalised over the batch, before its activation."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -18,7 +18,7 @@ class Config:
     lr: PositiveFloat = 0.01
     """Step size."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Share of the last step that is kept."""
+    """Share of the last step that the next one repeats."""
 
 
 def optimizer(cfg: Config, weights: Iterable[torch.Tensor]) -> torch.optim.Optimizer:

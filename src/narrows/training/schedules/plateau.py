@@ -17,7 +17,7 @@ FOLLOWS_LOSS = True
 @config
 class Config:
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """What the learning rate is multiplied by at a cut."""
+    """Factor by which the learning rate is cut."""
     patience: PositiveInt = 5
     """Epochs without a better validation loss before a cut."""
     min_lr: NonNegativeFloat = 0.0
