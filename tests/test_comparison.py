@@ -109,8 +109,8 @@ def test_revisions_and_the_page_needs_no_network(project: Path) -> None:
 
 
 def test_a_run_whose_result_is_replaced_is_told_and_shown(project: Path, capsys) -> None:
-    old, new = tracking.opened().search_runs(
-        [tracking.opened().get_experiment_by_name("digits").experiment_id],
+    old, new = tracking.open_client().search_runs(
+        [tracking.open_client().get_experiment_by_name("digits").experiment_id],
         "attributes.run_name = 'narrow-kmeans'",
         order_by=["start_time ASC"],
     )

@@ -102,13 +102,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
-    data, ids = tracking.Data("digits", "0123", (1, 2)), []
+    data, ids = tracking.RunData("digits", "0123", (1, 2)), []
     for number in range(2):
-        with tracking.start(f"run {number}", str(number), data, {"stage": "train"}) as run:
+        with tracking.start_run(f"run {number}", str(number), data, {"stage": "train"}) as run:
             run.log_params({"network": {"name": "conv", "channels": [8, 8, 8]}})
         assert run.id is not None
         ids.append(run.id)
-    client = tracking.opened()
+    client = tracking.open_client()
     assert client is not None
     for current in ids:
         trials = views.Trials("study-1", ["code_size"], {"silhouette": "maximize"})

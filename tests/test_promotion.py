@@ -95,9 +95,9 @@ def test_only_the_better_one_becomes_champion(project: Path, capsys) -> None:
     assert (version, champion and champion.clustering) == ("1", "pca-kmeans")
     assert promote.main(["narrow-kmeans", "--anyway"]) == 0
     assert promote.main(["pca-kmeans"]) == 0
-    found = tracking.opened().get_model_version_by_alias("narrows-digits", "champion")
+    found = tracking.open_client().get_model_version_by_alias("narrows-digits", "champion")
     assert (str(found.version), found.tags["clustering"]) == ("3", "pca-kmeans")
-    run = tracking.opened().get_run(found.run_id)
+    run = tracking.open_client().get_run(found.run_id)
     assert run.info.run_name == "pca-kmeans"
     logged = {file.suffix for file in Path(project / "mlruns").rglob("model/**/*")}
     assert not logged & {".pkl", ".pickle", ".joblib"}

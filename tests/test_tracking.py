@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,30 +13,34 @@ from typing import Any
 
 import numpy as np
 import pytest
+import store
 
 from narrows import tracking
 from narrows.errors import UserError
+from narrows.tracking import run as narrows_run
+from narrows.tracking import store as narrows_store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-DATA = tracking.Data("digits", "abcdef0123456789", (10, 1, 8, 8))
+DATA = tracking.RunData("digits", "abcdef0123456789", (10, 1, 8, 8))
 
 
 @pytest.fixture(autouse=True)
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.place(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)
 
 
 def runs(filter_string: str = "") -> list[Any]:
-    client = tracking.opened()
+    client = tracking.open_client()
     assert client is not None
     experiment = client.get_experiment_by_name("digits")
     return list(client.search_runs([experiment.experiment_id], filter_string))
 
 
 def start(fingerprint: str = "f1", resumes: bool = False) -> Any:
-    return tracking.start("deep", fingerprint, DATA, {"stage": "train"}, resumes=resumes)
+    return tracking.start_run("deep", fingerprint, DATA, {"stage": "train"}, resumes=resumes)
 
 
 def test_a_run_tells_what_it_was_and_what_it_found(tmp_path: Path) -> None:
@@ -75,7 +81,7 @@ def test_a_repeated_stage_has_one_run_with_one_curve() -> None:
         with start() as run:
             run.log_metrics({"val/loss": 0.5}, step=1)
     (only,) = runs()
-    assert len(tracking.opened().get_metric_history(only.info.run_id, "val/loss")) == 1
+    assert len(tracking.open_client().get_metric_history(only.info.run_id, "val/loss")) == 1
 
 
 def test_a_resumed_stage_goes_on_in_its_run() -> None:
@@ -91,15 +97,15 @@ def test_a_resumed_stage_goes_on_in_its_run() -> None:
         run.log_metrics({"val/loss": 0.4}, step=2)
     (only,) = runs()
     assert only.info.status == "FINISHED"
-    history = tracking.opened().get_metric_history(only.info.run_id, "val/loss")
+    history = tracking.open_client().get_metric_history(only.info.run_id, "val/loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.4)]
 
 
 def test_scores_are_added_to_the_finished_run() -> None:
     with start():
         pass
-    tracking.again("f1", "digits").log_metrics({"test/acc": 0.75})
-    tracking.again("unknown", "digits").log_metrics({"test/acc": 0.1})
+    tracking.find_run("f1", "digits").log_metrics({"test/acc": 0.75})
+    tracking.find_run("unknown", "digits").log_metrics({"test/acc": 0.1})
     (only,) = runs()
     assert only.data.metrics == {"test/acc": 0.75}
     assert only.info.status == "FINISHED"
@@ -108,8 +114,8 @@ def test_scores_are_added_to_the_finished_run() -> None:
 def test_a_run_whose_process_was_killed_does_not_stay_running() -> None:
     code = (
         "import os, signal; from narrows import tracking\n"
-        "data = tracking.Data('digits', 'abcdef0123456789', (10, 1, 8, 8))\n"
-        "with tracking.start('deep', 'killed', data, {'stage': 'train'}):\n"
+        "data = tracking.RunData('digits', 'abcdef0123456789', (10, 1, 8, 8))\n"
+        "with tracking.start_run('deep', 'killed', data, {'stage': 'train'}):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == -9
@@ -119,29 +125,89 @@ def test_a_run_whose_process_was_killed_does_not_stay_running() -> None:
         assert [run.info.status for run in runs("tags.fingerprint = 'other'")] == ["RUNNING"]
 
 
-def test_four_processes_on_a_fresh_store_lose_nothing() -> None:
-    code = (
-        "import sys; from narrows import tracking\n"
-        "data = tracking.Data('digits', 'abcdef0123456789', (10, 1, 8, 8))\n"
-        "with tracking.start(sys.argv[1], sys.argv[1], data, {}) as run:\n"
-        "    for step in range(20): run.log_metrics({'val/loss': step}, step=step)\n"
-    )
-    commands = [[sys.executable, "-c", code, f"w{i}"] for i in range(4)]
-    processes = [subprocess.Popen(command) for command in commands]
-    assert [process.wait() for process in processes] == [0] * 4
-    found = runs()
-    assert sorted(run.info.run_name for run in found) == ["w0", "w1", "w2", "w3"]
+EIGHT = """
+import os, mlflow.store.tracking.sqlalchemy_store
+from narrows import tracking
+data = tracking.RunData("digits", "abcdef0123456789", (10, 1, 8, 8))
+for worker in range(8):
+    if not os.fork():
+        for i in range(2):
+            name = f"{worker}-{i}"
+            with tracking.start_run(name, name, data, {}) as run:
+                run.log_params({"worker": worker})
+                for step in range(20):
+                    run.log_metrics({"val/loss": step}, step=step)
+        os._exit(0)
+codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(8)]
+assert codes == [0] * 8, codes
+"""
+
+
+def test_eight_workers_on_a_fresh_store_lose_nothing(tmp_path: Path) -> None:
+    """MLflow looks for an experiment or a data set and then inserts it: both happen eight times."""
+    (tmp_path / "mlruns/mlflow.db").unlink()
+    subprocess.run([sys.executable, "-c", EIGHT], check=True)
+    found, names = runs(), [f"{worker}-{i}" for worker in range(8) for i in range(2)]
+    assert sorted(run.info.run_name for run in found) == names
+    assert len({run.inputs.dataset_inputs[0].dataset.digest for run in found}) == 1
     for run in found:
         assert run.info.status == "FINISHED"
-        assert len(tracking.opened().get_metric_history(run.info.run_id, "val/loss")) == 20
+        assert len(tracking.open_client().get_metric_history(run.info.run_id, "val/loss")) == 20
 
 
 WRITE = """
 import sys; from narrows import tracking
-data = tracking.Data("digits", "abcdef0123456789", (10, 1, 8, 8))
-with tracking.start(sys.argv[1], sys.argv[1], data, {}) as run:
+data = tracking.RunData("digits", "abcdef0123456789", (10, 1, 8, 8))
+with tracking.start_run(sys.argv[1], sys.argv[1], data, {}) as run:
     run.log_metrics({"val/loss": 1.0}, step=1)
 """
+
+
+def test_a_write_is_tried_again_while_the_database_is_busy(monkeypatch) -> None:
+    from mlflow import MlflowException
+
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    errors = ["(sqlite3.OperationalError) database is locked", "no such table: runs"]
+    errors = [errors[0], errors[0], errors[1]]
+
+    def call(word: str) -> str:
+        if errors:
+            raise MlflowException(errors.pop(0))
+        return word
+
+    with pytest.raises(MlflowException, match="no such table"):  # of no use to try again
+        narrows_store.write(call, "done")
+    assert narrows_store.write(call, "done") == "done"
+    errors += ["database is locked"] * narrows_store.N_TRIES
+    with pytest.raises(MlflowException, match="is locked"):
+        narrows_store.write(call, "done")
+    assert not errors
+
+
+def test_a_run_whose_process_cannot_be_read_is_left_alone() -> None:
+    with start("first"):
+        pass
+    client, experiment = tracking.open_client(), runs()[0].info.experiment_id
+    here = {"host": socket.gethostname()}
+    client.create_run(experiment, run_name="untagged", tags=here)
+    for process in ("x", "@", "-1@1", f"{10**30}@1", "1@1"):
+        client.create_run(experiment, run_name=process, tags=here | {"process": process})
+    narrows_run._kill_orphans.cache_clear()  # as in a process that has logged nothing yet
+    with start("second"):
+        pass
+    killed = [run.info.run_name for run in runs() if run.info.status == "KILLED"]
+    assert killed == ["1@1"]  # process 1 is there, and began later
+    assert sum(run.info.status == "RUNNING" for run in runs()) == 5
+
+
+def test_commits_do_not_wait_for_the_disk() -> None:
+    """Of MLflow's own connections, which it makes when it needs them."""
+    with start():
+        pass
+    engine = tracking.open_client()._tracking_client.store.engine
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_two_projects_on_one_new_store_lose_nothing(tmp_path: Path, monkeypatch) -> None:
@@ -157,6 +223,7 @@ def test_two_projects_on_one_new_store_lose_nothing(tmp_path: Path, monkeypatch)
 
 @pytest.mark.parametrize("moment", ["mlflow.db.part", "mlflow.db"])
 def test_a_kill_while_the_store_is_made_breaks_nothing(tmp_path: Path, moment: str) -> None:
+    (tmp_path / "mlruns/mlflow.db").unlink()
     process = subprocess.Popen([sys.executable, "-c", WRITE, "killed"])
     while not (tmp_path / "mlruns" / moment).exists():
         assert process.poll() is None
@@ -172,7 +239,7 @@ def test_a_kill_while_the_store_is_made_breaks_nothing(tmp_path: Path, moment: s
 
 def test_a_store_that_is_half_made_is_said_with_what_mends_it(tmp_path: Path) -> None:
     file = tmp_path / "mlruns/mlflow.db"
-    file.parent.mkdir()
+    file.unlink()
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
     with pytest.raises(UserError, match=f"does not open: .*made anew: rm {file}$"), start():
@@ -186,8 +253,8 @@ def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> No
     with start() as run:
         run.log_metrics({"val/loss": 0.5}, step=1)
         run.log_image("reconstructions", np.zeros((2, 2, 3), np.uint8), step=1)
-    tracking.again("f1", "digits").log_metrics({"test/acc": 0.75})
-    assert not Path("mlruns").exists()
+    tracking.find_run("f1", "digits").log_metrics({"test/acc": 0.75})
+    assert os.listdir("mlruns") == ["mlflow.db"]
 
 
 def test_a_store_that_does_not_open_is_told_without_its_password(monkeypatch) -> None:

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
             print(f"{chosen.clustering} is not promoted: {why}")
             return 3
     x = np.load(data / "x.npy", mmap_mode="r")
-    run = tracking.again(
+    run = tracking.find_run(
         clusterings.open_clustering(artifacts, chosen.clustering).identity, dataset
     )
     if run.id is None:

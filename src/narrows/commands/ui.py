@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"the runs are at {tracking.uri()}, whose own page shows them")
     ours = ", perhaps by a page of yours that is still open"
     check_port(port, f"{ours}; name another one: make ui UI_PORT={port + 1}")
-    client = tracking.opened()
+    client = tracking.open_client()
     found = client.get_experiment_by_name(dataset) if client else None
     if found is None:
         raise UserError(f"{dataset} has no runs yet; `make repro` makes some")

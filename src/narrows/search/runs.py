@@ -21,7 +21,7 @@ def start_search(problem: Problem, data: Prepared) -> Iterator[tuple[tracking.Ru
     """Starts the parent's run; yields it and what opens the runs of trials below it."""
     tags = {"stage": "search", "search": problem.key, "study": problem.study_name}
     name = f"{problem.key} search"
-    with tracking.start(name, uuid.uuid4().hex, _data(data), tags) as parent:
+    with tracking.start_run(name, uuid.uuid4().hex, _data(data), tags) as parent:
         yield parent, trial_runs(problem, data, parent.id)
 
 
@@ -56,12 +56,12 @@ def _start_trial(
     tags["trial"] = str(number)
     name, fingerprint = f"{problem.key}-{number}", f"{problem.study_name}-{first}"
     resumes = first != number
-    with tracking.start(name, fingerprint, _data(data), tags, resumes, parent) as run:
+    with tracking.start_run(name, fingerprint, _data(data), tags, resumes, parent) as run:
         yield _RunLog(run, data, f"{problem.key}: trial {number}")
 
 
-def _data(data: Prepared) -> tracking.Data:
-    return tracking.Data(data.name, data.digest, data.x.shape)
+def _data(data: Prepared) -> tracking.RunData:
+    return tracking.RunData(data.name, data.digest, data.x.shape)
 
 
 class _RunLog:

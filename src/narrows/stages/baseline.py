@@ -23,7 +23,7 @@ def fit(setting: Setting, key: str, row: Plugin, attempt: Attempt) -> None:
     data = prepared.read(setting.dataset)
     config = encoders.config(key, "baseline", resolved(row), data)
     tags = {"stage": "baseline", "autoencoder": key}
-    run_data = tracking.Data(data.name, data.digest, data.x.shape)
+    run_data = tracking.RunData(data.name, data.digest, data.x.shape)
     with setting.run(key, attempt.identity, run_data, tags) as run:
         run.log_params(log.run_params(config["row"], setting.seed))
         began = time.perf_counter()

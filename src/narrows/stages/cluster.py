@@ -72,7 +72,7 @@ def cluster(
     codes, split = encoder.codes, read_array(setting.data_files[1], mmap=False)
     config = encoder.config
     shape = (config["n_samples"], *config["input_shape"])
-    run_data = tracking.Data(setting.dataset, config["data_digest"], shape)
+    run_data = tracking.RunData(setting.dataset, config["data_digest"], shape)
     tags = {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.clusterer.name}
     with setting.run(key, attempt.identity, run_data, tags) as run:
         encoded = {"kind": config["row"]["name"], "code_size": codes.shape[1]}

@@ -40,7 +40,7 @@ def refine(
     data = prepared.read(setting.dataset)
     weights = StoredEncoder(encoder_folder).weights
     model = restored(encoder_row, data.x.shape[1:], weights)
-    run_data = tracking.Data(data.name, data.digest, data.x.shape)
+    run_data = tracking.RunData(data.name, data.digest, data.x.shape)
     tags = {"stage": "cluster", "autoencoder": row.encoder, "clusterer": row.method.name}
     resumes = attempt.checkpoints.exists()
     with setting.run(key, attempt.identity, run_data, tags, resumes) as run:

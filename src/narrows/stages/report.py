@@ -205,9 +205,9 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
     Returns:
         By caption of such a figure, its address on MLflow's page.
     """
-    data = tracking.Data(report.dataset, inputs.data_digest, inputs.data.x.shape)
+    data = tracking.RunData(report.dataset, inputs.data_digest, inputs.data.x.shape)
     name = f"report of {report.dataset}"
-    with tracking.start("report", name, data, {"stage": "report"}) as run:
+    with tracking.start_run("report", name, data, {"stage": "report"}) as run:
         log_figures(run, report.figures.overview, results)
         for table in sorted(results.glob("*.csv")):
             run.log_file(table)
@@ -217,7 +217,7 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
 def log_encoder(p: Params, encoder: Encoder, report: Report, results: Path) -> str | None:
     """Scores, figures and a description for the encoder's run; returns the run's id."""
     key = encoder.key
-    run = tracking.again(encoder.identity, report.dataset)
+    run = tracking.find_run(encoder.identity, report.dataset)
     run.log_metrics(tables.encoder_metrics(key, report.tables))
     saved = [figure for figure in report.figures.encoders[key] if figure.name not in LOGGED_BEFORE]
     log_figures(run, saved, results)
@@ -236,7 +236,7 @@ def log_encoder(p: Params, encoder: Encoder, report: Report, results: Path) -> s
 def log_clustering(p: Params, clustering: Clustering, report: Report, results: Path) -> str | None:
     """Scores, figures and a description for the clustering's run; returns the run's id."""
     key = clustering.key
-    run = tracking.again(clustering.identity, report.dataset)
+    run = tracking.find_run(clustering.identity, report.dataset)
     run.log_metrics(tables.clustering_metrics(key, report.tables))
     log_figures(run, report.figures.clusterings[key], results)
     run.log_params({"depth": tracking.depth(encoder_row(p, clustering.encoder))})

@@ -51,16 +51,16 @@ class Setting:
         self,
         name: str,
         identity: str,
-        data: tracking.Data,
+        data: tracking.RunData,
         tags: dict[str, str],
         resumes: bool = False,
     ) -> Iterator[tracking.Run]:
-        """A row's MLflow run, as `tracking.start` opens it; one that logs nothing where the rows of
+        """A row's MLflow run, as `tracking.start_run` opens it; one that logs nothing where the rows of
         this setting are none."""
         if not self.is_logged:
             yield tracking.Run()
             return
-        with tracking.start(name, identity, data, tags, resumes) as run:
+        with tracking.start_run(name, identity, data, tags, resumes) as run:
             yield run
 
     @property
@@ -155,7 +155,7 @@ def _bring(stage: str, wanted: Sequence[Row], slot: Slot, preload: Sequence[str]
 
 def compute(attempt: Attempt) -> list[Any]:
     """Computes a row where the engine has put it; returns what has to be logged elsewhere."""
-    with tracking.recorded() as recordings:
+    with tracking.record() as recordings:
         attempt.row.call(attempt)
     return recordings
 

@@ -62,7 +62,7 @@ def train(
     config = encoders.config(key, "autoencoder", resolved(row), data)
     view = pictures(row, data, setting.seed)
     tags = {"stage": "train", "autoencoder": key}
-    run_data = tracking.Data(data.name, data.digest, data.x.shape)
+    run_data = tracking.RunData(data.name, data.digest, data.x.shape)
     resumes = attempt.checkpoints.exists()
     with setting.run(key, attempt.identity, run_data, tags, resumes) as run:
         run.log_params(log.run_params(config["row"], setting.seed))

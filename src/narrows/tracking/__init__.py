@@ -1,19 +1,20 @@
 """MLflow and git: what every run was, where it is found again, the champion."""
 
-from narrows.tracking.recording import recorded, replay, start
-from narrows.tracking.run import FINGERPRINT, Data, Run, again, depth, flat, opened, root, uri
+from narrows.tracking.recording import record, replay, start_run
+from narrows.tracking.run import FINGERPRINT, Run, RunData, depth, find_run, flat
+from narrows.tracking.store import open_client, root, uri
 
 __all__ = [
     "FINGERPRINT",
-    "Data",
     "Run",
-    "again",
+    "RunData",
     "depth",
+    "find_run",
     "flat",
-    "opened",
-    "recorded",
+    "open_client",
+    "record",
     "replay",
     "root",
-    "start",
+    "start_run",
     "uri",
 ]

@@ -16,7 +16,7 @@ def find(run: str) -> Any | None:
     Raises:
         UserError: the store does not open.
     """
-    client = tracking.opened()
+    client = tracking.open_client()
     if client is None:
         return None
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -44,6 +44,6 @@ def artifact(run: Any, path: str) -> bytes | None:
 
 
 def _client() -> Any:
-    client = tracking.opened()
+    client = tracking.open_client()
     assert client is not None  # the run came from it
     return client

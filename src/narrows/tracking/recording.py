@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,28 @@ from typing import Any
 import numpy as np
 
 from narrows.tracking import run as runs
-from narrows.tracking.run import Data, Run
+from narrows.tracking import store
+from narrows.tracking.run import Run, RunData
 
 REMOTE = "NARROWS_REMOTE"
 
 
 @dataclass
 class Recording(Run):
-    """A run that remembers what it is told, with what it was started with."""
+    """A run that is logged later: how it was started, and all calls of its methods."""
 
     name: str
+    """Name in the runs table."""
     fingerprint: str
-    data: Data
+    """What the run is found again by."""
+    data: RunData
+    """The data that the run was given."""
     tags: dict[str, str]
+    """Stage and whatever one filters by."""
     parent: str | None = None
+    """Id of the run below which the runs table shows this one."""
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    """Methods and their arguments, in the order of the calls; of a file its name and content."""
 
     def log_params(self, params: dict[str, Any]) -> None:
         self.calls.append(("log_params", (params,)))
@@ -53,11 +60,11 @@ _recordings: list[Recording] | None = None
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[list[Recording]]:
+def record() -> Iterator[list[Recording]]:
     """Collects the runs of the block where its process cannot reach the store; elsewhere they are
     logged at once and the list stays empty."""
     global _recordings
-    if not os.environ.get(REMOTE) or not runs.uri().startswith("sqlite"):
+    if not os.environ.get(REMOTE) or not store.uri().startswith("sqlite"):
         yield []
         return
     _recordings = []
@@ -68,17 +75,17 @@ def recorded() -> Iterator[list[Recording]]:
 
 
 @contextlib.contextmanager
-def start(
+def start_run(
     name: str,
     fingerprint: str,
-    data: Data,
+    data: RunData,
     tags: dict[str, str],
     resumes: bool = False,
     parent: str | None = None,
 ) -> Iterator[Run]:
-    """As `narrows.tracking.run.start`, or a recording of it within `recorded`."""
+    """As `narrows.tracking.run.start_run`, or a recording of it within `record`."""
     if _recordings is None:
-        with runs.start(name, fingerprint, data, tags, resumes, parent) as run:
+        with runs.start_run(name, fingerprint, data, tags, resumes, parent) as run:
             yield run
     else:
         recording = Recording(name, fingerprint, data, tags, parent)
@@ -86,17 +93,19 @@ def start(
         yield recording
 
 
-def replay(recordings: list[Recording]) -> None:
+def replay(recordings: Sequence[Recording]) -> None:
     """Logs recorded runs, in their order."""
     for recording in recordings:
-        started = runs.start(
-            recording.name,
-            recording.fingerprint,
-            recording.data,
-            recording.tags,
-            parent=recording.parent,
-        )
-        with started as run, tempfile.TemporaryDirectory() as folder:
+        with (
+            runs.start_run(
+                recording.name,
+                recording.fingerprint,
+                recording.data,
+                recording.tags,
+                parent=recording.parent,
+            ) as run,
+            tempfile.TemporaryDirectory() as folder,
+        ):
             for method, arguments in recording.calls:
                 if method == "log_file":
                     name, content = arguments

@@ -134,7 +134,7 @@ def _signature(shape: tuple[int, ...]) -> ModelSignature:
 
 
 def _client() -> MlflowClient:
-    client = tracking.opened()
+    client = tracking.open_client()
     if client is None:
         raise UserError("the registry is MLflow's, which is not installed")
     return client

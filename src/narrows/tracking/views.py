@@ -39,7 +39,7 @@ def address(port: int, experiment: str, view: str = ROWS) -> str:
 def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> None:
     """These runs get the tag `current`, all others of the data set lose it; the experiment gets
     `tags`, among them the saved views."""
-    client = tracking.opened()
+    client = tracking.open_client()
     experiment = client.get_experiment_by_name(dataset) if client else None
     if client is None or experiment is None:
         return
