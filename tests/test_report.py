@@ -237,7 +237,7 @@ def test_pca_errors_by_hand(tmp_path: Path) -> None:
     """Train rows on the line (t, t): its first component leaves of the test row (3, 1), which is
     (2, 2) on that line, (1, -1): 2 over 2 values. The second component leaves nothing."""
     x = np.array([[0, 0], [2, 2], [4, 4], [3, 1]], np.float32)
-    data = artifacts.Data(x, np.array([0, 0, 0, 2]), None)
+    data = artifacts.ReportedData(x, np.array([0, 0, 0, 2]), None)
     np.testing.assert_allclose(tables.pca_errors(data, seed=0), [1, 0], atol=1e-6)
 
 
