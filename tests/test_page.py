@@ -149,8 +149,8 @@ def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
         for name, is_chart in charts.items()
     ]
     html = render([], figures={"encoders": {"deep": figures}})
-    shown, folded = html.split("<details>")
-    assert "of map" in shown
+    unfolded, folded = html.split("<details>")
+    assert "of map" in unfolded
     assert "<summary>1 more: kl units</summary>" in folded
     assert "figures/kl_units.png" in folded
     assert '<a href="#encoder-deep">' in html
