@@ -1,5 +1,7 @@
 """Pictures: sizes, a few pixels by hand, and the same bytes for the same input."""
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +267,17 @@ def test_a_saved_grid_keeps_its_pixels(tmp_path: Path) -> None:
     figures.save(grid, tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as image:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), grid)
+
+
+def test_a_picture_within_a_page_keeps_its_pixels() -> None:
+    grid = figures.sample_grid([np.linspace(0, 1, 2 * 64, dtype=np.float32).reshape(2, 1, 8, 8)])
+    kind, _, data = figures.data_url(grid).partition(",")
+    assert kind == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        np.testing.assert_array_equal(np.asarray(image), grid)
+    chart = figures.code_histogram(np.ones((3, 2)))
+    assert figures.data_url(chart).startswith("data:image/png;base64,")
+    assert (figures.is_chart(chart), figures.is_chart(grid)) == (True, False)
 
 
 def test_classes_bear_their_names_where_they_have_some() -> None:
