@@ -36,7 +36,6 @@ PARAMS = {
 }
 
 
-
 def run(folder: Path, *stages: str) -> None:
     """Stages, one after the other, as DVC would run them."""
     env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}

@@ -12,10 +12,10 @@ from narrows.stages import report
 def test_the_report_leaves_its_sheet_out(tmp_path: Path) -> None:
     noise = np.full(20, -1, np.int32)
     with in_project(tmp_path, np.arange(1280, dtype=np.float32).reshape(20, 64)) as there:
-        clusterings = there.folder / "artifacts/toy/clusterings"
-        np.savez(clusterings / "noisy/clusters.npz", clusters=noise)
-        told = {"clusters": noise, "assignments": np.full((2, 20), -1, np.int16)}
-        np.savez(clusterings / "refined/clusters.npz", **told)
+        artifacts = there.folder / "artifacts/toy"
+        np.savez(artifacts / "clusterings/noisy/clusters.npz", clusters=noise)
+        arrays = {"clusters": noise, "assignments": np.full((2, 20), -1, np.int16)}
+        np.savez(artifacts / "deep_clusterings/refined/clusters.npz", **arrays)
         report.main()
     assert there.runs["f-noisy", "toy"].images == ["clusters", "confusion"]
     assert there.runs["f-refined", "toy"].images == ["clusters", "confusion", "health", "updates"]

@@ -1,5 +1,7 @@
 """Pictures: sizes, a few pixels by hand, and the same bytes for the same input."""
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -165,9 +167,9 @@ SIDES = {(1, 28, 28): (56, 56), (3, 28, 28): (56, 56), (5,): (2 * 19, 3 * 19)}
 def test_a_near_square_shows_at_most_36_samples(shape: tuple[int, ...]) -> None:
     height, width = SIDES[shape]
     for n, rows, columns in [(1, 1, 1), (5, 2, 3), (64, 6, 6)]:
-        drawn = grids.grid(np.ones((n, *shape), np.float32))
+        picture = grids.grid(np.ones((n, *shape), np.float32))
         size = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3)
-        assert drawn.shape == size
+        assert picture.shape == size
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -175,10 +177,10 @@ def test_strips_run_from_left_to_right(shape: tuple[int, ...]) -> None:
     """Two rows of three steps: the last step of the second row is white."""
     samples = np.zeros((2, 3, *shape), np.float32)
     samples[1, 2] = 1
-    drawn, (height, width) = grids.strips(samples), SIDES[shape]
-    assert drawn.shape == (2 * height + GAP, 3 * width + 2 * GAP, 3)
-    assert (drawn[height + GAP : height + GAP + 10, 2 * (width + GAP) :] == 255).all()
-    assert (drawn == 255).all(axis=2).sum() <= height * width
+    picture, (height, width) = grids.strips(samples), SIDES[shape]
+    assert picture.shape == (2 * height + GAP, 3 * width + 2 * GAP, 3)
+    assert (picture[height + GAP : height + GAP + 10, 2 * (width + GAP) :] == 255).all()
+    assert (picture == 255).all(axis=2).sum() <= height * width
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -188,28 +190,28 @@ def test_pairs_are_named_blocks(
 ) -> None:
     samples = np.zeros((n_blocks, 8, *shape), np.float32)
     names = [f"a very long corruption {i}" for i in range(n_blocks)]
-    drawn, (height, width) = grids.pairs(samples, samples + 1, names), SIDES[shape]
+    picture, (height, width) = grids.pairs(samples, samples + 1, names), SIDES[shape]
     block = (2 * height + GAP, 20 + columns * (width + GAP) - GAP)
-    assert drawn.shape[0] == below * block[0] + (below - 1) * BLOCK_GAP
-    assert drawn.shape[1] == beside * block[1] + (beside - 1) * BLOCK_GAP
-    assert (drawn[0, 20 : 20 + width] == 0).all()  # the corrupted above
-    assert (drawn[height + GAP, 20 : 20 + width] == 255).all()  # the restored below
-    assert (drawn[: block[0], :20] != GREY).any()  # the name
+    assert picture.shape[0] == below * block[0] + (below - 1) * BLOCK_GAP
+    assert picture.shape[1] == beside * block[1] + (beside - 1) * BLOCK_GAP
+    assert (picture[0, 20 : 20 + width] == 0).all()  # the corrupted above
+    assert (picture[height + GAP, 20 : 20 + width] == 255).all()  # the restored below
+    assert (picture[: block[0], :20] != GREY).any()  # the name
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_is_found_is_framed_by_its_label(shape: tuple[int, ...]) -> None:
-    queries, found = np.zeros((8, *shape)), np.ones((8, 2, *shape))
+    queries, neighbours = np.zeros((8, *shape)), np.ones((8, 2, *shape))
     same = np.array([[True, False]] * 8)
-    drawn, (height, width) = grids.retrieval(queries, found, same), SIDES[shape]
+    picture, (height, width) = grids.retrieval(queries, neighbours, same), SIDES[shape]
     tile = width + 2 * grids.FRAME
-    assert drawn.shape[0] == 8 * (height + 2 * grids.FRAME) + 7 * GAP
-    assert drawn.shape[1] == 3 * tile + GAP + BLOCK_GAP
-    edge = drawn[0]
+    assert picture.shape[0] == 8 * (height + 2 * grids.FRAME) + 7 * GAP
+    assert picture.shape[1] == 3 * tile + GAP + BLOCK_GAP
+    edge = picture[0]
     assert (edge[:tile] == GREY).all()
     assert (edge[tile + BLOCK_GAP : 2 * tile + BLOCK_GAP] == grids.SAME).all()
     assert (edge[-tile:] == grids.OTHER).all()
-    assert (grids.retrieval(queries, found, None)[0] == GREY).all()
+    assert (grids.retrieval(queries, neighbours, None)[0] == GREY).all()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -267,6 +269,17 @@ def test_a_saved_grid_keeps_its_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image.convert("RGB")), grid)
 
 
+def test_a_picture_within_a_page_keeps_its_pixels() -> None:
+    grid = figures.sample_grid([np.linspace(0, 1, 2 * 64, dtype=np.float32).reshape(2, 1, 8, 8)])
+    kind, _, data = figures.data_url(grid).partition(",")
+    assert kind == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        np.testing.assert_array_equal(np.asarray(image), grid)
+    chart = figures.code_histogram(np.ones((3, 2)))
+    assert figures.data_url(chart).startswith("data:image/png;base64,")
+    assert (figures.is_chart(chart), figures.is_chart(grid)) == (True, False)
+
+
 def test_classes_bear_their_names_where_they_have_some() -> None:
     points = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
     figure = figures.code_map(points, np.array([0, 1, 2]), "", ["cats", "$\\frac{$"])
@@ -282,7 +295,7 @@ def test_a_sample_has_one_colour_in_space_and_in_the_plane(tmp_path: Path) -> No
     plane, space = (axes.collections[0] for axes in figure.axes)
     np.testing.assert_array_equal(plane.get_offsets(), z)
     figures.save(figure, tmp_path / "drawn.png")  # sorts the points in space by depth
-    shades = [sorted(map(tuple, one.get_facecolor())) for one in (plane, space)]
+    shades = [sorted(map(tuple, points.get_facecolor())) for points in (plane, space)]
     assert shades[0] == shades[1]
     assert len(np.unique(plane.get_facecolor(), axis=0)) == 20
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["", "two of three"]

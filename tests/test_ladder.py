@@ -36,28 +36,33 @@ STARTS = {"deep-dec": "kmeans"}
 
 
 def test_a_row_has_to_beat_its_start_its_like_and_the_best_baseline() -> None:
-    found = rungs(LADDER, BASELINES, STARTS)
-    assert list(found) == ["deep-dec", "deep-kmeans"]  # baselines have nothing below them
-    assert [(r.rival, r.acc, r.gain) for r in found["deep-dec"]] == [
+    ladder = rungs(LADDER, BASELINES, STARTS)
+    assert list(ladder) == ["deep-dec", "deep-kmeans"]  # baselines have nothing below them
+    assert [(r.rival, r.acc, r.gain) for r in ladder["deep-dec"]] == [
         ("deep-kmeans", 0.5, 0.25),
         ("pca-kmeans", 0.375, 0.375),
         ("pca-gmm", 0.625, 0.125),
     ]
-    assert [(r.rival, r.gain) for r in found["deep-kmeans"]] == [
+    assert [(r.rival, r.gain) for r in ladder["deep-kmeans"]] == [
         ("pca-kmeans", 0.125),
         ("pca-gmm", -0.125),
     ]
 
 
 def test_a_rival_is_named_once_and_without_labels_there_is_no_ladder() -> None:
-    found = rungs([LADDER[2], LADDER[3]], BASELINES, {})
-    assert [r.why for r in found["deep-kmeans"]] == ["the same on a baseline"]
-    assert rungs([one | {"acc": None} for one in LADDER], BASELINES, STARTS) == {}
+    ladder = rungs([LADDER[2], LADDER[3]], BASELINES, {})
+    assert [r.why for r in ladder["deep-kmeans"]] == ["the same on a baseline"]
+    assert rungs([row | {"acc": None} for row in LADDER], BASELINES, STARTS) == {}
 
 
 def test_the_page_shows_the_ladder_and_the_documents_figures() -> None:
-    said = [claims.Claim("DEC, NMI", 0.7652, None, 0), claims.Claim("K-means, NMI", 0.4978, 0.5, 2)]
-    html = render(LADDER, baselines=BASELINES, claims=said, rungs=rungs(LADDER, BASELINES, STARTS))
+    figures = [
+        claims.Claim("DEC, NMI", 0.7652, None, 0),
+        claims.Claim("K-means, NMI", 0.4978, 0.5, 2),
+    ]
+    html = render(
+        LADDER, baselines=BASELINES, claims=figures, rungs=rungs(LADDER, BASELINES, STARTS)
+    )
     assert '<span class="rung" title="ACC 0.500"><b>+25.0</b> deep-kmeans' in html
     assert '<span class="rung lost" title="ACC 0.625"><b>-12.5</b> pca-gmm' in html
     assert "<td>0.7652</td>\n<td>not yet measured</td>" in html
@@ -79,18 +84,18 @@ def test_figures_of_the_documents_are_means_over_seeds(tmp_path: Path) -> None:
 
 def test_a_description_tells_the_place_and_the_rivals() -> None:
     rung = Rung("pca-kmeans", "the same on a baseline", 0.375, 0.125)
-    told = run_notes.clustering_note(
+    note = run_notes.clustering_note(
         "deep-kmeans", LADDER, [rung], False, "get-artifact?path=a.png"
     )
-    assert told.startswith("**`deep-kmeans`**: kmeans on the code of `deep`")
-    assert "Place 3 of 5 on the test split: ACC 0.500, NMI 0.500." in told
-    assert "| `pca-kmeans` | the same on a baseline | 0.375 | +12.5 |" in told
-    assert told.endswith("![samples of each cluster](get-artifact?path=a.png)")
+    assert note.startswith("**`deep-kmeans`**: kmeans on the code of `deep`")
+    assert "Place 3 of 5 on the test split: ACC 0.500, NMI 0.500." in note
+    assert "| `pca-kmeans` | the same on a baseline | 0.375 | +12.5 |" in note
+    assert note.endswith("![samples of each cluster](get-artifact?path=a.png)")
     config = {"name": "plain", "network": {"name": "mlp", "hidden": [8, 4]}, "loss": "bce"}
     tests = [{"autoencoder": key, "mse": mse, "code_size": 2} for key, mse in (("a", 1), ("b", 2))]
-    told = run_notes.encoder_note("b", config | {"penalty": {"name": "none"}}, tests, [], None)
-    assert told.startswith("**`b`**: plain, code of 2, network mlp (hidden 8-4), loss bce\n")
-    assert "Place 2 of 2 encoders" in told
+    note = run_notes.encoder_note("b", config | {"penalty": {"name": "none"}}, tests, [], None)
+    assert note.startswith("**`b`**: plain, code of 2, network mlp (hidden 8-4), loss bce\n")
+    assert "Place 2 of 2 encoders" in note
 
 
 @pytest.fixture
@@ -114,9 +119,9 @@ def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
         trials = views.Trials("study-1", ["code_size"], {"silhouette": "maximize"})
         views.show("digits", {current}, views.tags({"tuned": trials}, made=1))
         experiment = client.get_experiment_by_name("digits")
-        found = client.search_runs([experiment.experiment_id], views.CURRENT)
-        assert [run.info.run_id for run in found] == [current]
-    assert found[0].data.params["depth"] == "3"
+        runs = client.search_runs([experiment.experiment_id], views.CURRENT)
+        assert [run.info.run_id for run in runs] == [current]
+    assert runs[0].data.params["depth"] == "3"
     saved = {key.removeprefix(views.TAG): json.loads(v) for key, v in experiment.tags.items()}
     assert {"rows", "encoders", "search-tuned"} <= set(saved)
     kind, _, packed = saved["search-tuned"]["state"].partition(";")

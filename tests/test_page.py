@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from narrows.rendering import html as html_pages
 from narrows.report import page
 from narrows.report.artifacts import SearchResult
 from narrows.report.page import Figures, Report, SavedFigure
@@ -114,7 +115,7 @@ def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
     second, first = html.index(">1</th>"), html.index('>2<span class="tag">trained</span></th>')
     assert first < second
     assert ">3</th>" not in html
-    assert '<td>0.125</td><td>32</td><td class="word drawn">lr 0.0025</td>' in html
+    assert '<td>0.125</td><td>32</td><td class="word settings">lr 0.0025</td>' in html
 
 
 def test_undefined_scores_come_last() -> None:
@@ -149,8 +150,8 @@ def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
         for name, is_chart in charts.items()
     ]
     html = render([], figures={"encoders": {"deep": figures}})
-    shown, folded = html.split("<details>")
-    assert "of map" in shown
+    unfolded, folded = html.split("<details>")
+    assert "of map" in unfolded
     assert "<summary>1 more: kl units</summary>" in folded
     assert "figures/kl_units.png" in folded
     assert '<a href="#encoder-deep">' in html
@@ -159,3 +160,15 @@ def test_an_encoder_shows_three_pictures_and_folds_the_rest_away() -> None:
     for name, is_chart in charts.items():
         tag = html.split(f'src="figures/{name}.png"')[1].split(">")[0]
         assert ('class="chart"' in tag) == is_chart
+
+
+def test_colours_are_defined_once_for_all_pages() -> None:
+    """Every page has base.css in it, itself or through its style sheet."""
+    files = {file.name: file.read_text() for file in html_pages.TEMPLATES.iterdir()}
+    pages = {name: text for name, text in files.items() if name.endswith(".html.j2")}
+    assert len(pages) >= 6
+    for name, text in pages.items():
+        assert '{% include "base.css" %}' in text or "{{ style|safe }}" in text, name
+    assert [name for name, text in files.items() if "--page: #" in text] == ["base.css"]
+    for name in ("findings.css", "gallery.css"):
+        assert html_pages.style(name).startswith(files["base.css"][:100])

@@ -53,23 +53,23 @@ def test_scores_by_hand(reported: Reported) -> None:
         "clustering encoder clusterer split n nmi acc ari purity acc_covered silhouette coverage "
         "n_clusters_found seconds seed"
     ).split(" ")
-    found = {(row["clustering"], row["split"]): row for row in rows}
-    assert len(found) == len(rows) == 16
-    assert (found["good", "test"]["acc"], found["good", "test"]["purity"]) == ("0.8", "0.8")
-    assert (found["good", "train"]["acc"], found["good", "train"]["nmi"]) == ("1", "1")
-    assert found["good", "test"]["n"] == "5"
-    assert float(found["good", "train"]["silhouette"]) > 0.5
-    assert (found["good", "all"]["acc"], found["good", "all"]["n"]) == ("0.95", "20")
+    scores = {(row["clustering"], row["split"]): row for row in rows}
+    assert len(scores) == len(rows) == 16
+    assert (scores["good", "test"]["acc"], scores["good", "test"]["purity"]) == ("0.8", "0.8")
+    assert (scores["good", "train"]["acc"], scores["good", "train"]["nmi"]) == ("1", "1")
+    assert scores["good", "test"]["n"] == "5"
+    assert float(scores["good", "train"]["silhouette"]) > 0.5
+    assert (scores["good", "all"]["acc"], scores["good", "all"]["n"]) == ("0.95", "20")
     # noisy: the clusters of test rows are 1 1 0 0 noise, labels 0 0 0 1 1: three of five hit.
-    assert (found["noisy", "test"]["acc"], found["noisy", "test"]["coverage"]) == ("0.6", "0.8")
-    assert found["noisy", "test"]["acc_covered"] == "0.75"
-    assert (found["noisy", "test"]["purity"], found["noisy", "test"]["n_clusters_found"]) == (
+    assert (scores["noisy", "test"]["acc"], scores["noisy", "test"]["coverage"]) == ("0.6", "0.8")
+    assert scores["noisy", "test"]["acc_covered"] == "0.75"
+    assert (scores["noisy", "test"]["purity"], scores["noisy", "test"]["n_clusters_found"]) == (
         "0.75",
         "2",
     )
-    one = found["one", "test"]
-    assert (one["nmi"], one["silhouette"], one["n_clusters_found"]) == ("0", "", "1")
-    assert (one["seconds"], one["seed"]) == ("0.25", "7")
+    single = scores["one", "test"]
+    assert (single["nmi"], single["silhouette"], single["n_clusters_found"]) == ("0", "", "1")
+    assert (single["seconds"], single["seed"]) == ("0.25", "7")
 
     good = runs["f-good", "toy"]
     assert good.metrics["test/acc"] == 0.8
@@ -120,11 +120,11 @@ def test_reconstructions_and_summary(reported: Reported, x: np.ndarray) -> None:
 def test_updates_are_scored_afterwards(reported: Reported) -> None:
     """One cluster holds 11 of 20 of label 0; the other clustering misses one of 20."""
     data = artifacts.read_data(reported.folder / "data/toy")
-    made = reported.folder / "artifacts/toy"
-    refined = artifacts.read_clustering(made, "refined", data, "deep", "dec", is_deep=True)
-    found = tables.updates(data, refined)
-    assert found["ACC"].tolist() == [0.55, 0.95]
-    assert found["NMI"][0] == 0
+    folder = reported.folder / "artifacts/toy"
+    refined = artifacts.read_clustering(folder, "refined", data)
+    scores = tables.updates(data, refined)
+    assert scores["ACC"].tolist() == [0.55, 0.95]
+    assert scores["NMI"][0] == 0
 
 
 def test_seeds_by_hand(reported: Reported) -> None:
@@ -167,10 +167,10 @@ def test_codes_by_hand(reported: Reported) -> None:
 
 def test_robustness_and_bounds(reported: Reported, x: np.ndarray) -> None:
     results = reported.folder / "results/toy"
-    found = [tuple(row.values()) for row in read_csv(results / "robustness.csv")]
+    lines = [tuple(row.values()) for row in read_csv(results / "robustness.csv")]
     box = [] if x.ndim == 2 else [("plain-x", "box", "15", "16.5"), ("deep", "box", "15", "16.5")]
     clean = [("plain-x", "clean", "", ""), ("deep", "clean", "", "20")]
-    assert sorted(found) == sorted(clean + box)
+    assert sorted(lines) == sorted(clean + box)
     assert (results / "robustness.csv").read_text().startswith("autoencoder,corruption,psnr_in,")
     assert read_csv(results / "variational.csv") == [
         {
@@ -221,8 +221,8 @@ def test_runs_of_encoders_get_what_their_stage_could_not_know(
 def test_one_label_for_all_leaves_the_linear_probe_out(project: Path) -> None:
     np.save(project / "data/toy/labels.npy", np.zeros_like(LABELS))
     report.main()
-    found = read_csv(project / "results/toy/codes.csv")
-    assert [(row["linear_probe"], row["knn"]) for row in found] == [("", "1"), ("", "1")]
+    codes = read_csv(project / "results/toy/codes.csv")
+    assert [(row["linear_probe"], row["knn"]) for row in codes] == [("", "1"), ("", "1")]
 
 
 def test_the_stage_has_a_run_with_what_compares_all_rows(reported: Reported) -> None:
@@ -291,13 +291,13 @@ def test_without_labels_there_is_no_word_of_them(fresh: Reported) -> None:
     ("file", "stage"),
     [
         ("data/toy/labels.npy", "prepare"),
-        ("artifacts/toy/encoders/plain-x/codes.npy", "baseline@plain-x"),
-        ("artifacts/toy/encoders/deep/history.csv", "train@deep"),
+        ("artifacts/toy/encoders/plain-x/codes.npy", "encode"),
+        ("artifacts/toy/encoders/deep/history.csv", "encode"),
         ("artifacts/toy/evaluations/encoders/deep/scores.json", "evaluate"),
         ("artifacts/toy/evaluations/encoders/deep/maps.npz", "evaluate"),
         ("artifacts/toy/evaluations/refined/refined/maps.npz", "evaluate"),
         ("artifacts/toy/choose_k/curve.json", "choose_k"),
-        ("artifacts/toy/clusterings/good/clusters.npz", "cluster@good"),
+        ("artifacts/toy/clusterings/good/clusters.npz", "cluster"),
     ],
 )
 def test_a_missing_file_names_its_stage(project: Path, file: str, stage: str) -> None:
@@ -320,8 +320,6 @@ def test_the_number_of_clusters_is_told(reported: Reported) -> None:
         ["2", "0.75", "1", "-1.5"],
         ["3", "", "0.5", "-2.25"],
     ]
-    told = artifacts.read_choose_k(project / "artifacts/toy")
-    assert (told.recommended, told.taken) == (2, 2)
     assert "Number of clusters" in (project / "results/toy/report.html").read_text()
 
 

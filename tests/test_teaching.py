@@ -20,37 +20,39 @@ LINES = [shlex.split(line, comments=True) for block in BLOCKS for line in block.
 CHANGES = [line for line in LINES if "-S" in line]
 
 
-def changed(told: list[str]) -> dict[str, Any]:
+def changed(words: list[str]) -> dict[str, Any]:
     """params.yaml after `-S key=value ...`, as DVC changes it."""
     yaml = YAML(typ="safe")
-    found: dict[str, Any] = yaml.load(ROOT / "params.yaml")
-    for flag, change in pairwise(told):
+    values: dict[str, Any] = yaml.load(ROOT / "params.yaml")
+    for flag, change in pairwise(words):
         if flag == "-S":
             path, _, value = change.partition("=")
             *folders, key = path.lstrip("+~").split(".")
-            place = found
+            place = values
             for folder in folders:
                 place = place[folder]
             assert path.startswith("+") != (key in place), f"{path} is there, or is not"
             place[key] = yaml.load(value)
             if path.startswith("~"):
                 del place[key]
-    return found
+    return values
 
 
-@pytest.mark.parametrize("told", CHANGES, ids=lambda told: " ".join(told))
+@pytest.mark.parametrize("words", CHANGES, ids=lambda words: " ".join(words))
 def test_a_changed_line_is_accepted_and_changes_something(
-    told: list[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     before = params.from_dict(YAML(typ="safe").load(ROOT / "params.yaml"))
-    assert params.from_dict(changed(told)) != before
+    assert params.from_dict(changed(words)) != before
 
 
 def test_make_full_has_the_settings_of_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    told = subprocess.run(["make", "-n", "full"], capture_output=True, text=True, check=True).stdout
-    (line,) = (line for line in told.splitlines() if line.startswith("dvc exp run"))
+    commands = subprocess.run(
+        ["make", "-n", "full"], capture_output=True, text=True, check=True
+    ).stdout
+    (line,) = (line for line in commands.splitlines() if line.startswith("dvc exp run"))
     rows = params.from_dict(changed(shlex.split(line))).autoencoders
     for key in ("deep", "deep-sigmoid"):
         train = rows[key].config.train

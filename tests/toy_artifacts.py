@@ -42,7 +42,7 @@ DEEP = {
         "patience": None,
     },
 }
-PARAMS = {
+PARAMS: dict[str, Any] = {
     "seed": 7,
     "device": "cpu",
     "devices": 1,
@@ -90,7 +90,6 @@ def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
     scores |= {"ssim": None if x.ndim == 2 else 0.75}
     exact = {"mse": 0.0, "bce": None, "psnr": None, "ssim": 1.0}
     train = {
-        "fingerprint": f"f-{folder.name}",
         "seed": 7,
         "code_size": 3,
         "n_parameters": 1234,
@@ -100,7 +99,10 @@ def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
         "splits": dict.fromkeys(("train", "val", "test"), exact if is_baseline else scores),
     }
     (folder / "train.json").write_text(json.dumps(train))
-    (folder / "config.json").write_text(json.dumps({"data_digest": "d" * 64}))
+    kind = "baseline" if is_baseline else "autoencoder"
+    config = {"kind": kind, "data_digest": "d" * 64}
+    (folder / "config.json").write_text(json.dumps(config))
+    name_run(folder)
     if not is_baseline:
         (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
     write_evaluation(folder.parents[1] / "evaluations/encoders" / folder.name, x / 255, is_baseline)
@@ -114,7 +116,6 @@ def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
     robustness = {"clean": {"psnr_in": None, "psnr_out": None if is_baseline else 20.0}, **box}
     bound = {"elbo": -101.25, "reconstruction": -90.0, "kl": 11.25, "kl_per_unit": [1.25, 10, 0]}
     scores = {
-        "fingerprint": "e",
         "code": code | {"jacobian_norm": None if is_baseline else 3.5},
         "robustness": robustness,
         "variational": None if is_baseline else {**bound, "active_units": 2, "nll": 99.5},
@@ -140,12 +141,19 @@ def write_deep_clustering(folder: Path, x: np.ndarray) -> None:
         "update,clustering,label_change,largest_share,effective_clusters\n"
         "0,,0,1,1\n1,0.5,0.5,0.5,2\n"
     )
-    info = {"fingerprint": "f-refined", "seed": 7, "seconds": 0.5, "n_clusters": 2}
+    info = {"row": {"method": {"name": "dec"}}, "encoder": "deep", "clusterer": "dec"}
+    info |= {"seed": 7, "seconds": 0.5, "n_clusters": 2}
     (folder / "cluster.json").write_text(json.dumps(info))
+    name_run(folder)
     maps = folder.parents[1] / "evaluations/refined" / folder.name
     maps.mkdir(parents=True)
     points = np.arange(20, dtype=np.float32).reshape(10, 2)
     np.savez(maps / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points)
+
+
+def name_run(folder: Path) -> None:
+    """MLflow finds the run of this row as f-<key>."""
+    (folder / "row.json").write_text(json.dumps({"identity": f"f-{folder.name}"}))
 
 
 def write_choose_k(folder: Path) -> None:
@@ -212,14 +220,21 @@ def left_by_others(project: Path, x: np.ndarray) -> Params:
         folder = project / "artifacts/toy/clusterings" / key
         folder.mkdir(parents=True)
         np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
-        info = {"fingerprint": f"f-{key}", "seed": 7, "seconds": 0.25}
+        info = {
+            "row": PARAMS["clusterings"][key],
+            "clusterer": "kmeans",
+            "seed": 7,
+            "seconds": 0.25,
+        }
+        info |= {"encoder": info["row"]["encoder"]}
         (folder / "cluster.json").write_text(json.dumps(info))
-    write_deep_clustering(project / "artifacts/toy/clusterings/refined", x)
+        name_run(folder)
+    write_deep_clustering(project / "artifacts/toy/deep_clusterings/refined", x)
     write_choose_k(project / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
         folder = project / "artifacts/toy/seeds" / str(seed) / "good"
         folder.mkdir(parents=True)
-        np.save(folder / "clusters.npy", clusters.astype(np.int32))
+        np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
     p = params.from_dict(PARAMS)
     return dataclasses.replace(p, dataset=dataclasses.replace(p.dataset, name="toy"))
 

@@ -13,7 +13,7 @@ from narrows.rendering import figures
 
 
 def bars(values: Float[np.ndarray, " N"], xlabel: str, ylabel: str, title: str) -> Figure:
-    """One bar per value, in the order given."""
+    """One bar per value, in their order."""
     figure, axes = figures.chart(title)
     axes.bar(np.arange(1, len(values) + 1), values, color=figures.COLOURS[0])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -38,9 +38,9 @@ def heat_table(
     axes.set_xticks(range(len(column_names)), column_names, rotation=40, ha="right")
     axes.set_yticks(range(len(row_names)), row_names)
     for (row, column), value in np.ndenumerate(shades):
-        told = "\N{EN DASH}" if np.isnan(value) else f"{value:.1f}"
+        text = "\N{EN DASH}" if np.isnan(value) else f"{value:.1f}"
         ink = "white" if value > (low + high) / 2 else figures.INK
-        axes.text(column, row, told, ha="center", va="center", color=ink, fontsize=7.5)
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=7.5)
     return figure
 
 
@@ -145,7 +145,7 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
 
 
 def flattened(x: Float[np.ndarray, "N 3"], z: Float[np.ndarray, "N 2"], title: str) -> Figure:
-    """Points in space and their codes in a plane, the place in the plane told by the colour."""
+    """Points in space above their codes in a plane, in colours by the place in the plane."""
     figure, axes = figures.chart("", height=7.6)
     shades = (z - z.min(axis=0)) / np.maximum(np.ptp(z, axis=0), 1e-12)
     colours = np.column_stack([shades[:, 0], np.full(len(z), 0.35), shades[:, 1]])

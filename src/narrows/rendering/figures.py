@@ -51,7 +51,7 @@ class CaptionedFigure(NamedTuple):
 
 
 def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None = None) -> Pixels:
-    """A near-square grid: in each block, one row per given array, one sample per column.
+    """A near-square grid: in every block, one line per array, one sample per column.
 
     With original, reconstruction and error as `rows` and four columns this is one block of 3 x 4;
     samples beyond the near-square are left out.

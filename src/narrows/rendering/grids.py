@@ -1,4 +1,4 @@
-"""Pictures made of many samples: grids, strips, what a code finds, a map with thumbnails.
+"""Pictures of many samples: grids, strips, nearest neighbours, a map with thumbnails.
 
 Samples are arrays as for `figures.sample_grid`: pictures of one or three channels, or vectors that
 are laid out as near squares, in [0, 1].
@@ -34,7 +34,7 @@ def grid(samples: np.ndarray, gap_value: int = GAP_VALUE) -> Pixels:
 
 
 def strips(samples: np.ndarray) -> Pixels:
-    """Samples (rows, steps, ...): one row each, from left to right."""
+    """Samples (rows, steps, ...): a line for every row, from left to right."""
     return _rows([figures.pixels(row) for row in samples])
 
 
@@ -67,17 +67,17 @@ def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Pix
 
 
 def retrieval(
-    queries: np.ndarray, found: np.ndarray, same: Bool[np.ndarray, "n k"] | None
+    queries: np.ndarray, neighbours: np.ndarray, same: Bool[np.ndarray, "n k"] | None
 ) -> Pixels:
-    """Queries (n, ...) in the first column, then what each of them found (n, k, ...).
+    """Queries (n, ...) in the first column, then the neighbours (n, k, ...) of every query.
 
     Args:
-        same: whether a sample found has its query's label: a light green frame, or a dark red one.
+        same: whether a neighbour has its query's label: a light green frame, or a dark red one.
             None where there are no labels, and no frames.
     """
     first = _joined([_framed(query, None) for query in figures.pixels(queries)], 0, GAP)
     rows = []
-    for i, row in enumerate(found):
+    for i, row in enumerate(neighbours):
         colours = [None] * len(row) if same is None else [SAME if s else OTHER for s in same[i]]
         tiles = zip(figures.pixels(row), colours, strict=True)
         rows.append(_joined([_framed(tile, colour) for tile, colour in tiles], 1, GAP))
@@ -116,8 +116,8 @@ def thumbnail_map(
 def apart(points: Float[np.ndarray, "N 2"], n_per_side: int) -> Integer[np.ndarray, " M"]:
     """Rows of points that are at least 1 / n_per_side of the map's side apart, in x or in y.
 
-    Greedy: points nearest to the middle of a cell of a coarse grid come first, and one that is
-    too near to a point that was taken before is left out.
+    Greedy: points nearest to the middle of a cell of a coarse grid come first, and a point that is
+    too near to one that was chosen before is left out.
 
     Example:
         In a map of 2 x 2 cells, the second point is 0.1 off the middle of its cell, the first 0.25:
@@ -129,20 +129,20 @@ def apart(points: Float[np.ndarray, "N 2"], n_per_side: int) -> Integer[np.ndarr
     unit = (points - low) / np.where(extent > 0, extent, 1)  # [0, 1] on both axes
     cells = np.minimum(np.floor(unit * n_per_side), n_per_side - 1)
     off_centre = np.abs(unit * n_per_side - cells - 0.5).max(axis=1)
-    taken: list[int] = []
+    chosen: list[int] = []
     for i in np.argsort(off_centre, kind="stable").tolist():
-        distances = np.abs(unit[taken] - unit[i]).max(axis=1)
+        distances = np.abs(unit[chosen] - unit[i]).max(axis=1)
         if (distances >= 1 / n_per_side).all():
-            taken.append(i)
-    return np.array(sorted(taken))
+            chosen.append(i)
+    return np.array(sorted(chosen))
 
 
 def _rows(rows: Sequence[np.ndarray], gap_value: int = GAP_VALUE) -> Pixels:
     """Colour pixels (n, height, width, 3) per row, enlarged, with gaps between."""
     scale = _scale(rows[0].shape[1:3])
     columns = max(len(row) for row in rows)
-    drawn = [figures.strip(row, columns, scale, gap_value) for row in rows]
-    return np.concatenate(drawn)[:-GAP, :-GAP]
+    lines = [figures.strip(row, columns, scale, gap_value) for row in rows]
+    return np.concatenate(lines)[:-GAP, :-GAP]
 
 
 def _framed(tile: np.ndarray, colour: tuple[int, int, int] | None) -> Pixels:
@@ -175,4 +175,5 @@ def _joined(pictures: Sequence[AnyPixels], axis: int, gap: int = BLOCK_GAP) -> A
 
 
 def _scale(side: Sequence[int]) -> int:
+    """How many times a sample of this height and width is enlarged."""
     return max(1, round(TILE_SIDE / max(side)))

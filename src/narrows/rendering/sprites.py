@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 COLUMNS = 16
-MARGIN = 1  # around every thumbnail, of its own edge: a browser that scales blends neighbours in
+MARGIN = 1  # pixels around a thumbnail, of its own edge: browsers that scale blend neighbours in
 PER_SHEET = COLUMNS * COLUMNS
 MAX_SIDE = 96  # pixels
 LOSSLESS_SIDE = 32  # what is this small is stored as it is
@@ -17,23 +17,27 @@ EFFORT = 1  # of 6: a third of the default's time for a tenth more bytes
 
 @dataclass(frozen=True)
 class Sheets:
+    """What a page has to know of the sheets to find a thumbnail in them."""
+
     width: int
-    """Of one thumbnail, in pixels."""
+    """Width of one thumbnail, in pixels."""
     height: int
+    """Height of one thumbnail, in pixels."""
     suffix: str
-    """.png or .webp"""
+    """Suffix of the files, .png or .webp."""
     n_sheets: int
+    """Number of sheets."""
 
 
 def write(folder: Path, name: str, x: np.ndarray, rows: np.ndarray) -> Sheets:
-    """`<name>-000`, `<name>-001`, ... in the folder: rows of x side by side in the order given.
+    """Writes `<name>-000`, `<name>-001`, ... into the folder: rows of x side by side, in order.
 
     Every sheet has 16 x 16 places; what is left over in the last one is grey.
 
     Args:
         x: uint8 (N, C, H, W), which may be memory-mapped. Other than one or three channels are
             averaged.
-        rows: of x, (n,); -1 leaves a place free.
+        rows: rows of x that are written, (n,); -1 leaves a place free.
     """
     height, width = x.shape[2:]
     scale = min(1, MAX_SIDE / max(height, width))
@@ -49,12 +53,12 @@ def write(folder: Path, name: str, x: np.ndarray, rows: np.ndarray) -> Sheets:
         for place, row in enumerate(chosen):
             if row < 0:
                 continue
-            one = picture(x[row])
-            if one.size != (width, height):
-                one = one.resize((width, height), Image.Resampling.LANCZOS)
+            thumbnail = picture(x[row])
+            if thumbnail.size != (width, height):
+                thumbnail = thumbnail.resize((width, height), Image.Resampling.LANCZOS)
             left, top = place % COLUMNS * across, place // COLUMNS * down
-            canvas.paste(one.resize((across, down)), (left, top))  # only its edge stays
-            canvas.paste(one, (left + MARGIN, top + MARGIN))
+            canvas.paste(thumbnail.resize((across, down)), (left, top))  # only its edge stays
+            canvas.paste(thumbnail, (left + MARGIN, top + MARGIN))
         file = folder / f"{name}-{sheet:03}{suffix}"
         if suffix == ".png":
             canvas.save(file, optimize=True)

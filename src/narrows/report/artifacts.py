@@ -19,17 +19,19 @@ from narrows.store.reading import existing, read_array, same_rows
 
 @dataclass(frozen=True)
 class LabelledData:
+    """The samples of a data set with their labels, which only the report sees."""
+
     x: np.ndarray
-    """(N, C, H, W) or (N, D), memory-mapped."""
+    """Samples (N, C, H, W) or (N, D), memory-mapped."""
     split: np.ndarray
-    """(N,), positions in `splits.NAMES`."""
+    """Split of every sample (N,), a position in `splits.NAMES`."""
     labels: np.ndarray | None
-    """(N,), or None where the data has none."""
+    """Labels (N,); None where the data has none."""
     label_names: tuple[str, ...] = ()
     """What the user called label 0, 1, ...; empty where labels are numbers."""
 
     def mask(self, split: str) -> np.ndarray:
-        """Mask (N,) of the rows of one split, or of "all"."""
+        """Which samples (N,) belong to a split, or to "all"."""
         return splits.mask(self.split, split)
 
     def unit(self, rows: np.ndarray) -> np.ndarray:
@@ -39,60 +41,69 @@ class LabelledData:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What stage `evaluate` measured and drew of one encoder, without a label."""
+    """Scores, maps and pictures of one encoder that stage `evaluate` left, without a label."""
 
     scores: dict[str, Any]
-    """scores.json: "code", "robustness" by corruption, "variational" or None."""
+    """Content of scores.json: "code", "robustness" by corruption, "variational" or None."""
     rows: np.ndarray
-    """(n,), the rows of x.npy that the maps show."""
+    """Rows (n,) of x.npy that the maps show."""
     pca: np.ndarray
-    """(n, 2), first two principal components of the codes of these rows."""
+    """First two principal components (n, 2) of the codes of these rows."""
     umap: np.ndarray
-    """(n, 2), UMAP of the same codes."""
+    """UMAP (n, 2) of the same codes."""
     pictures: dict[str, np.ndarray]
-    """By name, in [0, 1]; which there are depends on the encoder. See README."""
+    """Pictures in [0, 1] by name; which there are depends on the encoder. See README."""
 
 
 @dataclass(frozen=True)
-class Encoder:
+class ReportedEncoder:
+    """What all stages left of one encoder."""
+
     key: str
+    """Key of its row."""
     is_baseline: bool
+    """Whether it was not trained."""
     identity: str
-    """Under which MLflow finds its run."""
+    """The word under which MLflow finds its run."""
     codes: np.ndarray
-    """(N, D), memory-mapped."""
+    """Codes (N, D) of all samples, memory-mapped."""
     config: dict[str, Any]
-    """config.json."""
+    """Content of config.json."""
     train: dict[str, Any]
-    """train.json."""
+    """Content of train.json."""
     samples: dict[str, np.ndarray]
-    """x, noisy, reconstruction of a few validation rows."""
+    """Arrays x, noisy and reconstruction of some validation samples."""
     history: dict[str, np.ndarray] | None
     """Columns of history.csv; None for a baseline."""
     evaluation: Evaluation
 
 
 @dataclass(frozen=True)
-class Clustering:
+class ReportedClustering:
+    """What all stages left of one clustering."""
+
     key: str
+    """Key of its row."""
     encoder: str
+    """Key of its encoder's row."""
     clusterer: str
+    """Name of the clusterer, or of the method of a deep clustering."""
     identity: str
-    """Under which MLflow finds its run."""
+    """The word under which MLflow finds its run."""
     clusters: np.ndarray
-    """(N,), -1 is noise."""
+    """Clusters (N,); -1 is noise."""
     info: dict[str, Any]
-    """cluster.json."""
+    """Content of cluster.json."""
     codes: np.ndarray
-    """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
+    """Codes (N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
     history: dict[str, np.ndarray] | None
-    """Columns of a deep clustering's history.csv, by update."""
+    """Columns of a deep clustering's history.csv, by update; None for others."""
     assignments: np.ndarray | None
-    """(T, N), the clusters at every update of a deep clustering."""
+    """Clusters (T, N) at every update of a deep clustering; None for others."""
     map_rows: np.ndarray
-    """(n,), the rows of x.npy that the map shows."""
+    """Rows (n,) of x.npy that the map shows."""
     umap: np.ndarray
-    """(n, 2), UMAP of the codes of these rows."""
+    """UMAP (n, 2) of the codes of these rows."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +134,11 @@ def read_data(folder: Path) -> LabelledData:
     return LabelledData(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 
-def read_encoder(artifacts: Path, key: str, data: LabelledData) -> Encoder:
+def read_encoder(artifacts: Path, key: str, data: LabelledData) -> ReportedEncoder:
     """An encoder and its evaluation; raises as `read_data` does."""
     stored = StoredEncoder(encoders.folder(artifacts, key))
     same_rows(stored.folder / "codes.npy", stored.codes, data.x)
-    return Encoder(
+    return ReportedEncoder(
         key=key,
         is_baseline=stored.is_baseline,
         identity=stored.identity,
@@ -147,7 +158,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(stored.scores, maps["rows"], maps["pca"], maps["umap"], stored.pictures)
 
 
-def read_clustering(artifacts: Path, key: str, data: LabelledData) -> Clustering:
+def read_clustering(artifacts: Path, key: str, data: LabelledData) -> ReportedClustering:
     """A row of clusterings or deep_clusterings; raises as `read_data` does."""
     stored = clusterings.open_clustering(artifacts, key)
     same_rows(stored.folder / "clusters.npz", stored.clusters, data.x)
@@ -158,7 +169,7 @@ def read_clustering(artifacts: Path, key: str, data: LabelledData) -> Clustering
         else evaluations.encoder_folder(artifacts, encoder)
     )
     maps = StoredEvaluation(place).maps
-    return Clustering(
+    return ReportedClustering(
         key=key,
         encoder=encoder,
         clusterer=stored.info["clusterer"],
@@ -181,7 +192,7 @@ def read_search(artifacts: Path, key: str) -> SearchResult:
 
 
 def read_seeds(
-    artifacts: Path, own: Clustering, seeds: Sequence[int], data: LabelledData
+    artifacts: Path, own: ReportedClustering, seeds: Sequence[int], data: LabelledData
 ) -> dict[int, np.ndarray]:
     """Clusters (N,) of a row by seed, its own included; raises as `read_data` does."""
     clusters = {}

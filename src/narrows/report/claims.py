@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILE = Path("results/documents.csv")
-DATASETS = ("mnist", "mnist_5k")  # of whose pages they are a part
-TOLD = {  # column of the file: what it is
+DATASETS = ("mnist", "mnist_5k")  # data sets whose pages show them
+QUANTITIES = {  # column of the file: what it is
     "nmi_pixels": "K-means on pixels, NMI",
     "val_mse": "Autoencoder with a sigmoid code of 10, MSE",
     "nmi_autoencoder": "K-means on its codes, NMI",
@@ -19,22 +19,27 @@ TOLD = {  # column of the file: what it is
 
 @dataclass(frozen=True)
 class Claim:
+    """A figure of the source documents, and ours."""
+
     what: str
+    """Method and score, as the page says them."""
     theirs: float
+    """Value in the documents."""
     ours: float | None
-    """Mean over seeds; None where nothing was measured yet."""
+    """Our mean over seeds; None where nothing was measured yet."""
     n_seeds: int
+    """Number of seeds that were measured."""
 
 
 def read(file: Path = FILE) -> list[Claim]:
-    """One for each figure; empty where the file is missing."""
+    """A claim for each figure of the documents; empty where the file is missing."""
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as stream:
         theirs, *ours = csv.DictReader(stream)
-    found = []
-    for column, what in TOLD.items():
+    claims = []
+    for column, what in QUANTITIES.items():
         measured = [float(row[column]) for row in ours if row[column]]
         mean = sum(measured) / len(measured) if measured else None
-        found.append(Claim(what, float(theirs[column]), mean, len(measured)))
-    return found
+        claims.append(Claim(what, float(theirs[column]), mean, len(measured)))
+    return claims

@@ -11,7 +11,7 @@ from narrows.clustering.centres import means
 from narrows.rendering import figures, grids
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import tables
-from narrows.report.artifacts import Clustering, LabelledData
+from narrows.report.artifacts import LabelledData, ReportedClustering
 
 N_PER_KIND = 6  # typical, far and ambiguous samples of a cluster
 MAX_CLUSTERS = 20  # with a line of their own on the sheet
@@ -19,7 +19,9 @@ N_COLOURS = 32  # of the sheet: a third fewer bytes than 256, and hardly seen
 Rows = Integer[np.ndarray, " n"]
 
 
-def draw_clustering(clustering: Clustering, data: LabelledData) -> Iterator[CaptionedFigure]:
+def draw_clustering(
+    clustering: ReportedClustering, data: LabelledData
+) -> Iterator[CaptionedFigure]:
     """Every figure of one clustering; those that compare with labels only where there are any."""
     pairs = tables.matching(data, clustering.clusters)
     yield _map(clustering, pairs, data)
@@ -29,7 +31,9 @@ def draw_clustering(clustering: Clustering, data: LabelledData) -> Iterator[Capt
     yield from _updates(clustering, data)
 
 
-def _map(clustering: Clustering, pairs: dict[int, int], data: LabelledData) -> CaptionedFigure:
+def _map(
+    clustering: ReportedClustering, pairs: dict[int, int], data: LabelledData
+) -> CaptionedFigure:
     """UMAP of the codes, a cluster in the colour of its label."""
     rows = clustering.map_rows
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
@@ -43,7 +47,7 @@ def _map(clustering: Clustering, pairs: dict[int, int], data: LabelledData) -> C
 
 
 def _confusion(
-    clustering: Clustering, pairs: dict[int, int], data: LabelledData
+    clustering: ReportedClustering, pairs: dict[int, int], data: LabelledData
 ) -> Iterator[CaptionedFigure]:
     """Test rows by label and cluster; nothing without labels."""
     if data.labels is None:
@@ -65,7 +69,7 @@ def _confusion(
 
 
 def _sheet(
-    clustering: Clustering, pairs: dict[int, int], data: LabelledData
+    clustering: ReportedClustering, pairs: dict[int, int], data: LabelledData
 ) -> Iterator[CaptionedFigure]:
     """Samples of the largest clusters, in the order of the labels they are matched to; nothing
     where all is noise."""
@@ -125,7 +129,7 @@ def choose_examples(
     return examples
 
 
-def _health(clustering: Clustering) -> Iterator[CaptionedFigure]:
+def _health(clustering: ReportedClustering) -> Iterator[CaptionedFigure]:
     """What a deep clustering did by update, known without labels; nothing for any other."""
     if clustering.history is None:
         return
@@ -144,7 +148,7 @@ def _health(clustering: Clustering) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "health", caption)
 
 
-def _updates(clustering: Clustering, data: LabelledData) -> Iterator[CaptionedFigure]:
+def _updates(clustering: ReportedClustering, data: LabelledData) -> Iterator[CaptionedFigure]:
     """Scores of a deep clustering by update, which it has not seen; nothing without labels."""
     if clustering.history is None or data.labels is None:
         return

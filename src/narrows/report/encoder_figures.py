@@ -7,7 +7,7 @@ import numpy as np
 from narrows.rendering import charts, figures, grids
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import tables
-from narrows.report.artifacts import Encoder, LabelledData, SearchResult
+from narrows.report.artifacts import LabelledData, ReportedEncoder, SearchResult
 from narrows.store.choices import ChosenK
 
 N_QUERIES, N_NEIGHBOURS = 8, 8
@@ -15,7 +15,7 @@ N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and h
 
 
 def draw_overview(
-    encoders: Sequence[Encoder], chosen: ChosenK, data: LabelledData, seed: int
+    encoders: Sequence[ReportedEncoder], chosen: ChosenK, data: LabelledData, seed: int
 ) -> Iterator[CaptionedFigure]:
     """What concerns all rows: numbers of clusters, error by code size, robustness."""
     yield from _n_clusters(chosen)
@@ -34,7 +34,9 @@ def draw_search(search: SearchResult) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "front", caption)
 
 
-def draw_encoder(encoder: Encoder, data: LabelledData, seed: int) -> Iterator[CaptionedFigure]:
+def draw_encoder(
+    encoder: ReportedEncoder, data: LabelledData, seed: int
+) -> Iterator[CaptionedFigure]:
     """Every figure of one encoder; labels, where there are any, give colours.
 
     Samples, neighbours and map come first: the page shows them at once, the rest on demand.
@@ -68,7 +70,7 @@ def _n_clusters(chosen: ChosenK) -> Iterator[CaptionedFigure]:
 
 
 def _code_sizes(
-    encoders: Sequence[Encoder], data: LabelledData, seed: int
+    encoders: Sequence[ReportedEncoder], data: LabelledData, seed: int
 ) -> Iterator[CaptionedFigure]:
     """Test error by code size beside that of PCA; nothing where all encoders are exact copies."""
     test = {e.key: (e.train["code_size"], e.train["splits"]["test"]["mse"]) for e in encoders}
@@ -85,7 +87,7 @@ def _code_sizes(
     yield CaptionedFigure(figure, "code_sizes", caption)
 
 
-def _robustness(encoders: Sequence[Encoder]) -> Iterator[CaptionedFigure]:
+def _robustness(encoders: Sequence[ReportedEncoder]) -> Iterator[CaptionedFigure]:
     """PSNR by encoder and corruption; nothing where no corruption was tried."""
     corruptions = encoders[0].evaluation.scores["robustness"]
     if not corruptions:
@@ -105,7 +107,7 @@ def _robustness(encoders: Sequence[Encoder]) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "robustness", caption)
 
 
-def _samples(encoder: Encoder) -> CaptionedFigure:
+def _samples(encoder: ReportedEncoder) -> CaptionedFigure:
     """Validation samples, what the encoder saw of them, and their reconstructions."""
     x, noisy, x_hat = (encoder.samples[name] for name in ("x", "noisy", "reconstruction"))
     grid = figures.reconstructions(x, noisy, x_hat, columns=8)
@@ -114,7 +116,7 @@ def _samples(encoder: Encoder) -> CaptionedFigure:
     return CaptionedFigure(grid, "samples", caption)
 
 
-def _neighbours(encoder: Encoder, data: LabelledData, seed: int) -> CaptionedFigure:
+def _neighbours(encoder: ReportedEncoder, data: LabelledData, seed: int) -> CaptionedFigure:
     """Test samples beside the train samples whose codes are nearest to theirs."""
     queries, rows = tables.nearest_codes(data, encoder, N_QUERIES, seed)
     rows = rows[:, :N_NEIGHBOURS]
@@ -129,7 +131,7 @@ def _neighbours(encoder: Encoder, data: LabelledData, seed: int) -> CaptionedFig
     return CaptionedFigure(grid, "neighbours", caption, N_COLOURS)
 
 
-def _maps(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
+def _maps(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     """UMAP and PCA of the codes, with samples at some of their places."""
     evaluation = encoder.evaluation
     rows, names = evaluation.rows, data.label_names
@@ -149,7 +151,7 @@ def _maps(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "pca", caption)
 
 
-def _space(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
+def _space(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     """Samples of three features beside their codes of two; nothing for other sizes."""
     if data.x.shape[1:] != (3,) or encoder.codes.shape[1] != 2:
         return
@@ -160,7 +162,7 @@ def _space(encoder: Encoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "space", caption)
 
 
-def _corruptions(encoder: Encoder) -> Iterator[CaptionedFigure]:
+def _corruptions(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """Corrupted samples and what the encoder restored; nothing where no corruption was tried."""
     pictures, names = encoder.evaluation.pictures, list(encoder.evaluation.scores["robustness"])
     if names and {"corrupted", "restored"} <= set(pictures):
@@ -169,7 +171,7 @@ def _corruptions(encoder: Encoder) -> Iterator[CaptionedFigure]:
         yield CaptionedFigure(grid, "corruptions", caption, N_COLOURS)
 
 
-def _decoded(encoder: Encoder) -> Iterator[CaptionedFigure]:
+def _decoded(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """What `evaluate` decoded from codes of no sample; which there are depends on the encoder."""
     pictures = encoder.evaluation.pictures
     if "interpolations" in pictures:
@@ -189,7 +191,7 @@ def _decoded(encoder: Encoder) -> Iterator[CaptionedFigure]:
         yield CaptionedFigure(grid, "traversal", caption, N_COLOURS)
 
 
-def _filters(encoder: Encoder) -> Iterator[CaptionedFigure]:
+def _filters(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """Weights of the first layer; nothing where they cannot be seen as pictures."""
     pictures = encoder.evaluation.pictures
     if "filters" in pictures:
@@ -198,7 +200,7 @@ def _filters(encoder: Encoder) -> Iterator[CaptionedFigure]:
         yield CaptionedFigure(grid, "filters", caption, N_COLOURS)
 
 
-def _curves(encoder: Encoder) -> Iterator[CaptionedFigure]:
+def _curves(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """Loss by epoch; nothing for a baseline."""
     if encoder.history is None:
         return
@@ -209,14 +211,14 @@ def _curves(encoder: Encoder) -> Iterator[CaptionedFigure]:
     yield CaptionedFigure(figure, "curves", caption)
 
 
-def _codes(encoder: Encoder) -> CaptionedFigure:
+def _codes(encoder: ReportedEncoder) -> CaptionedFigure:
     """Histogram of all values of the codes."""
     figure = figures.code_histogram(np.asarray(encoder.codes))
     caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
     return CaptionedFigure(figure, "codes", caption)
 
 
-def _kl_units(encoder: Encoder) -> Iterator[CaptionedFigure]:
+def _kl_units(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """KL divergence of each code unit; nothing unless the encoder is variational."""
     bound = encoder.evaluation.scores["variational"]
     if bound is None:

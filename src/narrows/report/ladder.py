@@ -9,10 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rung:
+    """A clustering that another one has to beat."""
+
     rival: str
     """Key of the clustering to beat."""
     why: str
+    """Why it has to be beaten, in words."""
     acc: float
+    """ACC of the rival on the test split."""
     gain: float
     """ACC of the row less that of the rival; negative where the rival is the better one."""
 
@@ -20,7 +24,7 @@ class Rung:
 def rungs(
     rows: Sequence[dict[str, Any]], baselines: Collection[str], starts: Mapping[str, str]
 ) -> dict[str, list[Rung]]:
-    """By clustering of a learned code, the order of `rows` kept; empty without labels.
+    """Rivals by clustering of a learned code, in the order of `rows`; empty without labels.
 
     It has to beat the clustering that it starts from, where it refines one; the same clusterer on
     the best baseline's code, since only then the code was worth learning; and the best clustering
@@ -28,7 +32,7 @@ def rungs(
 
     Args:
         rows: one line of clusterings.csv for each clustering, best first.
-        starts: of deep clusterings, the clusterer that gives their first clusters.
+        starts: clusterer that gives the first clusters, by key of a deep clustering.
 
     >>> row = {"clustering": "pca-k", "encoder": "pca", "clusterer": "kmeans", "acc": 0.5}
     >>> deep = {"clustering": "deep-k", "encoder": "deep", "clusterer": "kmeans", "acc": 0.75}
@@ -37,7 +41,7 @@ def rungs(
     """
     scored = [row for row in rows if row["acc"] is not None]
     plain = [row for row in scored if row["encoder"] in baselines]
-    found: dict[str, list[Rung]] = {}
+    ladder: dict[str, list[Rung]] = {}
     for row in scored:
         if row["encoder"] in baselines:
             continue
@@ -54,5 +58,5 @@ def rungs(
                 gain = row["acc"] - rival["acc"]
                 rung = Rung(rival["clustering"], why, rival["acc"], gain)
                 to_beat.setdefault(rung.rival, rung)
-        found[key] = list(to_beat.values())
-    return found
+        ladder[key] = list(to_beat.values())
+    return ladder

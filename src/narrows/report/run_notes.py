@@ -17,28 +17,28 @@ def encoder_note(
     clusterings: Sequence[Mapping[str, Any]],
     picture: str | None,
 ) -> str:
-    """What the row is, its place by error, and what was made of its codes.
+    """What an encoder is, its place by error, and the clusterings of its codes.
 
     Args:
-        row: of `baselines` or `autoencoders`, with every default.
-        tests: rows of autoencoders.csv on the test split, this one among them.
-        clusterings: rows of clusterings.csv on the test split, best first.
-        picture: its address on MLflow's page.
+        row: row of `baselines` or `autoencoders`, with every default.
+        tests: lines of autoencoders.csv on the test split, this encoder's among them.
+        clusterings: lines of clusterings.csv on the test split, best first.
+        picture: address of its reconstructions on MLflow's page.
     """
     mine = next(test for test in tests if test["autoencoder"] == key)
     place = 1 + sum(test["mse"] < mine["mse"] for test in tests)
     plugins = ("network", "corruption", "penalty")
-    told = [f"{name} {_said(row[name])}" for name in plugins if _chosen(row.get(name))]
+    parts = [f"{name} {_in_words(row[name])}" for name in plugins if _chosen(row.get(name))]
     loss = [f"loss {row['loss']}"] if "loss" in row else []
     lines = [
-        f"**`{key}`**: " + ", ".join([row["name"], f"code of {mine['code_size']}", *told, *loss]),
+        f"**`{key}`**: " + ", ".join([row["name"], f"code of {mine['code_size']}", *parts, *loss]),
         "",
         f"Place {place} of {len(tests)} encoders by error on the test split: MSE "
         f"{mine['mse']:.4f}. A low error is no promise of clusters.",
     ]
-    made = [c for c in clusterings if c["encoder"] == key]
-    if made:
-        lines += ["", "Clusterings of its codes: " + ", ".join(map(_clustering, made)) + "."]
+    own = [c for c in clusterings if c["encoder"] == key]
+    if own:
+        lines += ["", "Clusterings of its codes: " + ", ".join(map(_clustering, own)) + "."]
     return "\n".join([*lines, *_picture(picture, "original, what the encoder saw, reconstruction")])
 
 
@@ -49,10 +49,13 @@ def clustering_note(
     is_baseline: bool,
     picture: str | None,
 ) -> str:
-    """What the row is, its place, and the rows it has to beat.
+    """What a clustering is, its place, and the rows it has to beat.
 
     Args:
-        clusterings: rows of clusterings.csv on the test split, best first, this one among them.
+        clusterings: lines of clusterings.csv on the test split, best first, its own among them.
+        rungs: what it has to beat.
+        is_baseline: whether it clusters the codes of a baseline.
+        picture: address of its sheet of samples on MLflow's page.
     """
     place, row = next(
         (place, row) for place, row in enumerate(clusterings, 1) if row["clustering"] == key
@@ -81,6 +84,8 @@ def dataset_note(
     """The ladder, best first, and the pictures that compare all encoders.
 
     Args:
+        clusterings: lines of clusterings.csv on the test split, best first.
+        rungs: what a clustering has to beat, by its key.
         overview: addresses of these pictures on MLflow's page, by caption.
     """
     lines = [
@@ -99,19 +104,21 @@ def dataset_note(
 
 
 def _chosen(plugin: Any) -> bool:
+    """Whether a row has this plug-in and it does something."""
     return isinstance(plugin, Mapping) and plugin["name"] != "none"
 
 
-def _said(plugin: Mapping[str, Any]) -> str:
-    """
-    >>> _said({"name": "mlp", "hidden": [128, 64], "activation": "relu"})
+def _in_words(plugin: Mapping[str, Any]) -> str:
+    """A plug-in's name and settings.
+
+    >>> _in_words({"name": "mlp", "hidden": [128, 64], "activation": "relu"})
     'mlp (hidden 128-64, activation relu)'
     """
 
-    def shown(value: Any) -> str:
+    def text(value: Any) -> str:
         return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
-    rest = ", ".join(f"{k} {shown(v)}" for k, v in plugin.items() if k != "name" and v)
+    rest = ", ".join(f"{k} {text(v)}" for k, v in plugin.items() if k != "name" and v)
     return f"{plugin['name']} ({rest})" if rest else str(plugin["name"])
 
 
@@ -120,10 +127,10 @@ def _clustering(row: Mapping[str, Any]) -> str:
 
 
 def _scores(row: Mapping[str, Any]) -> str:
-    """The defined ones of ACC and NMI, without labels the silhouette."""
+    """ACC and NMI where they are defined, without labels the silhouette."""
     names = {"acc": "ACC", "nmi": "NMI"} if row["acc"] is not None else {"silhouette": "silhouette"}
-    told = [f"{shown} {row[k]:.3f}" for k, shown in names.items() if row[k] is not None]
-    return ", ".join(told) or "no score"
+    scores = [f"{name} {row[k]:.3f}" for k, name in names.items() if row[k] is not None]
+    return ", ".join(scores) or "no score"
 
 
 def _picture(address: str | None, what: str) -> list[str]:

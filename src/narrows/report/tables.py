@@ -1,8 +1,8 @@
-"""What the earlier stages left on disk -> the rows of the results.
+"""What the earlier stages left on disk -> the lines of the results files.
 
-Labels meet clusters and codes here and nowhere else. Of every clustering the matching of clusters
-to labels is fitted on the train split and applied to validation and test; probes of codes learn
-from the train split and are asked about test.
+Labels meet clusters and codes here and nowhere else. The matching of a clustering's clusters to
+labels is fitted on the train split and applied to validation and test; probes of codes learn from
+the train split and are scored on test.
 """
 
 import math
@@ -16,7 +16,7 @@ import numpy as np
 from narrows.clustering import metrics, neighbours
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
-from narrows.report.artifacts import Clustering, Encoder, LabelledData
+from narrows.report.artifacts import LabelledData, ReportedClustering, ReportedEncoder
 from narrows.store.files import write_csv
 
 Row = dict[str, Any]  # a line of a results file by column; None where a score is not defined
@@ -28,10 +28,10 @@ SEEDS = (
     *("chosen", "acc_chosen", "best", "acc_best", "gap"),
 )
 SEED_COLUMNS = ("clustering", "n_seeds", "agreement", *SEEDS)
-ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")  # of files that may have
-VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)  # no line but the header
-MAX_PCA_SIZE = 256
-MAX_PCA_ROWS = 10_000
+ROBUSTNESS_COLUMNS = ("autoencoder", "corruption", "psnr_in", "psnr_out")
+VARIATIONAL_COLUMNS = ("autoencoder", *VARIATIONAL)
+MAX_PCA_SIZE = 256  # principal components whose errors are compared
+MAX_PCA_ROWS = 10_000  # samples that they are fitted on
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Tables:
     """Lines of seeds.csv: clusterings that were repeated under other seeds."""
 
 
-def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
-    """One row per encoder (baselines included) and split: the lines of autoencoders.csv."""
+def autoencoder_rows(encoders: Sequence[ReportedEncoder]) -> list[Row]:
+    """Lines of autoencoders.csv: one per encoder, baselines included, and split."""
     return [
         {
             "autoencoder": encoder.key,
@@ -75,11 +75,11 @@ def autoencoder_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def clustering_rows(clustering: Clustering, data: LabelledData, seed: int) -> list[Row]:
-    """One row per split, and one for all rows: the clustering's lines of clusterings.csv.
+def clustering_rows(clustering: ReportedClustering, data: LabelledData, seed: int) -> list[Row]:
+    """Lines of clusterings.csv for one clustering: one per split, and one over all samples.
 
-    The silhouette is taken in the space of the data itself, the same for every row: in each
-    encoder's own space the values would not compare.
+    The silhouette is measured in the space of the data itself, the same for every clustering: in
+    every encoder's own space the values would not compare.
     """
     return [
         {
@@ -96,7 +96,7 @@ def clustering_rows(clustering: Clustering, data: LabelledData, seed: int) -> li
 
 
 def seed_row(data: LabelledData, key: str, by_seed: Mapping[int, np.ndarray]) -> Row:
-    """One line of seeds.csv: a clustering over seeds, of all rows, matched to labels per seed.
+    """The line of seeds.csv for one clustering: over all samples, matched to labels seed by seed.
 
     `chosen` is the seed whose clusters agree most with those of the others, by the mean of their
     adjusted Rand indices: a medoid, found without a label. `best` is what labels would have
@@ -128,8 +128,8 @@ def seed_row(data: LabelledData, key: str, by_seed: Mapping[int, np.ndarray]) ->
     }
 
 
-def code_row(encoder: Encoder, data: LabelledData, seed: int) -> Row:
-    """The encoder's line of codes.csv. Probes are None without labels."""
+def code_row(encoder: ReportedEncoder, data: LabelledData, seed: int) -> Row:
+    """The line of codes.csv for one encoder. Probes are None without labels."""
     return {
         "autoencoder": encoder.key,
         "code_size": encoder.train["code_size"],
@@ -139,8 +139,8 @@ def code_row(encoder: Encoder, data: LabelledData, seed: int) -> Row:
     }
 
 
-def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
-    """One row per encoder and corruption: the lines of robustness.csv."""
+def robustness_rows(encoders: Sequence[ReportedEncoder]) -> list[Row]:
+    """Lines of robustness.csv: one per encoder and corruption."""
     return [
         {"autoencoder": encoder.key, "corruption": corruption, **psnr}
         for encoder in encoders
@@ -148,8 +148,8 @@ def robustness_rows(encoders: Sequence[Encoder]) -> list[Row]:
     ]
 
 
-def variational_rows(encoders: Sequence[Encoder]) -> list[Row]:
-    """One row per encoder that has a bound on the likelihood: the lines of variational.csv."""
+def variational_rows(encoders: Sequence[ReportedEncoder]) -> list[Row]:
+    """Lines of variational.csv: one per encoder that has a bound on the likelihood."""
     return [
         {"autoencoder": encoder.key, **{name: bound[name] for name in VARIATIONAL}}
         for encoder in encoders
@@ -158,7 +158,7 @@ def variational_rows(encoders: Sequence[Encoder]) -> list[Row]:
 
 
 def nearest_codes(
-    data: LabelledData, encoder: Encoder, n_queries: int, seed: int
+    data: LabelledData, encoder: ReportedEncoder, n_queries: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Test rows (N,) and the train rows (N, 10) of the codes nearest to theirs, nearest first.
 
@@ -191,8 +191,8 @@ def pca_errors(data: LabelledData, seed: int) -> np.ndarray:
     return np.maximum(left - explained, 0) / test.size
 
 
-def updates(data: LabelledData, clustering: Clustering) -> dict[str, np.ndarray]:
-    """ACC and NMI over all rows at every update of a deep clustering, (T,) each.
+def updates(data: LabelledData, clustering: ReportedClustering) -> dict[str, np.ndarray]:
+    """ACC and NMI over all samples at every update of a deep clustering, two arrays (T,).
 
     ACC is matched at each update anew: what a paper would report had it stopped there.
     """
@@ -277,7 +277,7 @@ def scores(row: Row) -> dict[str, float]:
 
 
 def encoder_metrics(key: str, tables: Tables) -> dict[str, float]:
-    """What `report` adds to an encoder's MLflow run; undefined scores are left out."""
+    """Scores that stage `report` adds to an encoder's MLflow run, the defined ones."""
     metrics: dict[str, float | None] = {}
     for row in tables.codes:
         if row["autoencoder"] == key:
@@ -294,7 +294,7 @@ def encoder_metrics(key: str, tables: Tables) -> dict[str, float]:
 
 
 def clustering_metrics(key: str, tables: Tables) -> dict[str, float]:
-    """What `report` adds to a clustering's MLflow run; undefined scores are left out."""
+    """Scores that stage `report` adds to a clustering's MLflow run, the defined ones."""
     metrics: dict[str, float] = {}
     for row in tables.clusterings:
         if row["clustering"] == key:
@@ -309,14 +309,15 @@ def clustering_metrics(key: str, tables: Tables) -> dict[str, float]:
     return metrics
 
 
-def _probes(data: LabelledData, encoder: Encoder, seed: int) -> Row:
+def _probes(data: LabelledData, encoder: ReportedEncoder, seed: int) -> Row:
+    """How well labels can be read off the codes of test samples; None without labels."""
     if data.labels is None:
         return dict.fromkeys(PROBES)
     train, test = data.mask("train"), data.mask("test")
     z, labels = encoder.codes, data.labels
     linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
-    queries, neighbours = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
-    own, nearest = labels[queries], labels[neighbours]  # (N,), (N, 10)
+    queries, rows = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
+    own, nearest = labels[queries], labels[rows]  # (N,), (N, 10)
     return {
         "linear_probe": linear,
         "knn": probes.knn_accuracy(nearest, own),
@@ -325,9 +326,10 @@ def _probes(data: LabelledData, encoder: Encoder, seed: int) -> Row:
 
 
 def _scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> Row:
+    """Scores of clusters (N,) on the samples of one split, or of "all"; None where undefined."""
     chosen = data.mask(split)
     pairs = matching(data, clusters)
-    points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
+    points = data.x.reshape(len(data.x), -1)  # read from disk only where the silhouette samples
     silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
     blocks.forget(data.x)
     clusters = clusters[chosen]

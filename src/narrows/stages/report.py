@@ -28,7 +28,12 @@ from narrows.report import (
     run_notes,
     tables,
 )
-from narrows.report.artifacts import Clustering, Encoder, LabelledData, SearchResult
+from narrows.report.artifacts import (
+    LabelledData,
+    ReportedClustering,
+    ReportedEncoder,
+    SearchResult,
+)
 from narrows.report.page import Figures, Report, SavedFigure
 from narrows.report.tables import Tables
 from narrows.store import choices, outputs
@@ -47,9 +52,9 @@ class Inputs:
     """What the earlier stages left of one data set."""
 
     data: LabelledData
-    encoders: dict[str, Encoder]
+    encoders: dict[str, ReportedEncoder]
     """By key; baselines first."""
-    clusterings: dict[str, Clustering]
+    clusterings: dict[str, ReportedClustering]
     """By key; deep ones last."""
     chosen_k: ChosenK
     searches: list[SearchResult]
@@ -128,13 +133,15 @@ def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
 
 
 def draw_encoder(
-    encoder: Encoder, data: LabelledData, seed: int, folder: Path
+    encoder: ReportedEncoder, data: LabelledData, seed: int, folder: Path
 ) -> list[SavedFigure]:
     """Draws and saves the figures of one encoder."""
     return save(encoder_figures.draw_encoder(encoder, data, seed), encoder.key, folder)
 
 
-def draw_clustering(clustering: Clustering, data: LabelledData, folder: Path) -> list[SavedFigure]:
+def draw_clustering(
+    clustering: ReportedClustering, data: LabelledData, folder: Path
+) -> list[SavedFigure]:
     """Draws and saves the figures of one clustering."""
     return save(clustering_figures.draw_clustering(clustering, data), clustering.key, folder)
 
@@ -214,7 +221,7 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
         return {figure.caption: run.picture(figure.name) for figure in report.figures.overview}
 
 
-def log_encoder(p: Params, encoder: Encoder, report: Report, results: Path) -> str | None:
+def log_encoder(p: Params, encoder: ReportedEncoder, report: Report, results: Path) -> str | None:
     """Scores, figures and a description for the encoder's run; returns the run's id."""
     key = encoder.key
     run = tracking.find_run(encoder.identity, report.dataset)
@@ -233,7 +240,9 @@ def log_encoder(p: Params, encoder: Encoder, report: Report, results: Path) -> s
     return run.id
 
 
-def log_clustering(p: Params, clustering: Clustering, report: Report, results: Path) -> str | None:
+def log_clustering(
+    p: Params, clustering: ReportedClustering, report: Report, results: Path
+) -> str | None:
     """Scores, figures and a description for the clustering's run; returns the run's id."""
     key = clustering.key
     run = tracking.find_run(clustering.identity, report.dataset)

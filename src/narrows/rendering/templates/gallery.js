@@ -1,12 +1,12 @@
 "use strict";
-const told = JSON.parse(document.getElementById("told").textContent);
-const { sheet, sections, paths, dates } = told;
+const album = JSON.parse(document.getElementById("album").textContent);
+const { sheet, sections, paths, dates } = album;
 const PER_SHEET = sheet.columns * sheet.columns;
 const PER_CHUNK = 240;
 const FIRST = 48; // pictures of a cluster before "Show all"
 const GROUPS = 60; // groups of near-duplicates before it
 const get = (id) => document.getElementById(id);
-const count = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
+const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
 function make(tag, className, text) {
   const element = document.createElement(tag);
@@ -22,8 +22,8 @@ const visible = (text) =>
     .replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replace(/\u007f/g, "\u2421")
     .replace(/[\ud800-\udfff]/gu, "\ufffd");
-const label = (at) => (paths ? visible(paths[at]) : `row ${told.rows[at]}`);
-const key = `narrows-gallery:${told.identity}`;
+const label = (at) => (paths ? visible(paths[at]) : `row ${album.rows[at]}`);
+const key = `narrows-gallery:${album.identity}`;
 let names = {};
 try {
   names = JSON.parse(localStorage.getItem(key)) || {};
@@ -35,8 +35,8 @@ const standard = (cluster) => (cluster === KNOWN ? "Known pictures" : cluster < 
 const nameOf = (cluster) => names[cluster] || standard(cluster);
 
 function rename(cluster, name) {
-  const given = name.trim();
-  if (given && given !== standard(cluster)) names[cluster] = given;
+  const changed = name.trim();
+  if (changed && changed !== standard(cluster)) names[cluster] = changed;
   else delete names[cluster];
   try {
     localStorage.setItem(key, JSON.stringify(names));
@@ -85,8 +85,8 @@ function picture(at, name) {
 }
 
 const groupOf = new Map();
-for (const group of told.groups) for (const at of group) groupOf.set(at, group);
-const outliers = new Set(told.outliers);
+for (const group of album.groups) for (const at of group) groupOf.set(at, group);
+const outliers = new Set(album.outliers);
 const sectionOf = (at) => sections.find(({ first, size }) => at >= first && at < first + size);
 
 function tile(at, badge) {
@@ -125,18 +125,18 @@ function unfolding(items, n, into, add, what) {
 // Clusters. In a group of near-duplicates the first stands for all.
 const copies = (at) => (groupOf.has(at) ? `×${groupOf.get(at).length}` : "");
 const places = (section) => {
-  const found = [];
+  const usual = [];
   for (let at = section.first; at < section.first + section.size; at += 1) {
-    if (!outliers.has(at) && !(groupOf.has(at) && groupOf.get(at)[0] !== at)) found.push(at);
+    if (!outliers.has(at) && !(groupOf.has(at) && groupOf.get(at)[0] !== at)) usual.push(at);
   }
-  return found;
+  return usual;
 };
 
 function span(section) {
   if (!dates) return "";
-  const told = dates.slice(section.first, section.first + section.size).filter(Boolean).map((date) => date.slice(0, 10)).sort();
-  if (!told.length) return "";
-  return told[0] === told.at(-1) ? told[0] : `${told[0]} to ${told.at(-1)}`;
+  const days = dates.slice(section.first, section.first + section.size).filter(Boolean).map((date) => date.slice(0, 10)).sort();
+  if (!days.length) return "";
+  return days[0] === days.at(-1) ? days[0] : `${days[0]} to ${days.at(-1)}`;
 }
 
 sections.forEach((section, index) => {
@@ -144,7 +144,7 @@ sections.forEach((section, index) => {
   const cover = make("a", "cover");
   cover.href = `#cluster-${cluster}`;
   const montage = make("div", "montage");
-  for (let i = 0; i < 9; i += 1) montage.append(i < told.covers[index] ? picture(9 * index + i, "covers") : make("div", "picture"));
+  for (let i = 0; i < 9; i += 1) montage.append(i < album.covers[index] ? picture(9 * index + i, "covers") : make("div", "picture"));
   const title = make("b", "", nameOf(cluster));
   title.dataset.nameOf = cluster;
   cover.append(montage, title, make("span", "faint", count(section.size, "picture")));
@@ -164,7 +164,7 @@ sections.forEach((section, index) => {
     input.value = nameOf(cluster);
   });
   heading.append(input);
-  const apart = told.outliers.filter((at) => sectionOf(at) === section).length;
+  const apart = album.outliers.filter((at) => sectionOf(at) === section).length;
   const facts = [count(section.size, "picture"), span(section), apart ? `${count(apart, "outlier")} shown below` : ""];
   head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")));
   const body = make("div");
@@ -173,8 +173,8 @@ sections.forEach((section, index) => {
   unfolding(places(section), FIRST, body, (positions, into) => tiles(positions, into, copies), count(section.size, "picture"));
 });
 
-if (told.groups.length) {
-  const rest = [...told.groups].sort((a, b) => b.length - a.length);
+if (album.groups.length) {
+  const rest = [...album.groups].sort((a, b) => b.length - a.length);
   const add = (groups, into) =>
     groups.forEach((group) => {
       const element = make("div", "group");
@@ -184,7 +184,7 @@ if (told.groups.length) {
     });
   unfolding(rest, GROUPS, get("groups"), add, count(rest.length, "group"));
 }
-if (told.outliers.length) tiles(told.outliers, get("unusual"), (at) => nameOf(sectionOf(at).cluster));
+if (album.outliers.length) tiles(album.outliers, get("unusual"), (at) => nameOf(sectionOf(at).cluster));
 
 // One picture, with its like.
 let similar = null; // parsed when first asked for
@@ -205,14 +205,14 @@ function open(at) {
   get("name").textContent = label(at);
   const facts = [["Cluster", nameOf(sectionOf(at).cluster)]];
   if (dates && dates[at]) facts.push(["Date", dates[at]]);
-  facts.push(["Distance to the mean", told.distances[at]]);
-  if (told.errors) facts.push(["Reconstruction error", `${told.errors[at]}${outliers.has(at) ? ", an outlier" : ""}`]);
-  if (paths) facts.push(["Row", told.rows[at]]);
+  facts.push(["Distance to the mean", album.distances[at]]);
+  if (album.errors) facts.push(["Reconstruction error", `${album.errors[at]}${outliers.has(at) ? ", an outlier" : ""}`]);
+  if (paths) facts.push(["Row", album.rows[at]]);
   get("facts").replaceChildren(...facts.flatMap(([what, value]) => [make("dt", "", what), make("dd", "", value)]));
   const link = get("original");
-  link.hidden = !(paths && told.source !== null);
+  link.hidden = !(paths && album.source !== null);
   if (!link.hidden) {
-    link.href = told.source + url(paths[at]);
+    link.href = album.source + url(paths[at]);
     const original = make("div", "original"); // over the thumbnail, which stays where it cannot be shown
     original.style.backgroundImage = `url("${link.href}")`;
     large.append(original);
@@ -225,7 +225,7 @@ function open(at) {
 
 function walk(step) {
   const next = current + step;
-  if (next >= 0 && next < told.rows.length) open(next);
+  if (next >= 0 && next < album.rows.length) open(next);
 }
 get("viewer").addEventListener("keydown", (event) => {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -238,8 +238,8 @@ get("viewer").addEventListener("click", (event) => {
 
 // index.html#picture-17 opens the picture of row 17.
 function follow() {
-  const asked = /^#picture-(\d+)$/.exec(location.hash);
-  const at = asked ? told.rows.indexOf(Number(asked[1])) : -1;
+  const match = /^#picture-(\d+)$/.exec(location.hash);
+  const at = match ? album.rows.indexOf(Number(match[1])) : -1;
   if (at >= 0) open(at);
 }
 addEventListener("hashchange", follow);
@@ -252,23 +252,23 @@ function save(name, type, text) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
-const clusterAt = told.rows.map((_, at) => sectionOf(at).cluster);
-const base = `${told.dataset}-${told.clustering}`;
+const clusterAt = album.rows.map((_, at) => sectionOf(at).cluster);
+const base = `${album.dataset}-${album.clustering}`;
 
 function asCsv() {
   const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
   const lines = [["row", "path", "date", "cluster", "name", "distance", "error", "outlier"]];
-  told.rows.forEach((row, at) => {
+  album.rows.forEach((row, at) => {
     const cluster = clusterAt[at];
-    lines.push([row, paths ? paths[at] : "", dates ? dates[at] : "", cluster, nameOf(cluster), told.distances[at], told.errors ? told.errors[at] : "", outliers.has(at)]);
+    lines.push([row, paths ? paths[at] : "", dates ? dates[at] : "", cluster, nameOf(cluster), album.distances[at], album.errors ? album.errors[at] : "", outliers.has(at)]);
   });
   return lines.map((line) => line.map(cell).join(",")).join("\n") + "\n";
 }
 
 function asJson() {
   const clusters = sections.map(({ cluster, size: n }) => ({ cluster, name: names[cluster] ?? null, size: n }));
-  const pictures = told.rows.map((row, at) => ({ row, path: paths ? paths[at] : null, date: dates ? dates[at] || null : null, cluster: clusterAt[at] }));
-  return JSON.stringify({ dataset: told.dataset, clustering: told.clustering, clusters, pictures }, null, 1) + "\n";
+  const pictures = album.rows.map((row, at) => ({ row, path: paths ? paths[at] : null, date: dates ? dates[at] || null : null, cluster: clusterAt[at] }));
+  return JSON.stringify({ dataset: album.dataset, clustering: album.clustering, clusters, pictures }, null, 1) + "\n";
 }
 get("save-csv").addEventListener("click", () => save(`${base}.csv`, "text/csv", asCsv()));
 get("save-json").addEventListener("click", () => save(`${base}.json`, "application/json", asJson()));
