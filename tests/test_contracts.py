@@ -10,6 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.deep_clusterers._base import DeepClusterer
+from narrows.clustering.state import hardened
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
@@ -376,6 +379,22 @@ def test_baseline_encodes_and_decodes_from_saved_arrays(family, name, tmp_path) 
     assert ((x_hat - x) ** 2).mean() < x.var()
 
 
+PROTOCOLS: dict[str, type] = {"clusterers": Clusterer, "deep_clusterers": DeepClusterer}
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [member for family in PROTOCOLS for member in members(family)]
+)
+def test_a_member_has_the_functions_of_its_family(family: str, name: str) -> None:
+    """With the same arguments in the same order."""
+    module, protocol = plugins.load(family, name), PROTOCOLS[family]
+    functions = {n: f for n, f in vars(protocol).items() if inspect.isfunction(f) and n[0] != "_"}
+    assert functions
+    for function, declared in functions.items():
+        expected = [n for n in inspect.signature(declared).parameters if n != "self"]
+        assert list(inspect.signature(getattr(module, function)).parameters) == expected, function
+
+
 @pytest.mark.parametrize(("family", "name"), members("clusterers"))
 class TestClusterer:
     def blobs(self) -> np.ndarray:
@@ -392,10 +411,9 @@ class TestClusterer:
         assert clusters.shape == (60,)
         assert [len(set(clusters[i : i + 20])) for i in (0, 20, 40)] == [1, 1, 1]
         assert len(set(clusters)) == 3
-        if hasattr(clusterer.module, "soft"):
-            soft = clusterer.module.soft(state, z)
-            assert np.allclose(soft.sum(axis=1), 1)
-            assert soft.argmax(axis=1).tolist() == clusters.tolist()
+        soft = clusterer.module.soft(state, z)
+        assert np.allclose(soft.sum(axis=1), clusters >= 0)
+        assert hardened(soft).tolist() == clusters.tolist()
 
     def test_obeys_its_seed(self, family, name) -> None:
         clusterer, z = plugin(family, name), self.blobs()

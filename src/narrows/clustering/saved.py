@@ -16,6 +16,7 @@ from torch import Tensor
 
 from narrows.clustering.centres import means
 from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.deep_clusterers._base import DeepClusterer
 from narrows.clustering.state import State, hardened
 from narrows.config import params
 from narrows.data.unit import to_unit
@@ -116,8 +117,7 @@ def load(artifacts: Path, key: str) -> Saved:
     assert memberships is not None
     refined, _ = _coder(model(config, learned["model"]))
     n_clusters = memberships.shape[1]  # the last of them may hold no known sample
-    parts = None if stored.info["fell_back"] else learned["parts"]
-    cluster, soft = _refined(row, stored.state, parts, n_clusters)
+    cluster, soft = _refined(row, stored.state, learned["parts"], n_clusters)
     centres = means(stored.codes, stored.clusters, n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
@@ -141,12 +141,13 @@ def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
 
 
 def _refined(
-    row: dict[str, Any], state: State, parts: dict[str, Tensor] | None, n_clusters: int
+    row: dict[str, Any], state: State, parts: dict[str, Tensor], n_clusters: int
 ) -> tuple[Cluster, Soft]:
-    """As the method tells clusters from its parts; without any, and where it leaves clusters to the
-    start's clusterer, as that one does."""
+    """Clusters and memberships as the method's parts give them; where a clusterer's state is saved,
+    as that clusterer does: after a collapse, and for a method without memberships of its own."""
     method = params.plugin("deep_clusterers", row["method"])
-    if parts is None or not hasattr(method.module, "soft"):
+    module: DeepClusterer = method.module
+    if state:
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
         numbered, shares = _clusterer(row["start"], state)
         named = np.flatnonzero(names[:-1] >= 0)
@@ -159,8 +160,9 @@ def _refined(
         return lambda z: names[numbered(z)], renamed
 
     def soft(z: np.ndarray) -> np.ndarray:
-        found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
-        return found.numpy()
+        memberships = module.soft(method.config, parts, torch.from_numpy(z))
+        assert memberships is not None, "a method without memberships saves a clusterer's state"
+        return memberships.numpy()
 
     return lambda z: hardened(soft(z)), soft
 

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.clustering.deep_clusterers._base import Loop, centres
+from narrows.clustering.deep_clusterers._base import Loop, centres, recentre
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    Parts = dict[str, Tensor] | nn.ParameterDict
+    from narrows.clustering.deep_clusterers._base import Parts
+
+__all__ = ["Student", "kl", "parts", "recentre", "soft", "target"]
 
 
 @config
 class Student(Loop):
     alpha: PositiveFloat = 1.0
-    """Degrees of freedom of the Student-t kernel."""
+    """Degrees of freedom of the Student-t kernel around a centre."""
 
 
 def parts(cfg: Student, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from narrows.clustering.centres import variances
-from narrows.clustering.deep_clusterers._base import Loop, centres
+from narrows.clustering.deep_clusterers._base import Loop, centres, recentre
 from narrows.config.plugins import config
 from narrows.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from narrows.clustering.deep_clusterers._base import Parts
     from narrows.models.autoencoder import Autoencoder
+
+__all__ = ["Config", "loss", "parts", "recentre", "soft", "target"]
 
 MIN_VARIANCE = 1e-4  # of a component along an axis; a smaller one would hold a single code
 
@@ -39,12 +42,12 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
     }
 
 
-def soft(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> Tensor:
+def soft(cfg: Config, parts: Parts, z: Tensor) -> Tensor:
     """Posteriors p(c | z), (B, K), of codes (B, D)."""
     return log_soft(parts, z).exp()
 
 
-def log_soft(parts: nn.ParameterDict, z: Tensor) -> Tensor:
+def log_soft(parts: Parts, z: Tensor) -> Tensor:
     """Their logarithms: of a posterior that is 0 the gradient would not be finite."""
     log_variances = parts["log_variances"]
     squared = (z[:, None] - parts["centres"]).square() / log_variances.exp()
@@ -59,11 +62,11 @@ def target(cfg: Config, q: Tensor) -> Tensor:
 
 def loss(
     cfg: Config,
-    parts: nn.ParameterDict,
+    parts: Parts,
     model: Autoencoder,
     noisy: Tensor,
     clean: Tensor,
-    p: Tensor,
+    targets: Tensor,
 ) -> dict[str, Tensor]:
     """The negative bound per value of the sample, equation 12 of the paper with one draw."""
     import torch
