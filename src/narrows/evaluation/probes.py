@@ -67,8 +67,9 @@ def knn_accuracy(
         >>> knn_accuracy(np.array([[1, 1, 0], [2, 0, 3]]), np.array([1, 2]))
         0.5
     """
-    votes = [np.bincount(row).argmax() for row in labels_of_neighbours]
-    return float(np.mean(votes == labels))
+    ids = np.unique(labels_of_neighbours)  # (L,), ascending: argmax takes the lowest of a tie
+    counts = (labels_of_neighbours[:, :, None] == ids).sum(axis=1)  # (N, L)
+    return float(np.mean(ids[counts.argmax(axis=1)] == labels))
 
 
 def precision_at(
