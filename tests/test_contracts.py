@@ -116,7 +116,9 @@ def test_plugin_says_what_it_is(family: str, name: str) -> None:
 PROTOCOLS: dict[str, type] = {
     "autoencoders": Kind,
     "baselines": Baseline,
+    "clusterers": Clusterer,
     "corruptions": Corruption,
+    "deep_clusterers": DeepClusterer,
     "networks": Network,
     "optimizers": Optimizer,
     "penalties": Penalty,
@@ -377,22 +379,6 @@ def test_baseline_encodes_and_decodes_from_saved_arrays(family, name, tmp_path) 
     assert len(z) == 40
     assert x_hat.shape == x.shape
     assert ((x_hat - x) ** 2).mean() < x.var()
-
-
-PROTOCOLS: dict[str, type] = {"clusterers": Clusterer, "deep_clusterers": DeepClusterer}
-
-
-@pytest.mark.parametrize(
-    ("family", "name"), [member for family in PROTOCOLS for member in members(family)]
-)
-def test_a_member_has_the_functions_of_its_family(family: str, name: str) -> None:
-    """With the same arguments in the same order."""
-    module, protocol = plugins.load(family, name), PROTOCOLS[family]
-    functions = {n: f for n, f in vars(protocol).items() if inspect.isfunction(f) and n[0] != "_"}
-    assert functions
-    for function, declared in functions.items():
-        expected = [n for n in inspect.signature(declared).parameters if n != "self"]
-        assert list(inspect.signature(getattr(module, function)).parameters) == expected, function
 
 
 @pytest.mark.parametrize(("family", "name"), members("clusterers"))
