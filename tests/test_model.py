@@ -8,8 +8,10 @@ import torch
 from test_contracts import build, row
 
 from narrows.config import params
+from narrows.errors import UserError
 from narrows.models import autoencoder, losses
 from narrows.models.autoencoder import Autoencoder
+from narrows.models.devices import device_named
 
 ROWS = params.load(Path(__file__).parent.parent / "params.yaml").autoencoders
 
@@ -66,12 +68,42 @@ def test_all_samples_are_encoded_in_order_in_batches_of_any_size(monkeypatch) ->
 
 def test_batches_that_come_from_elsewhere_move_to_the_model(monkeypatch) -> None:
     """As those of samples on disk do; weights on torch's device without memory stand for a GPU."""
-    small, seen = build(row(), (1, 8, 8)).to("meta"), []
+    small, devices = build(row(), (1, 8, 8)).to("meta"), []
 
     def encode(batch: torch.Tensor) -> torch.Tensor:
-        seen.append(batch.device.type)
+        devices.append(batch.device.type)
         return torch.zeros(len(batch), 3)
 
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        devices.append(z.device.type)
+        return torch.zeros(len(z), 1, 8, 8)
+
     monkeypatch.setattr(small, "encode", encode)
+    monkeypatch.setattr(small, "decode", decode)
     assert autoencoder.encode_all(small, torch.zeros(5, 1, 8, 8)).shape == (5, 3)
-    assert seen == ["meta"]
+    assert autoencoder.decode_all(small, torch.zeros(5, 3)).shape == (5, 1, 8, 8)
+    assert devices == ["meta", "meta"]
+    autoencoder.reconstruct_all(small, torch.zeros(5, 1, 8, 8))
+    assert devices[2] == "meta"
+
+
+def test_a_device_by_its_name() -> None:
+    assert device_named("cpu") == torch.device("cpu")
+    there = torch.cuda.is_available() or torch.backends.mps.is_available()
+    assert (device_named("auto").type == "cpu") == (not there)
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="device is cuda, which torch does not find"):
+            device_named("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_model_on_a_gpu_answers_on_the_cpu() -> None:
+    x = torch.rand(50, 1, 8, 8)
+    small = build(row(), (1, 8, 8))
+    z, x_hat = autoencoder.encode_all(small, x), autoencoder.reconstruct_all(small, x)
+    small.to("cuda")
+    np.testing.assert_allclose(autoencoder.encode_all(small, x), z, atol=1e-5)
+    torch.testing.assert_close(autoencoder.reconstruct_all(small, x), x_hat, atol=1e-5, rtol=0)
+    decoded = autoencoder.decode_all(small, torch.from_numpy(z))
+    torch.testing.assert_close(decoded, x_hat, atol=1e-5, rtol=0)
+    assert {w.device.type for w in autoencoder.cpu_weights(small).values()} == {"cpu"}

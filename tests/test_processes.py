@@ -45,11 +45,11 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     """Layers, noise, and batches of 63, of which one process takes 32 and the other 31. Sums of
     floats in another order differ in the last bits."""
     raw = project.read()
-    project.write(raw | {"devices": 2})
-    started = project.start("pipelines/train.py", "layered")
+    project.write(raw | {"devices": 2, "searches": {}})
+    started = project.start("pipelines/encode.py", "layered")
     told, _ = started.communicate(timeout=300)
     assert started.returncode == 0
-    assert told.count("train@layered: epoch 1,") == 1, "the other process is silent"
+    assert told.count("encode: layered: epoch 1,") == 1, "the other process is silent"
 
     data = prepared.read("digits")
     chosen = params.load().autoencoders["layered"]
@@ -64,7 +64,7 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     assert [run.info.status for run in runs] == ["FINISHED"], "one run, of the one that leads"
     left = json.loads(Path("artifacts/digits/encoders/layered/train.json").read_text())
     assert left["epochs_run"] == 2 + 2 + 3
-    assert not list(Path(".work/train").glob("*")), "checkpoints of finished work are removed"
+    assert not list(Path(".work/checkpoints").glob("*")), "checkpoints of finished work are removed"
 
 
 def test_more_processes_than_samples_are_refused(project: Project) -> None:

@@ -1,6 +1,8 @@
 """Training: the loop's arithmetic, stopping, and resuming exactly."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +199,41 @@ def test_a_device_that_is_not_there_is_told() -> None:
     train, val = digits()
     with pytest.raises(UserError, match="device is cuda, which torch does not find"):
         fitting.fit(row(), train, val, seed=0, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_trained_model_stays_on_its_device(tmp_path: Path) -> None:
+    train, val = digits()
+    chosen = training_row(row("stacked"), epochs=1)
+    fitted = fitting.fit(chosen, train, val, seed=0, device="cuda", work=tmp_path)
+    assert {part.model.device.type for part in (fitted, *fitted.layers)} == {"cuda"}
+
+
+def test_a_row_is_fitted_with_nothing_but_data_and_a_seed(tmp_path: Path) -> None:
+    train, val = digits()
+    chosen = training_row(epochs=1)
+    fitted = fitting.fit(chosen, train, val, seed=0)
+    with_folder = fitting.fit(chosen, train, val, seed=0, work=tmp_path)
+    assert fitted.history == with_folder.history
+
+
+def test_an_import_changes_nothing_that_others_share() -> None:
+    program = """
+import gc, logging, os, warnings
+import pytorch_lightning, torch
+
+def shared():
+    level = logging.getLogger("pytorch_lightning").level
+    return gc.get_threshold(), list(warnings.filters), level, dict(os.environ)
+
+before = shared()
+from narrows.training import fitting, lightning, many_seeds
+assert shared() == before
+for _ in range(2):
+    lightning.quieten()
+assert len(warnings.filters) == len(before[1]) + 2
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_train_loss_is_the_mean_over_samples_not_over_batches(tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ def refine(method: Plugin, job: Job) -> Refined:
     module = Refine(method, job, prepare_start(job))
     module.train()
     seconds = run(module, job.device, method.config.max_updates, job.work)
-    module.cpu().eval()
+    module.eval()  # on the device that refined it
     state, arrays = load_state(job.work / "look.npz")
     return Refined(
         model=module.model,
-        parts={name: part.detach() for name, part in module.parts.items()},
+        parts={name: part.detach().cpu() for name, part in module.parts.items()},
         state=state,
         codes=module.codes(),
         soft=arrays["soft"],

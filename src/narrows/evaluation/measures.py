@@ -19,6 +19,7 @@ from narrows.config.plugins import Plugin
 from narrows.errors import UserError
 from narrows.models import jacobian, reconstruction
 from narrows.models.autoencoder import Autoencoder, corrupt, decode_all, encode_all
+from narrows.models.devices import device_named
 
 JACOBIAN_SAMPLES = 100
 JACOBIAN_VALUES = 2**25  # in memory at once: samples x code units x input values
@@ -43,8 +44,15 @@ class Coder:
         return self.decode(self.encode(x))
 
 
-def of_model(model: Autoencoder) -> Coder:
-    """An autoencoder in batches."""
+def of_model(model: Autoencoder, device: str | None = None) -> Coder:
+    """An autoencoder in batches.
+
+    Args:
+        device: where the model is moved to and computes: auto, cpu, cuda or mps; None leaves it
+            where it is. Samples and results are on the CPU.
+    """
+    if device is not None:
+        model.to(device_named(device))
     return Coder(
         lambda x: torch.from_numpy(encode_all(model, x)), lambda z: decode_all(model, z), model
     )
@@ -76,7 +84,10 @@ def jacobian_norm(model: Autoencoder, x: Tensor) -> float:
     x = x[:: math.ceil(len(x) / JACOBIAN_SAMPLES)]
     size = max(1, JACOBIAN_VALUES // (model.cfg.code_size * x[0].numel()))
     with torch.inference_mode():
-        squared = [jacobian.frobenius_squared(model.encode, b, None) for b in x.split(size)]
+        squared = [
+            jacobian.frobenius_squared(model.encode, batch.to(model.device), None).cpu()
+            for batch in x.split(size)
+        ]
     return torch.cat(squared).sqrt().mean().item()
 
 
@@ -121,11 +132,12 @@ def variational(model: Autoencoder, x: Tensor, n_draws: int, seed: int) -> dict[
     if kind is None:
         return None
     torch.manual_seed(seed)
-    drawn = [kind.terms(model.cfg, model.parts, batch) for batch in x.split(500)]
-    terms = {name: torch.cat([batch[name] for batch in drawn]) for name in drawn[0]}
+    batches = [batch.to(model.device) for batch in x.split(500)]
+    by_batch = [kind.terms(model.cfg, model.parts, batch) for batch in batches]
+    terms = {name: torch.cat([part[name] for part in by_batch]).cpu() for name in by_batch[0]}
     units = terms["kl"].mean(0)
     likelihood = terms["reconstruction"].mean().item()
-    nll = torch.cat([kind.nll(model.cfg, model.parts, batch, n_draws) for batch in x.split(500)])
+    nll = torch.cat([kind.nll(model.cfg, model.parts, batch, n_draws) for batch in batches]).cpu()
     return {
         "elbo": likelihood - units.sum().item(),
         "reconstruction": likelihood,

@@ -69,7 +69,8 @@ def generated(coder: Coder, shown: Tensor, seed: int) -> dict[str, Tensor]:
     assert model.variational is not None
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(N_SAMPLES, model.cfg.code_size, generator=generator)
-    terms = model.variational.terms(model.cfg, model.parts, shown)
+    terms = model.variational.terms(model.cfg, model.parts, shown.to(model.device))
+    terms = {name: values.cpu() for name, values in terms.items()}
     units = terms["kl"].mean(0).argsort(descending=True)[:N_UNITS]
     walk = terms["mean"][:1].repeat(len(units) * N_STEPS, 1).unflatten(0, (len(units), N_STEPS))
     for row, unit in enumerate(units.tolist()):
@@ -89,7 +90,7 @@ def first_filters(
         return None
     layers = (nn.Linear, nn.Conv2d)
     first = next(part for part in model.parts["encoder"].modules() if isinstance(part, layers))
-    weights = first.weight.detach()[:N_FILTERS]
+    weights = first.weight.detach()[:N_FILTERS].cpu()
     weights = weights.reshape(len(weights), -1, *weights.shape[2:] or shape[1:])
     largest = weights.abs().flatten(1).amax(1).clamp(min=1e-12)[:, None, None, None]
     return 0.5 + 0.5 * weights / largest

@@ -24,7 +24,7 @@ def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: 
     data, encoder = prepared.read(setting.dataset), StoredEncoder(encoder_folder)
     test, view = to_unit(data.in_memory("test")), to_unit(data.view())
     corruptions = measures.applicable(options.corruptions, view)
-    coder = coder_of(encoder)
+    coder = coder_of(encoder, setting.device)
     scores = measures.scores(coder, test, corruptions, options.nll_draws, setting.seed)
     drawn = pictures.specimens(coder, view, corruptions, setting.seed)
     evaluations.write_maps(
@@ -39,10 +39,10 @@ def map_codes(codes_file: Path, n_rows: int, seed: int, attempt: Attempt) -> Non
     evaluations.write_maps(attempt.folder, maps)
 
 
-def coder_of(encoder: StoredEncoder) -> Coder:
-    """A baseline or an autoencoder by its two ways, as measures take it."""
+def coder_of(encoder: StoredEncoder, device: str) -> Coder:
+    """A baseline, or an autoencoder on the device, by its two ways, as measures take it."""
     if not encoder.is_baseline:
-        return measures.of_model(saved.model(encoder.config, encoder.weights))
+        return measures.of_model(saved.model(encoder.config, encoder.weights), device)
     _, encode, decode = saved.coder(encoder.folder)
     return Coder(
         lambda x: torch.from_numpy(encode(x)),
