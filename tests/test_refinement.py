@@ -68,6 +68,7 @@ def same(one: Refined, other: Refined) -> bool:
     weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
     return (
         np.array_equal(one.soft, other.soft)
+        and np.array_equal(one.codes, other.codes)
         and np.array_equal(one.assignments, other.assignments)
         and one.history == other.history
         and all(torch.equal(a, b) for a, b in weights)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_refinement import LABELS, job, method
+from test_refinement import LABELS, KilledError, job, killed_at, method, same
 
 from narrows.clustering import refine as refinement
 from narrows.clustering.job import prepare_start
@@ -28,6 +28,18 @@ def test_soft_reset_shakes_the_encoder_and_clusters_anew(tmp_path: Path) -> None
     assert found.history[0] == plain.history[0]
     assert found.history[-1] != plain.history[-1]
     assert [len(set(hardened(found.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["idec", "dcn", "vade"])
+def test_killed_at_every_update_it_ends_as_if_it_was_not(name: str, tmp_path: Path) -> None:
+    """A reset follows every look but the last."""
+    shaken = method(name, reset_every=1, reset_keep=0.5, max_updates=3, tolerance=0.0)
+    whole = refine(shaken, job(tmp_path / "whole", name))
+    for update in (0, 1, 2, 3):
+        with pytest.raises(KilledError):
+            refine(shaken, job(tmp_path / "cut", name, on_update=killed_at(update)))
+    cut = refine(shaken, job(tmp_path / "cut", name))
+    assert same(whole, cut)
 
 
 @pytest.mark.parametrize("name", ["dec", "idec", "dcn", "vade"])

@@ -317,7 +317,7 @@ class Refine(Stepping):
         return self.method.parts(self.cfg, codes[rows], clusters[rows])
 
     def _fitted(self, array: np.ndarray) -> Tensor:
-        """Those (F, ...) of an array (N, ...) that are learned from, on the device."""
+        """The fitted rows (F, ...) of an array (N, ...), on the device."""
         return torch.from_numpy(array[self.job.fitted]).to(self.device)
 
     def _update_seed(self) -> int:

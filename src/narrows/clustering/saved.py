@@ -33,33 +33,36 @@ Soft = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to memberships (N, K)
 
 @dataclass(frozen=True)
 class Answer:
-    """What is told of N samples."""
+    """What a saved clustering says of N samples."""
 
     codes: np.ndarray
-    """(N, D), those that were clustered."""
+    """Codes (N, D), which the clusters are read off."""
     clusters: np.ndarray
-    """(N,), -1 is noise."""
+    """Clusters (N,), -1 is noise."""
     soft: np.ndarray
-    """(N, K): of a method without memberships one 1 a row, of noise none."""
+    """Memberships (N, K): of a method without any a single 1 a row, and none for noise."""
     distances: np.ndarray
-    """(N,), Euclidean, from the code to the mean of its cluster's known codes; of noise to the
-    nearest such mean."""
+    """Euclidean distances (N,) from each code to the mean of its cluster's known codes; of noise to
+    the nearest such mean."""
     errors: np.ndarray
-    """(N,), mean squared error per value in [0, 1] of the reconstruction by the row's encoder, as
+    """Mean squared errors (N,) per value in [0, 1] of the reconstructions by the row's encoder, as
     it was before any refinement: a refined one may have lost its decoder."""
 
 
 @dataclass(frozen=True)
 class Saved:
     input_shape: tuple[int, ...]
-    """Of one sample."""
+    """Shape of one sample."""
     encode: Encode
+    """Maps samples (N, ...) as stored to codes (N, D)."""
     cluster: Cluster
+    """Maps codes (N, D) to clusters (N,), -1 is noise."""
     soft: Soft
+    """Maps codes (N, D) to memberships (N, K)."""
     reconstruct: Callable[[Tensor], np.ndarray]
-    """Samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1]."""
+    """Maps samples (N, ...) as stored to reconstructions (N, ...) in [0, 1]."""
     centres: np.ndarray
-    """(K, D), means of the known codes of each cluster; nan where it has none."""
+    """Means (K, D) of the known codes of each cluster; nan where a cluster has none."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Clusters (N,) of samples x (N, ...), of the scale of data/<dataset>/x.npy.
@@ -153,9 +156,9 @@ def _refined(
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
-            found = np.zeros((len(z), n_clusters), np.float32)
-            found[:, names[named]] = shares(z)[:, named]
-            return found
+            memberships = np.zeros((len(z), n_clusters), np.float32)
+            memberships[:, names[named]] = shares(z)[:, named]
+            return memberships
 
         return lambda z: names[numbered(z)], renamed
 

@@ -12,10 +12,14 @@ from narrows.data.blocks import subset
 
 Codes = Float[np.ndarray, "N D"]
 Labels = Integer[np.ndarray, " N"]
-MAX_TRAIN_ROWS = 10_000  # so that 70,000 codes take a second or two
+MAX_TRAIN_ROWS = 10_000
+"""Train codes that a probe learns from, at most, so that 70,000 codes take a second or two."""
 MAX_QUERIES = 2_000
+"""Codes whose neighbours are asked for, at most."""
 N_NEIGHBOURS = 10
-MAX_ITERATIONS = 100  # of L-BFGS; on standardised codes the accuracy has settled before
+"""Neighbours of a query that vote."""
+MAX_ITERATIONS = 100
+"""Iterations of L-BFGS; on standardised codes the accuracy has settled before."""
 
 
 def linear_probe(

@@ -29,7 +29,7 @@ class Loop:
     max_updates: PositiveInt
     """Rounds of steps and a look at the whole set, at most; one more look comes before them all."""
     tolerance: Annotated[float, Field(ge=0, lt=1)]
-    """Share of samples that change their cluster below which a run stops, after one whole pass."""
+    """A run stops when a smaller share of the samples changes cluster, but not before a whole pass."""
     anneal: bool = False
     """Whether the learning rate falls along half a cosine between two looks at the whole set."""
     on_collapse: Literal["stop", "start"] = "stop"
@@ -37,7 +37,8 @@ class Loop:
     reset_every: PositiveInt | None = None
     """Updates between two soft resets, which shake the encoder and cluster anew; null for none."""
     reset_keep: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Share of the encoder's weights that a soft reset keeps; the rest is of fresh ones."""
+    """Share of its value that each of the encoder's weights keeps in a soft reset; the rest comes
+    from a fresh encoder."""
 
 
 @runtime_checkable
@@ -49,9 +50,9 @@ class DeepClusterer(Protocol):
     """
 
     def parts(self, cfg: Any, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
-        """What is trained beside the encoder, where it begins.
+        """Tensors by name that are trained beside the encoder, as they are at the start.
 
-        If `centres` (K, D) are among it, the run's health tells how far apart they are.
+        If `centres` (K, D) are among them, the run's health tells how far apart they are.
 
         Args:
             cfg: the module's `Config`, filled in.
@@ -102,7 +103,7 @@ def recentre(cfg: Loop, parts: Parts, z: Tensor) -> None:
 
 
 def centres(codes: np.ndarray, clusters: np.ndarray) -> Tensor:
-    """Means (K, D) of the codes (N, D) of each cluster, which are numbered 0 to K - 1."""
+    """Means (K, D) of the codes (F, D) of each cluster, as float32; clusters are 0 to K - 1."""
     import torch
 
     return torch.from_numpy(means(codes, clusters).astype(np.float32))

@@ -36,7 +36,7 @@ def soft(cfg: Student, parts: Parts, z: Tensor) -> Tensor:
 
 
 def target(cfg: Student, q: Tensor) -> Tensor:
-    """Targets (N, K) of the memberships (N, K) of the whole set."""
+    """Sharpened memberships (F, K) of the whole set."""
     return sharpened(q)
 
 
@@ -60,7 +60,7 @@ def student_t(z: Tensor, centres: Tensor, alpha: float) -> Tensor:
 
 
 def sharpened(q: Tensor) -> Tensor:
-    """Targets p (N, K) of memberships q (N, K) of the whole set, not of a batch.
+    """Targets p (F, K) of memberships q (F, K) of the whole set, not of a batch.
 
         p_ij ~ q_ij^2 / f_j,  f_j = sum_i q_ij,  sum_j p_ij = 1
 

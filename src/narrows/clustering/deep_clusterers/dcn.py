@@ -35,7 +35,7 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
 
 
 def recentre(cfg: Config, parts: Parts, z: Tensor) -> None:
-    """Moves each centre to the mean of the codes (N, D) nearest to it; one without any stays."""
+    """Moves each centre to the mean of the codes (F, D) nearest to it; one without any stays."""
     nearest = soft(cfg, parts, z)
     counts = nearest.sum(dim=0)
     used = counts > 0
@@ -52,7 +52,7 @@ def soft(cfg: Config, parts: Parts, z: Tensor) -> Tensor:
 
 
 def target(cfg: Config, q: Tensor) -> Tensor:
-    """The memberships (N, K) themselves."""
+    """The memberships (F, K) themselves."""
     return q
 
 

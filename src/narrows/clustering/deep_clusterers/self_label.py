@@ -42,7 +42,7 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
 
 
 def target(cfg: Config, q: Tensor) -> Tensor:
-    """The clusters (N, K), smoothed; noise has no target."""
+    """The clusters (F, K), smoothed; noise has no target."""
     return q * (1 - cfg.smoothing) + q.sum(dim=1, keepdim=True) * cfg.smoothing / q.shape[1]
 
 
@@ -54,7 +54,7 @@ def loss(
     clean: Tensor,
     targets: Tensor,
 ) -> dict[str, Tensor]:
-    """Cross-entropy of the augmented samples' names."""
+    """Cross-entropy of the names that the layer gives to augmented samples."""
     from torch.nn import functional
 
     logits = functional.linear(model.encode(noisy), parts["weight"], parts["bias"])
