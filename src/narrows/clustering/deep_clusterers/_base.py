@@ -29,7 +29,7 @@ class Loop:
     max_updates: PositiveInt
     """Rounds of steps and a look at the whole set, at most; one more look comes before them all."""
     tolerance: Annotated[float, Field(ge=0, lt=1)]
-    """A run stops when a smaller share of the samples changes cluster, but not before a whole pass."""
+    """Share of samples that change cluster below which a run stops, after a whole pass at least."""
     anneal: bool = False
     """Whether the learning rate falls along half a cosine between two looks at the whole set."""
     on_collapse: Literal["stop", "start"] = "stop"
