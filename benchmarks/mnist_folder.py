@@ -16,7 +16,7 @@ import numpy as np
 import papers
 from PIL import Image
 
-from narrows.clustering import metrics
+from narrows.clustering import matching, metrics
 from narrows.config import plugins
 from narrows.data import prepared
 
@@ -56,7 +56,7 @@ def main() -> None:
     own = prepared.Prepared("folder", found.x, data.split, "")
     for name, samples, told in (("IDX", data, labels), ("PNG", own, found.labels)):
         clusters = papers.measure(papers.rows(), ROW, SEED, samples)
-        acc = metrics.accuracy(told, clusters, metrics.matching(told, clusters))
+        acc = metrics.accuracy(told, clusters, matching.pairs(told, clusters))
         print(f"{name}: {ROW} ACC {acc:.4f}", flush=True)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from narrows.clustering import metrics, repeats
+from narrows.clustering import matching, metrics, repeats
 from narrows.config import params, plugins, search_space
 from narrows.data import prepared, splits
 
@@ -86,7 +86,7 @@ def main() -> None:
                 "dataset": data.name,
                 "row": key,
                 "seed": seed,
-                "acc": metrics.accuracy(labels, found, metrics.matching(labels, found)),
+                "acc": metrics.accuracy(labels, found, matching.pairs(labels, found)),
                 "nmi": metrics.nmi(labels, found),
                 "ari": metrics.ari(labels, found),
                 "seconds": round(time.perf_counter() - wall),

@@ -25,7 +25,7 @@ from narrows.config.plugins import Plugin
 from narrows.data import splits
 from narrows.data.unit import to_unit
 from narrows.evaluation import measures
-from narrows.evaluation import pictures as specimens
+from narrows.evaluation.pictures import generate
 from narrows.models import reconstruction
 from narrows.rendering import figures, grids
 from narrows.training import fitting
@@ -195,7 +195,7 @@ def variational(data: Data, seed: int) -> Claim:
     model = fit(row("variational", changes), data, seed).model
     found = measures.variational(model, data.test, n_draws=50, seed=seed)
     assert found is not None
-    made = specimens.generated(measures.of_model(model), data.test[:8], seed)
+    made = generate(measures.of_model(model), data.test[:8], seed)
     draw("generated", seed, grids.grid(made["samples"].numpy()))
     told = (
         f"-ELBO {-found['elbo']:.2f} nats, KL {found['kl']:.2f}, NLL {found['nll']:.2f}, "

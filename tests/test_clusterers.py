@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 from test_contracts import members, plugin
 
-from narrows.clustering import mixture, neighbours, umap
+from narrows.clustering import centres, mixture, neighbours, umap
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
@@ -199,6 +200,51 @@ class TestNearest:
         assert near[:, 0].tolist() == list(range(len(codes)))
         assert not distances.any()
 
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("n_features", [1, 7, 40])
+    def test_distinct_codes_are_those_of_a_dictionary_of_bytes(self, dtype, n_features) -> None:
+        """Repeated codes, zeros of both signs, numbers that are none, columns of a larger array."""
+        rng = np.random.default_rng(0)
+        z = rng.integers(-1, 2, (300, 2 * n_features)).astype(dtype)[:, ::2] / 3
+        z[rng.random(z.shape) < 0.1] = -0.0
+        z[rng.integers(0, 300, 9)] = np.nan
+        z[250:] = z[:50]
+        seen: dict[bytes, int] = {}
+        sets = [seen.setdefault(row.tobytes(), len(seen)) for row in z]
+        rows, numbers = neighbours.distinct(z)
+        assert numbers.tolist() == sets
+        assert rows.tolist() == [sets.index(i) for i in range(len(seen))]
+
+    @pytest.mark.parametrize("n_features", [1, 7, 40])
+    def test_nearest_known_is_a_search_with_every_known_code_put_first(self, n_features) -> None:
+        """A code that is known twice is its last place, as a dictionary would have it."""
+        rng = np.random.default_rng(0)
+        codes = np.round(rng.normal(size=(200, n_features)), 1).astype(np.float32)
+        codes[150:] = codes[:50]
+        z = np.concatenate([codes[rng.permutation(200)[:90]], codes[:30] + np.float32(0.01)])
+        expected, rows = NearestNeighbors(n_neighbors=4).fit(codes).kneighbors(z)
+        places = {row.tobytes(): place for place, row in enumerate(codes)}
+        for i, row in enumerate(z):
+            if (own := places.get(row.tobytes())) is not None:
+                expected[i, 0], rows[i, 0] = 0, own
+        distances, near = neighbours.nearest_known(codes, z.astype(np.float64), 4)
+        assert np.array_equal(near, rows)
+        assert np.array_equal(distances, expected)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_the_search_is_the_same_whether_distances_are_wanted_or_not(self, dtype) -> None:
+        codes = np.random.default_rng(0).normal(size=(300, 20)).astype(np.float32)
+        codes[200:] = codes[:100]
+        search = NearestNeighbors(n_neighbors=9, algorithm="brute").fit(codes)
+        z = codes[::3].astype(dtype)
+        expected = search.kneighbors(z, return_distance=False)
+        assert np.array_equal(neighbours.nearest(codes, z, 9), expected)
+        expected = search.kneighbors(return_distance=False)
+        assert np.array_equal(neighbours.nearest(codes, None, 9), expected)
+
+    def test_no_code_has_a_neighbour_where_it_is_alone(self) -> None:
+        assert neighbours.nearest(np.zeros((1, 3)), None, 5).shape == (1, 0)
+
     def test_equal_codes_share_a_cluster_and_zero_has_no_sign(self) -> None:
         z = neighbours.finite(np.array([[0.0], [5.0], [-0.0]], dtype=np.float32))
         state = neighbours.known_codes(z, np.array([3, 4, 9]))
@@ -348,3 +394,24 @@ def test_kmeans_takes_many_codes_in_mini_batches(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "MAX_AT_ONCE", 5)
     monkeypatch.setattr("sklearn.cluster.KMeans.fit", None)
     assert agreement(clusters_of(clusterer("kmeans", n_init=3), SIX), exact) == 1
+
+
+class TestCentres:
+    def test_means_and_variances_are_those_of_each_cluster_alone(self) -> None:
+        """To the last bit; 1 and 4 have no code, and noise has no centre."""
+        z = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+        clusters = np.array([0, 2, 3, -1])[np.arange(200) % 4]
+        means = centres.means(z, clusters, n_clusters=5)
+        variances = centres.variances(z, clusters)
+        exact = centres.means(z, clusters, dtype=np.float64)
+        assert means.shape == (5, 5)
+        assert means.dtype == variances.dtype == np.float32
+        for cluster in (0, 2, 3):
+            own = z[clusters == cluster]
+            assert np.array_equal(means[cluster], own.mean(axis=0))
+            assert np.array_equal(variances[cluster], own.var(axis=0))
+            assert np.array_equal(exact[cluster], own.mean(axis=0, dtype=np.float64))
+        assert np.isnan(means[[1, 4]]).all()
+
+    def test_noise_alone_has_no_centre(self) -> None:
+        assert centres.means(SIX, np.full(6, -1)).shape == (0, 1)

@@ -74,11 +74,11 @@ def test_maps_of_dead_codes_of_one_unit_and_of_few_rows(codes) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 12), (5,)], ids=str)
 @pytest.mark.parametrize("kind", ["plain", "variational"])
-def test_specimens_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
+def test_pictures_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
     model: Autoencoder = build(row(kind), shape).eval()
     corruptions = {name: plugin("corruptions", name) for name in ("none", "gaussian")}
     shown = torch.rand(16, *shape)
-    found = pictures.specimens(measures.of_model(model), shown, corruptions, seed=0)
+    found = pictures.draw_pictures(measures.of_model(model), shown, corruptions, seed=0)
     names = {"interpolations", "corrupted", "restored"}
     names |= {"filters"} if len(shape) == 3 else set()
     names |= {"samples", "traversal"} if kind == "variational" else set()
@@ -95,7 +95,7 @@ def test_specimens_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
 def test_interpolations_start_and_end_at_the_reconstructions() -> None:
     model = build(row(), (1, 8, 8)).eval()
     coder, shown = measures.of_model(model), torch.rand(6, 1, 8, 8)
-    found = pictures.interpolations(coder, shown)
+    found = pictures.interpolate(coder, shown)
     ends = coder.reconstruct(shown)
     assert torch.allclose(found[:, 0], ends[:3], atol=1e-6)
     assert torch.allclose(found[:, -1], ends[3:], atol=1e-6)

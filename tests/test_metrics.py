@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from narrows.clustering import metrics
+from narrows.clustering import matching, metrics
 
 LABELS = np.array([0, 0, 0, 1, 1, 1])
 
@@ -11,7 +11,7 @@ LABELS = np.array([0, 0, 0, 1, 1, 1])
 @pytest.mark.parametrize("names", [[0, 1], [1, 0], [7, 3]])
 def test_a_perfect_clustering_scores_one_whatever_its_clusters_are_called(names: list[int]) -> None:
     clusters = np.array(names)[LABELS]
-    pairs = metrics.matching(LABELS, clusters)
+    pairs = matching.pairs(LABELS, clusters)
     assert pairs == {names[0]: 0, names[1]: 1}
     assert metrics.accuracy(LABELS, clusters, pairs) == 1
     for score in (metrics.nmi, metrics.ari, metrics.purity):
@@ -20,7 +20,7 @@ def test_a_perfect_clustering_scores_one_whatever_its_clusters_are_called(names:
 
 def test_with_more_clusters_than_labels_the_surplus_is_wrong() -> None:
     clusters = np.array([0, 0, 2, 1, 1, 1])
-    pairs = metrics.matching(LABELS, clusters)
+    pairs = matching.pairs(LABELS, clusters)
     assert pairs == {0: 0, 1: 1}
     assert metrics.accuracy(LABELS, clusters, pairs) == pytest.approx(5 / 6)
     assert metrics.purity(LABELS, clusters) == 1
@@ -28,7 +28,7 @@ def test_with_more_clusters_than_labels_the_surplus_is_wrong() -> None:
 
 def test_with_fewer_clusters_than_labels_a_label_is_missed() -> None:
     labels, clusters = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 0, 1, 1, 1])
-    pairs = metrics.matching(labels, clusters)
+    pairs = matching.pairs(labels, clusters)
     assert pairs == {0: 0, 1: 1}
     assert metrics.accuracy(labels, clusters, pairs) == pytest.approx(5 / 6)
 
@@ -37,18 +37,18 @@ def test_the_matching_maximises_the_total_and_not_each_cluster() -> None:
     # Both clusters hold mostly label 0; 2 + 2 beats the greedy 3 + 0.
     labels = np.array([0, 0, 0, 0, 0, 1, 1])
     clusters = np.array([5, 5, 5, 6, 6, 5, 5])
-    assert metrics.matching(labels, clusters) == {5: 1, 6: 0}
+    assert matching.pairs(labels, clusters) == {5: 1, 6: 0}
 
 
 def test_a_pair_without_a_common_point_is_no_match() -> None:
     # Cluster 4 holds label 0 only, which 3 holds more of; label 1 lies in 3 alone.
     labels, clusters = np.array([0, 0, 0, 1, 0]), np.array([3, 3, 3, 3, 4])
-    assert metrics.matching(labels, clusters) == {3: 0}
+    assert matching.pairs(labels, clusters) == {3: 0}
 
 
 def test_one_cluster() -> None:
     clusters = np.zeros(6, dtype=int)
-    pairs = metrics.matching(LABELS, clusters)
+    pairs = matching.pairs(LABELS, clusters)
     assert len(pairs) == 1
     assert metrics.accuracy(LABELS, clusters, pairs) == 0.5
     assert metrics.nmi(LABELS, clusters) == 0
@@ -59,7 +59,7 @@ def test_one_cluster() -> None:
 
 def test_noise_is_wrong_for_accuracy_and_left_out_elsewhere() -> None:
     clusters = np.array([-1, 0, 0, 1, 1, -1])
-    pairs = metrics.matching(LABELS, clusters)
+    pairs = matching.pairs(LABELS, clusters)
     assert pairs == {0: 0, 1: 1}
     assert metrics.accuracy(LABELS, clusters, pairs) == pytest.approx(4 / 6)
     assert metrics.coverage(clusters) == pytest.approx(4 / 6)
@@ -69,17 +69,17 @@ def test_noise_is_wrong_for_accuracy_and_left_out_elsewhere() -> None:
 
 
 def test_noise_is_never_matched_even_where_it_would_match_best() -> None:
-    assert metrics.matching(LABELS, np.array([-1, -1, -1, 1, 1, 1])) == {1: 1}
+    assert matching.pairs(LABELS, np.array([-1, -1, -1, 1, 1, 1])) == {1: 1}
 
 
 def test_noise_takes_no_label_from_a_cluster() -> None:
     labels, clusters = np.array([0, 0, 0, 0, 0, 1]), np.array([-1, -1, -1, 5, 5, 5])
-    assert metrics.matching(labels, clusters) == {5: 0}
+    assert matching.pairs(labels, clusters) == {5: 0}
 
 
 def test_all_noise() -> None:
     clusters = np.full(6, -1)
-    assert metrics.matching(LABELS, clusters) == {}
+    assert matching.pairs(LABELS, clusters) == {}
     assert metrics.accuracy(LABELS, clusters, {}) == 0
     assert metrics.coverage(clusters) == 0
     for score in (metrics.nmi, metrics.ari, metrics.purity):
@@ -88,11 +88,11 @@ def test_all_noise() -> None:
 
 
 def test_held_out_accuracy_uses_the_matching_of_train() -> None:
-    pairs = metrics.matching(LABELS, np.array([0, 0, 0, 1, 1, 1]))
+    pairs = matching.pairs(LABELS, np.array([0, 0, 0, 1, 1, 1]))
     # On test the clusters are swapped, and cluster 2 never occurred in train.
     labels, clusters = np.array([0, 0, 1, 1, 1]), np.array([1, 1, 0, 1, 2])
     assert metrics.accuracy(labels, clusters, pairs) == 0.2
-    assert metrics.accuracy(labels, clusters, metrics.matching(labels, clusters)) == 0.6
+    assert metrics.accuracy(labels, clusters, matching.pairs(labels, clusters)) == 0.6
 
 
 def test_nmi_is_normalised_by_the_arithmetic_mean() -> None:
@@ -126,6 +126,26 @@ def test_silhouette_of_many_points_is_drawn_by_the_seed(monkeypatch: pytest.Monk
 
 
 def test_contingency_names_its_rows_and_columns() -> None:
-    counts, labels, clusters = metrics.contingency(np.array([4, 4, 2]), np.array([-1, 8, 8]))
+    counts, labels, clusters = matching.contingency(np.array([4, 4, 2]), np.array([-1, 8, 8]))
     assert counts.tolist() == [[0, 1], [1, 1]]
     assert (labels.tolist(), clusters.tolist()) == ([2, 4], [-1, 8])
+
+
+def test_accuracy_is_that_of_one_point_after_the_other() -> None:
+    """Labels and clusters with gaps, noise, and clusters that the matching does not know."""
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 300):
+        labels, clusters = rng.integers(-2, 9, n), rng.integers(-1, 12, n)
+        pairs = {**matching.pairs(labels, clusters), 40: 0}
+        pairs.pop(int(clusters[0]), None)
+        hits = [
+            pairs.get(c) == label
+            for c, label in zip(clusters.tolist(), labels.tolist(), strict=True)
+        ]
+        assert metrics.accuracy(labels, clusters, pairs) == np.mean(hits)
+
+
+def test_unmatched_clusters_are_numbered_on_and_noise_stays() -> None:
+    clusters = np.array([9, 4, -1, 2, 4, 6])
+    assert matching.renamed(clusters, {4: 0, 6: 7}, 8).tolist() == [9, 0, -1, 8, 0, 7]
+    assert matching.renamed(np.empty(0, int), {}, 0).tolist() == []

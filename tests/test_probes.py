@@ -58,6 +58,14 @@ def test_votes_and_precision() -> None:
     assert probes.precision_at(found, labels, 4) == 0.625
 
 
+def test_votes_are_those_of_one_query_after_the_other() -> None:
+    rng = np.random.default_rng(0)
+    for n_labels in (1, 3, 40):
+        found, labels = rng.integers(0, n_labels, (200, 10)), rng.integers(0, n_labels, 200)
+        votes = [np.bincount(row).argmax() for row in found]  # of a tie the lowest
+        assert probes.knn_accuracy(found, labels) == np.mean(votes == labels)
+
+
 def test_one_label_has_no_linear_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     z = np.arange(6.0)[:, None]
     assert probes.linear_probe(z, np.ones(6, int), z, np.arange(6) % 2, seed=0) is None

@@ -11,7 +11,8 @@ from test_contracts import build, members, plugin, row
 
 from narrows.clustering import health
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import Job, OnUpdate
+from narrows.clustering.job import Job, OnUpdate, Record, prepare_start
+from narrows.clustering.matching import renumbering
 from narrows.clustering.refine import Refined, refine
 from narrows.clustering.state import hardened
 from narrows.config import plugins
@@ -56,7 +57,7 @@ class KilledError(Exception):
 
 
 def killed_at(stop: int) -> OnUpdate:
-    def killed(update: int, _: dict[str, float]) -> None:
+    def killed(update: int, _: Record) -> None:
         if update == stop:
             raise KilledError
 
@@ -67,6 +68,7 @@ def same(one: Refined, other: Refined) -> bool:
     weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
     return (
         np.array_equal(one.soft, other.soft)
+        and np.array_equal(one.codes, other.codes)
         and np.array_equal(one.assignments, other.assignments)
         and one.history == other.history
         and all(torch.equal(a, b) for a, b in weights)
@@ -78,13 +80,13 @@ class TestContract:
     def test_finds_what_was_planted_and_predicts_it(self, family, name, tmp_path) -> None:
         task = job(tmp_path, name)
         chosen = plugin(family, name)
-        found = refine(chosen, task)
-        clusters = hardened(found.soft)
+        refined = refine(chosen, task)
+        clusters = hardened(refined.soft)
         assert clusters.shape == (120,)
         assert [len(set(clusters[label == LABELS])) for label in range(3)] == [1, 1, 1]
         assert len(set(clusters)) == 3
-        assert found.codes.shape == (120, 3)
-        assert found.assignments.shape == (len(found.history), 120)
+        assert refined.codes.shape == (120, 3)
+        assert refined.assignments.shape == (len(refined.history), 120)
 
     def test_moves_the_encoder(self, family, name, tmp_path) -> None:
         task = job(tmp_path, name)
@@ -129,7 +131,8 @@ def test_stops_when_few_clusters_change_but_not_before_a_whole_pass(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["dec", "idec", "dcn"])
 def test_targets_are_those_of_the_whole_fitted_set(name: str, tmp_path: Path) -> None:
-    module = refinement.Refine(method(name), job(tmp_path))
+    task = job(tmp_path)
+    module = refinement.Refine(method(name), task, prepare_start(task))
     module._look()
     assert module.target.shape == (90, 3)
     assert torch.allclose(module.target.sum(dim=1), torch.ones(90))
@@ -174,7 +177,7 @@ class TestCollapse:
 
     def test_noise_alone_is_one_of_two_clusters(self, tmp_path, monkeypatch) -> None:
         """The start finds two clusters, every later look noise alone."""
-        monkeypatch.setattr(refinement, "clustered", lambda *_: ({}, np.full(120, -1)))
+        monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, np.full(120, -1)))
         chosen = method("self_label", max_updates=2)
         with pytest.raises(UserError, match=r"worth 0\.0 equal ones and the largest holds 0%"):
             refine(chosen, job(tmp_path, n_clusters=2))
@@ -184,11 +187,11 @@ class TestLosses:
     """Terms by hand on a model whose encoder is the identity of two numbers."""
 
     def test_dcn_pulls_to_the_centre_it_belongs_to(self) -> None:
-        dcn = plugins.load("deep_clusterers", "dcn")
+        dcn, cfg = plugins.load("deep_clusterers", "dcn"), method("dcn").config
         parts = {"centres": torch.tensor([[0.0, 0.0], [10.0, 0.0]])}
         z = torch.tensor([[1.0, 2.0], [9.0, 0.0]])
-        assert dcn.soft(None, parts, z).tolist() == [[1.0, 0.0], [0.0, 1.0]]
-        dcn.recentre(None, parts, torch.tensor([[1.0, 1.0], [3.0, 1.0]]))
+        assert dcn.soft(cfg, parts, z).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+        dcn.recentre(cfg, parts, torch.tensor([[1.0, 1.0], [3.0, 1.0]]))
         assert parts["centres"].tolist() == [[2.0, 1.0], [10.0, 0.0]]  # the empty one stays
 
     def test_vade_posterior_weighs_components(self) -> None:
@@ -199,7 +202,7 @@ class TestLosses:
             "centres": torch.tensor([[-1.0], [1.0]]),
             "log_variances": torch.zeros(2, 1),
         }
-        found = vade.soft(None, parts, torch.zeros(1, 1))
+        found = vade.soft(method("vade").config, parts, torch.zeros(1, 1))
         assert torch.allclose(found, torch.tensor([[0.75, 0.25]]))
 
     def test_vade_needs_a_variational_row(self, tmp_path: Path) -> None:
@@ -216,7 +219,7 @@ class TestLosses:
         }
         x = samples()[:9] / 255
         torch.manual_seed(1)
-        found = vade.loss(None, parts, model, x, x, torch.ones(9, 1))
+        found = vade.loss(method("vade").config, parts, model, x, x, torch.ones(9, 1))
         torch.manual_seed(1)
         _, bound = model.kind.loss(model.cfg, model.parts, x, x)
         assert torch.allclose(found["reconstruction"], bound["reconstruction"])
@@ -230,15 +233,15 @@ class TestLosses:
 
 
 class TestHealth:
-    def test_one_line(self) -> None:
+    def test_one_look(self) -> None:
         """4 samples: one of four changed, shares 1/2, 1/2, 0; centres 0, 3 and 7."""
-        told = health.told(
+        measured = health.measure(
             np.array([0, 0, 1, 1]),
             np.array([0, 0, 0, 1]),
             3,
             np.array([[0.0], [3.0], [7.0]]),
         )
-        assert told == {
+        assert measured == {
             "label_change": 0.25,
             "active_clusters": 2.0,
             "largest_share": 0.5,
@@ -247,12 +250,12 @@ class TestHealth:
         }
 
     def test_more_clusters_than_before_leave_one_over(self) -> None:
-        found = health.names(np.array([0, 1, 1, 2]), np.array([1, 0, 0, 0]), 2)
-        assert found.tolist() == [1, 0, -1, -1]
+        numbers = renumbering(np.array([0, 1, 1, 2]), np.array([1, 0, 0, 0]), 2)
+        assert numbers.tolist() == [1, 0, -1, -1]
 
     def test_all_noise_is_worth_no_cluster(self) -> None:
         """Two clusters at the start are worth 2; none is below half of that."""
-        told = health.told(np.full(4, -1), np.array([0, 0, 1, 1]), 2, None)
-        assert told["effective_clusters"] == 0.0
-        assert told["active_clusters"] == 0.0
-        assert told["label_change"] == 1.0
+        measured = health.measure(np.full(4, -1), np.array([0, 0, 1, 1]), 2, None)
+        assert measured["effective_clusters"] == 0.0
+        assert measured["active_clusters"] == 0.0
+        assert measured["label_change"] == 1.0

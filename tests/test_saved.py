@@ -38,6 +38,8 @@ def loaded(
     np.save(folder / "codes.npy", CENTRES[named % 3])
     told = {"clusters": named, "soft": one_hot(named, n_clusters)}
     state = {"centres": CENTRES, "names": np.array(names)}
+    if method != "self_label" and not fell_back:
+        state = {}  # the parts tell the clusters
     save_state(folder / "clusters.npz", state, **told)
     chosen = {
         "encoder": "narrow",

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_refinement import LABELS, job, method
+from test_refinement import LABELS, KilledError, job, killed_at, method, same
 
 from narrows.clustering import refine as refinement
+from narrows.clustering.job import prepare_start
 from narrows.clustering.refine import refine
 from narrows.clustering.state import hardened
 
@@ -29,13 +30,25 @@ def test_soft_reset_shakes_the_encoder_and_clusters_anew(tmp_path: Path) -> None
     assert [len(set(hardened(found.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("name", ["idec", "dcn", "vade"])
+def test_killed_at_every_update_it_ends_as_if_it_was_not(name: str, tmp_path: Path) -> None:
+    """A reset follows every look but the last."""
+    shaken = method(name, reset_every=1, reset_keep=0.5, max_updates=3, tolerance=0.0)
+    whole = refine(shaken, job(tmp_path / "whole", name))
+    for update in (0, 1, 2, 3):
+        with pytest.raises(KilledError):
+            refine(shaken, job(tmp_path / "cut", name, on_update=killed_at(update)))
+    cut = refine(shaken, job(tmp_path / "cut", name))
+    assert same(whole, cut)
+
+
 @pytest.mark.parametrize("name", ["dec", "idec", "dcn", "vade"])
 @pytest.mark.parametrize("found", FOUND)
 def test_goes_on_whatever_the_clusterer_finds(name, found, tmp_path, monkeypatch) -> None:
     clusters = FOUND[found][LABELS]
     if found == "more":
         clusters[:10] = 1
-    monkeypatch.setattr(refinement, "clustered", lambda *_: ({}, clusters))
+    monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, clusters))
     chosen = method(name, reset_every=1, max_updates=2, tolerance=0.0, on_collapse="start")
     refined = refine(chosen, job(tmp_path, name))
     assert refined.soft.shape == (120, 3)
@@ -49,14 +62,14 @@ def test_clusters_keep_their_place_and_one_without_codes_its_centre(
 ) -> None:
     """Label 2 is noise now, and the two others are called 1 and 0."""
     task = job(tmp_path, name)
-    module = refinement.Refine(method(name), task)
+    module = refinement.Refine(method(name), task, prepare_start(task))
     module._look()
     codes = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
     clusters = np.array([1, 0, -1])[LABELS]
-    monkeypatch.setattr(refinement, "clustered", lambda *_: ({}, clusters))
+    monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, clusters))
     monkeypatch.setattr(refinement, "encode_all", lambda *_: codes)
     monkeypatch.setattr(module, "optimizer", lambda: SimpleNamespace(state={}))
-    own = [int(module.first[label == LABELS][0]) for label in range(3)]
+    own = [int(module.start.clusters[label == LABELS][0]) for label in range(3)]
     before = module.parts["centres"][own[2]].tolist()
     module._reset()
     assert module.parts["centres"][own[2]].tolist() == before

@@ -14,20 +14,23 @@ from narrows.clustering.mixture import bic, fit_mixture, most_likely
 from narrows.clustering.neighbours import trainable
 from narrows.clustering.umap import Map, fit_map
 
-MAX_ROWS = 10_000
+MAX_CODES = 10_000
+"""Codes whose map is searched, at most."""
 N_HALVES = 3
-Row = dict[str, Any]  # of one k; None where a measure is not defined
+"""Random halves of the places whose clusterings are compared for each k."""
+Candidate = dict[str, Any]
+"""A number of clusters and what was measured with it; None where a measure is not defined."""
 
 
 def places(codes: np.ndarray, seed: int) -> np.ndarray:
     """Places (n, 10) of at most 10,000 of the codes (N, D) in their UMAP."""
     generator = np.random.default_rng(seed)
-    rows = np.sort(generator.permutation(len(codes))[:MAX_ROWS])
+    rows = np.sort(generator.permutation(len(codes))[:MAX_CODES])
     return fit_map(Map(), trainable(codes[rows]), seed)[1]
 
 
-def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
-    """What each k from 2 to `largest` makes of the places z (n, D).
+def curve(z: np.ndarray, largest: int, seed: int) -> list[Candidate]:
+    """Measures of every number of clusters k from 2 to `largest` of the places z (n, D).
 
     `silhouette` is that of the clusters of all places. `stability` is the mean adjusted Rand index
     between clusterings of all places whose mixtures were fitted on random halves (Ben-Hur et al.
@@ -36,12 +39,12 @@ def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
     """
     generator = np.random.default_rng(seed)
     halves = [generator.permutation(len(z))[: max(2, len(z) // 2)] for _ in range(N_HALVES)]
-    rows = []
+    candidates = []
     for k in range(2, min(largest, len(np.unique(z, axis=0))) + 1):
         state = fit_mixture(z, k, "full", 1, seed)
-        told = [most_likely(fit_mixture(z[half], k, "full", 1, seed), z) for half in halves]
-        agreement = [metrics.ari(one, other) or 0.0 for one, other in combinations(told, 2)]
-        rows.append(
+        by_half = [most_likely(fit_mixture(z[half], k, "full", 1, seed), z) for half in halves]
+        agreement = [metrics.ari(*pair) or 0.0 for pair in combinations(by_half, 2)]
+        candidates.append(
             {
                 "n_clusters": k,
                 "silhouette": metrics.silhouette(z, most_likely(state, z), seed),
@@ -49,10 +52,10 @@ def curve(z: np.ndarray, largest: int, seed: int) -> list[Row]:
                 "bic": bic(state, z),
             }
         )
-    return rows
+    return candidates
 
 
-def recommended(rows: list[Row]) -> int | None:
+def recommended(candidates: list[Candidate]) -> int | None:
     """The k of the highest silhouette times stability: apart, and found again in other samples.
 
     None where no k has a silhouette. Of equals the smallest; what is below 0 counts as 0, so where
@@ -62,10 +65,11 @@ def recommended(rows: list[Row]) -> int | None:
     ...              {"n_clusters": 3, "silhouette": 0.8, "stability": 1.0}])
     3
     """
-    defined = [row for row in rows if row["silhouette"] is not None]
+    defined = [c for c in candidates if c["silhouette"] is not None]
     best = max(defined, key=_merit, default=None)
     return None if best is None else int(best["n_clusters"])
 
 
-def _merit(row: Row) -> float:
-    return max(0.0, row["silhouette"]) * max(0.0, row["stability"])
+def _merit(candidate: Candidate) -> float:
+    """Silhouette times stability, with 0 for what is below."""
+    return max(0.0, candidate["silhouette"]) * max(0.0, candidate["stability"])

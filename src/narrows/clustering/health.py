@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Integer
 
-MIN_SHARE = 1e-3  # of the samples; a cluster with less is not active
+MIN_SHARE = 1e-3
+"""Share of the samples below which a cluster is not active."""
 
 
 def usage(clusters: Integer[np.ndarray, " N"], n_clusters: int) -> Float[np.ndarray, " K"]:
@@ -28,46 +29,21 @@ def effective(share: Float[np.ndarray, " K"]) -> float:
     return float(np.exp(-(used * np.log(used)).sum())) if len(used) else 0.0
 
 
-def names(
-    clusters: Integer[np.ndarray, " N"], before: Integer[np.ndarray, " N"], n_clusters: int
-) -> Integer[np.ndarray, " J"]:
-    """Numbers for new clusters, such that as many samples as can be keep that of before.
-
-    Returns:
-        The number of each cluster, to be used as an index: the last is that of noise, -1, and of
-        clusters that are left over when there are more than before.
-
-    Example:
-        Cluster 0 was 1, and 1 was 0:
-
-        >>> names(np.array([0, 0, 1, -1]), np.array([1, 1, 0, 0]), 2)
-        array([ 1,  0, -1])
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    table = np.zeros((clusters.max() + 1, n_clusters), dtype=int)
-    both = (clusters >= 0) & (before >= 0)
-    np.add.at(table, (clusters[both], before[both]), 1)
-    found = np.full(len(table) + 1, -1)
-    rows, columns = linear_sum_assignment(table, maximize=True)
-    found[rows] = columns
-    return found
-
-
-def told(
+def measure(
     clusters: Integer[np.ndarray, " N"],
     before: Integer[np.ndarray, " N"],
     n_clusters: int,
     centres: Float[np.ndarray, "K D"] | None,
 ) -> dict[str, float]:
-    """One line of the health of a run.
+    """The health of a run at one look, by name.
 
     Args:
-        clusters, before: now and at the last look; noise is -1.
-        centres: None for a method without any.
+        clusters: clusters (N,) now; noise is -1.
+        before: clusters (N,) at the last look.
+        centres: centres (K, D); None for a method without any.
     """
     share = usage(clusters[clusters >= 0], n_clusters)
-    found = {
+    measured = {
         "label_change": float(np.mean(clusters != before)),
         "active_clusters": float((share >= MIN_SHARE).sum()),
         "largest_share": float(share.max()),
@@ -75,5 +51,5 @@ def told(
     }
     if centres is not None and len(centres) > 1:
         gaps = np.linalg.norm(centres[:, None] - centres, axis=2)
-        found["centre_distance"] = float(gaps[~np.eye(len(centres), dtype=bool)].min())
-    return found
+        measured["centre_distance"] = float(gaps[~np.eye(len(centres), dtype=bool)].min())
+    return measured

@@ -1,4 +1,4 @@
-"""Where a deep clustering starts: the job, its first clusters, and what it keeps on the way."""
+"""What a deep clustering is asked to do, and the clusters it starts from."""
 
 from __future__ import annotations
 
@@ -8,43 +8,68 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.clustering.clusterers._base import Clusterer
 from narrows.clustering.state import State, load_state, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.errors import UserError
-from narrows.models.autoencoder import Autoencoder
+from narrows.models.autoencoder import Autoencoder, encode_all
 
-OnUpdate = Callable[[int, dict[str, float]], None]
+Record = dict[str, int | float]
+"""One update of a run: its number, the terms of the loss and its health."""
+OnUpdate = Callable[[int, Record], None]
+
+
+def ignore(update: int, record: Record) -> None:
+    """An `OnUpdate` that does nothing."""
 
 
 @dataclass(frozen=True)
 class Job:
     x: Samples
-    """(N, ...) as stored."""
+    """All samples (N, ...) as stored."""
     fitted: np.ndarray
-    """Mask (N,) of those that are learned from."""
+    """Mask (N,) of the samples that are learned from."""
     model: Autoencoder
-    """Trained; it is refined in place."""
+    """Trained autoencoder, which is refined in place."""
     start: Plugin
-    """Of `clusterers`: gives the first clusters."""
+    """Clusterer that gives the first clusters."""
     n_clusters: int
+    """Number of clusters that the clusterer is asked for."""
     augmentation: Plugin
-    """Of `corruptions`: what is done to the samples whose memberships follow the targets."""
+    """Corruption of the samples whose memberships follow the targets."""
     seed: int
+    """Seed of everything random."""
     device: str
-    """auto, cpu, cuda or mps."""
+    """Where it runs: auto, cpu, cuda or mps."""
     work: Path
-    """Folder of checkpoints; what is found in it is resumed, and left there."""
-    on_update: OnUpdate = lambda update, told: None
+    """Folder of checkpoints; a run that is found there is resumed, and its files stay."""
+    on_update: OnUpdate = ignore
     """Called after every look at the whole set, counted from 0, with the health of the run."""
 
 
-def started(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
-    """State and clusters (N,) of the start, numbered from 0; kept in `job.work`."""
+@dataclass(frozen=True)
+class Start:
+    codes: np.ndarray
+    """Codes (N, D) of all samples, of the autoencoder as it was trained."""
+    state: State
+    """What the clusterer has learned, and `names`: by its own number of a cluster the one in
+    `clusters`, -1 for a cluster that no fitted sample is in; the last is that of noise."""
+    clusters: np.ndarray
+    """Clusters (N,), numbered from 0 without gaps; -1 is noise."""
+
+
+def prepare_start(job: Job) -> Start:
+    """Encodes all samples and clusters their codes; the clusters are in `job.work` from then on.
+
+    Raises:
+        UserError: fewer than two clusters.
+    """
+    codes = encode_all(job.model.eval(), job.x)  # batch norm as it was learned
     file = job.work / "start.npz"
     if not file.exists():
         job.work.mkdir(parents=True, exist_ok=True)
-        state, clusters = clustered(job, codes)
+        state, clusters = cluster_codes(job, codes)
         used = np.unique(clusters[job.fitted & (clusters >= 0)])
         if len(used) < 2:
             raise UserError(f"start: {job.start.name} finds {len(used)} clusters, it needs two")
@@ -52,11 +77,15 @@ def started(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
         names[used] = np.arange(len(used))
         save_state(file, {**state, "names": names}, clusters=names[clusters])
     state, arrays = load_state(file)
-    return state, arrays["clusters"]
+    return Start(codes, state, arrays["clusters"])
 
 
-def clustered(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
-    """What the start's clusterer learns from the fitted codes, and clusters (N,) of all of them."""
-    start = job.start
-    state = start.module.fit(start.config, codes[job.fitted], job.n_clusters, job.seed)
-    return state, start.module.predict(state, codes)
+def cluster_codes(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
+    """Fits the start's clusterer on the fitted ones of the codes (N, D).
+
+    Returns:
+        What it has learned, and clusters (N,) of all codes, under its own numbers.
+    """
+    clusterer: Clusterer = job.start.module
+    state = clusterer.fit(job.start.config, codes[job.fitted], job.n_clusters, job.seed)
+    return state, clusterer.predict(state, codes)

@@ -8,7 +8,6 @@ read beside `coverage`. A score that is not defined is None, never nan.
 
 import numpy as np
 from jaxtyping import Integer, Shaped
-from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import (
     adjusted_rand_score,
     normalized_mutual_info_score,
@@ -16,36 +15,13 @@ from sklearn.metrics import (
 )
 from sklearn.metrics.cluster import contingency_matrix
 
-Ids = Integer[np.ndarray, " N"]
-NOISE = -1
+from narrows.clustering.matching import NOISE, Ids
+
 MAX_SILHOUETTE_ROWS = 2_000
+"""Points whose distances are computed for a silhouette, at most."""
 
 
-def matching(labels: Ids, clusters: Ids) -> dict[int, int]:
-    """The one-to-one matching {cluster: label} that most points agree with.
-
-    The Hungarian algorithm on the table of counts, as in Xie et al. 2016 (arXiv:1511.06335).
-    Where there are more clusters than labels, or fewer, the surplus stays unmatched;
-    so does a pair that shares no point. Noise takes no label from a cluster.
-
-    Example:
-        Cluster 5 holds labels 0, 0 and 1, cluster 3 one 1, cluster 7 one 0:
-
-        >>> matching(np.array([0, 0, 1, 1, 0]), np.array([5, 5, 5, 3, 7]))
-        {3: 1, 5: 0}
-    """
-    kept = clusters != NOISE
-    counts, label_ids, cluster_ids = contingency(labels[kept], clusters[kept])
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    pairs = [
-        (int(cluster_ids[column]), int(label_ids[row]))
-        for row, column in zip(rows, columns, strict=True)
-        if counts[row, column] > 0
-    ]
-    return dict(sorted(pairs))
-
-
-def accuracy(labels: Ids, clusters: Ids, matching: dict[int, int]) -> float:
+def accuracy(labels: Ids, clusters: Ids, pairs: dict[int, int]) -> float:
     """Share of points whose cluster is matched to their label, in [0, 1].
 
     The matching is an argument, so that it can be fitted on the train split and applied to
@@ -55,8 +31,10 @@ def accuracy(labels: Ids, clusters: Ids, matching: dict[int, int]) -> float:
     >>> accuracy(np.array([0, 0, 1, 1]), np.array([5, 5, 3, -1]), {5: 0, 3: 1})
     0.75
     """
-    hits = [matching.get(c) == y for c, y in zip(clusters.tolist(), labels.tolist(), strict=True)]
-    return float(np.mean(hits))
+    ids, places = np.unique(clusters, return_inverse=True)  # (K,), (N,)
+    is_matched = np.array([c in pairs for c in ids.tolist()], dtype=bool)
+    label_of = np.array([pairs.get(c, 0) for c in ids.tolist()], dtype=int)
+    return float(np.mean(is_matched[places] & (label_of[places] == labels)))
 
 
 def nmi(labels: Ids, clusters: Ids) -> float | None:
@@ -144,19 +122,9 @@ def silhouette(z: Shaped[np.ndarray, "N D"], clusters: Ids, seed: int) -> float 
     return float(silhouette_score(z[rows].astype(np.float32), clusters[rows]))
 
 
-def contingency(
-    labels: Ids, clusters: Ids
-) -> tuple[Integer[np.ndarray, "L K"], Integer[np.ndarray, " L"], Integer[np.ndarray, " K"]]:
-    """Counts of every (label, cluster) pair, and the ids of the rows and of the columns, ascending.
-
-    >>> contingency(np.array([0, 0, 1]), np.array([4, 9, 9]))[0].tolist()
-    [[1, 1], [0, 1]]
-    """
-    return contingency_matrix(labels, clusters), np.unique(labels), np.unique(clusters)
-
-
 def _covered(
     labels: Ids, clusters: Ids
 ) -> tuple[Integer[np.ndarray, " M"], Integer[np.ndarray, " M"]]:
-    kept = clusters != NOISE
-    return labels[kept], clusters[kept]
+    """Labels and clusters of the points that are not noise."""
+    covered = clusters != NOISE
+    return labels[covered], clusters[covered]

@@ -1,8 +1,11 @@
 """Deep clustering: refines an encoder and its clusters together, from a clustering of its codes.
 
-An epoch of Lightning is one update: a look at the whole set, which gives targets and the run's
-health, and then some steps towards these targets. Everything random is drawn from (seed, update),
-so that a run resumed after a kill ends as one that was never interrupted.
+An epoch of Lightning is one update: some steps towards the targets, and then a look at the whole
+set, which gives the next targets and the run's health. Everything random is drawn from (seed,
+update), so that a run resumed after a kill ends as one that was never interrupted.
+
+In shapes N is all samples, F those that are learned from, B a batch, D the code's units and K the
+clusters of the start.
 """
 
 from __future__ import annotations
@@ -18,11 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from narrows.clustering import health
-from narrows.clustering.job import (
-    Job,
-    clustered,
-    started,
-)
+from narrows.clustering.deep_clusterers._base import DeepClusterer
+from narrows.clustering.job import Job, Record, Start, cluster_codes, prepare_start
+from narrows.clustering.matching import renumbering
 from narrows.clustering.state import State, hardened, load_state, one_hot, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
@@ -33,7 +34,8 @@ from narrows.training.cuda_graph import Batch, set_rate
 from narrows.training.lightning import run
 from narrows.training.steps import Stepping
 
-MIN_EFFECTIVE = 0.5  # of the effective number of clusters at the start; no more is a collapse
+MIN_EFFECTIVE = 0.5
+"""Share of the start's effective number of clusters at or below which a run has collapsed."""
 
 LOOKS = ("history", "assignments", "target", "done", "fell_back")
 """What checkpoints hold besides weights."""
@@ -42,44 +44,86 @@ LOOKS = ("history", "assignments", "target", "done", "fell_back")
 @dataclass(frozen=True)
 class Refined:
     model: Autoencoder
+    """The refined autoencoder."""
     parts: dict[str, Tensor]
     """What the method learned beside the model: centres, for instance."""
     state: State
-    """Of the clusterer that reads the clusters off the codes; empty where `parts` do."""
+    """What the clusterer has learned that reads the clusters off the codes; empty where `parts`
+    do."""
     codes: np.ndarray
-    """(N, D) of the last update."""
+    """Codes (N, D) of the last update."""
     soft: np.ndarray
     """Memberships (N, K) of the last update; a row of zeros is noise."""
     assignments: np.ndarray
     """Clusters (T, N) at every update, the start's first."""
-    history: list[dict[str, float]]
-    """One row an update: its health and the terms of the loss since the one before."""
+    history: list[Record]
+    """One record an update: its health and the terms of the loss since the one before."""
     seconds: float
+    """Duration of the training, interrupted runs included."""
     fell_back: bool
-    """The run collapsed, and this is the start's clustering."""
+    """Whether the run collapsed, so that this is the start's clustering."""
+
+
+def refine(method: Plugin, job: Job) -> Refined:
+    """Runs a method of `deep_clusterers` until few clusters change or `max_updates` are done.
+
+    Resumes from `job.work` if it can.
+
+    Raises:
+        UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
+    """
+    pl.seed_everything(job.seed, verbose=False)
+    module = Refine(method, job, prepare_start(job))
+    module.train()
+    seconds = run(module, job.device, method.config.max_updates, job.work)
+    module.eval()  # on the device that refined it
+    state, arrays = load_state(job.work / "look.npz")
+    return Refined(
+        model=module.model,
+        parts={name: part.detach().cpu() for name, part in module.parts.items()},
+        state=state,
+        codes=module.codes(),
+        soft=arrays["soft"],
+        assignments=torch.stack(module.assignments).numpy(),
+        history=module.history,
+        seconds=seconds,
+        fell_back=module.fell_back,
+    )
 
 
 class Refine(Stepping):
     """A method's steps towards its targets, and its looks at the whole set."""
 
-    def __init__(self, method: Plugin, job: Job):
+    def __init__(self, method: Plugin, job: Job, start: Start):
         super().__init__()
-        self.verbs, self.cfg, self.job, self.model = method.module, method.config, job, job.model
-        self.x, self.rows = job.x, torch.from_numpy(np.flatnonzero(job.fitted))
+        self.method: DeepClusterer = method.module
+        self.cfg, self.job, self.start, self.model = method.config, job, start, job.model
+        self.x, self.rows = job.x, torch.from_numpy(np.flatnonzero(job.fitted))  # rows: (F,)
         self.initial = {name: weight.clone() for name, weight in job.model.state_dict().items()}
-        codes = encode_all(job.model.eval(), job.x)  # batch norm as it was learned
-        self.codes: np.ndarray | None = codes  # of the weights as they are, where that is known
-        self.start, self.first = started(job, codes)
-        self.n_clusters = int(self.first.max()) + 1
-        self.parts = nn.ParameterDict(self._parts(codes, self.first))
-        self.history: list[dict[str, float]] = []
-        self.assignments: list[Tensor] = []
-        self.target = torch.empty(0)
+        self.n_clusters = int(start.clusters.max()) + 1
+        self.parts = nn.ParameterDict(self._parts(start.codes, start.clusters))
+        self.history: list[Record] = []
+        self.assignments: list[Tensor] = []  # (N,) of each look
+        self.target = torch.empty(0)  # (F, K)
         self.done = self.fell_back = False
+        self._codes: np.ndarray | None = start.codes
+
+    def codes(self) -> np.ndarray:
+        """Codes (N, D) of all samples under the weights as they are; encoded once for them."""
+        if self._codes is None:
+            self._codes = encode_all(self.model.eval(), self.x)
+        return self._codes
+
+    # --- the steps of an update -------------------------------------------------------------
 
     def train_dataloader(self) -> Draws:
         cfg = self.cfg
         return Draws(len(self.rows), cfg.batch_size, cfg.interval, self._update_seed)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.cfg.optimizer
+        weights = [w for w in self.parameters() if w.requires_grad]
+        return optimizer.module.optimizer(optimizer.config, weights)
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -95,6 +139,7 @@ class Refine(Stepping):
             self.noises[0].manual_seed(self._update_seed())
             self.empty_sums()
             self.model.train()
+        self._codes = None
         self.take(self._batches(block, index * BLOCK))
 
     def _batches(self, block: tuple[Tensor, ...], first: int) -> Iterator[Batch]:
@@ -103,15 +148,15 @@ class Refine(Stepping):
             if self.cfg.anneal:
                 share = (1 + math.cos(math.pi * i / self.cfg.interval)) / 2
                 set_rate(self.optimizer(), share * self.cfg.optimizer.config.lr)
-            rows = batch.to(self.device)
+            rows = batch.to(self.device)  # (B,), places among the F
             yield self.x[self.rows[rows]].to(self.device), self.target[rows]
 
     def loss(self, *batch: Tensor) -> Tensor:
-        x, target = batch
+        x, target = batch  # (B, ...), (B, K)
         clean = to_unit(x)
         noisy = corrupt(self.job.augmentation, clean, self.noises[0])
         with self.autocast():
-            terms = self.verbs.loss(self.cfg, self.parts, self.model, noisy, clean, target)
+            terms = self.method.loss(self.cfg, self.parts, self.model, noisy, clean, target)
         for name, value in terms.items():
             self.add(name, value / self.cfg.interval)
         return torch.stack(list(terms.values())).sum()
@@ -119,21 +164,16 @@ class Refine(Stepping):
     def on_train_epoch_end(self) -> None:
         """Comes before Lightning writes the checkpoint, so that a resumed run knows of the look."""
         self._look()
-        told, update = self.history[-1], len(self.history) - 1
+        record, update = self.history[-1], len(self.history) - 1
         seen = update * self.cfg.interval * self.cfg.batch_size >= len(self.rows)
-        self.done = seen and told["label_change"] < self.cfg.tolerance
+        self.done = seen and record["label_change"] < self.cfg.tolerance
         every = self.cfg.reset_every
-        if told["effective_clusters"] <= MIN_EFFECTIVE * self.history[0]["effective_clusters"]:
-            self._collapsed(told)
+        if record["effective_clusters"] <= MIN_EFFECTIVE * self.history[0]["effective_clusters"]:
+            self._collapse(record)
         elif every is not None and update % every == 0 and update < self.cfg.max_updates:
             self.done = False
             self._reset()
         self.trainer.should_stop = self.done
-
-    def configure_optimizers(self) -> Any:
-        optimizer = self.cfg.optimizer
-        weights = [w for w in self.parameters() if w.requires_grad]
-        return optimizer.module.optimizer(optimizer.config, weights)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["looks"] = {name: getattr(self, name) for name in LOOKS}
@@ -141,122 +181,144 @@ class Refine(Stepping):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         for name in LOOKS:
             setattr(self, name, checkpoint["looks"][name])
-        self.codes = None
+        self._codes = None
+
+    # --- a look at the whole set -------------------------------------------------------------
 
     @torch.no_grad()
     def _look(self) -> None:
-        """Memberships of all samples, their health, and targets for those that are learned from."""
+        """Clusters all samples as they are now, and sets the targets of the next steps."""
         self.model.eval()
-        before = self.assignments[-1].numpy() if self.assignments else self.first
-        first = not self.history and self.codes is not None
-        codes = self.codes = self.codes if first else encode_all(self.model, self.x)
-        assert codes is not None
-        if hasattr(self.verbs, "recentre") and self.history:
-            z = torch.from_numpy(codes[self.job.fitted]).to(self.device)
-            self.verbs.recentre(self.cfg, self.parts, z)
-        state: State = {}
-        if hasattr(self.verbs, "soft"):
-            soft = self._soft(codes)
-        elif not self.history:
-            state, soft = self.start, one_hot(self.first, self.n_clusters)
-        else:
-            state, clusters = clustered(self.job, codes)
-            names = health.names(clusters, before, self.n_clusters)
-            state, soft = {**state, "names": names}, one_hot(names[clusters], self.n_clusters)
-        clusters, kept = hardened(soft), self.job.fitted
-        centres = self.parts["centres"].cpu().numpy() if "centres" in self.parts else None
-        told = health.told(clusters[kept], before[kept], self.n_clusters, centres)
-        losses = {name: float(value) for name, value in self.sums.items()}
-        if not all(math.isfinite(value) for value in (*told.values(), *losses.values())):
-            raise UserError(f"the loss became {losses}; a lower optimizer.lr helps")
-        self.target = self.verbs.target(self.cfg, torch.from_numpy(soft[kept]).to(self.device))
-        self.history.append({"update": len(self.history), **losses, **told})
+        codes = self.codes()  # (N, D)
+        before = self._clusters_before()  # (N,)
+        # 1. centres that no gradient moves go to their codes (DCN); they begin in the right place
+        if self.history:
+            self.method.recentre(self.cfg, self.parts, self._fitted(codes))
+        # 2. memberships of all samples
+        state, soft = self._memberships(codes, before)  # (N, K)
+        clusters = hardened(soft)  # (N,)
+        # 3. whether the run is well
+        record = self._judge(clusters, before)
+        # 4. targets of the samples that are learned from
+        self.target = self.method.target(self.cfg, self._fitted(soft))  # (F, K)
+        # 5. what is remembered of it; the state on disk alone, as checkpoints hold tensors
+        self.history.append(record)
         self.assignments.append(torch.from_numpy(clusters.astype(np.int16)))
         save_state(self.job.work / "look.npz", state, soft=soft)
-        self.job.on_update(len(self.history) - 1, self.history[-1])
+        self.job.on_update(len(self.history) - 1, record)
 
-    def _soft(self, codes: np.ndarray) -> np.ndarray:
+    def _clusters_before(self) -> np.ndarray:
+        """Clusters (N,) at the last look, or those of the start."""
+        return self.assignments[-1].numpy() if self.assignments else self.start.clusters
+
+    def _memberships(self, codes: np.ndarray, before: np.ndarray) -> tuple[State, np.ndarray]:
+        """Memberships (N, K) as the method reads them off the codes.
+
+        A method that leaves that to the start's clusterer has it fitted anew. New clusters take
+        the numbers of those of `before` that they share most samples with.
+
+        Returns:
+            The clusterer's state, empty if the method has memberships itself, and the memberships.
+        """
+        soft = self._soft(codes)
+        if soft is not None:
+            return {}, soft
+        if not self.history:
+            return self.start.state, one_hot(self.start.clusters, self.n_clusters)
+        state, clusters = cluster_codes(self.job, codes)
+        names = renumbering(clusters, before, self.n_clusters)
+        return {**state, "names": names}, one_hot(names[clusters], self.n_clusters)
+
+    def _soft(self, codes: np.ndarray) -> np.ndarray | None:
+        """The method's own memberships (N, K), if it has any."""
         z = torch.from_numpy(codes).to(self.device)
-        soft: np.ndarray = self.verbs.soft(self.cfg, self.parts, z).cpu().numpy()
-        return soft
+        soft = self.method.soft(self.cfg, self.parts, z)
+        return None if soft is None else soft.cpu().numpy()
+
+    def _judge(self, clusters: np.ndarray, before: np.ndarray) -> Record:
+        """The record of this update, from the samples that are learned from.
+
+        Raises:
+            UserError: a number is not finite.
+        """
+        fitted = self.job.fitted
+        centres = self.parts["centres"].cpu().numpy() if "centres" in self.parts else None
+        measured = health.measure(clusters[fitted], before[fitted], self.n_clusters, centres)
+        losses = {name: float(value) for name, value in self.sums.items()}
+        if not all(math.isfinite(value) for value in (*measured.values(), *losses.values())):
+            raise UserError(f"the loss became {losses}; a lower optimizer.lr helps")
+        return {"update": len(self.history), **losses, **measured}
+
+    # --- what may follow a look --------------------------------------------------------------
 
     @torch.no_grad()
     def _reset(self) -> None:
-        """Shrinks the encoder's weights towards fresh ones and clusters anew (soft reset and
-        recluster, Miklautz et al. 2025, arXiv:2501.03009).
+        """Soft reset and recluster (Miklautz et al. 2025, arXiv:2501.03009).
 
-        New clusters take the numbers of those that they share most samples with. A number that none
-        takes keeps its parts; a cluster that gets none is left out.
+        Clusters that a run has settled on are hard to leave: the encoder has separated them. So
+        the encoder is made less sure of them, and what is clustered anew starts from where it
+        then stands.
         """
+        # 1. the encoder's weights shrink towards fresh ones
         torch.manual_seed(self._update_seed())
         fresh = Autoencoder(self.model.row, tuple(self.x.shape[1:])).to(self.device)
-        keep = self.cfg.reset_keep
+        share = self.cfg.reset_keep
         encoders = [model.parts["encoder"].parameters() for model in (self.model, fresh)]
-        for weight, new in zip(*encoders, strict=True):
-            weight.mul_(keep).add_(new, alpha=1 - keep)
-        codes = encode_all(self.model, self.x)
-        _, clusters = clustered(self.job, codes)
-        before = self.assignments[-1].numpy()
-        clusters = health.names(clusters, before, self.n_clusters)[clusters]
-        used = np.unique(clusters[self.job.fitted & (clusters >= 0)])
-        if len(used):
-            places = np.where(np.isin(clusters, used), np.searchsorted(used, clusters), -1)
-            for name, part in self._parts(codes, places).items():
-                self.parts[name][torch.from_numpy(used)] = part.to(self.device)
-        soft = torch.from_numpy(self._soft(codes)[self.job.fitted]).to(self.device)
-        self.target = self.verbs.target(self.cfg, soft)
+        for weight, fresh_weight in zip(*encoders, strict=True):
+            weight.mul_(share).add_(fresh_weight, alpha=1 - share)
+        self._codes = None
+        # 2. new clusters, under the numbers of those that they share most samples with
+        codes = self.codes()  # (N, D)
+        _, clusters = cluster_codes(self.job, codes)
+        clusters = renumbering(clusters, self._clusters_before(), self.n_clusters)[clusters]
+        self._replace_parts(codes, clusters)
+        # 3. the targets are those of the new parts
+        soft = self._soft(codes)  # (N, K)
+        assert soft is not None, "a method without memberships of its own has no soft reset"
+        self.target = self.method.target(self.cfg, self._fitted(soft))  # (F, K)
+        # 4. the optimiser's momenta belong to weights that are gone
         for momenta in self.optimizer().state.values():
             for momentum in momenta.values():
                 momentum.zero_()
 
-    def _collapsed(self, told: dict[str, float]) -> None:
+    def _replace_parts(self, codes: np.ndarray, clusters: np.ndarray) -> None:
+        """Begins the parts of the clusters (N,) anew; a number without fitted codes keeps its
+        own."""
+        used = np.unique(clusters[self.job.fitted & (clusters >= 0)])
+        if len(used) == 0:
+            return
+        # `parts` wants numbers without gaps
+        places = np.where(np.isin(clusters, used), np.searchsorted(used, clusters), -1)
+        for name, part in self._parts(codes, places).items():
+            self.parts[name][torch.from_numpy(used)] = part.to(self.device)
+
+    def _collapse(self, record: Record) -> None:
+        """Ends a run that has lost most of its clusters, as `on_collapse` says: with an error, or
+        with the weights, the parts and the clusters of the start."""
         if self.cfg.on_collapse == "stop":
             raise UserError(
-                f"the clusters collapsed at update {told['update']:.0f}: they are worth "
-                f"{told['effective_clusters']:.1f} equal ones and the largest holds "
-                f"{told['largest_share']:.0%}; a lower optimizer.lr helps, or on_collapse: start, "
-                "which keeps the clusters of the start"
+                f"the clusters collapsed at update {record['update']:.0f}: they are worth "
+                f"{record['effective_clusters']:.1f} equal ones and the largest holds "
+                f"{record['largest_share']:.0%}; a lower optimizer.lr helps, or on_collapse: "
+                "start, which keeps the clusters of the start"
             )
         self.done = self.fell_back = True
-        self.codes = None
+        start = self.start
         self.model.load_state_dict(self.initial)
-        codes = encode_all(self.model.eval(), self.x)
-        for name, part in self._parts(codes, self.first).items():
+        self._codes = start.codes
+        for name, part in self._parts(start.codes, start.clusters).items():
             self.parts[name].data.copy_(part)
-        state, soft = self.start, one_hot(self.first, self.n_clusters)
-        save_state(self.job.work / "look.npz", state, soft=soft)
+        soft = one_hot(start.clusters, self.n_clusters)
+        save_state(self.job.work / "look.npz", start.state, soft=soft)
 
     def _parts(self, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
-        kept = self.job.fitted & (clusters >= 0)
-        parts: dict[str, Tensor] = self.verbs.parts(self.cfg, codes[kept], clusters[kept])
-        return parts
+        """Where the method's parts begin, given codes (N, D) and clusters (N,) of all samples."""
+        rows = self.job.fitted & (clusters >= 0)
+        return self.method.parts(self.cfg, codes[rows], clusters[rows])
+
+    def _fitted(self, array: np.ndarray) -> Tensor:
+        """The fitted rows (F, ...) of an array (N, ...), on the device."""
+        return torch.from_numpy(array[self.job.fitted]).to(self.device)
 
     def _update_seed(self) -> int:
         return self.job.seed * 100_003 + self.current_epoch
-
-
-def refine(method: Plugin, job: Job) -> Refined:
-    """Runs a method of `deep_clusterers` until few labels change or `max_updates` are done.
-
-    Resumes from `job.work` if it can.
-
-    Raises:
-        UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
-    """
-    pl.seed_everything(job.seed, verbose=False)
-    module = Refine(method, job)
-    module.train()
-    seconds = run(module, job.device, method.config.max_updates, job.work)
-    module.eval()  # on the device that refined it
-    state, arrays = load_state(job.work / "look.npz")
-    return Refined(
-        model=module.model,
-        parts={name: part.detach().cpu() for name, part in module.parts.items()},
-        state=state,
-        codes=encode_all(module.model, job.x) if module.codes is None else module.codes,
-        soft=arrays["soft"],
-        assignments=torch.stack(module.assignments).numpy(),
-        history=module.history,
-        seconds=seconds,
-        fell_back=module.fell_back,
-    )

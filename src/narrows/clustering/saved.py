@@ -16,6 +16,7 @@ from torch import Tensor
 
 from narrows.clustering.centres import means
 from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.deep_clusterers._base import DeepClusterer
 from narrows.clustering.state import State, hardened
 from narrows.config import params
 from narrows.data.unit import to_unit
@@ -32,33 +33,36 @@ Soft = Callable[[np.ndarray], np.ndarray]  # codes (N, D) to memberships (N, K)
 
 @dataclass(frozen=True)
 class Answer:
-    """What is told of N samples."""
+    """What a saved clustering says of N samples."""
 
     codes: np.ndarray
-    """(N, D), those that were clustered."""
+    """Codes (N, D), which the clusters are read off."""
     clusters: np.ndarray
-    """(N,), -1 is noise."""
+    """Clusters (N,), -1 is noise."""
     soft: np.ndarray
-    """(N, K): of a method without memberships one 1 a row, of noise none."""
+    """Memberships (N, K): of a method without any a single 1 a row, and none for noise."""
     distances: np.ndarray
-    """(N,), Euclidean, from the code to the mean of its cluster's known codes; of noise to the
-    nearest such mean."""
+    """Euclidean distances (N,) from each code to the mean of its cluster's known codes; of noise to
+    the nearest such mean."""
     errors: np.ndarray
-    """(N,), mean squared error per value in [0, 1] of the reconstruction by the row's encoder, as
+    """Mean squared errors (N,) per value in [0, 1] of the reconstructions by the row's encoder, as
     it was before any refinement: a refined one may have lost its decoder."""
 
 
 @dataclass(frozen=True)
 class Saved:
     input_shape: tuple[int, ...]
-    """Of one sample."""
+    """Shape of one sample."""
     encode: Encode
+    """Maps samples (N, ...) as stored to codes (N, D)."""
     cluster: Cluster
+    """Maps codes (N, D) to clusters (N,), -1 is noise."""
     soft: Soft
+    """Maps codes (N, D) to memberships (N, K)."""
     reconstruct: Callable[[Tensor], np.ndarray]
-    """Samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1]."""
+    """Maps samples (N, ...) as stored to reconstructions (N, ...) in [0, 1]."""
     centres: np.ndarray
-    """(K, D), means of the known codes of each cluster; nan where it has none."""
+    """Means (K, D) of the known codes of each cluster; nan where a cluster has none."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Clusters (N,) of samples x (N, ...), of the scale of data/<dataset>/x.npy.
@@ -116,8 +120,7 @@ def load(artifacts: Path, key: str) -> Saved:
     assert memberships is not None
     refined, _ = _coder(model(config, learned["model"]))
     n_clusters = memberships.shape[1]  # the last of them may hold no known sample
-    parts = None if stored.info["fell_back"] else learned["parts"]
-    cluster, soft = _refined(row, stored.state, parts, n_clusters)
+    cluster, soft = _refined(row, stored.state, learned["parts"], n_clusters)
     centres = means(stored.codes, stored.clusters, n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
@@ -141,26 +144,28 @@ def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
 
 
 def _refined(
-    row: dict[str, Any], state: State, parts: dict[str, Tensor] | None, n_clusters: int
+    row: dict[str, Any], state: State, parts: dict[str, Tensor], n_clusters: int
 ) -> tuple[Cluster, Soft]:
-    """As the method tells clusters from its parts; without any, and where it leaves clusters to the
-    start's clusterer, as that one does."""
+    """Clusters and memberships as the method's parts give them; where a clusterer's state is saved,
+    as that clusterer does: after a collapse, and for a method without memberships of its own."""
     method = params.plugin("deep_clusterers", row["method"])
-    if parts is None or not hasattr(method.module, "soft"):
+    module: DeepClusterer = method.module
+    if state:
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
         numbered, shares = _clusterer(row["start"], state)
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
-            found = np.zeros((len(z), n_clusters), np.float32)
-            found[:, names[named]] = shares(z)[:, named]
-            return found
+            memberships = np.zeros((len(z), n_clusters), np.float32)
+            memberships[:, names[named]] = shares(z)[:, named]
+            return memberships
 
         return lambda z: names[numbered(z)], renamed
 
     def soft(z: np.ndarray) -> np.ndarray:
-        found: Tensor = method.module.soft(method.config, parts, torch.from_numpy(z))
-        return found.numpy()
+        memberships = module.soft(method.config, parts, torch.from_numpy(z))
+        assert memberships is not None, "a method without memberships saves a clusterer's state"
+        return memberships.numpy()
 
     return lambda z: hardened(soft(z)), soft
 

@@ -27,7 +27,7 @@ def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
     >>> one_hot(np.array([1, -1]), 2).tolist()
     [[0.0, 1.0], [0.0, 0.0]]
     """
-    return np.eye(n_clusters, dtype=np.float32)[clusters] * (clusters >= 0)[:, None]
+    return (clusters[:, None] == np.arange(n_clusters)).astype(np.float32)
 
 
 def save_state(file: Path, state: State, **arrays: np.ndarray) -> None:

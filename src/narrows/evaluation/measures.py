@@ -22,11 +22,16 @@ from narrows.models.autoencoder import Autoencoder, corrupt, decode_all, encode_
 from narrows.models.devices import device_named
 
 JACOBIAN_SAMPLES = 100
-JACOBIAN_VALUES = 2**25  # in memory at once: samples x code units x input values
-ACTIVE_VARIANCE = 0.01  # of a code unit's mean; Burda et al. 2016 (arXiv:1509.00519), section 5.2
-UMAP_ROWS = 10  # fewer have no neighbourhoods
-# UMAP's own settings for pictures, and as many epochs as it takes for large data
+"""Samples whose Jacobians are computed, at most."""
+JACOBIAN_VALUES = 2**25
+"""Values of Jacobians in memory at once: samples x code units x input values."""
+ACTIVE_VARIANCE = 0.01
+"""Variance of a code unit's mean above which the unit is active: Burda et al. 2016
+(arXiv:1509.00519), section 5.2."""
+UMAP_ROWS = 10
+"""Distinct codes that a UMAP needs; fewer have no neighbourhoods."""
 PLANE = Map(n_components=2, n_neighbors=15, min_dist=0.1, n_epochs=200)
+"""UMAP's own settings for pictures, with as many epochs as it takes for large data."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +39,19 @@ class Coder:
     """A baseline or an autoencoder, by what it does to samples (N, ...) in [0, 1]."""
 
     encode: Callable[[Tensor], Tensor]
-    """Samples to codes (N, D)."""
+    """Maps samples (N, ...) to codes (N, D)."""
     decode: Callable[[Tensor], Tensor]
-    """Codes to reconstructions (N, ...)."""
+    """Maps codes (N, D) to reconstructions (N, ...)."""
     model: Autoencoder | None = None
-    """None for a baseline."""
+    """The autoencoder; None for a baseline."""
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """Reconstructions (N, ...) of samples x (N, ...)."""
         return self.decode(self.encode(x))
 
 
 def of_model(model: Autoencoder, device: str | None = None) -> Coder:
-    """An autoencoder in batches.
+    """The `Coder` of an autoencoder, which takes its samples in batches.
 
     Args:
         device: where the model is moved to and computes: auto, cpu, cuda or mps; None leaves it
@@ -98,23 +104,23 @@ def robustness(
 
     Every encoder meets the same noise. None where the PSNR is infinite.
     """
-    found = {}
+    psnrs = {}
     for key, corruption in corruptions.items():
         noisy = corrupted(corruption, x, seed)
         errors = (reconstruction.mse(x, other) for other in (noisy, coder.reconstruct(noisy)))
         psnr_in, psnr_out = map(reconstruction.psnr, errors)
-        found[key] = {"psnr_in": psnr_in, "psnr_out": psnr_out}
-    return found
+        psnrs[key] = {"psnr_in": psnr_in, "psnr_out": psnr_out}
+    return psnrs
 
 
 def applicable(corruptions: Mapping[str, Plugin], x: Tensor) -> dict[str, Plugin]:
-    """Those that can be done to samples like x (N, ...): a table has no place for a bar."""
-    found = {}
+    """The corruptions that suit samples like x (N, ...): a table has no place for a bar."""
+    suitable = {}
     for key, corruption in corruptions.items():
         with contextlib.suppress(UserError):
             corrupted(corruption, x[:1], seed=0)
-            found[key] = corruption
-    return found
+            suitable[key] = corruption
+    return suitable
 
 
 def corrupted(corruption: Plugin, x: Tensor, seed: int) -> Tensor:
@@ -151,7 +157,7 @@ def variational(model: Autoencoder, x: Tensor, n_draws: int, seed: int) -> dict[
 def scores(
     coder: Coder, x: Tensor, corruptions: Mapping[str, Plugin], nll_draws: int, seed: int
 ) -> dict[str, Any]:
-    """scores.json: everything above, of the test samples x (N, ...) in [0, 1]."""
+    """All that scores.json says of an encoder, from the test samples x (N, ...) in [0, 1]."""
     code: dict[str, float | None] = {**code_scores(coder.encode(x).numpy()), "jacobian_norm": None}
     bound = None
     if coder.model is not None:
@@ -173,8 +179,8 @@ def maps(codes: Float[np.ndarray, "N D"], n_rows: int, seed: int) -> dict[str, n
     """
     from sklearn.decomposition import PCA
 
-    drawn = np.random.default_rng(seed).choice(len(codes), min(len(codes), n_rows), replace=False)
-    rows = np.sort(drawn)
+    n = min(len(codes), n_rows)
+    rows = np.sort(np.random.default_rng(seed).choice(len(codes), n, replace=False))
     z = finite(np.asarray(codes[rows]))
     pca = np.zeros((len(rows), 2))
     if np.ptp(z, axis=0).any():  # dead codes are one point

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Integer
 
-FLOOR = 0.01  # of a column's variance: smaller errors are small, however regular the column is
-N_BLAMED = 3  # columns that are named for an odd row
-LEAST_SHARE = 0.05  # of its score
-OUTLIER_SCORE = 3.5  # of Iglewicz & Hoaglin 1993, as cited by the NIST handbook, 1.3.5.17
+FLOOR = 0.01
+"""Share of a column's variance below which an error is small, however regular the column is."""
+N_BLAMED = 3
+"""Columns that are named for an odd row, at most."""
+LEAST_SHARE = 0.05
+"""Share of a row's errors from which a column is named."""
+OUTLIER_SCORE = 3.5
+"""Deviations from the median that make an outlier: Iglewicz & Hoaglin 1993, as cited by the NIST
+handbook, 1.3.5.17."""
 
 
 def limit(errors: Float[np.ndarray, " N"]) -> float:
@@ -26,7 +31,7 @@ def limit(errors: Float[np.ndarray, " N"]) -> float:
     """
     roots = np.sqrt(errors)
     median = np.median(roots)
-    deviation = np.median(np.abs(roots - median)) / 0.6745  # of a normal distribution
+    deviation = np.median(np.abs(roots - median)) / 0.6745  # a normal distribution's
     if deviation < 1e-6:  # a copy
         return float("inf")
     return float((median + OUTLIER_SCORE * deviation) ** 2)
@@ -38,8 +43,8 @@ def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
     >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
     [5]
     """
-    found = np.flatnonzero(errors > limit(errors))
-    return found[np.argsort(-errors[found], kind="stable")]
+    places = np.flatnonzero(errors > limit(errors))
+    return places[np.argsort(-errors[places], kind="stable")]
 
 
 def squared(
@@ -48,7 +53,7 @@ def squared(
     """Squared error of each row in each column, a sum over the column's features.
 
     Args:
-        ends: of a column's features, ascending; a column begins where the one before it ends.
+        ends: where the features of a column end, ascending; the next column begins there.
 
     >>> squared(np.array([[1.0, 0.0, 3.0]]), np.array([[0.0, 2.0, 3.0]]), np.array([2, 3])).tolist()
     [[5.0, 0.0]]

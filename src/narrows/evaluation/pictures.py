@@ -12,71 +12,75 @@ from narrows.evaluation.measures import Coder, corrupted
 from narrows.models.autoencoder import Autoencoder
 
 N_FILTERS = 64
+"""Units of the first layer whose weights are shown."""
 N_SAMPLES = 64
+"""Samples that a variational autoencoder generates."""
 N_UNITS = 10
+"""Code units that a traversal walks along."""
 N_STEPS = 9
+"""Pictures of an interpolation or of a walk."""
 N_CORRUPTED = 8
-REACH = 3.0  # deviations of the prior that a traversal goes to either side
+"""Samples that are shown under every corruption."""
+REACH = 3.0
+"""Standard deviations of the prior that a walk goes to either side."""
 
 
-def specimens(
-    coder: Coder, shown: Tensor, corruptions: Mapping[str, Plugin], seed: int
+def draw_pictures(
+    coder: Coder, view: Tensor, corruptions: Mapping[str, Plugin], seed: int
 ) -> dict[str, np.ndarray]:
-    """pictures.npz: what there is to show of this encoder.
+    """The arrays of pictures.npz: what there is to show of an encoder.
 
     Args:
-        shown: samples (n, ...) in [0, 1].
+        view: the samples (n, ...) in [0, 1] that are shown of the dataset.
 
     Returns:
         interpolations (n // 2, steps, ...); corrupted and restored (corruptions, 8, ...); of an
-        autoencoder filters (units, C, H, W); of a variational one samples (n, ...) and
+        autoencoder of pictures filters (units, C, H, W); of a variational one samples (n, ...) and
         traversal (units, steps, ...).
     """
-    noisy = [
-        corrupted(corruption, shown[:N_CORRUPTED], seed) for corruption in corruptions.values()
-    ]
-    found = {"interpolations": interpolations(coder, shown)}
+    noisy = [corrupted(corruption, view[:N_CORRUPTED], seed) for corruption in corruptions.values()]
+    pictures = {"interpolations": interpolate(coder, view)}
     if noisy:
-        found["corrupted"] = torch.stack(noisy)
-        found["restored"] = torch.stack([coder.reconstruct(batch) for batch in noisy])
+        pictures["corrupted"] = torch.stack(noisy)
+        pictures["restored"] = torch.stack([coder.reconstruct(batch) for batch in noisy])
     if coder.model is not None:
-        filters = first_filters(coder.model, tuple(shown.shape[1:]))
+        filters = first_filters(coder.model, tuple(view.shape[1:]))
         if filters is not None:
-            found["filters"] = filters
+            pictures["filters"] = filters
         if coder.model.variational is not None:
-            found |= generated(coder, shown, seed)
-    return {name: values.numpy().clip(0, 1) for name, values in found.items()}
+            pictures |= generate(coder, view, seed)
+    return {name: values.numpy().clip(0, 1) for name, values in pictures.items()}
 
 
-def interpolations(coder: Coder, shown: Tensor) -> Float[Tensor, "n steps ..."]:
-    """Decoded codes on the straight line between the codes of two samples, per pair."""
-    n = len(shown) // 2
-    first, last = coder.encode(shown[:n]), coder.encode(shown[n : 2 * n])
+def interpolate(coder: Coder, view: Tensor) -> Float[Tensor, "n steps ..."]:
+    """Decoded codes on the straight line between the codes of two samples, for each of n pairs."""
+    n = len(view) // 2
+    first, last = coder.encode(view[:n]), coder.encode(view[n : 2 * n])
     steps = torch.linspace(0, 1, N_STEPS)[None, :, None]
     between = first[:, None] + steps * (last - first)[:, None]
     return coder.decode(between.flatten(0, 1)).unflatten(0, (n, N_STEPS))
 
 
 @torch.inference_mode()
-def generated(coder: Coder, shown: Tensor, seed: int) -> dict[str, Tensor]:
+def generate(coder: Coder, view: Tensor, seed: int) -> dict[str, Tensor]:
     """Decoded draws from the prior N(0, 1), and walks along one code unit at a time.
 
-    A walk starts from the first shown sample's code and goes from -3 to 3; the units are those
-    with the largest KL over the shown samples, most first.
+    A walk starts from the code of the view's first sample and goes from -3 to 3; the units are
+    those with the largest KL over the view, the largest first.
     """
     model = coder.model
     assert model is not None
     assert model.variational is not None
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(N_SAMPLES, model.cfg.code_size, generator=generator)
-    terms = model.variational.terms(model.cfg, model.parts, shown.to(model.device))
+    z = torch.randn(N_SAMPLES, model.cfg.code_size, generator=generator)
+    terms = model.variational.terms(model.cfg, model.parts, view.to(model.device))
     terms = {name: values.cpu() for name, values in terms.items()}
     units = terms["kl"].mean(0).argsort(descending=True)[:N_UNITS]
     walk = terms["mean"][:1].repeat(len(units) * N_STEPS, 1).unflatten(0, (len(units), N_STEPS))
     for row, unit in enumerate(units.tolist()):
         walk[row, :, unit] = torch.linspace(-REACH, REACH, N_STEPS)
     return {
-        "samples": coder.decode(drawn),
+        "samples": coder.decode(z),
         "traversal": coder.decode(walk.flatten(0, 1)).unflatten(0, (len(units), N_STEPS)),
     }
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from narrows.clustering import metrics
+from narrows.clustering import matching
 from narrows.clustering.centres import means
 from narrows.rendering import figures, grids
 from narrows.rendering.figures import CaptionedFigure
@@ -23,7 +23,7 @@ def draw_clustering(
     clustering: ReportedClustering, data: LabelledData
 ) -> Iterator[CaptionedFigure]:
     """Every figure of one clustering; those that compare with labels only where there are any."""
-    pairs = tables.matching(data, clustering.clusters)
+    pairs = tables.train_pairs(data, clustering.clusters)
     yield _map(clustering, pairs, data)
     yield from _confusion(clustering, pairs, data)
     yield from _sheet(clustering, pairs, data)
@@ -38,7 +38,7 @@ def _map(
     rows = clustering.map_rows
     title = f"{clustering.key}: clusters, named by matched label" if pairs else clustering.key
     first_free = 0 if data.labels is None else int(data.labels.max()) + 1
-    colours = _as_labels(clustering.clusters, pairs, first_free)[rows]
+    colours = matching.renamed(clustering.clusters, pairs, first_free)[rows]
     figure = figures.code_map(clustering.umap, colours, title, data.label_names)
     caption = f"UMAP of {len(rows):,} codes, coloured by cluster."
     if pairs:
@@ -53,12 +53,12 @@ def _confusion(
     if data.labels is None:
         return
     test = data.mask("test")
-    counts, labels, clusters = metrics.contingency(data.labels[test], clustering.clusters[test])
+    counts, labels, clusters = matching.contingency(data.labels[test], clustering.clusters[test])
     order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
     figure = figures.confusion(
         counts[:, order],
         [figures.called(int(label), data.label_names) for label in labels],
-        ["noise" if c == metrics.NOISE else str(c) for c in clusters[order]],
+        ["noise" if c == matching.NOISE else str(c) for c in clusters[order]],
         f"{clustering.key}: test rows",
     )
     caption = (
@@ -160,16 +160,8 @@ def _updates(clustering: ReportedClustering, data: LabelledData) -> Iterator[Cap
     yield CaptionedFigure(figure, "updates", caption)
 
 
-def _as_labels(clusters: np.ndarray, pairs: dict[int, int], first_free: int) -> np.ndarray:
-    """Clusters renamed to their labels; the unmatched get numbers from `first_free` on."""
-    surplus = [c for c in np.unique(clusters).tolist() if c not in pairs and c != metrics.NOISE]
-    names = {metrics.NOISE: metrics.NOISE, **pairs}
-    names |= {cluster: first_free + i for i, cluster in enumerate(surplus)}
-    return np.array([names[c] for c in clusters.tolist()])
-
-
 def _place(cluster: int, pairs: dict[int, int]) -> tuple[int, int]:
     """Sorts matched clusters by label, then the unmatched, then noise."""
     if cluster in pairs:
         return 0, pairs[cluster]
-    return (2, 0) if cluster == metrics.NOISE else (1, cluster)
+    return (2, 0) if cluster == matching.NOISE else (1, cluster)

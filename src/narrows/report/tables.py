@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.clustering import metrics, neighbours
+from narrows.clustering import matching, metrics, neighbours
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
 from narrows.report.artifacts import LabelledData, ReportedClustering, ReportedEncoder
@@ -111,7 +111,7 @@ def seed_row(data: LabelledData, key: str, by_seed: Mapping[int, np.ndarray]) ->
     row["chosen"] = chosen
     if data.labels is None:
         return row
-    pairs = {seed: metrics.matching(data.labels, by_seed[seed]) for seed in seeds}
+    pairs = {seed: matching.pairs(data.labels, by_seed[seed]) for seed in seeds}
     acc = {s: metrics.accuracy(data.labels, by_seed[s], pairs[s]) for s in seeds}
     nmi = [metrics.nmi(data.labels, by_seed[s]) or 0.0 for s in seeds]
     best = max(seeds, key=lambda seed: acc[seed])
@@ -200,18 +200,18 @@ def updates(data: LabelledData, clustering: ReportedClustering) -> dict[str, np.
     assert data.labels is not None
     acc, nmi = [], []
     for clusters in clustering.assignments.astype(int):
-        pairs = metrics.matching(data.labels, clusters)
+        pairs = matching.pairs(data.labels, clusters)
         acc.append(metrics.accuracy(data.labels, clusters, pairs))
         nmi.append(metrics.nmi(data.labels, clusters) or 0.0)
     return {"ACC": np.array(acc), "NMI": np.array(nmi)}
 
 
-def matching(data: LabelledData, clusters: np.ndarray) -> dict[int, int]:
+def train_pairs(data: LabelledData, clusters: np.ndarray) -> dict[int, int]:
     """{cluster: label} fitted on the train split; empty without labels."""
     if data.labels is None:
         return {}
     train = data.mask("train")
-    return metrics.matching(data.labels[train], clusters[train])
+    return matching.pairs(data.labels[train], clusters[train])
 
 
 def ranked(rows: Sequence[Row], labelled: bool) -> list[Row]:
@@ -328,9 +328,9 @@ def _probes(data: LabelledData, encoder: ReportedEncoder, seed: int) -> Row:
 def _scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> Row:
     """Scores of clusters (N,) on the samples of one split, or of "all"; None where undefined."""
     chosen = data.mask(split)
-    pairs = matching(data, clusters)
-    points = data.x.reshape(len(data.x), -1)  # read from disk only where the silhouette samples
-    silhouette = metrics.silhouette(points, np.where(chosen, clusters, metrics.NOISE), seed)
+    pairs = train_pairs(data, clusters)
+    points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
+    silhouette = metrics.silhouette(points, np.where(chosen, clusters, matching.NOISE), seed)
     blocks.forget(data.x)
     clusters = clusters[chosen]
     row: Row = {"n": len(clusters)}
@@ -339,12 +339,12 @@ def _scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> 
         labels = data.labels[chosen]
         row["nmi"] = metrics.nmi(labels, clusters)
         row["acc"] = metrics.accuracy(labels, clusters, pairs)
-        covered = clusters != metrics.NOISE
+        covered = clusters != matching.NOISE
         if covered.any():
             row["acc_covered"] = metrics.accuracy(labels[covered], clusters[covered], pairs)
         row["ari"] = metrics.ari(labels, clusters)
         row["purity"] = metrics.purity(labels, clusters)
     row["silhouette"] = silhouette
     row["coverage"] = metrics.coverage(clusters)
-    row["n_clusters_found"] = len(np.unique(clusters[clusters != metrics.NOISE]))
+    row["n_clusters_found"] = len(np.unique(clusters[clusters != matching.NOISE]))
     return row

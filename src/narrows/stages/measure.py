@@ -26,7 +26,7 @@ def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: 
     corruptions = measures.applicable(options.corruptions, view)
     coder = coder_of(encoder, setting.device)
     scores = measures.scores(coder, test, corruptions, options.nll_draws, setting.seed)
-    drawn = pictures.specimens(coder, view, corruptions, setting.seed)
+    drawn = pictures.draw_pictures(coder, view, corruptions, setting.seed)
     evaluations.write_maps(
         attempt.folder, measures.maps(encoder.codes, options.map_rows, setting.seed)
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.clustering import metrics
+from narrows.clustering import matching, metrics
 from narrows.clustering.neighbours import nearest
 from narrows.config.params import Params
 from narrows.data import blocks, splits
@@ -112,10 +112,10 @@ def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> flo
     """
     val = clusters[split == splits.NAMES.index("val")]
     votes = np.array([np.bincount(row + 1).argmax() - 1 for row in clusters[near]])
-    if len(np.unique(val[val != metrics.NOISE])) < 2:
+    if len(np.unique(val[val != matching.NOISE])) < 2:
         return 0.0
     # where a vote is noise, it is one more name; where the sample is, it is not covered
-    kept = val != metrics.NOISE
+    kept = val != matching.NOISE
     return float((metrics.ari(val[kept], votes[kept] + 1) or 0.0) * metrics.coverage(val))
 
 

@@ -22,7 +22,7 @@ class Config:
     min_cluster_size: Annotated[int, Field(ge=2)]
     """Codes that make a cluster."""
     min_samples: PositiveInt
-    """Neighbours, itself included, that measure how dense it is at a code."""
+    """Neighbours, itself included, that measure the density at a code."""
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:

@@ -23,7 +23,7 @@ class Config(Map):
     min_cluster_size: Annotated[int, Field(ge=2)]
     """Codes that make a cluster."""
     min_samples: PositiveInt
-    """Neighbours in the map, itself included, that measure how dense it is at a code."""
+    """Neighbours in the map, itself included, that measure the density at a code."""
 
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.clustering.deep_clusterers._base import Loop, centres
+from narrows.clustering.deep_clusterers._base import Loop, centres, recentre
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    Parts = dict[str, Tensor] | nn.ParameterDict
+    from narrows.clustering.deep_clusterers._base import Parts
+
+__all__ = ["Student", "kl", "parts", "recentre", "soft", "target"]
 
 
 @config
 class Student(Loop):
     alpha: PositiveFloat = 1.0
-    """Degrees of freedom of the Student-t kernel."""
+    """Degrees of freedom of the Student-t kernel around a centre."""
 
 
 def parts(cfg: Student, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
@@ -34,7 +36,7 @@ def soft(cfg: Student, parts: Parts, z: Tensor) -> Tensor:
 
 
 def target(cfg: Student, q: Tensor) -> Tensor:
-    """Targets (N, K) of the memberships (N, K) of the whole set."""
+    """Sharpened memberships (F, K) of the whole set."""
     return sharpened(q)
 
 
@@ -58,7 +60,7 @@ def student_t(z: Tensor, centres: Tensor, alpha: float) -> Tensor:
 
 
 def sharpened(q: Tensor) -> Tensor:
-    """Targets p (N, K) of memberships q (N, K) of the whole set, not of a batch.
+    """Targets p (F, K) of memberships q (F, K) of the whole set, not of a batch.
 
         p_ij ~ q_ij^2 / f_j,  f_j = sum_i q_ij,  sum_j p_ij = 1
 

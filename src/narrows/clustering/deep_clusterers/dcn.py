@@ -15,15 +15,16 @@ from narrows.config.plugins import config
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from narrows.clustering.deep_clusterers._base import Parts
     from narrows.models.autoencoder import Autoencoder
 
 
 @config
 class Config(Loop):
     weight: PositiveFloat
-    """Of half the squared distance between a code and its centre."""
+    """Weight of half the squared distance between a code and its centre."""
 
 
 def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
@@ -33,15 +34,15 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
     return {"centres": Parameter(centres(codes, clusters), requires_grad=False)}
 
 
-def recentre(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> None:
-    """Moves each centre to the mean of the codes (N, D) nearest to it; one without any stays."""
+def recentre(cfg: Config, parts: Parts, z: Tensor) -> None:
+    """Moves each centre to the mean of the codes (F, D) nearest to it; one without any stays."""
     nearest = soft(cfg, parts, z)
     counts = nearest.sum(dim=0)
     used = counts > 0
     parts["centres"][used] = (nearest.T @ z)[used] / counts[used, None]
 
 
-def soft(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> Tensor:
+def soft(cfg: Config, parts: Parts, z: Tensor) -> Tensor:
     """Memberships (B, K) of codes (B, D): 1 for the nearest centre, 0 for the others."""
     import torch
     from torch.nn import functional
@@ -51,21 +52,21 @@ def soft(cfg: Config, parts: nn.ParameterDict, z: Tensor) -> Tensor:
 
 
 def target(cfg: Config, q: Tensor) -> Tensor:
-    """The memberships (N, K) themselves."""
+    """The memberships (F, K) themselves."""
     return q
 
 
 def loss(
     cfg: Config,
-    parts: nn.ParameterDict,
+    parts: Parts,
     model: Autoencoder,
     noisy: Tensor,
     clean: Tensor,
-    p: Tensor,
+    targets: Tensor,
 ) -> dict[str, Tensor]:
     """The row's own loss without its penalty, from the augmented to the clean samples, and the pull
     to the centres."""
     z, terms = model.kind.loss(model.cfg, model.parts, noisy, clean)
-    own = (p[:, :, None] * parts["centres"]).sum(dim=1)  # a product would round them to bf16
+    own = (targets[:, :, None] * parts["centres"]).sum(dim=1)  # a product would round them to bf16
     pull = (z - own).square().sum(dim=1).mean() / 2
     return {**terms, "clustering": cfg.weight * pull}

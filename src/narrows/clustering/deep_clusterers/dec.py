@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from narrows.clustering.deep_clusterers._student import Student, kl, parts, soft, target
+from narrows.clustering.deep_clusterers._student import Student, kl, parts, recentre, soft, target
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from narrows.clustering.deep_clusterers._base import Parts
     from narrows.models.autoencoder import Autoencoder
 
-__all__ = ["Config", "loss", "parts", "soft", "target"]
+__all__ = ["Config", "loss", "parts", "recentre", "soft", "target"]
 
 
 @config
@@ -26,11 +27,11 @@ class Config(Student):
 
 def loss(
     cfg: Config,
-    parts: nn.ParameterDict,
+    parts: Parts,
     model: Autoencoder,
     noisy: Tensor,
     clean: Tensor,
-    p: Tensor,
+    targets: Tensor,
 ) -> dict[str, Tensor]:
     """KL(p || q) of the augmented samples' memberships q and the clean ones' targets p."""
-    return {"clustering": kl(p, soft(cfg, parts, model.encode(noisy)))}
+    return {"clustering": kl(targets, soft(cfg, parts, model.encode(noisy)))}

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
-from narrows.clustering.deep_clusterers._student import Student, kl, parts, soft, target
+from narrows.clustering.deep_clusterers._student import Student, kl, parts, recentre, soft, target
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from narrows.clustering.deep_clusterers._base import Parts
     from narrows.models.autoencoder import Autoencoder
 
-__all__ = ["Config", "loss", "parts", "soft", "target"]
+__all__ = ["Config", "loss", "parts", "recentre", "soft", "target"]
 
 
 @config
@@ -25,13 +26,13 @@ class Config(Student):
 
 def loss(
     cfg: Config,
-    parts: nn.ParameterDict,
+    parts: Parts,
     model: Autoencoder,
     noisy: Tensor,
     clean: Tensor,
-    p: Tensor,
+    targets: Tensor,
 ) -> dict[str, Tensor]:
     """The row's own loss without its penalty, from the augmented to the clean samples, and
     KL(p || q)."""
     z, terms = model.kind.loss(model.cfg, model.parts, noisy, clean)
-    return {**terms, "clustering": cfg.gamma * kl(p, soft(cfg, parts, z))}
+    return {**terms, "clustering": cfg.gamma * kl(targets, soft(cfg, parts, z))}

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from narrows.clustering.deep_clusterers._base import Loop
+from narrows.clustering.deep_clusterers._base import Loop, recentre, soft
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from narrows.clustering.deep_clusterers._base import Parts
     from narrows.models.autoencoder import Autoencoder
+
+__all__ = ["Config", "loss", "parts", "recentre", "soft", "target"]
 
 
 @config
@@ -39,20 +42,20 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
 
 
 def target(cfg: Config, q: Tensor) -> Tensor:
-    """The clusters (N, K), smoothed; noise has no target."""
+    """The clusters (F, K), smoothed; noise has no target."""
     return q * (1 - cfg.smoothing) + q.sum(dim=1, keepdim=True) * cfg.smoothing / q.shape[1]
 
 
 def loss(
     cfg: Config,
-    parts: nn.ParameterDict,
+    parts: Parts,
     model: Autoencoder,
     noisy: Tensor,
     clean: Tensor,
-    p: Tensor,
+    targets: Tensor,
 ) -> dict[str, Tensor]:
-    """Cross-entropy of the augmented samples' names."""
+    """Cross-entropy of the names that the layer gives to augmented samples."""
     from torch.nn import functional
 
     logits = functional.linear(model.encode(noisy), parts["weight"], parts["bias"])
-    return {"clustering": -(p * logits.log_softmax(dim=1)).sum(dim=1).mean()}
+    return {"clustering": -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()}

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from narrows.clustering import metrics
+from narrows.clustering import matching, metrics
 from narrows.explore.compare.sides import Side, Spread
 
 HIGHER = {
@@ -170,15 +170,9 @@ def renamed(first: np.ndarray, other: np.ndarray) -> np.ndarray:
     >>> renamed(np.array([0, 0, 0, -1]), np.array([7, 7, 4, -1])).tolist()
     [0, 0, 1, -1]
     """
-    both = (first != metrics.NOISE) & (other != metrics.NOISE)
-    names = metrics.matching(first[both], other[both]) if both.any() else {}
-    clusters, places = np.unique(other, return_inverse=True)
-    free = int(first.max()) + 1
-    for cluster in clusters.tolist():
-        if cluster != metrics.NOISE and cluster not in names:
-            names[cluster], free = free, free + 1
-    names[metrics.NOISE] = metrics.NOISE
-    return np.array([names[cluster] for cluster in clusters.tolist()])[places]
+    in_both = (first != matching.NOISE) & (other != matching.NOISE)
+    names = matching.pairs(first[in_both], other[in_both]) if in_both.any() else {}
+    return matching.renamed(other, names, first_free=int(first.max()) + 1)
 
 
 def same_data(first: Side, other: Side) -> bool:
