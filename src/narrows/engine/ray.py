@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from narrows.engine._base import MAX_ATTEMPTS, Files, Outcome, Slot
 from narrows.errors import UserError
+from narrows.store.digests import digest_of
+from narrows.store.files import atomic_write
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -57,7 +59,7 @@ def each(
             for path in needs.reads:
                 if path not in contents:
                     contents[path] = ray.put(path.read_bytes())
-            inputs = [(path.as_posix(), contents[path]) for path in needs.reads]
+            inputs = [(p.as_posix(), digest_of(p), [contents[p]]) for p in needs.reads]
             project = hashlib.sha256(os.fsencode(Path.cwd())).hexdigest()[:16]
             running[remote.remote(task, row, project, inputs, needs.writes)] = row
         try:
@@ -129,7 +131,7 @@ def _work(
     task: Callable[[R], V],
     row: R,
     project: str,
-    inputs: list[tuple[str, Any]],
+    inputs: list[tuple[str, str, list[Any]]],
     writes: Path | None,
 ) -> tuple[V | None, BaseException | None, dict[str, bytes]]:
     """Runs on a node: lays out the inputs in a folder of the node's own and runs the task there.
@@ -138,15 +140,15 @@ def _work(
     """
     import ray
 
-    folder = Path(tempfile.gettempdir(), f"narrows-{os.getuid()}", project, str(os.getpid()))
+    folder = Path(tempfile.gettempdir(), f"narrows-{os.getuid()}", project)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chdir(folder)
-    for name, reference in inputs:
+    for name, digest, (reference,) in inputs:
         path = Path(name)
-        content = ray.get(reference)
-        if not (path.exists() and path.stat().st_size == len(content)) or path.suffix == ".json":
+        if not (path.exists() and digest_of(path) == digest):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with atomic_write(path) as partial:
+                partial.write_bytes(ray.get(reference))
     if writes is not None:
         writes.mkdir(parents=True, exist_ok=True)
     value, problem = None, None

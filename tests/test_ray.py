@@ -1,0 +1,130 @@
+"""Rows on a real Ray of two nodes that share no folder: NARROWS_TEST_RAY=1 asks for it.
+
+Each node has a HOME and a temporary folder of its own, as machines have.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import finished
+import psutil
+import pytest
+from project import row
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(
+    "NARROWS_TEST_RAY" not in os.environ, reason="a Ray takes half a minute to start"
+)
+PORT = 26379
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Homes of two nodes with a core each."""
+    homes = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    where = [["--head", f"--port={PORT}"], [f"--address=127.0.0.1:{PORT}"]]
+    try:
+        for home, words in zip(homes, where, strict=True):
+            env = {**os.environ, "HOME": str(home), "TMPDIR": str(home)}
+            env.pop("PYTHONPATH", None)
+            command = [str(Path(sys.executable).parent / "ray"), "start", *words, "--num-cpus=1"]
+            command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+            command += ["--disable-usage-stats"]
+            subprocess.run(command, cwd=home, env=env, check=True, capture_output=True)
+        yield homes
+    finally:
+        stop(homes)
+
+
+def stop(homes: list[Path]) -> None:
+    """Ends what was started with these homes, and nothing else."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("HOME") in map(str, homes):
+                process.kill()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def make(folder: Path, **variables: str) -> dict[str, bytes]:
+    """What encode, cluster and deep_cluster leave of a small project, by file."""
+    folder.mkdir()
+    finished.make(folder)
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **variables}
+    env.pop("MLFLOW_TRACKING_URI", None)
+    for stage in ("encode", "cluster", "deep_cluster"):
+        command = [sys.executable, str(ROOT / f"pipelines/{stage}.py")]
+        assert subprocess.run(command, cwd=folder, env=env).returncode == 0
+    names = ("codes.npy", "clusters.npz", "weights.pt")
+    files = [f for f in (folder / "artifacts").rglob("*") if f.name in names]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def test_nodes_without_a_shared_folder_give_the_same_results(
+    cluster: list[Path], tmp_path: Path
+) -> None:
+    ours = make(tmp_path / "processes")
+    theirs = make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"127.0.0.1:{PORT}")
+    assert len(ours) > 8
+    assert set(theirs) == set(ours)
+    different = [name for name in ours if ours[name] != theirs[name]]
+    assert not different
+    for home in cluster:
+        assert list(home.rglob("x.npy")), "both nodes computed rows, each in a folder of its own"
+
+
+def test_runs_are_logged_by_the_driver(cluster: list[Path], tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"127.0.0.1:{PORT}")
+    client = MlflowClient(f"sqlite:///{tmp_path}/ray/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name for run in runs} >= {"pca", "narrow", "other", "narrow-dec"}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    narrow = next(run for run in runs if run.info.run_name == "narrow")
+    history = client.get_metric_history(narrow.info.run_id, "val/loss")
+    assert [point.step for point in history] == [1, 2]
+
+
+def test_rows_of_a_killed_node_are_done_by_the_other(cluster: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    finished.make(
+        folder,
+        autoencoders={f"row-{i}": row(epochs=30) for i in range(4)},
+        clusterings={},
+        deep_clusterings={},
+        seeds={"values": [0], "rows": [], "together": False},
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NARROWS_ENGINE": "ray"}
+    env["RAY_ADDRESS"] = f"127.0.0.1:{PORT}"
+    command = [sys.executable, str(ROOT / "pipelines/encode.py")]
+    driver = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if "done" in line:  # the first of five
+            stop(cluster[1:])
+            break
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    index = YAML(typ="safe").load(folder / "artifacts/digits/encoders/rows.json")
+    assert sorted(index) == ["pca", *(f"row-{i}" for i in range(4))]
+
+
+def test_no_cluster_at_the_address_is_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    finished.make(folder)
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NARROWS_ENGINE": "ray"}
+    env["RAY_ADDRESS"] = "127.0.0.1:1"
+    command = [sys.executable, str(ROOT / "pipelines/encode.py")]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("narrows: RAY_ADDRESS is '127.0.0.1:1': ")
+    assert not list((folder / "artifacts/digits/encoders").glob("*/"))
