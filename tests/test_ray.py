@@ -19,20 +19,22 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
     "NARROWS_TEST_RAY" not in os.environ, reason="a Ray takes half a minute to start"
 )
-PORT = 26379
+HEAD, PORT = "127.0.0.2", 26379
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     """Homes of two nodes with a core each."""
     homes = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    where = [["--head", f"--port={PORT}"], [f"--address=127.0.0.1:{PORT}"]]
+    where = [
+        ["--head", f"--port={PORT}", "--include-dashboard=false", f"--node-ip-address={HEAD}"],
+        [f"--address={HEAD}:{PORT}", "--node-ip-address=127.0.0.3"],
+    ]
     try:
         for home, words in zip(homes, where, strict=True):
             env = {**os.environ, "HOME": str(home), "TMPDIR": str(home)}
             env.pop("PYTHONPATH", None)
             command = [str(Path(sys.executable).parent / "ray"), "start", *words, "--num-cpus=1"]
-            command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false"]
             command += ["--disable-usage-stats"]
             subprocess.run(command, cwd=home, env=env, check=True, capture_output=True)
         yield homes
@@ -68,7 +70,7 @@ def test_nodes_without_a_shared_folder_give_the_same_results(
     cluster: list[Path], tmp_path: Path
 ) -> None:
     ours = make(tmp_path / "processes")
-    theirs = make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"127.0.0.1:{PORT}")
+    theirs = make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"{HEAD}:{PORT}")
     assert len(ours) > 8
     assert set(theirs) == set(ours)
     different = [name for name in ours if ours[name] != theirs[name]]
@@ -80,7 +82,7 @@ def test_nodes_without_a_shared_folder_give_the_same_results(
 def test_runs_are_logged_by_the_driver(cluster: list[Path], tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
-    make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"127.0.0.1:{PORT}")
+    make(tmp_path / "ray", NARROWS_ENGINE="ray", RAY_ADDRESS=f"{HEAD}:{PORT}")
     client = MlflowClient(f"sqlite:///{tmp_path}/ray/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
@@ -103,7 +105,7 @@ def test_rows_of_a_killed_node_are_done_by_the_other(cluster: list[Path], tmp_pa
         seeds={"values": [0], "rows": [], "together": False},
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "NARROWS_ENGINE": "ray"}
-    env["RAY_ADDRESS"] = f"127.0.0.1:{PORT}"
+    env["RAY_ADDRESS"] = f"{HEAD}:{PORT}"
     command = [sys.executable, str(ROOT / "pipelines/encode.py")]
     driver = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
     assert driver.stdout is not None
