@@ -12,8 +12,8 @@ from torch import Tensor
 from narrows.data.blocks import BLOCK, take
 
 IN_MEMORY = 2**30
-"""Bytes of samples above which they stay on disk."""
-N_STRETCHES = 32  # that are shuffled together: so many times `BLOCK` samples
+"""Number of bytes of samples above which they stay on disk."""
+N_STRETCHES = 32  # stretches of `BLOCK` samples that are shuffled together
 
 
 class StoredSamples:
