@@ -42,6 +42,8 @@ def _k(value: Any) -> Any:
 
 @config
 class Params:
+    """All of params.yaml."""
+
     seed: Annotated[int, Field(ge=0, lt=SEEDS)]
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
     device: Literal["auto", "cpu", "cuda", "mps"]

@@ -14,6 +14,8 @@ COLUMNS = ["path", "date"]
 
 @dataclass(frozen=True)
 class SampleNames:
+    """Names and dates of samples, in the order of x.npy."""
+
     paths: list[str]
     """Path of every sample, relative to the user's folder; what is no UTF-8 is a surrogate."""
     dates: list[str]

@@ -19,6 +19,8 @@ from narrows.store.reading import existing
 
 @dataclass(frozen=True)
 class NewSamples:
+    """Samples of new files, in their order."""
+
     x: np.ndarray
     """(N, ...), of the shape, type and scale of data/<dataset>/x.npy."""
     paths: list[Path]

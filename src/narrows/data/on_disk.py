@@ -36,6 +36,7 @@ class StoredSamples:
         return torch.from_numpy(take(self.x, rows))
 
     def split(self, size: int) -> Iterator[Tensor]:
+        """Batches of consecutive samples, each read when it is asked for."""
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def to(self, device: torch.device) -> StoredSamples:

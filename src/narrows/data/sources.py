@@ -27,6 +27,8 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class File:
+    """A published file, known by its hash."""
+
     name: str
     """Name in the raw folder."""
     sha256: str
@@ -44,6 +46,8 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Mirror:
+    """A place that may send files."""
+
     name: str
     """Name in messages."""
     open: Callable[[File, Path], AbstractContextManager[Readable]]

@@ -12,6 +12,8 @@ from narrows.errors import UserError
 
 
 class Skipped(NamedTuple):
+    """A file or a row that was left out."""
+
     path: str
     """Path of a file, or row of a table."""
     reason: str

@@ -30,6 +30,8 @@ N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python
 
 
 class ListedFile(NamedTuple):
+    """A file of the user's as it was when it was listed."""
+
     path: str
     """Path relative to the folder, with / between its parts."""
     size: int
@@ -68,17 +70,7 @@ def find(
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         cache = {}
-    if path.is_dir():
-        files = list(_walk(root, suffixes))
-    else:
-        files = [(path, _problem(path, path.is_file(), suffixes))]
-    skip = {os.path.realpath(file) for file in ignored}
-    names = {file.name for file in ignored}
-    files = [
-        (file, problem)
-        for file, problem in files
-        if file.name not in names or os.path.realpath(file) not in skip
-    ]
+    files = _files_below(path, suffixes, ignored)
 
     def look(entry: tuple[Path, str]) -> tuple[ListedFile, list[int]]:
         file, problem = entry
@@ -104,6 +96,23 @@ def find(
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         _replace(cache_file, json.dumps(cache).encode())
     return [file for file, _ in pairs]
+
+
+def _files_below(
+    path: Path, suffixes: Collection[str], ignored: Collection[Path]
+) -> list[tuple[Path, str]]:
+    """Files and their problems, without those that are ignored."""
+    if path.is_dir():
+        files = list(_walk(path, suffixes))
+    else:
+        files = [(path, _problem(path, path.is_file(), suffixes))]
+    skip = {os.path.realpath(file) for file in ignored}
+    names = {file.name for file in ignored}  # looked at first: a real path costs system calls
+    return [
+        (file, problem)
+        for file, problem in files
+        if file.name not in names or os.path.realpath(file) not in skip
+    ]
 
 
 def fetch(

@@ -36,6 +36,8 @@ class Unreadable(Exception):
 
 
 class Shape(NamedTuple):
+    """What every picture is made into."""
+
     size: int
     """Side of the square in pixels."""
     colour: bool
@@ -59,7 +61,7 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, "HEIF")
 
 
-def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
+def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
     """Pixels uint8 (C, size, size), upright, in the middle of the background; and the EXIF date.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a

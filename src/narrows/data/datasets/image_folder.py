@@ -6,6 +6,7 @@ HEIC needs the package pillow-heif. Files that cannot be used are left out and t
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 import tempfile
@@ -31,6 +32,8 @@ LABELS = "labels.csv"  # the copy of the user's file
 
 @config
 class Config:
+    """A folder, and what every picture in it is made into."""
+
     path: str
     """The folder; ~ is your home. Folders in it are searched, hidden ones are not."""
     size: Annotated[int, Field(ge=4, le=1024)] = 64
@@ -80,18 +83,9 @@ def _load(
     if labels is not None:
         skipped += [Skipped(file.path, "no label") for file in used if file.path not in labels]
         used = [file for file in used if file.path in labels]
-    accepted = _pictures.formats()
+    decode = functools.partial(_decode, shape, _pictures.formats())
     names: list[str] = []
     dates: list[str] = []
-
-    def use(file: ListedFile, stream: IO[bytes]) -> tuple[np.ndarray, str] | str:
-        if PurePosixPath(file.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
-            return "needs the package pillow-heif"
-        try:
-            return _pictures.decoded(stream, shape, accepted)
-        except _pictures.Unreadable as why:
-            return str(why)
-
     outputs.WORK.mkdir(exist_ok=True)
     with (
         warnings.catch_warnings(),
@@ -99,7 +93,7 @@ def _load(
         tempfile.TemporaryFile(dir=outputs.WORK) as pixels,  # there may be more than fit in memory
     ):
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-        for file, result in zip(used, _files.in_order(root, used, use), strict=True):
+        for file, result in zip(used, _files.in_order(root, used, decode), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(file.path, result))
                 continue
@@ -124,6 +118,18 @@ def _load(
         skipped=sorted(skipped),
         schema={"dataset": "image_folder", **shape._asdict()},
     )
+
+
+def _decode(
+    shape: Shape, accepted: tuple[str, ...], file: ListedFile, stream: IO[bytes]
+) -> tuple[np.ndarray, str] | str:
+    """Pixels and date of a picture, or why it cannot be used."""
+    if PurePosixPath(file.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
+        return "needs the package pillow-heif"
+    try:
+        return _pictures.decode(stream, shape, accepted)
+    except _pictures.Unreadable as why:
+        return str(why)
 
 
 def _label_file(cfg: Config, root: Path) -> Path:
@@ -177,7 +183,7 @@ def _labels(
 
 
 class _without_pillows_limit:
-    """Pillow refuses by the size that a file claims; `decoded` asks what has to be decoded."""
+    """Pillow refuses by the size that a file claims; `decode` asks what has to be decoded."""
 
     def __enter__(self) -> None:
         from PIL import Image

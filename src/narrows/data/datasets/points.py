@@ -17,6 +17,8 @@ FILE = "points.csv"
 
 @config
 class Config:
+    """How many points, and how noisy."""
+
     n_points: Annotated[int, Field(ge=10)] = 500
     """Number of points."""
     noise: NonNegativeFloat = 0.02

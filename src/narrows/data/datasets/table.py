@@ -27,6 +27,8 @@ CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
 
 @config
 class Config:
+    """A table, and what its columns are where that cannot be seen."""
+
     path: str
     """The file, .csv or .parquet; ~ is your home."""
     separator: str = ","

@@ -22,6 +22,8 @@ from narrows.errors import UserError
 
 @config
 class Config:
+    """Documents, and what becomes of them."""
+
     path: str
     """A folder of .txt files (folders in it are searched), or a .csv; ~ is your home."""
     column: str | None = None
