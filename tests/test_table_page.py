@@ -142,8 +142,8 @@ def test_frame_has_the_units_of_the_table() -> None:
 
 def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
     told = pd.DataFrame({"n": [1.0, 2.0, math.nan, 4.0], "c": ["r", "g", "r", None]})
-    found = _columns.recognised(told, {}, max_categories=30)
-    x, _ = _columns.encoded(told, found, "rows.csv")
+    found = _columns.recognise(told, {}, max_categories=30)
+    x, _ = _columns.encode(told, found, "rows.csv")
     frame = table_frame.decoded(x, table_frame.used({"columns": found}))
     assert frame["n"].isna().tolist() == [False, False, True, False]
     assert frame["c"].tolist() == ["r", "g", "r", "(missing)"]

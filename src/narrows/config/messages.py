@@ -19,6 +19,7 @@ class _Abbreviation(reprlib.Repr):
         self.maxstring = self.maxlong = self.maxother = LONGEST
 
     def repr_int(self, x: int, level: int) -> str:
+        """A whole number, or how long it is."""
         try:
             return super().repr_int(x, level)
         except ValueError:  # Python writes out no more than 4,300 digits

@@ -36,12 +36,14 @@ SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no la
 def _k(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 2):
         return value
-    found = abbreviated(value)
-    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {found}")
+    text = abbreviated(value)
+    raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {text}")
 
 
 @config
 class Params:
+    """All of params.yaml."""
+
     seed: Annotated[int, Field(ge=0, lt=SEEDS)]
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
     device: Literal["auto", "cpu", "cuda", "mps"]
@@ -94,8 +96,8 @@ class Params:
             self._try_out(key, search)
         for i, seed in enumerate(self.seeds.values):
             if seed >= SEEDS:
-                found = abbreviated(seed)
-                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {found}")
+                text = abbreviated(seed)
+                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {text}")
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:
@@ -233,12 +235,12 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
         if first["type"] == "value_error":  # a cross-check of our own, already a sentence
             raise UserError(f"{dot}{first['ctx']['error']!s}") from None
         path = ".".join(str(part) for part in first["loc"])
-        problem, found = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
-        raise UserError(f"{dot}{path}: {problem}, found {found}") from None
+        problem, text = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
+        raise UserError(f"{dot}{path}: {problem}, found {text}") from None
 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        found = abbreviated(raw)
-        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {found}")
+        text = abbreviated(raw)
+        raise UserError(f"{where or 'the file'} should be a mapping of keys, found {text}")
     return raw

@@ -1,4 +1,4 @@
-"""The word after `name:` in params.yaml is a file in src/narrows/<family>/.
+"""The word after `name:` in params.yaml is a file in src/narrows/<room>/<family>/.
 
 A plug-in file holds a `Config` and the verbs of its family. Its heavy imports (torch,
 scikit-learn) stand inside the verbs: every stage reads every selected `Config` to check
@@ -23,8 +23,8 @@ T = TypeVar("T")
 def config(cls: type[T]) -> type[T]:
     """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly."""
     strict = pydantic.ConfigDict(strict=True, extra="forbid")
-    made = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
-    return cast(type[T], made)
+    checked = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
+    return cast(type[T], checked)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +65,8 @@ def folder(family: str) -> Path:
     >>> folder("networks").relative_to(PACKAGE).as_posix()
     'models/networks'
     """
-    (found,) = PACKAGE.glob(f"*/{family}/")
-    return found
+    (place,) = PACKAGE.glob(f"*/{family}/")
+    return place
 
 
 def selected(value: Any) -> Iterator[Plugin]:

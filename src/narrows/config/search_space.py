@@ -21,7 +21,7 @@ MAX_LAYERS = 100
 
 @runtime_checkable  # whoever checks types at run time asks for it
 class Trial(Protocol):
-    """What of Optuna's trial is used here."""
+    """The methods of an Optuna trial that draws use."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
     def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float: ...
@@ -30,6 +30,8 @@ class Trial(Protocol):
 
 @config
 class Range:
+    """All numbers between two, whole ones if both are."""
+
     low: int | float
     """Smallest value."""
     high: int | float
@@ -44,16 +46,20 @@ class Range:
             raise ValueError(f"{need} is needed, found low {low} and high {high}")
 
     def draw(self, key: str, trial: Trial) -> Number:
+        """A number that the trial suggests under the key."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(key, self.low, self.high, log=self.log)
         return trial.suggest_float(key, self.low, self.high, log=self.log)
 
     def corners(self) -> Iterator[Number]:
+        """Both ends."""
         yield from (self.low, self.high)
 
 
 @config
 class Layers:
+    """Sizes of layers, of which the number is drawn as well."""
+
     layers: tuple[int, int]
     """Fewest and most layers."""
     units: tuple[int, int]
@@ -69,15 +75,19 @@ class Layers:
             )
 
     def draw(self, key: str, trial: Trial) -> list[int]:
+        """Units by layer, input side first, that the trial suggests under keys below the key."""
         n_layers = trial.suggest_int(f"{key}.layers", *self.layers, log=False)
         return [trial.suggest_int(f"{key}.{i}", *self.units, log=True) for i in range(n_layers)]
 
     def corners(self) -> Iterator[list[int]]:
+        """Fewest layers of fewest units, most layers of most units."""
         yield from ([units] * n for n, units in zip(self.layers, self.units, strict=True))
 
 
 @config
 class Choices:
+    """Some values, of which one is drawn."""
+
     values: tuple[Any, ...]
     """Values to choose from; what is no number or word stands in the study as JSON."""
 
@@ -86,11 +96,13 @@ class Choices:
             raise ValueError("a list of choices has at least one")
 
     def draw(self, key: str, trial: Trial) -> Any:
+        """A value that the trial suggests under the key."""
         names = [v if isinstance(v, str | int | float) else json.dumps(v) for v in self.values]
         chosen = trial.suggest_categorical(key, names)
         return copy.deepcopy(self.values[names.index(chosen)])
 
     def corners(self) -> Iterator[Any]:
+        """All values."""
         yield from self.values
 
 

@@ -12,6 +12,8 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 @config
 class Prepare:
+    """How samples are split into train, val and test."""
+
     test_fraction: Fraction
     """Share of all samples that are the test split; unused where the data has a test set."""
     val_fraction: Fraction
@@ -20,6 +22,8 @@ class Prepare:
 
 @config
 class Evaluate:
+    """What is measured on every encoder without labels."""
+
     corruptions: dict[str, Annotated[Plugin, "corruptions"]]
     """Columns of the robustness matrix: what every encoder is tested on."""
     map_rows: PositiveInt
@@ -30,6 +34,8 @@ class Evaluate:
 
 @config
 class ChooseK:
+    """Which numbers of clusters are compared, on which codes."""
+
     encoder: str
     """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
     largest: Annotated[int, Field(ge=2, le=1000)]
@@ -38,6 +44,8 @@ class ChooseK:
 
 @config
 class Clustering:
+    """A row of `clusterings`: codes, and what clusters them."""
+
     encoder: str
     """Key of a row of `baselines` or `autoencoders`, whose codes are clustered."""
     clusterer: Annotated[Plugin, "clusterers"]
@@ -46,6 +54,8 @@ class Clustering:
 
 @config
 class DeepClustering:
+    """A row of `deep_clusterings`: an encoder that is refined together with its clusters."""
+
     encoder: str
     """Key of a row of `autoencoders`, whose weights are refined."""
     start: Annotated[Plugin, "clusterers"]
@@ -58,6 +68,8 @@ class DeepClustering:
 
 @config
 class Search:
+    """A row of `searches`: a study of Optuna over the values of a row."""
+
     row: str
     """Key of a row of `autoencoders`; a trial is this row with other values."""
     space: Annotated[Any, PlainValidator(search_space.parse)]
@@ -81,6 +93,8 @@ class Search:
 
 @config
 class Seeds:
+    """Clusterings that are computed from several seeds."""
+
     values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
     """Seeds of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
     rows: tuple[str, ...]

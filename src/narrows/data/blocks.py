@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 BLOCK = 1024
-"""Samples that are read or written at once."""
+"""Number of samples that are read or written at once."""
 VALUES_IN_MEMORY = 2**26
-"""Values of the samples that stand for all where a method needs them at once, as floats."""
+"""Number of values, as floats, of the samples that a method may have in memory at once."""
 
 
 def n_in_memory(shape: Sequence[int]) -> int:
@@ -46,11 +46,11 @@ def subset(rows: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 def take(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows (n,) of x (N, ...), as a copy."""
-    found = np.empty((len(rows), *x.shape[1:]), x.dtype)
+    copy = np.empty((len(rows), *x.shape[1:]), x.dtype)
     for start in range(0, len(rows), BLOCK):
-        found[start : start + BLOCK] = x[rows[start : start + BLOCK]]
+        copy[start : start + BLOCK] = x[rows[start : start + BLOCK]]
         forget(x)
-    return found
+    return copy
 
 
 def blocks(x: np.ndarray, size: int = BLOCK) -> Iterator[np.ndarray]:

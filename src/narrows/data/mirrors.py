@@ -148,10 +148,10 @@ def apt(package: str, subfolder: str) -> Mirror:
 @contextmanager
 def _member(archive: IO[bytes], subfolder: str, file: File) -> Iterator[Readable]:
     """The content of one member of a tar stream; nothing else of it is read into memory."""
-    wanted = {f"{subfolder}/{file.name}{suffix}": unpack for suffix, unpack in SENT_AS.items()}
+    members = {f"{subfolder}/{file.name}{suffix}": unpack for suffix, unpack in SENT_AS.items()}
     with tarfile.open(fileobj=archive, mode="r|*") as tar:
         for member in tar:
-            unpack = wanted.get(member.name.removeprefix("./"))
+            unpack = members.get(member.name.removeprefix("./"))
             if unpack is None:
                 continue
             content = tar.extractfile(member) if member.isreg() else None  # no links

@@ -14,10 +14,12 @@ COLUMNS = ["path", "date"]
 
 @dataclass(frozen=True)
 class SampleNames:
+    """Names and dates of samples, in the order of x.npy."""
+
     paths: list[str]
-    """As the dataset tells them, relative to its folder; bytes that are no UTF-8 are surrogates."""
+    """Path of every sample, relative to the user's folder; what is no UTF-8 is a surrogate."""
     dates: list[str]
-    """ISO 8601, or empty."""
+    """Date of every sample, ISO 8601, or empty."""
 
 
 def read(file: Path, n_x: int) -> SampleNames | None:

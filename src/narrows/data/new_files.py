@@ -19,18 +19,20 @@ from narrows.store.reading import existing
 
 @dataclass(frozen=True)
 class NewSamples:
+    """Samples of new files, in their order."""
+
     x: np.ndarray
     """(N, ...), of the shape, type and scale of data/<dataset>/x.npy."""
     paths: list[Path]
-    """By sample, which of the given paths it came from."""
+    """Path of the user's that every sample came from."""
     names: list[str]
-    """By sample: a path within that folder, a file's name, or a row."""
+    """Name of every sample: path within that folder, name of the file, or row."""
     dates: list[str]
-    """ISO 8601, or empty."""
+    """Date of every sample, ISO 8601, or empty."""
     skipped: list[tuple[Path, Skipped]]
-    """The given path, and what of it was left out."""
+    """Path of the user's, and what was left out of it."""
     warnings: list[str]
-    """Sentences on what was made to fit."""
+    """Sentences on what was changed so that it fits."""
 
 
 def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
@@ -44,29 +46,29 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
         UserError: nothing is there or can be used, a column is missing, or values do not fit.
     """
     schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
-    with np.load(existing(data / "schema/arrays.npz")) as found:
-        arrays = dict(found)
-    made: list[tuple[Path, Dataset]] = []
+    with np.load(existing(data / "schema/arrays.npz")) as file:
+        arrays = dict(file)
+    parts: list[tuple[Path, Dataset]] = []
     skipped: list[tuple[Path, Skipped]] = []
     for path in paths:
         if not path.exists():
             raise UserError(f"there is no {path}")
         try:
-            one = _array(path, like) if path.suffix == ".npy" else _encoded(path, schema, arrays)
+            part = _array(path, like) if path.suffix == ".npy" else _encoded(path, schema, arrays)
         except NothingLeft as nothing:
             skipped += [(path, reason) for reason in nothing.skipped]
             continue
-        made.append((path, one))
-        skipped += [(path, reason) for reason in one.skipped]
-    if not made:
+        parts.append((path, part))
+        skipped += [(path, reason) for reason in part.skipped]
+    if not parts:
         raise UserError(f"nothing can be used (skipped: {counted([s for _, s in skipped])})")
     return NewSamples(
-        x=np.concatenate([one.x for _, one in made]),
-        paths=[path for path, one in made for _ in one.x],
-        names=[name for _, one in made for name in one.names or _numbered(one)],
-        dates=[date for _, one in made for date in one.dates or [""] * len(one.x)],
+        x=np.concatenate([part.x for _, part in parts]),
+        paths=[path for path, part in parts for _ in part.x],
+        names=[name for _, part in parts for name in part.names or _numbered(part)],
+        dates=[date for _, part in parts for date in part.dates or [""] * len(part.x)],
         skipped=skipped,
-        warnings=[warning for _, one in made for warning in one.warnings],
+        warnings=[warning for _, part in parts for warning in part.warnings],
     )
 
 
@@ -94,8 +96,8 @@ def _array(path: Path, like: np.ndarray) -> Dataset:
         if x.dtype.kind not in "biuf":
             raise ValueError(f"it holds {x.dtype}")
     except Exception as error:  # a header may claim anything
-        told = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: no array of numbers that can be read: {told}") from None
+        message = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: no array of numbers that can be read: {message}") from None
     shape = like.shape[1:]
     x = x[None] if x.shape == shape else x
     if x.shape[1:] != shape or not len(x):
@@ -112,12 +114,12 @@ def _encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndar
         raise UserError(f"{path}: new samples of this dataset come as .npy, shaped as its x.npy")
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     try:
-        made: Dataset = plugins.load("datasets", kind).encode(schema, arrays, path)
+        dataset: Dataset = plugins.load("datasets", kind).encode(schema, arrays, path)
     except NothingLeft as nothing:
         raise NothingLeft(str(nothing), nothing.skipped or [Skipped(name, "nothing in it")]) from (
             None
         )
-    return made
+    return dataset
 
 
 def _numbered(data: Dataset) -> list[str]:

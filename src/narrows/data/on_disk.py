@@ -12,8 +12,8 @@ from torch import Tensor
 from narrows.data.blocks import BLOCK, take
 
 IN_MEMORY = 2**30
-"""Bytes of samples above which they stay on disk."""
-N_STRETCHES = 32  # that are shuffled together: so many times `BLOCK` samples
+"""Number of bytes of samples above which they stay on disk."""
+N_STRETCHES = 32  # stretches of `BLOCK` samples that are shuffled together
 
 
 class StoredSamples:
@@ -36,6 +36,7 @@ class StoredSamples:
         return torch.from_numpy(take(self.x, rows))
 
     def split(self, size: int) -> Iterator[Tensor]:
+        """Batches of consecutive samples, each read when it is asked for."""
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def to(self, device: torch.device) -> StoredSamples:

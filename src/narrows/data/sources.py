@@ -27,10 +27,12 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class File:
+    """A published file, known by its hash."""
+
     name: str
     """Name in the raw folder."""
     sha256: str
-    """Of the file as it lies in the raw folder, in hex."""
+    """SHA-256 of the file as it lies in the raw folder, in hex."""
     max_bytes: int
     """Reading stops past it: the exact size where it is published, else a bound on it."""
 
@@ -44,10 +46,12 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Mirror:
+    """A place that may send files."""
+
     name: str
-    """How messages call it."""
+    """Name in messages."""
     open: Callable[[File, Path], AbstractContextManager[Readable]]
-    """The content of one file; the folder is scratch space, the same for all files of a fetch."""
+    """Opens one file's content; the folder is scratch space, the same for all files of a fetch."""
 
 
 class Refused(Exception):
@@ -58,7 +62,7 @@ class Unreachable(Refused):
     """Why a mirror can give no file at all."""
 
 
-# the last three: of cut and corrupt archives
+# the last three come from cut and corrupt archives
 BROKEN = (Refused, OSError, http.client.HTTPException, EOFError, zlib.error, tarfile.TarError)
 
 
@@ -95,11 +99,11 @@ def require(files: Sequence[File], raw_dir: Path) -> None:
             raise UserError(f"{raw_dir / file.name} is {state}; run the stage fetch again")
 
 
-def _ask(mirror: Mirror, wanted: list[File], raw_dir: Path, said: list[str]) -> list[File]:
+def _ask(mirror: Mirror, files: list[File], raw_dir: Path, said: list[str]) -> list[File]:
     """Takes what one mirror has; returns what is still missing, and adds the reasons to `said`."""
     missing: list[File] = []
     with tempfile.TemporaryDirectory(prefix="narrows-") as scratch:
-        for i, file in enumerate(wanted):
+        for i, file in enumerate(files):
             start = time.monotonic()
             try:
                 with mirror.open(file, Path(scratch)) as stream:
@@ -107,7 +111,7 @@ def _ask(mirror: Mirror, wanted: list[File], raw_dir: Path, said: list[str]) -> 
             except Unreachable as why:
                 said.append(f"{mirror.name}: {why}")
                 print(said[-1], flush=True)
-                return missing + wanted[i:]
+                return missing + files[i:]
             except BROKEN as why:
                 said.append(f"{mirror.name}: {file.name}: {why}")
                 print(said[-1], flush=True)

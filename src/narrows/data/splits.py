@@ -43,9 +43,9 @@ def assign(
 
     counts = np.bincount(split, minlength=len(NAMES))
     if not counts.all():
-        found = ", ".join(f"{n} {name}" for n, name in zip(counts, NAMES, strict=True))
+        sizes = ", ".join(f"{n} {name}" for n, name in zip(counts, NAMES, strict=True))
         raise UserError(
-            f"{n_x} rows are split into {found} by prepare.test_fraction {test_fraction} and "
+            f"{n_x} rows are split into {sizes} by prepare.test_fraction {test_fraction} and "
             f"prepare.val_fraction {val_fraction}; each split needs at least one row"
         )
     return split

@@ -23,15 +23,15 @@ def schema(folder: Path, kind: str) -> dict[str, Any]:
         UserError: it is missing, or of another kind.
     """
     file = existing(folder / "schema/schema.json")
-    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if told.get("dataset") != kind:
-        raise UserError(f"{file} describes no {kind}; found {told.get('dataset', 'nothing')}")
-    return told
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if content.get("dataset") != kind:
+        raise UserError(f"{file} describes no {kind}; found {content.get('dataset', 'nothing')}")
+    return content
 
 
-def used(told: dict[str, Any]) -> list[dict[str, Any]]:
+def used(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """The columns of a schema that became features, in the order of x; of no table none."""
-    return [column for column in told.get("columns", []) if "features" in column]
+    return [column for column in schema.get("columns", []) if "features" in column]
 
 
 def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> p
     1 have come to these ends.
 
     Args:
-        columns: of `used`.
+        columns: what `used` returns.
 
     Example:
         0.25 of the way from 10 to 30, the second of two colours, a date at its later end:
@@ -57,19 +57,19 @@ def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> p
         >>> frame["n"][0].item(), frame["c"][0], str(frame["d"][0].date())
         (15.0, 'g', '1970-01-02')
     """
-    made: dict[str, Any] = {}
+    frame: dict[str, Any] = {}
     for column in columns:
         start, stop = column["features"]
         features = np.asarray(x[:, start:stop], np.float64)
         if column["kind"] == "categorical":
             words = np.array(column["categories"], object)[features.argmax(axis=1)]
-            made[column["name"]] = np.where(features.any(axis=1), words, None)
+            frame[column["name"]] = np.where(features.any(axis=1), words, None)
             continue
         values = column["low"] + features[:, 0] * (column["high"] - column["low"])
         if column["has_missing"]:
             values[features[:, -1] > MISSING_ON / 2] = np.nan
         if column["kind"] == "date":
-            made[column["name"]] = pd.to_datetime(np.round(values), unit="s")
+            frame[column["name"]] = pd.to_datetime(np.round(values), unit="s")
         else:
-            made[column["name"]] = values
-    return pd.DataFrame(made)
+            frame[column["name"]] = values
+    return pd.DataFrame(frame)

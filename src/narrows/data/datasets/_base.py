@@ -12,17 +12,19 @@ from narrows.errors import UserError
 
 
 class Skipped(NamedTuple):
+    """A file or a row that was left out."""
+
     path: str
-    """Of the file, or the row of a table."""
+    """Path of a file, or row of a table."""
     reason: str
-    """Its kind, then after a colon the details where there are any."""
+    """Kind of reason, then after a colon the details where there are any."""
 
 
 class NothingLeft(UserError):
     """Nothing that a source held can be used."""
 
-    def __init__(self, told: str, skipped: Sequence[Skipped]):
-        super().__init__(told)
+    def __init__(self, message: str, skipped: Sequence[Skipped]):
+        super().__init__(message)
         self.skipped = skipped
 
 
@@ -41,9 +43,9 @@ class Dataset:
     is_test: np.ndarray | None
     """bool (N,), true for the rows of the data's own test set; None where it has none."""
     names: Sequence[str] | None = None
-    """Of the rows: a path relative to the user's folder, or an identifier; None without names."""
+    """Name of every row: path relative to the user's folder, or identifier; None without names."""
     dates: Sequence[str] | None = None
-    """ISO 8601, empty where a row has none; None without names."""
+    """Date of every row, ISO 8601, empty where it has none; None without names."""
     label_names: Sequence[str] | None = None
     """What the user called label 0, 1, ...; None where the source has numbers."""
     skipped: Sequence[Skipped] = ()
@@ -51,9 +53,9 @@ class Dataset:
     schema: Mapping[str, Any] = field(default_factory=dict)
     """What `encode` needs to turn new rows into x in the same way, as JSON."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """The same, where it is an array."""
+    """Arrays that `encode` needs as well."""
     warnings: Sequence[str] = ()
-    """Sentences on what was made to fit."""
+    """Sentences on what was changed so that it fits."""
 
     def __post_init__(self) -> None:
         x = self.x
@@ -107,7 +109,7 @@ def counted(skipped: Sequence[Skipped]) -> str:
     >>> counted([Skipped("a", "empty"), Skipped("b", "broken: 1"), Skipped("c", "broken: 2")])
     '2 broken, 1 empty'
     """
-    kinds = [one.reason.partition(":")[0] for one in skipped]
+    kinds = [item.reason.partition(":")[0] for item in skipped]
     order = sorted(set(kinds), key=lambda kind: (-kinds.count(kind), kind))
     return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in order)
 

@@ -1,6 +1,6 @@
 """Columns of a table: what kind each is, and how its values become numbers in [0, 1].
 
-What is found stays in plain mappings, which are the schema as JSON: the report for people, and
+What is recognised stays in plain mappings, which are the schema as JSON: the report for people, and
 all that is needed to encode new rows in the same way.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Column = dict[str, Any]
 USED = ("numeric", "categorical", "date")
-FEW = 20  # rows; in fewer ones, values that all differ are no sign of an identifier
+MIN_ROWS = 20  # in fewer ones, values that all differ are no sign of an identifier
 TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does not squeeze the rest
 IDENTIFIERS = {"id", "key", "nr", "no"}  # words in the name of a column of whole numbers
 VARIANCE = 0.04  # of a category's features together: numbers have about as much from 0 to 1
@@ -32,8 +32,11 @@ DAY_S = 86_400
 CYCLES = {"year": 365.2425 * DAY_S, "week": 7.0 * DAY_S}
 
 
-def recognised(table: pd.DataFrame, told: Mapping[str, str], max_categories: int) -> list[Column]:
-    """What every column is; `told` has the kinds that the user gave, by name.
+def recognise(table: pd.DataFrame, kinds: Mapping[str, str], max_categories: int) -> list[Column]:
+    """What every column is.
+
+    Args:
+        kinds: those that the user has named, by column.
 
     Returns:
         In the table's order, with "name", "kind", "n_missing", "n_different" (None of what is
@@ -43,7 +46,7 @@ def recognised(table: pd.DataFrame, told: Mapping[str, str], max_categories: int
     columns: list[Column] = []
     start = 0
     for name, values in table.items():
-        column = _recognised(values, told.get(str(name)), max_categories)
+        column = _recognise(values, kinds.get(str(name)), max_categories)
         if column["kind"] in USED:
             width = len(_feature_names(column))
             column["features"] = [start, start + width]
@@ -52,7 +55,7 @@ def recognised(table: pd.DataFrame, told: Mapping[str, str], max_categories: int
     return columns
 
 
-def encoded(
+def encode(
     table: pd.DataFrame, columns: Sequence[Column], source: str
 ) -> tuple[np.ndarray, dict[str, str]]:
     """Features float32 (N, D) in [0, 1], and by column what had to be bent to fit.
@@ -82,14 +85,14 @@ def encoded(
 
 
 def feature_names(columns: Sequence[Column]) -> list[str]:
-    """Of the columns of x, in order."""
+    """Names of the columns of x, in order."""
     return [name for column in columns if column["kind"] in USED for name in _feature_names(column)]
 
 
-def told_kinds(columns: Sequence[Column]) -> str:
-    """One line for people.
+def summary(columns: Sequence[Column]) -> str:
+    """Kinds of columns as one line for people.
 
-    >>> told_kinds([{"name": "a", "kind": "numeric"}, {"name": "b", "kind": "constant"}])
+    >>> summary([{"name": "a", "kind": "numeric"}, {"name": "b", "kind": "constant"}])
     '1 numeric; left out: b (constant)'
     """
     used = [column["kind"] for column in columns if column["kind"] in USED]
@@ -98,12 +101,12 @@ def told_kinds(columns: Sequence[Column]) -> str:
     return ", ".join(counts) + (f"; left out: {_listed(left)}" if left else "")
 
 
-def _recognised(values: pd.Series, told: str | None, max_categories: int) -> Column:
+def _recognise(values: pd.Series, kind: str | None, max_categories: int) -> Column:
     present = values.dropna()
-    n_different = None if told == "ignored" else _n_different(present)
+    n_different = None if kind == "ignored" else _n_different(present)
     column: Column = {
         "name": str(values.name),
-        "kind": told or _kind(values, present, n_different, max_categories),
+        "kind": kind or _kind(values, present, n_different, max_categories),
         "n_missing": int(values.isna().sum()),
         "n_different": n_different,
     }
@@ -115,12 +118,12 @@ def _recognised(values: pd.Series, told: str | None, max_categories: int) -> Col
     if column["kind"] == "categorical":
         counts = words(values).value_counts()
         order = sorted(counts.index, key=lambda word: (-counts[word], word))
-        kept = order[:max_categories]
+        categories = order[:max_categories]
         if len(order) > max_categories:
-            kept = [word for word in order[: max_categories - 1] if word != OTHER] + [OTHER]
-        column["categories"] = kept
-        shares = counts[[word for word in kept if word in counts]] / len(values)
-        rest = max(0.0, 1 - float(shares.sum())) if OTHER in kept else 0.0
+            categories = [word for word in order[: max_categories - 1] if word != OTHER] + [OTHER]
+        column["categories"] = categories
+        shares = counts[[word for word in categories if word in counts]] / len(values)
+        rest = max(0.0, 1 - float(shares.sum())) if OTHER in categories else 0.0
         chance = 1 - float((shares**2).sum()) - rest**2  # the variance of 0 and 1, of all together
         column["on"] = round(min(1.0, (VARIANCE / max(chance, 1e-6)) ** 0.5), 6)
     return column
@@ -144,7 +147,7 @@ def _kind(values: pd.Series, present: pd.Series, n_different: int | None, most: 
         return "nested"
     if n_different == 1 and n == len(values):
         return "constant"
-    all_differ = n >= FEW and n_different == n
+    all_differ = n >= MIN_ROWS and n_different == n
     if types.is_bool_dtype(values):
         return "categorical"
     if types.is_numeric_dtype(values):
@@ -157,7 +160,7 @@ def _kind(values: pd.Series, present: pd.Series, n_different: int | None, most: 
         return "date"
     if all_differ:
         return "identifier"
-    if n >= FEW and n_different > max(n / 2, most):
+    if n >= MIN_ROWS and n_different > max(n / 2, most):
         return "almost all different"
     return "categorical"
 
@@ -214,17 +217,17 @@ def _date(values: pd.Series, column: Column) -> tuple[np.ndarray, str]:
 def _category(values: pd.Series, column: Column) -> tuple[np.ndarray, str]:
     from sklearn.preprocessing import OneHotEncoder
 
-    told, known = words(values), column["categories"]
-    unseen = ~told.isin(known)
+    categories, known = words(values), column["categories"]
+    unseen = ~categories.isin(known)
     odd = ""
     if unseen.any():
-        examples = _listed(sorted(set(told[unseen]))[:3])
+        examples = _listed(sorted(set(categories[unseen]))[:3])
         odd = f"{int(unseen.sum()):,} values of other categories, for example {examples}"
         if OTHER in known:
-            told = told.mask(unseen, OTHER)
+            categories = categories.mask(unseen, OTHER)
     encoder = OneHotEncoder(categories=[known], handle_unknown="ignore", sparse_output=False)
     encoder.fit([[known[0]]])
-    return column["on"] * encoder.transform(told.to_numpy(object)[:, None]), odd
+    return column["on"] * encoder.transform(categories.to_numpy(object)[:, None]), odd
 
 
 def _scaled(numbers: np.ndarray, column: Column) -> np.ndarray:
@@ -292,5 +295,5 @@ def words(values: pd.Series) -> pd.Series:
 
 
 def _listed(names: Collection[Any], n: int = 10) -> str:
-    told = [str(name) for name in list(names)[:n]]
-    return ", ".join(told) + (f" and {len(names) - n} more" if len(names) > n else "")
+    first = [str(name) for name in list(names)[:n]]
+    return ", ".join(first) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from narrows.data.datasets import _files
 from narrows.data.datasets._base import Skipped
-from narrows.data.datasets._files import Found
+from narrows.data.datasets._files import ListedFile
 from narrows.errors import UserError
 
 FOLDERS = "folders"
@@ -19,64 +19,71 @@ CSV = {".csv", ".tsv"}
 
 
 class Documents(NamedTuple):
+    """Documents that can be used, and what was left out."""
+
     texts: list[str]
+    """Text of every document."""
     names: list[str]
+    """Path in the folder, or row of the CSV, of every document."""
     labels: list[str] | None
+    """Label of every document; None without labels."""
     skipped: list[Skipped]
+    """What was left out."""
 
 
-def find(path: Path, is_remembered: bool = True) -> list[Found]:
+def find(path: Path, is_remembered: bool = True) -> list[ListedFile]:
     """The files that `read` takes."""
     suffixes = SUFFIXES if path.is_dir() else SUFFIXES | CSV
     return _files.find(path, suffixes, is_remembered=is_remembered)
 
 
 def read(
-    path: Path, found: Sequence[Found], column: str | None, labels: str | None, separator: str
+    path: Path, files: Sequence[ListedFile], column: str | None, labels: str | None, separator: str
 ) -> Documents:
     """Documents and their names: paths in the folder, or "row 1" and so on of a CSV.
 
     Args:
-        column: of a CSV, where the text is.
-        labels: `folders`, or a column of the CSV; those without a label are left out.
+        column: column of a CSV with the text.
+        labels: `folders`, or a column of the CSV; documents without a label are left out.
     """
     if path.is_dir() or path.suffix.lower() not in CSV:
-        return _folder(path if path.is_dir() else path.parent, found, labels)
+        return _folder(path if path.is_dir() else path.parent, files, labels)
     if column is None:
         raise UserError(f"params.yaml: dataset.column is missing: which column of {path} is text?")
-    return _table(path, found, column, labels, separator)
+    return _table(path, files, column, labels, separator)
 
 
-def _folder(root: Path, found: Sequence[Found], labels: str | None) -> Documents:
+def _folder(root: Path, files: Sequence[ListedFile], labels: str | None) -> Documents:
     if labels not in (None, FOLDERS):
         raise UserError(
             f"params.yaml: dataset.labels: accepted are folders and null, found {labels!r}"
         )
-    kept, skipped = _files.usable(found)
+    used, skipped = _files.usable(files)
     if labels:
-        skipped += [Skipped(one.path, "no label") for one in kept if not _folder_of(one)]
-        kept = [one for one in kept if _folder_of(one)]
-    texts, names, told = [], [], []
-    read = _files.in_order(root, kept, lambda one, stream: stream.read())
-    for one, content in zip(kept, read, strict=True):
+        skipped += [Skipped(file.path, "no label") for file in used if not _folder_of(file)]
+        used = [file for file in used if _folder_of(file)]
+    texts, names, folders = [], [], []
+    contents = _files.in_order(root, used, lambda _, stream: stream.read())
+    for file, content in zip(used, contents, strict=True):
         text = _decoded(content)
         if text.strip():
             texts.append(text)
-            names.append(one.path)
-            told.append(_folder_of(one))
+            names.append(file.path)
+            folders.append(_folder_of(file))
         else:
-            skipped.append(Skipped(one.path, "empty"))
+            skipped.append(Skipped(file.path, "empty"))
     if not texts:
         raise _files.none_left(root, "document", skipped)
-    return Documents(texts, names, told if labels else None, skipped)
+    return Documents(texts, names, folders if labels else None, skipped)
 
 
 def _table(
-    path: Path, found: Sequence[Found], column: str, labels: str | None, separator: str
+    path: Path, files: Sequence[ListedFile], column: str, labels: str | None, separator: str
 ) -> Documents:
-    if found[0].problem:
-        raise UserError(f"{path}: {found[0].problem}")
-    with _files.opened(path.parent, found[0]) as stream:
+    (file,) = files
+    if file.problem:
+        raise UserError(f"{path}: {file.problem}")
+    with _files.open_listed(path.parent, file) as stream:
         text = _decoded(stream.read())
     csv.field_size_limit(1 << 30)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
@@ -123,5 +130,5 @@ def _decoded(content: bytes) -> str:
         return content.decode("cp1252", "replace")
 
 
-def _folder_of(one: Found) -> str:
-    return PurePosixPath(one.path).parent.name
+def _folder_of(file: ListedFile) -> str:
+    return PurePosixPath(file.path).parent.name

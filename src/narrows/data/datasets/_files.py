@@ -29,23 +29,25 @@ T = TypeVar("T")
 N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
 
 
-class Found(NamedTuple):
+class ListedFile(NamedTuple):
+    """A file of the user's as it was when it was listed."""
+
     path: str
-    """Relative to the folder, with / between its parts."""
+    """Path relative to the folder, with / between its parts."""
     size: int
-    """Bytes."""
+    """Number of bytes."""
     sha256: str
-    """Of the content, in hex; empty where there is a problem."""
+    """SHA-256 of the content, in hex; empty where there is a problem."""
     problem: str
     """Why it cannot be used, empty if it can."""
 
 
 def located(path: str, key: str = "dataset.path") -> Path:
     """A path of params.yaml with ~ expanded, which has to exist."""
-    found = Path(path).expanduser()
-    if not found.exists():
-        raise UserError(f"params.yaml: {key}: there is no {found}")
-    return found
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise UserError(f"params.yaml: {key}: there is no {place}")
+    return place
 
 
 def find(
@@ -53,13 +55,13 @@ def find(
     suffixes: Collection[str],
     ignored: Collection[Path] = (),
     is_remembered: bool = True,
-) -> list[Found]:
+) -> list[ListedFile]:
     """Every file below a folder, or the one file, by path; hidden ones are not looked at.
 
     Args:
         suffixes: in lower case with their dot; other files are problems, and so are links,
             special files and names that cannot be written as UTF-8.
-        ignored: files that are not told of.
+        ignored: files that are left out of the list.
         is_remembered: keeps sizes and times in .work, for the next look.
     """
     root = path if path.is_dir() else path.parent
@@ -68,47 +70,58 @@ def find(
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         cache = {}
-    if path.is_dir():
-        files = list(_walk(root, suffixes))
-    else:
-        files = [(path, _problem(path, path.is_file(), suffixes))]
-    skip = {os.path.realpath(file) for file in ignored}
-    names = {file.name for file in ignored}
-    files = [
-        one for one in files if one[0].name not in names or os.path.realpath(one[0]) not in skip
-    ]
+    files = _files_below(path, suffixes, ignored)
 
-    def told(one: tuple[Path, str]) -> tuple[Found, list[int]]:
-        file, problem = one
+    def look(entry: tuple[Path, str]) -> tuple[ListedFile, list[int]]:
+        file, problem = entry
         name = os.fsencode(file.relative_to(root)).decode("utf-8", "backslashreplace")
         name = name.replace(os.sep, "/")
         if problem:
-            return Found(name, 0, "", problem), []
+            return ListedFile(name, 0, "", problem), []
         try:
-            seen = file.stat()
-            state = [seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
+            status = file.stat()
+            state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
             known = cache.get(name)
             if known and known[0] == state:
-                return Found(name, seen.st_size, known[1], ""), state
+                return ListedFile(name, status.st_size, known[1], ""), state
             with file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return Found(name, seen.st_size, digest, ""), state
+            return ListedFile(name, status.st_size, digest, ""), state
         except OSError as error:
-            return Found(name, 0, "", f"cannot be read: {error.strerror}"), []
+            return ListedFile(name, 0, "", f"cannot be read: {error.strerror}"), []
 
-    pairs = sorted(_mapped(told, files), key=lambda pair: pair[0].path)
+    pairs = sorted(_map(look, files), key=lambda pair: pair[0].path)
     if is_remembered:
-        cache = {found.path: [state, found.sha256] for found, state in pairs if state}
+        cache = {file.path: [state, file.sha256] for file, state in pairs if state}
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         _replace(cache_file, json.dumps(cache).encode())
-    return [found for found, _ in pairs]
+    return [file for file, _ in pairs]
 
 
-def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | None = None) -> None:
+def _files_below(
+    path: Path, suffixes: Collection[str], ignored: Collection[Path]
+) -> list[tuple[Path, str]]:
+    """Files and their problems, without those that are ignored."""
+    if path.is_dir():
+        files = list(_walk(path, suffixes))
+    else:
+        files = [(path, _problem(path, path.is_file(), suffixes))]
+    skip = {os.path.realpath(file) for file in ignored}
+    names = {file.name for file in ignored}  # looked at first: a real path costs system calls
+    return [
+        (file, problem)
+        for file, problem in files
+        if file.name not in names or os.path.realpath(file) not in skip
+    ]
+
+
+def fetch(
+    files: Sequence[ListedFile], raw_dir: Path, copies: Mapping[str, Path] | None = None
+) -> None:
     """Leaves the listing in raw_dir, and copies of small files by name, and nothing else."""
     copies = copies or {}
     raw_dir.mkdir(parents=True, exist_ok=True)
-    write_csv(raw_dir / LISTING, [Found._fields, *found], quoted=True)
+    write_csv(raw_dir / LISTING, [ListedFile._fields, *files], quoted=True)
     for name, file in copies.items():
         _replace(raw_dir / name, file.read_bytes())
     for stray in raw_dir.iterdir():
@@ -116,70 +129,70 @@ def fetch(found: Sequence[Found], raw_dir: Path, copies: Mapping[str, Path] | No
             stray.unlink()
 
 
-def read(raw_dir: Path) -> list[Found]:
+def read(raw_dir: Path) -> list[ListedFile]:
     """The listing that `fetch` left."""
     file = existing(raw_dir / LISTING)
     with file.open(newline="", encoding="utf-8") as stream:
         _, *rows = csv.reader(stream)
-    return [Found(path, int(size), sha256, problem) for path, size, sha256, problem in rows]
+    return [ListedFile(path, int(size), sha256, problem) for path, size, sha256, problem in rows]
 
 
 @contextlib.contextmanager
-def opened(root: Path, found: Found) -> Iterator[IO[bytes]]:
+def open_listed(root: Path, file: ListedFile) -> Iterator[IO[bytes]]:
     """The file's bytes, which have to be those that were listed."""
     try:
-        with (root / found.path).open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != found.sha256:
-                raise UserError(f"{root / found.path} changed after fetch; run `dvc repro` again")
+        with (root / file.path).open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+                raise UserError(f"{root / file.path} changed after fetch; run `dvc repro` again")
             stream.seek(0)
             yield stream
     except FileNotFoundError:
-        raise UserError(f"{root / found.path} went away after fetch; run `dvc repro` again") from (
+        raise UserError(f"{root / file.path} went away after fetch; run `dvc repro` again") from (
             None
         )
 
 
-def usable(found: Sequence[Found]) -> tuple[list[Found], list[Skipped]]:
+def usable(files: Sequence[ListedFile]) -> tuple[list[ListedFile], list[Skipped]]:
     """Files worth reading, and those that are not: problems, empty ones, repeated bytes."""
     first: dict[str, str] = {}
-    kept, skipped = [], []
-    for one in found:
-        if one.problem:
-            skipped.append(Skipped(one.path, one.problem))
-        elif one.size == 0:
-            skipped.append(Skipped(one.path, "empty"))
-        elif one.sha256 in first:
-            skipped.append(Skipped(one.path, f"duplicate: of {first[one.sha256]}"))
+    used, skipped = [], []
+    for file in files:
+        if file.problem:
+            skipped.append(Skipped(file.path, file.problem))
+        elif file.size == 0:
+            skipped.append(Skipped(file.path, "empty"))
+        elif file.sha256 in first:
+            skipped.append(Skipped(file.path, f"duplicate: of {first[file.sha256]}"))
         else:
-            first[one.sha256] = one.path
-            kept.append(one)
-    return kept, skipped
+            first[file.sha256] = file.path
+            used.append(file)
+    return used, skipped
 
 
 def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> NothingLeft:
     """The sentence for a folder of which nothing can be used."""
     why = f" (skipped: {counted(skipped)})" if skipped else ""
-    told = f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}"
-    return NothingLeft(told, skipped)
+    message = f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}"
+    return NothingLeft(message, skipped)
 
 
 def in_order(
-    root: Path, kept: Sequence[Found], use: Callable[[Found, IO[bytes]], T]
+    root: Path, files: Sequence[ListedFile], use: Callable[[ListedFile, IO[bytes]], T]
 ) -> Iterator[T]:
     """What `use` makes of each file, in their order, some files at a time."""
 
-    def one(found: Found) -> T:
-        with opened(root, found) as stream:
-            return use(found, stream)
+    def open_and_use(file: ListedFile) -> T:
+        with open_listed(root, file) as stream:
+            return use(file, stream)
 
-    return _mapped(one, kept)
+    return _map(open_and_use, files)
 
 
-def _mapped(use: Callable[[S], T], chosen: Sequence[S]) -> Iterator[T]:
-    """Of each in their order, some at a time."""
+def _map(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
+    """Results of a function in the order of the items, computed by several threads."""
     with ThreadPoolExecutor(N_THREADS) as pool:
-        for start in range(0, len(chosen), 1000):  # so that few results wait
-            yield from pool.map(use, chosen[start : start + 1000])
+        for start in range(0, len(items), 1000):  # so that no more results wait
+            yield from pool.map(use, items[start : start + 1000])
 
 
 def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
@@ -195,11 +208,11 @@ def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
             yield file, _problem(file, entry.is_file(follow_symlinks=False), suffixes)
         else:
             try:
-                inside = sorted(os.scandir(file), key=lambda one: one.name, reverse=True)
+                inside = sorted(os.scandir(file), key=lambda inner: inner.name, reverse=True)
             except OSError as error:
                 yield file, f"cannot be read: {error.strerror}"
                 continue
-            waiting += [(Path(one.path), one) for one in inside if not one.name.startswith(".")]
+            waiting += [(Path(i.path), i) for i in inside if not i.name.startswith(".")]
 
 
 def _problem(file: Path, is_regular: bool, suffixes: Collection[str]) -> str:

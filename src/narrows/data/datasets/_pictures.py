@@ -36,14 +36,16 @@ class Unreadable(Exception):
 
 
 class Shape(NamedTuple):
+    """What every picture is made into."""
+
     size: int
     """Side of the square in pixels."""
     colour: bool
     """Three channels, or one of grey."""
     background: int
-    """0 to 255: beside a picture that is no square, and below transparent pixels."""
+    """Grey value, 0 to 255, beside a picture that is no square and below transparent pixels."""
     max_pixels: int
-    """Larger ones are not decoded."""
+    """Number of pixels above which a picture is not decoded."""
 
 
 def formats() -> tuple[str, ...]:
@@ -59,7 +61,7 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, "HEIF")
 
 
-def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
+def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
     """Pixels uint8 (C, size, size), upright, in the middle of the background; and the EXIF date.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
@@ -90,9 +92,9 @@ def decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple
     except UnidentifiedImageError:
         raise Unreadable("broken: no picture of a known format") from None
     except Exception as error:  # decoders meet hostile bytes with any exception there is
-        told = " ".join(str(error).split())[:100]
-        kind = "truncated" if "truncated" in told.lower() else "broken"
-        raise Unreadable(f"{kind}: {told or type(error).__name__}") from None
+        message = " ".join(str(error).split())[:100]
+        kind = "truncated" if "truncated" in message.lower() else "broken"
+        raise Unreadable(f"{kind}: {message or type(error).__name__}") from None
     pixels = np.asarray(small)
     return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), date
 
@@ -146,9 +148,9 @@ def _fitted(image: Image, shape: Shape) -> Image:
 
 def _date(image: Image) -> str:
     """When it was taken, ISO 8601; empty where it does not say or nothing that makes sense."""
-    told = _exif(image, TAKEN, EXIF) or _exif(image, CHANGED) or ""
+    text = _exif(image, TAKEN, EXIF) or _exif(image, CHANGED) or ""
     try:
-        taken = datetime.datetime.strptime(str(told).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+        taken = datetime.datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return ""
     return taken.isoformat()

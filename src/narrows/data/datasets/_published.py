@@ -7,5 +7,7 @@ from narrows.config.plugins import config
 
 @config
 class Published:
+    """Settings of a data set that is downloaded."""
+
     mirror: str | None = None
     """A folder or a file://, http:// or https:// URL to look in before all others."""

@@ -23,7 +23,7 @@ DEBIAN_FOLDER = "usr/share/datasets/fashion-mnist"
 
 @config
 class Config(Published):
-    pass
+    """Where the files come from."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

@@ -6,6 +6,7 @@ HEIC needs the package pillow-heif. Files that cannot be used are left out and t
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 import tempfile
@@ -20,7 +21,7 @@ from pydantic import Field, PositiveInt
 from narrows.config.plugins import config
 from narrows.data.datasets import _files, _pictures
 from narrows.data.datasets._base import Dataset, Skipped, numbered
-from narrows.data.datasets._files import Found
+from narrows.data.datasets._files import ListedFile
 from narrows.data.datasets._pictures import Shape
 from narrows.errors import UserError
 from narrows.store import outputs
@@ -31,6 +32,8 @@ LABELS = "labels.csv"  # the copy of the user's file
 
 @config
 class Config:
+    """A folder, and what every picture in it is made into."""
+
     path: str
     """The folder; ~ is your home. Folders in it are searched, hidden ones are not."""
     size: Annotated[int, Field(ge=4, le=1024)] = 64
@@ -52,46 +55,37 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
     root = _files.located(cfg.path)
     if not root.is_dir():
         raise UserError(f"params.yaml: dataset.path: {root} is no folder")
-    told = {} if cfg.labels in (None, FOLDERS) else {LABELS: _label_file(cfg, root)}
+    copies = {} if cfg.labels in (None, FOLDERS) else {LABELS: _label_file(cfg, root)}
     suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    _files.fetch(_files.find(root, suffixes, ignored=told.values()), raw_dir, told)
+    _files.fetch(_files.find(root, suffixes, ignored=copies.values()), raw_dir, copies)
 
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
     """Pictures uint8 (N, C, size, size) in the order of their paths."""
-    root, found = _files.located(cfg.path), _files.read(raw_dir)
-    labels = _labels(cfg, found, root, raw_dir)
+    root, files = _files.located(cfg.path), _files.read(raw_dir)
+    labels = _labels(cfg, files, root, raw_dir)
     shape = Shape(cfg.size, cfg.colour, cfg.background, cfg.max_pixels)
-    return _load(root, found, shape, labels)
+    return _load(root, files, shape, labels)
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New pictures, a folder or one file, as `load` made those that were learned from."""
-    found = _files.find(path, _pictures.SUFFIXES | _pictures.HEIC, is_remembered=False)
+    files = _files.find(path, _pictures.SUFFIXES | _pictures.HEIC, is_remembered=False)
     root = path if path.is_dir() else path.parent
-    told = {name: schema[name] for name in Shape._fields}
-    return _load(root, found, Shape(**told), None)
+    shape = Shape(**{name: schema[name] for name in Shape._fields})
+    return _load(root, files, shape, None)
 
 
 def _load(
-    root: Path, found: Sequence[Found], shape: Shape, labels: Mapping[str, str] | None
+    root: Path, files: Sequence[ListedFile], shape: Shape, labels: Mapping[str, str] | None
 ) -> Dataset:
-    kept, skipped = _files.usable(found)
+    used, skipped = _files.usable(files)
     if labels is not None:
-        skipped += [Skipped(one.path, "no label") for one in kept if one.path not in labels]
-        kept = [one for one in kept if one.path in labels]
-    accepted = _pictures.formats()
+        skipped += [Skipped(file.path, "no label") for file in used if file.path not in labels]
+        used = [file for file in used if file.path in labels]
+    decode = functools.partial(_decode, shape, _pictures.formats())
     names: list[str] = []
     dates: list[str] = []
-
-    def use(one: Found, stream: IO[bytes]) -> tuple[np.ndarray, str] | str:
-        if PurePosixPath(one.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
-            return "needs the package pillow-heif"
-        try:
-            return _pictures.decoded(stream, shape, accepted)
-        except _pictures.Unreadable as why:
-            return str(why)
-
     outputs.WORK.mkdir(exist_ok=True)
     with (
         warnings.catch_warnings(),
@@ -99,19 +93,20 @@ def _load(
         tempfile.TemporaryFile(dir=outputs.WORK) as pixels,  # there may be more than fit in memory
     ):
         warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-        for one, made in zip(kept, _files.in_order(root, kept, use), strict=True):
-            if isinstance(made, str):
-                skipped.append(Skipped(one.path, made))
+        for file, result in zip(used, _files.in_order(root, used, decode), strict=True):
+            if isinstance(result, str):
+                skipped.append(Skipped(file.path, result))
                 continue
-            picture, date = made
+            picture, date = result
             pixels.write(picture.tobytes())
-            names.append(one.path)
+            names.append(file.path)
             dates.append(date)
         if not names:
             raise _files.none_left(root, "picture", skipped)
         pixels.flush()
-        each = (3 if shape.colour else 1, shape.size, shape.size)
-        x = np.memmap(pixels, np.uint8, "c", shape=(len(names), *each))
+        n_channels = 3 if shape.colour else 1
+        x_shape = (len(names), n_channels, shape.size, shape.size)
+        x = np.memmap(pixels, np.uint8, "c", shape=x_shape)
     numbers, label_names = numbered([labels[name] for name in names]) if labels else (None, None)
     return Dataset(
         x,
@@ -125,9 +120,21 @@ def _load(
     )
 
 
+def _decode(
+    shape: Shape, accepted: tuple[str, ...], file: ListedFile, stream: IO[bytes]
+) -> tuple[np.ndarray, str] | str:
+    """Pixels and date of a picture, or why it cannot be used."""
+    if PurePosixPath(file.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
+        return "needs the package pillow-heif"
+    try:
+        return _pictures.decode(stream, shape, accepted)
+    except _pictures.Unreadable as why:
+        return str(why)
+
+
 def _label_file(cfg: Config, root: Path) -> Path:
-    told = Path(str(cfg.labels)).expanduser()
-    file = _files.located(str(told if told.is_absolute() else root / told), "dataset.labels")
+    path = Path(str(cfg.labels)).expanduser()
+    file = _files.located(str(path if path.is_absolute() else root / path), "dataset.labels")
     if not file.is_file():
         raise UserError(
             f"params.yaml: dataset.labels: {file} is no file; accepted are null, folders and a "
@@ -137,12 +144,12 @@ def _label_file(cfg: Config, root: Path) -> Path:
 
 
 def _labels(
-    cfg: Config, found: Sequence[Found], root: Path, raw_dir: Path
+    cfg: Config, files: Sequence[ListedFile], root: Path, raw_dir: Path
 ) -> dict[str, str] | None:
     """{path: label} of the pictures that have one; None without labels."""
     if cfg.labels is None:
         return None
-    paths = {one.path for one in found}
+    paths = {file.path for file in files}
     if cfg.labels == FOLDERS:
         parents = {path: PurePosixPath(path).parent.name for path in paths}
         return {path: parent for path, parent in parents.items() if parent}
@@ -152,7 +159,7 @@ def _labels(
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         columns = reader.fieldnames or ()
-        told = [(row.get("filename"), row.get("label")) for row in reader]
+        pairs = [(row.get("filename"), row.get("label")) for row in reader]
     except csv.Error as error:
         raise UserError(
             f"params.yaml: dataset.labels: {file} is no table that can be read: {error}"
@@ -162,7 +169,7 @@ def _labels(
             f"params.yaml: dataset.labels: {file} should have the columns filename and label, "
             f"found {', '.join(columns)[:200] or 'none'}"
         )
-    rows = [(name, label) for name, label in told if name and label]
+    rows = [(name, label) for name, label in pairs if name and label]
     # train.csv may tell of train/0.png as train/0.png or as 0.png
     near = PurePosixPath(os.path.relpath(file.parent, root).replace(os.sep, "/"))
     labels: dict[str, str] = {}
@@ -176,7 +183,7 @@ def _labels(
 
 
 class _without_pillows_limit:
-    """Pillow refuses by the size that a file claims; `decoded` asks what has to be decoded."""
+    """Pillow refuses by the size that a file claims; `decode` asks what has to be decoded."""
 
     def __enter__(self) -> None:
         from PIL import Image

@@ -26,7 +26,7 @@ FILES = _idx.files(
 
 @config
 class Config(Published):
-    pass
+    """Where the files come from."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

@@ -17,12 +17,14 @@ FILE = "points.csv"
 
 @config
 class Config:
+    """How many points, and how noisy."""
+
     n_points: Annotated[int, Field(ge=10)] = 500
-    """Rows."""
+    """Number of points."""
     noise: NonNegativeFloat = 0.02
     """Standard deviation of the distance from the sheet, whose sides are about 1."""
     seed: NonNegativeInt = 0
-    """Of the points themselves."""
+    """Seed of the points themselves."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:

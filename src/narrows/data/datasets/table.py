@@ -1,8 +1,8 @@
 """A table of your own, CSV or Parquet: numbers, categories and dates, also with gaps.
 
-Every column's kind is found, told in schema/schema.json and can be overruled here. Numbers become
-[0, 1] from their 0.1 % to their 99.9 % quantile, categories one feature each, dates the time and
-their place in the year and in the week.
+Every column's kind is recognised, written to schema/schema.json and can be overruled here. Numbers
+become [0, 1] from their 0.1 % to their 99.9 % quantile, categories one feature each, dates the time
+and their place in the year and in the week.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
 
 @config
 class Config:
+    """A table, and what its columns are where that cannot be seen."""
+
     path: str
     """The file, .csv or .parquet; ~ is your home."""
     separator: str = ","
-    """Between the values of a CSV."""
+    """Character between the values of a CSV."""
     decimal: str = "."
-    """In the numbers of a CSV."""
+    """Decimal point in the numbers of a CSV."""
     labels: str | None = None
     """Column for scoring only, never a feature. Rows without a label are left out."""
     names: str | None = None
@@ -44,7 +46,7 @@ class Config:
     categorical: tuple[str, ...] = ()
     """Columns that are categories, whatever they look like."""
     max_categories: Annotated[int, Field(ge=2)] = 30
-    """Of a column, `(other)` included, which takes the rarest."""
+    """Most categories of a column, `(other)` included, which takes the rarest."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
@@ -57,34 +59,34 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
     """Rows float32 (N, D) in [0, 1], in the order of the file."""
-    file, (found,) = _files.located(cfg.path), _files.read(raw_dir)
-    if found.problem:
-        raise UserError(f"params.yaml: dataset.path: {file} {found.problem}")
-    with _files.opened(file.parent, found) as stream:
+    file, (listed,) = _files.located(cfg.path), _files.read(raw_dir)
+    if listed.problem:
+        raise UserError(f"params.yaml: dataset.path: {file} {listed.problem}")
+    with _files.open_listed(file.parent, listed) as stream:
         table = _read(stream, file, cfg.separator, cfg.decimal)
     for key in ("labels", "names", "ignore", "numeric", "categorical"):
-        given = getattr(cfg, key)
-        for name in given if isinstance(given, tuple) else [given] if given else []:
+        names = getattr(cfg, key)
+        for name in names if isinstance(names, tuple) else [names] if names else []:
             if name not in table.columns:
-                found_columns = ", ".join(map(str, table.columns[:20]))
+                columns_there = ", ".join(map(str, table.columns[:20]))
                 raise UserError(
                     f"params.yaml: dataset.{key}: {file} has no column {name!r}; it has "
-                    f"{found_columns}"
+                    f"{columns_there}"
                 )
     skipped: list[Skipped] = []
     if cfg.labels:
         without = table[cfg.labels].isna().to_numpy()
         skipped = [Skipped(f"row {i + 1}", "no label") for i in np.flatnonzero(without).tolist()]
         table = table[~without]
-    columns = _columns.recognised(table, _told(cfg), cfg.max_categories)
+    columns = _columns.recognise(table, _kinds(cfg), cfg.max_categories)
     if not len(table) or not any(column["kind"] in _columns.USED for column in columns):
         raise UserError(
             f"params.yaml: dataset.path: {file} has {len(table):,} rows and no column to learn "
-            f"from ({_columns.told_kinds(columns).strip('; ') or 'no column'})"
+            f"from ({_columns.summary(columns).strip('; ') or 'no column'})"
         )
-    x, bent = _columns.encoded(table, columns, str(file))
+    x, bent = _columns.encode(table, columns, str(file))
     rare = {column["name"] for column in columns if column["kind"] == "categorical"}
-    odd = [f"column {name!r}: {told}" for name, told in bent.items() if name not in rare]
+    odd = [f"column {name!r}: {change}" for name, change in bent.items() if name not in rare]
     labels, label_names = None, None
     if cfg.labels:
         labels, label_names = numbered(_words(table[cfg.labels]))
@@ -102,12 +104,12 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
             "features": _columns.feature_names(columns),
             "columns": columns,
         },
-        warnings=[f"{len(columns)} columns: {_columns.told_kinds(columns)}", *odd],
+        warnings=[f"{len(columns)} columns: {_columns.summary(columns)}", *odd],
     )
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New rows as `load` encoded those that were learned from; warnings tell what did not fit.
+    """New rows as `load` encoded those that were learned from; warnings say what did not fit.
 
     Raises:
         UserError: no table, or a column that was learned from is missing.
@@ -117,11 +119,11 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
             table = _read(stream, path, schema["separator"], schema["decimal"])
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    x, bent = _columns.encoded(table, schema["columns"], str(path))
-    warnings = [f"{path}: column {name!r}: {told}" for name, told in bent.items()]
-    names = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
-    told = _words(table[names[0]]) if names and names[0] in table.columns else None
-    return Dataset(x, None, None, names=told, schema=schema, warnings=warnings)
+    x, bent = _columns.encode(table, schema["columns"], str(path))
+    warnings = [f"{path}: column {name!r}: {change}" for name, change in bent.items()]
+    columns = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
+    names = _words(table[columns[0]]) if columns and columns[0] in table.columns else None
+    return Dataset(x, None, None, names=names, schema=schema, warnings=warnings)
 
 
 def _read(stream: IO[bytes], file: Path, separator: str, decimal: str) -> pd.DataFrame:
@@ -133,8 +135,8 @@ def _read(stream: IO[bytes], file: Path, separator: str, decimal: str) -> pd.Dat
         else:
             table = pd.read_csv(stream, sep=separator, decimal=decimal, low_memory=False)
     except Exception as error:  # parsers of hostile bytes raise anything
-        told = " ".join(str(error).split())[:200]
-        raise UserError(f"{file}: not a table that can be read: {told}") from None
+        message = " ".join(str(error).split())[:200]
+        raise UserError(f"{file}: not a table that can be read: {message}") from None
     table.columns = table.columns.map(str)
     if not table.columns.is_unique:
         twice = sorted(set(table.columns[table.columns.duplicated()]))
@@ -142,11 +144,12 @@ def _read(stream: IO[bytes], file: Path, separator: str, decimal: str) -> pd.Dat
     return table
 
 
-def _told(cfg: Config) -> dict[str, str]:
-    told = dict.fromkeys(cfg.numeric, "numeric") | dict.fromkeys(cfg.categorical, "categorical")
-    told |= dict.fromkeys(cfg.ignore, "ignored")
-    told |= {name: kind for kind in ("names", "labels") if (name := getattr(cfg, kind))}
-    return told
+def _kinds(cfg: Config) -> dict[str, str]:
+    """Kinds of columns that params.yaml names, by column."""
+    kinds = dict.fromkeys(cfg.numeric, "numeric") | dict.fromkeys(cfg.categorical, "categorical")
+    kinds |= dict.fromkeys(cfg.ignore, "ignored")
+    kinds |= {name: kind for kind in ("names", "labels") if (name := getattr(cfg, kind))}
+    return kinds
 
 
 def _words(values: pd.Series) -> list[str]:

@@ -22,19 +22,21 @@ from narrows.errors import UserError
 
 @config
 class Config:
+    """Documents, and what becomes of them."""
+
     path: str
     """A folder of .txt files (folders in it are searched), or a .csv; ~ is your home."""
     column: str | None = None
-    """Of a .csv: where the text is."""
+    """Column of a .csv that has the text."""
     separator: str = ","
-    """Between the values of a .csv."""
+    """Character between the values of a .csv."""
     labels: str | None = None
     """For scoring only: `folders` takes the name of the folder that a document lies in, of a .csv
     it is a column. Documents without a label are left out."""
     n_terms: PositiveInt = 2000
-    """The most frequent terms are kept."""
+    """Number of terms; the most frequent ones are used."""
     min_documents: PositiveInt = 2
-    """A term has to occur in so many."""
+    """Number of documents that a term has to occur in."""
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Terms in more than this share of the documents tell nothing and are left out."""
     stop_words: Literal["english"] | None = None
@@ -61,7 +63,7 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
 def load(cfg: Config, raw_dir: Path) -> Dataset:
     """Documents float32 (N, terms) in [0, 1], in the order of their paths or of the rows."""
     path = _files.located(cfg.path)
-    found = _documents.read(path, _files.read(raw_dir), cfg.column, cfg.labels, cfg.separator)
+    documents = _documents.read(path, _files.read(raw_dir), cfg.column, cfg.labels, cfg.separator)
     schema: dict[str, Any] = {
         "dataset": "text",
         "column": cfg.column,
@@ -69,22 +71,22 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         "embeddings": cfg.embeddings,
     }
     if cfg.embeddings:
-        embedded = _embedded(cfg.embeddings, found.texts)
+        embedded = _embedded(cfg.embeddings, documents.texts)
         arrays = {"low": embedded.min(axis=0), "high": embedded.max(axis=0)}
         x = _unit(embedded, arrays)
     else:
-        terms, arrays = _vocabulary(cfg, found.texts)
+        terms, arrays = _vocabulary(cfg, documents.texts)
         schema |= {"stop_words": cfg.stop_words, "terms": terms}
-        x = _tf_idf(found.texts, schema, arrays)
-    used, skipped = _with_terms(x, found)
+        x = _tf_idf(documents.texts, schema, arrays)
+    used, skipped = _with_terms(x, documents)
     labels, label_names = None, None
-    if found.labels is not None:
-        labels, label_names = numbered([found.labels[i] for i in used])
+    if documents.labels is not None:
+        labels, label_names = numbered([documents.labels[i] for i in used])
     return Dataset(
         x[used],
         labels,
         is_test=None,
-        names=[found.names[i] for i in used],
+        names=[documents.names[i] for i in used],
         label_names=label_names,
         skipped=skipped,
         schema=schema,
@@ -96,23 +98,23 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     """New documents as `load` made those that were learned from; unknown terms do not count, and
     documents without a known one are left out."""
     listed = _documents.find(path, is_remembered=False)
-    found = _documents.read(path, listed, schema["column"], None, schema["separator"])
+    documents = _documents.read(path, listed, schema["column"], None, schema["separator"])
     if schema["embeddings"]:
-        x = _unit(_embedded(schema["embeddings"], found.texts), arrays)
+        x = _unit(_embedded(schema["embeddings"], documents.texts), arrays)
     else:
-        x = _tf_idf(found.texts, schema, arrays)
-    used, skipped = _with_terms(x, found)
+        x = _tf_idf(documents.texts, schema, arrays)
+    used, skipped = _with_terms(x, documents)
     if not used:
         raise _files.none_left(path, "document", skipped)
-    names = [found.names[i] for i in used]
+    names = [documents.names[i] for i in used]
     return Dataset(x[used], None, None, names, skipped=skipped, schema=schema)
 
 
-def _with_terms(x: np.ndarray, found: _documents.Documents) -> tuple[list[int], list[Skipped]]:
+def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[int], list[Skipped]]:
     """Rows that are not empty, and all that were skipped."""
     used = np.flatnonzero(x.any(axis=1)).tolist()
     unused = sorted(set(range(len(x))) - set(used))
-    skipped = [*found.skipped, *(Skipped(found.names[i], "no known term") for i in unused)]
+    skipped = [*documents.skipped, *(Skipped(documents.names[i], "no known term") for i in unused)]
     return used, sorted(skipped)
 
 
@@ -162,9 +164,9 @@ def _embedded(model: str, texts: Sequence[str]) -> np.ndarray:
     try:
         loaded = SentenceTransformer(model, local_files_only=True)
     except Exception as error:
-        told = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         raise UserError(
-            f"params.yaml: dataset.embeddings: no model {model!r} on this machine: {told}"
+            f"params.yaml: dataset.embeddings: no model {model!r} on this machine: {message}"
         ) from None
     return np.asarray(loaded.encode(list(texts), normalize_embeddings=True), np.float32)
 

@@ -33,7 +33,7 @@ FILES = (  # their sizes are not published
 
 @config
 class Config(Published):
-    pass
+    """Where the files come from."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
