@@ -291,7 +291,7 @@ def test_classes_bear_their_names_where_they_have_some() -> None:
 
 def test_a_sample_has_one_colour_in_space_and_in_the_plane(tmp_path: Path) -> None:
     x, z = np.random.default_rng(0).random((20, 3)), np.arange(40.0).reshape(20, 2)
-    figure = charts.flattened(x, z, "two of three")
+    figure = charts.space_and_code(x, z, "two of three")
     plane, space = (axes.collections[0] for axes in figure.axes)
     np.testing.assert_array_equal(plane.get_offsets(), z)
     figures.save(figure, tmp_path / "drawn.png")  # sorts the points in space by depth

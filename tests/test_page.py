@@ -169,6 +169,6 @@ def test_colours_are_defined_once_for_all_pages() -> None:
     assert len(pages) >= 6
     for name, text in pages.items():
         assert '{% include "base.css" %}' in text or "{{ style|safe }}" in text, name
-    assert [name for name, text in files.items() if "--page: #" in text] == ["base.css"]
+    assert [name for name, text in files.items() if "--ink: #1f2328" in text] == ["base.css"]
     for name in ("findings.css", "gallery.css"):
         assert html_pages.style(name).startswith(files["base.css"][:100])

@@ -193,15 +193,15 @@ def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
     loaded, runs = left_by_others(folder, x), dict[tuple[str, str], Recorder]()
 
     @contextmanager
-    def start(name: str, *_: Any) -> Iterator[Recorder]:
+    def start_run(name: str, *_: Any) -> Iterator[Recorder]:
         yield runs.setdefault((name, "toy"), Recorder())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(params, "load", lambda: loaded)
-        patch.setattr(tracking, "again", lambda *key: runs.setdefault(key, Recorder()))
-        patch.setattr(tracking, "opened", lambda: None)
-        patch.setattr(tracking, "start", start)
+        patch.setattr(tracking, "find_run", lambda *key: runs.setdefault(key, Recorder()))
+        patch.setattr(tracking, "open_client", lambda: None)
+        patch.setattr(tracking, "start_run", start_run)
         yield Reported(folder, runs)
 
 

@@ -144,7 +144,7 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def flattened(x: Float[np.ndarray, "N 3"], z: Float[np.ndarray, "N 2"], title: str) -> Figure:
+def space_and_code(x: Float[np.ndarray, "N 3"], z: Float[np.ndarray, "N 2"], title: str) -> Figure:
     """Points in space above their codes in a plane, in colours by the place in the plane."""
     figure, axes = figures.chart("", height=7.6)
     shades = (z - z.min(axis=0)) / np.maximum(np.ptp(z, axis=0), 1e-12)

@@ -33,6 +33,7 @@ N_CLASSES = len(COLOURS) * len(MARKERS)
 NOISE_COLOUR = "#c8c8c8"
 INK, FAINT = "#222222", "#8a8a8a"
 DPI = 120
+FEW_COLOURS = 32  # for grids of small samples: a third fewer bytes than 256, and hardly seen
 SAMPLE_SIDE = 96  # pixels of an enlarged sample: still a digit when a grid is a 200-pixel tile
 GAP, BLOCK_GAP, GAP_VALUE = 2, 8, 128  # pixels; grey shows between black and between white samples
 
@@ -99,11 +100,11 @@ def code_histogram(z: Float[np.ndarray, "N D"]) -> Figure:
     return figure
 
 
-def called(value: int, names: Sequence[str]) -> str:
+def class_name(value: int, names: Sequence[str]) -> str:
     """The name of a class, shortened and without what matplotlib would take for a formula; or its
     number, where it has none.
 
-    >>> called(1, ["cats", "dogs $ & very long-haired ones"]), called(2, ["cats", "dogs"])
+    >>> class_name(1, ["cats", "dogs $ & very long-haired ones"]), class_name(2, ["cats", "dogs"])
     ('dogs \\\\$ & very lon…', '2')
     """
     if value >= len(names):
@@ -132,7 +133,7 @@ def code_map(
         x, y = points[colours == value].T
         colour, marker, label = NOISE_COLOUR, "o", "noise"
         if value >= 0:
-            colour, label = COLOURS[value % len(COLOURS)], called(value, names)
+            colour, label = COLOURS[value % len(COLOURS)], class_name(value, names)
             marker = MARKERS[value // len(COLOURS) % len(MARKERS)]
         axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
     axes.set_xticks([])

@@ -18,7 +18,7 @@ from narrows.rendering.figures import BLOCK_GAP, DPI, GAP, GAP_VALUE, Pixels
 
 AnyPixels = UInt8[np.ndarray, "_ _ 3"]  # where sizes differ within one call
 TILE_SIDE = 56  # pixels of an enlarged sample
-MAX_SAMPLES = 36  # of a grid, still seen when it is a 200-pixel tile
+MAX_SAMPLES = 36  # samples of a grid: still seen when it is a 200-pixel tile
 FRAME = 3
 SAME, OTHER = (120, 200, 80), (165, 0, 38)  # light and dark: they differ without colour vision
 THUMBNAIL_SIDE = 26

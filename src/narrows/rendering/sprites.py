@@ -11,8 +11,8 @@ MARGIN = 1  # pixels around a thumbnail, of its own edge: browsers that scale bl
 PER_SHEET = COLUMNS * COLUMNS
 MAX_SIDE = 96  # pixels
 LOSSLESS_SIDE = 32  # what is this small is stored as it is
-QUALITY = 80  # of WebP
-EFFORT = 1  # of 6: a third of the default's time for a tenth more bytes
+QUALITY = 80  # of 100, for WebP
+EFFORT = 1  # of 6, for WebP: a third of the default's time for a tenth more bytes
 
 
 @dataclass(frozen=True)

@@ -111,13 +111,17 @@ class SearchResult:
     """The trials that a tuned encoder was chosen from."""
 
     key: str
+    """Key of the search."""
     study: str
+    """Name of its study."""
     objectives: Sequence[str]
+    """Names of the objectives; the first one picks the winner."""
     trials: Sequence[dict[str, Any]]
-    """Those with a result: "trial", its number, "params" that were drawn, a value by objective."""
+    """Trials with a result: "trial", its number, "params" that it tried, a value by objective."""
     front: Sequence[int]
-    """Numbers of those that no other beats."""
+    """Numbers of the trials that no other beats."""
     winner: int
+    """Number of the trial that was trained."""
 
 
 def read_data(folder: Path) -> LabelledData:

@@ -9,13 +9,12 @@ from jaxtyping import Float, Integer
 from narrows.clustering import matching
 from narrows.clustering.centres import means
 from narrows.rendering import figures, grids
-from narrows.rendering.figures import CaptionedFigure
+from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
 from narrows.report.artifacts import LabelledData, ReportedClustering
 
 N_PER_KIND = 6  # typical, far and ambiguous samples of a cluster
 MAX_CLUSTERS = 20  # with a line of their own on the sheet
-N_COLOURS = 32  # of the sheet: a third fewer bytes than 256, and hardly seen
 Rows = Integer[np.ndarray, " n"]
 
 
@@ -57,7 +56,7 @@ def _confusion(
     order = sorted(range(len(clusters)), key=lambda i: _place(int(clusters[i]), pairs))
     figure = figures.confusion(
         counts[:, order],
-        [figures.called(int(label), data.label_names) for label in labels],
+        [figures.class_name(int(label), data.label_names) for label in labels],
         ["noise" if c == matching.NOISE else str(c) for c in clusters[order]],
         f"{clustering.key}: test rows",
     )
@@ -85,7 +84,7 @@ def _sheet(
         f"A line per cluster, of all samples: on the left the {N_PER_KIND} nearest to the mean of "
         "its codes, then the farthest, on the right those most torn between it and another."
     )
-    yield CaptionedFigure(grids.sheet(groups, names), "sheet", caption, N_COLOURS)
+    yield CaptionedFigure(grids.sheet(groups, names), "sheet", caption, FEW_COLOURS)
 
 
 class Examples(NamedTuple):

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from narrows.rendering import charts, figures, grids
-from narrows.rendering.figures import CaptionedFigure
+from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
 from narrows.report.artifacts import LabelledData, ReportedEncoder, SearchResult
 from narrows.store.choices import ChosenK
 
 N_QUERIES, N_NEIGHBOURS = 8, 8
-N_COLOURS = 32  # of grids of small samples: a third fewer bytes than 256, and hardly seen
 
 
 def draw_overview(
@@ -128,7 +127,7 @@ def _neighbours(encoder: ReportedEncoder, data: LabelledData, seed: int) -> Capt
     if same is not None:
         caption += " Light green frame: the same label; dark red: another."
     grid = grids.retrieval(data.unit(queries), neighbours, same)
-    return CaptionedFigure(grid, "neighbours", caption, N_COLOURS)
+    return CaptionedFigure(grid, "neighbours", caption, FEW_COLOURS)
 
 
 def _maps(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFigure]:
@@ -157,7 +156,7 @@ def _space(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFi
         return
     rows = encoder.evaluation.rows
     x, z = data.unit(rows), np.asarray(encoder.codes[rows])
-    figure = charts.flattened(x, z, f"{encoder.key}: three features, two in the code")
+    figure = charts.space_and_code(x, z, f"{encoder.key}: three features, two in the code")
     caption = f"The same {len(rows):,} samples in space and as codes; a sample keeps its colour."
     yield CaptionedFigure(figure, "space", caption)
 
@@ -168,7 +167,7 @@ def _corruptions(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     if names and {"corrupted", "restored"} <= set(pictures):
         grid = grids.pairs(pictures["corrupted"], pictures["restored"], names)
         caption = f"Corrupted samples above their reconstructions: {', '.join(names)}."
-        yield CaptionedFigure(grid, "corruptions", caption, N_COLOURS)
+        yield CaptionedFigure(grid, "corruptions", caption, FEW_COLOURS)
 
 
 def _decoded(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
@@ -177,18 +176,18 @@ def _decoded(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     if "interpolations" in pictures:
         grid = grids.strips(pictures["interpolations"])
         caption = "Decoded codes on the straight line between the codes of two samples."
-        yield CaptionedFigure(grid, "interpolations", caption, N_COLOURS)
+        yield CaptionedFigure(grid, "interpolations", caption, FEW_COLOURS)
     if "samples" in pictures:
         grid = grids.grid(pictures["samples"])
         caption = "Decoded codes that were drawn from the prior: samples that never were."
-        yield CaptionedFigure(grid, "generated", caption, N_COLOURS)
+        yield CaptionedFigure(grid, "generated", caption, FEW_COLOURS)
     if "traversal" in pictures:
         grid = grids.strips(pictures["traversal"])
         caption = (
             "Decoded codes of one sample, moved along one unit per row, from low to high; the "
             "unit with the largest KL is at the top."
         )
-        yield CaptionedFigure(grid, "traversal", caption, N_COLOURS)
+        yield CaptionedFigure(grid, "traversal", caption, FEW_COLOURS)
 
 
 def _filters(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
@@ -197,7 +196,7 @@ def _filters(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     if "filters" in pictures:
         grid = grids.grid(pictures["filters"], gap_value=255)  # grey is a weight of 0
         caption = "Weights of the first layer's units; mid-grey is 0, white positive."
-        yield CaptionedFigure(grid, "filters", caption, N_COLOURS)
+        yield CaptionedFigure(grid, "filters", caption, FEW_COLOURS)
 
 
 def _curves(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:

@@ -57,7 +57,7 @@ class Report:
     ranking: Sequence[Row]
     """Lines of clusterings.csv on the test split, best first."""
     rungs: Mapping[str, Sequence[Rung]]
-    """By key of a clustering, the clusterings that it has to beat."""
+    """Clusterings that a clustering has to beat, by its key."""
     claims: Sequence[Claim]
     """Figures of the source documents; empty where the data is not theirs."""
     searches: Sequence[SearchResult]

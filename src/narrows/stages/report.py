@@ -53,9 +53,9 @@ class Inputs:
 
     data: LabelledData
     encoders: dict[str, ReportedEncoder]
-    """By key; baselines first."""
+    """Encoders by key, baselines first."""
     clusterings: dict[str, ReportedClustering]
-    """By key; deep ones last."""
+    """Clusterings by key, deep ones last."""
     chosen_k: ChosenK
     searches: list[SearchResult]
     by_seed: dict[str, dict[int, np.ndarray]]
@@ -126,7 +126,7 @@ def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
     (folder / "figures").mkdir()
     return Figures(
         overview=save(overview, "all", folder),
-        searches={key: save(figures, key, folder) for key, figures in searches.items()},
+        searches={key: save(captioned, key, folder) for key, captioned in searches.items()},
         encoders=in_processes(draw_encoder, inputs.encoders, data, p.seed, folder),
         clusterings=in_processes(draw_clustering, inputs.clusterings, data, folder),
     )
@@ -229,7 +229,7 @@ def log_encoder(p: Params, encoder: ReportedEncoder, report: Report, results: Pa
     saved = [figure for figure in report.figures.encoders[key] if figure.name not in LOGGED_BEFORE]
     log_figures(run, saved, results)
     row = encoder_row(p, key)
-    if "network" not in row:  # of the others the run has its depth
+    if "network" not in row:  # runs with a network have their depth from their own stage
         run.log_params({"depth": 0})
     if "code_size" not in row:
         run.log_params({"code_size": encoder.codes.shape[1]})
