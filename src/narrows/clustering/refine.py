@@ -29,7 +29,7 @@ from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
-from narrows.training.batches import BLOCK, Draws
+from narrows.training.batches import BLOCK_STEPS, Draws
 from narrows.training.cuda_graph import Batch, set_rate
 from narrows.training.lightning import run
 from narrows.training.steps import Stepping
@@ -140,7 +140,7 @@ class Refine(Stepping):
             self.empty_sums()
             self.model.train()
         self._codes = None
-        self.take(self._batches(block, index * BLOCK))
+        self.take(self._batches(block, index * BLOCK_STEPS))
 
     def _batches(self, block: tuple[Tensor, ...], first: int) -> Iterator[Batch]:
         """Samples and targets of each step, whose rate is set before it is taken."""
