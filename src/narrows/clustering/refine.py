@@ -29,6 +29,7 @@ from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
+from narrows.models.devices import device_named
 from narrows.training.batches import BLOCK_STEPS, Draws
 from narrows.training.cuda_graph import Batch, set_rate
 from narrows.training.lightning import run
@@ -73,6 +74,7 @@ def refine(method: Plugin, job: Job) -> Refined:
         UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
     """
     pl.seed_everything(job.seed, verbose=False)
+    job.model.to(device_named(job.device))  # the start's codes are computed there, too
     module = Refine(method, job, prepare_start(job))
     module.train()
     seconds = run(module, job.device, method.config.max_updates, job.work)
