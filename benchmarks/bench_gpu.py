@@ -38,42 +38,44 @@ SEEDS = {"ours": "ours_together", "one after the other": "ours_one_by_one"}
 DEC = {"ours": "ours_dec", "ours, fp32": "ours_dec_fp32"}
 
 
-def figures(asked: argparse.Namespace) -> list[Figure]:
-    about = {"threads": os.cpu_count() or 1, "device": asked.device}
-    told: list[Figure] = []
+def figures(options: argparse.Namespace) -> list[Figure]:
+    about = {"threads": os.cpu_count() or 1, "device": options.device}
+    results: list[Figure] = []
     for name, (row, full, modules) in ROWS.items():
-        n = 1_024 if asked.quick else full
-        job = row | about | {"samples": racing.samples(n)} | ({"epochs": 1} if asked.quick else {})
-        seconds, _ = racing.raced(name, modules, job, {"epochs": 1}, asked.rounds)
-        one = racing.figures(f"GPU: {name}", seconds)
-        for figure in one:
+        n = 1_024 if options.quick else full
+        job = (
+            row | about | {"samples": racing.samples(n)} | ({"epochs": 1} if options.quick else {})
+        )
+        seconds, _ = racing.raced(name, modules, job, {"epochs": 1}, options.rounds)
+        rows = racing.figures(f"GPU: {name}", seconds)
+        for figure in rows:
             figure["samples_per_s"] = n * job["epochs"] / figure["seconds"]["median"]
-        told += one
+        results += rows
     job = racing.ROWS["small"] | about | {"batch_size": 256, "repeats": 10}
-    job |= {"epochs": 1 if asked.quick else 20, "samples": racing.samples(5_120)}
-    seconds, _ = racing.raced("ten seeds", SEEDS, job, {"epochs": 1}, asked.rounds)
-    told += racing.figures("GPU: ten seeds", seconds)
+    job |= {"epochs": 1 if options.quick else 20, "samples": racing.samples(5_120)}
+    seconds, _ = racing.raced("ten seeds", SEEDS, job, {"epochs": 1}, options.rounds)
+    results += racing.figures("GPU: ten seeds", seconds)
     job = racing.ROWS["deep"] | about | {"batch_size": 256, "samples": racing.samples(5_000)}
-    job |= {"epochs": 1, "repeats": 3} if asked.quick else {"epochs": 30, "repeats": 30}
-    seconds, _ = racing.raced("DEC", DEC, job, {"epochs": 1, "repeats": 3}, asked.rounds)
-    return told + racing.figures("GPU: DEC, end to end", seconds)
+    job |= {"epochs": 1, "repeats": 3} if options.quick else {"epochs": 30, "repeats": 30}
+    seconds, _ = racing.raced("DEC", DEC, job, {"epochs": 1, "repeats": 3}, options.rounds)
+    return results + racing.figures("GPU: DEC, end to end", seconds)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures speed on a GPU.")
     parser.add_argument("--quick", action="store_true", help="small sizes, once: does it run?")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    asked = parser.parse_args()
-    asked.rounds = 1 if asked.quick else 3
-    if asked.device == "cuda" and not torch.cuda.is_available():
+    options = parser.parse_args()
+    options.rounds = 1 if options.quick else 3
+    if options.device == "cuda" and not torch.cuda.is_available():
         print("bench: torch finds no GPU here, so none is measured")
         return
     racing.WORK.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    told = figures(asked)
-    about = machine(os.cpu_count() or 1, asked.device)
+    results = figures(options)
+    about = machine(os.cpu_count() or 1, options.device)
     about["seconds"] = round(time.perf_counter() - began)
-    write(about, told, None if asked.quick or asked.device != "cuda" else "bench-gpu")
+    write(about, results, None if options.quick or options.device != "cuda" else "bench-gpu")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "")
-    installed = {found.name for found in metadata.distributions()}
-    told = {
+    installed = {package.name for package in metadata.distributions()}
+    record = {
         "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count(),
         "threads": threads,
@@ -34,30 +34,30 @@ def machine(threads: int, device: str = "cpu") -> dict[str, Any]:
     if device == "cuda":
         import torch
 
-        told["gpu"] = torch.cuda.get_device_name()
+        record["gpu"] = torch.cuda.get_device_name()
     python = ROOT / ".venv-peers/bin/python"
     if python.exists():
         code = "import json, sys, importlib.metadata as m"
         code += "; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
         answer = subprocess.run([python, "-c", code, *THEIRS], capture_output=True, check=True)
-        told["versions_of_peers"] = json.loads(answer.stdout)
-    return told
+        record["versions_of_peers"] = json.loads(answer.stdout)
+    return record
 
 
-def write(about: dict[str, Any], told: list[Figure], name: str | None) -> None:
+def write(about: dict[str, Any], results: list[Figure], name: str | None) -> None:
     """Both files of the benchmark `name`, or only the terminal if the run was a trial."""
-    page = table(about, told)
+    page = table(about, results)
     print(page)
     if name is None:
         return
     file = ROOT / f"results/{name}.json"
-    file.write_text(json.dumps({"machine": about, "figures": told}, indent=2) + "\n")
+    file.write_text(json.dumps({"machine": about, "figures": results}, indent=2) + "\n")
     before, begin, rest = PAGE.read_text().partition(f"<!-- {name} -->\n")
     after = rest.partition(END)[2]
     PAGE.write_text(f"{before}{begin}{page}\n{END}{after}")
 
 
-def table(about: dict[str, Any], told: list[Figure]) -> str:
+def table(about: dict[str, Any], results: list[Figure]) -> str:
     """Markdown; a ratio is this contender's time over the first one's, round by round."""
     versions = {**about["versions"], **about.get("versions_of_peers", {})}
     processors = [about[kind] for kind in ("gpu", "cpu") if kind in about]
@@ -67,8 +67,8 @@ def table(about: dict[str, Any], told: list[Figure]) -> str:
         + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         + f". The run took {about['seconds'] / 60:.0f} min.",
     ]
-    for kind in dict.fromkeys(figure["figure"] for figure in told):
-        rows = [figure for figure in told if figure["figure"] == kind]
+    for kind in dict.fromkeys(figure["figure"] for figure in results):
+        rows = [figure for figure in results if figure["figure"] == kind]
         extra = [name for name in EXTRA if any(name in row for row in rows)]
         head = [kind, "seconds", "times the first", *(EXTRA[name][0] for name in extra)]
         lines += ["", f"| {' | '.join(head)} |", f"|---|{'--:|' * (len(head) - 1)}"]

@@ -19,12 +19,12 @@ def main(name: str) -> None:
 
     contender = importlib.import_module(f"contenders.{name}")
     for line in sys.stdin:
-        asked = job.parsed(line)
-        asked.flat()  # reading is no part of the time
+        task = job.parsed(line)
+        task.flat()  # reading is no part of the time
         began = time.perf_counter()
-        found = contender.fit(asked)
+        outcome = contender.fit(task)
         seconds = time.perf_counter() - began
-        print(json.dumps({"seconds": seconds, "found": found}), file=answers, flush=True)
+        print(json.dumps({"seconds": seconds, "found": outcome}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

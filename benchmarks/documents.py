@@ -58,28 +58,28 @@ N_ROWS, N_TRAIN, K = 49_000, 34_300, 10
 class Protocol:
     """One seed: the split, the weights and the clusterers are drawn by it."""
 
-    def __init__(self, x: np.ndarray, labels: np.ndarray, seed: int, asked: argparse.Namespace):
+    def __init__(self, x: np.ndarray, labels: np.ndarray, seed: int, options: argparse.Namespace):
         order = np.random.default_rng(seed).permutation(len(x))[:N_ROWS]
         self.train, self.val = (torch.from_numpy(x[rows]) for rows in np.split(order, [N_TRAIN]))
         self.labels = labels[order[N_TRAIN:]]
-        self.seed, self.asked = seed, asked
-        self.precision = "bf16" if asked.bf16 else "fp32"
-        self.told: Told = {"seed": seed, "epochs": asked.epochs, "precision": self.precision}
+        self.seed, self.options = seed, options
+        self.precision = "bf16" if options.bf16 else "fp32"
+        self.record: Told = {"seed": seed, "epochs": options.epochs, "precision": self.precision}
 
     def pixels(self) -> None:
         flat = [x.flatten(1).numpy() / np.float32(255) for x in (self.train, self.val)]
-        self.told["nmi_pixels"] = self.nmi(*flat)
+        self.record["nmi_pixels"] = self.nmi(*flat)
 
     def autoencoder(self) -> None:
         fitted = self.pretrained("deep-sigmoid")
-        self.told["val_mse"] = fitted.history[-1]["val/loss"]
-        self.told["best_val_mse"] = fitted.history[fitted.best_epoch - 1]["val/loss"]
+        self.record["val_mse"] = fitted.history[-1]["val/loss"]
+        self.record["best_val_mse"] = fitted.history[fitted.best_epoch - 1]["val/loss"]
         codes = [encode_all(fitted.model.cpu(), x) for x in (self.train, self.val)]
-        self.told["nmi_autoencoder"] = self.nmi(*codes)
+        self.record["nmi_autoencoder"] = self.nmi(*codes)
 
     def dec(self) -> None:
         fitted = self.pretrained("deep")
-        self.told["train_mse"] = fitted.history[-1]["train/loss"]
+        self.record["train_mse"] = fitted.history[-1]["train/loss"]
         job = Job(
             x=torch.cat([self.train, self.val]),
             fitted=np.arange(N_ROWS) < N_TRAIN,
@@ -93,8 +93,8 @@ class Protocol:
             on_update=lambda update, health: print(update, health["label_change"], flush=True),
         )
         refined = refine.refine(params.plugin("deep_clusterers", DEC), job)
-        self.told["nmi_dec"] = metrics.nmi(self.labels, hardened(refined.soft)[N_TRAIN:])
-        self.told["iterations"] = DEC["interval"] * (len(refined.history) - 1)
+        self.record["nmi_dec"] = metrics.nmi(self.labels, hardened(refined.soft)[N_TRAIN:])
+        self.record["iterations"] = DEC["interval"] * (len(refined.history) - 1)
 
     def nmi(self, z: np.ndarray, z_val: np.ndarray) -> float | None:
         state = KMEANS.module.fit(KMEANS.config, z, K, self.seed)
@@ -102,7 +102,7 @@ class Protocol:
 
     def pretrained(self, key: str) -> fitting.Fitted:
         changes = {
-            "train.epochs": self.asked.epochs,
+            "train.epochs": self.options.epochs,
             "train.batch_size": 2048,
             "train.patience": None,
             "train.precision": self.precision,
@@ -110,9 +110,9 @@ class Protocol:
             "train.schedule": {"name": "none"},
         }
 
-        def on_epoch(epoch: int, found: dict[str, float], *_: Any, **__: Any) -> None:
-            if epoch % 10 == 0 and found:
-                print(f"seed {self.seed}, {key}, epoch {epoch}: {found}", flush=True)
+        def on_epoch(epoch: int, values: dict[str, float], *_: Any, **__: Any) -> None:
+            if epoch % 10 == 0 and values:
+                print(f"seed {self.seed}, {key}, epoch {epoch}: {values}", flush=True)
 
         chosen = row(key, changes)
         folder = self.checkpoints(key, resolved(chosen))
@@ -120,9 +120,9 @@ class Protocol:
             chosen, self.train, self.val, seed=self.seed, work=folder, on_epoch=on_epoch
         )
 
-    def checkpoints(self, key: str, told: Any) -> Path:
-        drawn = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()
-        fingerprint = work.fingerprint("documents", key, [told, self.seed], drawn)
+    def checkpoints(self, key: str, settings: Any) -> Path:
+        digest = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()
+        fingerprint = work.fingerprint("documents", key, [settings, self.seed], digest)
         return ROOT / work.checkpoints("documents", fingerprint)
 
 
@@ -131,17 +131,17 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=500)
     parser.add_argument("--bf16", action="store_true", help="trains in mixed precision")
-    asked = parser.parse_args()
-    found = pictures()
-    seeds = [Protocol(found.x, found.labels, seed, asked) for seed in asked.seeds]
+    options = parser.parse_args()
+    data = pictures()
+    seeds = [Protocol(data.x, data.labels, seed, options) for seed in options.seeds]
     for part in (Protocol.pixels, Protocol.autoencoder, Protocol.dec):
         for seed in seeds:
             part(seed)
-            print(seed.told, flush=True)
+            print(seed.record, flush=True)
             with RESULTS.open("w", newline="") as stream:
                 writer = csv.DictWriter(stream, list(THEIRS), lineterminator="\n")
                 writer.writeheader()
-                writer.writerows([THEIRS, *(one.told for one in seeds)])
+                writer.writerows([THEIRS, *(seed_run.record for seed_run in seeds)])
 
 
 if __name__ == "__main__":

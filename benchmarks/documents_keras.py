@@ -27,8 +27,8 @@ def split(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Train and validation pictures, float32 (N, 784) in [0, 1]."""
     files = (ROOT / f"data/mnist/raw/{part}-images-idx3-ubyte" for part in ("train", "t10k"))
     x = np.concatenate([np.fromfile(file, np.uint8)[16:] for file in files]).reshape(-1, 784)
-    drawn = np.random.default_rng(seed).permutation(len(x))[:N_ROWS]
-    train, val = np.split(x[drawn].astype(np.float32) / 255, [N_TRAIN])
+    places = np.random.default_rng(seed).permutation(len(x))[:N_ROWS]
+    train, val = np.split(x[places].astype(np.float32) / 255, [N_TRAIN])
     return train, val
 
 
@@ -48,32 +48,33 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     parser.add_argument("--epochs", type=int, default=500)
     parser.add_argument("--bf16", action="store_true", help="trains in mixed precision")
-    asked = parser.parse_args()
-    keras.utils.set_random_seed(asked.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16" if asked.bf16 else "float32")
-    train, val = split(asked.seed)
+    options = parser.parse_args()
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy("mixed_bfloat16" if options.bf16 else "float32")
+    train, val = split(options.seed)
     model = network()
     model.compile(optimizer="adam", loss="mse")
-    told = model.fit(
+    history = model.fit(
         train,
         train,
         2048,
-        asked.epochs,
+        options.epochs,
         validation_data=(val, val),
         validation_batch_size=2048,
         verbose=2,
     ).history
-    line = {"seed": str(asked.seed), "epochs": str(asked.epochs)}
-    line["precision"] = "bf16" if asked.bf16 else "fp32"
+    line = {"seed": str(options.seed), "epochs": str(options.epochs)}
+    line["precision"] = "bf16" if options.bf16 else "fp32"
     line |= {
-        key: f"{told[of][-1]:.6f}" for key, of in (("train_mse", "loss"), ("val_mse", "val_loss"))
+        key: f"{history[of][-1]:.6f}"
+        for key, of in (("train_mse", "loss"), ("val_mse", "val_loss"))
     }
     before = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
-    kept = [old for old in before if any(old[key] != line[key] for key in list(line)[:3])]
+    others = [old for old in before if any(old[key] != line[key] for key in list(line)[:3])]
     with RESULTS.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(line), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted([*kept, line], key=lambda one: int(one["seed"])))
+        writer.writerows(sorted([*others, line], key=lambda row: int(row["seed"])))
 
 
 if __name__ == "__main__":

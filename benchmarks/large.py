@@ -55,24 +55,24 @@ def crops(folder: Path, number: int) -> None:
 def params(file: Path) -> None:
     """The example's rows with those of this benchmark."""
     yaml = YAML()
-    told = yaml.load(file)
-    row: dict[str, Any] = told["autoencoders"]["conv"]
+    raw = yaml.load(file)
+    row: dict[str, Any] = raw["autoencoders"]["conv"]
     row["network"] = {"name": "mlp", "hidden": [128]}
     row["train"] |= {"epochs": 1, "batch_size": 256, "patience": None}
     kmeans, mapped = {"name": "kmeans", "n_init": 5}, {"name": "umap_gmm", "n_epochs": 200}
-    told["dataset"]["size"] = SIDE
-    told["prepare"] = {"test_fraction": 0.1, "val_fraction": 0.1}
-    told["n_clusters"] = 12
-    told["baselines"] = {"pca": {"name": "pca", "code_size": 32}}
-    told["autoencoders"] = {"small": row}
-    told["choose_k"]["encoder"] = "small"
-    told["clusterings"] = {
+    raw["dataset"]["size"] = SIDE
+    raw["prepare"] = {"test_fraction": 0.1, "val_fraction": 0.1}
+    raw["n_clusters"] = 12
+    raw["baselines"] = {"pca": {"name": "pca", "code_size": 32}}
+    raw["autoencoders"] = {"small": row}
+    raw["choose_k"]["encoder"] = "small"
+    raw["clusterings"] = {
         "pca-kmeans": {"encoder": "pca", "clusterer": kmeans},
         "small-kmeans": {"encoder": "small", "clusterer": kmeans},
         "small-umap-gmm": {"encoder": "small", "clusterer": mapped},
     }
-    told["deep_clusterings"] = {}
-    yaml.dump(told, file)
+    raw["deep_clusterings"] = {}
+    yaml.dump(raw, file)
 
 
 def run(stage: str) -> None:
@@ -92,14 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--n", type=int, default=1_000_000)
-    told = parser.parse_args()
-    corpus = told.folder.resolve() / f"pictures-{told.n}"
+    options = parser.parse_args()
+    corpus = options.folder.resolve() / f"pictures-{options.n}"
     began = time.monotonic()
     with ProcessPoolExecutor(2) as pool:
-        numbers = range(told.n // PER_FOLDER)
+        numbers = range(options.n // PER_FOLDER)
         list(pool.map(crops, [corpus] * len(numbers), numbers, chunksize=10))
     print(f"{'made the pictures':24} {time.monotonic() - began:8.1f} s", flush=True)
-    os.chdir(told.folder)
+    os.chdir(options.folder)
     project = own_project.make("image_folder", corpus)
     params(project / "params.yaml")
     os.chdir(project)

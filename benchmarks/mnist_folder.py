@@ -49,14 +49,14 @@ def main() -> None:
         plugin.fetch(cfg, raw)
         print(f"fetch {time.monotonic() - began:.1f} s", flush=True)
         began = time.monotonic()
-        found = plugin.load(cfg, raw)
-        print(f"prepare {time.monotonic() - began:.1f} s: {found.x.shape}", flush=True)
-    same = np.array_equal(found.x, data.x[order]), np.array_equal(found.labels, labels[order])
+        read = plugin.load(cfg, raw)
+        print(f"prepare {time.monotonic() - began:.1f} s: {read.x.shape}", flush=True)
+    same = np.array_equal(read.x, data.x[order]), np.array_equal(read.labels, labels[order])
     print(f"pixels are the same: {same[0]}, labels: {same[1]}", flush=True)
-    own = prepared.Prepared("folder", found.x, data.split, "")
-    for name, samples, told in (("IDX", data, labels), ("PNG", own, found.labels)):
+    own = prepared.Prepared("folder", read.x, data.split, "")
+    for name, samples, truth in (("IDX", data, labels), ("PNG", own, read.labels)):
         clusters = papers.measure(papers.rows(), ROW, SEED, samples)
-        acc = metrics.accuracy(told, clusters, matching.pairs(told, clusters))
+        acc = metrics.accuracy(truth, clusters, matching.pairs(truth, clusters))
         print(f"{name}: {ROW} ACC {acc:.4f}", flush=True)
 
 

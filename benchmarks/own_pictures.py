@@ -38,8 +38,8 @@ WORDS = "meeting budget plan week list milk bread call train note agenda review 
 def photos() -> list[Image.Image]:
     """Colour and grey photographs that installed packages hold."""
     names = ("astronaut", "chelsea", "coffee", "rocket", "camera", "coins", "page", "moon", "brick")
-    found = [Image.fromarray(getattr(skimage_data, name)()).convert("RGB") for name in names]
-    return found + [Image.fromarray(image) for image in load_sample_images().images]
+    images = [Image.fromarray(getattr(skimage_data, name)()).convert("RGB") for name in names]
+    return images + [Image.fromarray(image) for image in load_sample_images().images]
 
 
 def makers(side: int, g: np.random.Generator) -> dict[str, Callable[[], Image.Image]]:
@@ -109,14 +109,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=2000)
     parser.add_argument("--side", type=int, default=1200)
-    told = parser.parse_args()
+    options = parser.parse_args()
     p, plugin = (
         params.load(ROOT / "examples/image_folder.yaml"),
         plugins.load("datasets", "image_folder"),
     )
     with tempfile.TemporaryDirectory() as scratch:
         folder, raw = Path(scratch, "photos"), Path(scratch, "raw")
-        corpus(folder, told.n, told.side)
+        corpus(folder, options.n, options.side)
         n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         cfg = plugin.Config(path=str(folder), size=32, labels="folders")
         for look in ("first", "second"):

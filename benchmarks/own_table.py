@@ -58,23 +58,23 @@ def planted(n_rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarra
         for i in g.choice(6, 2, replace=False):
             chosen[row, i] = g.integers(words[i].shape[1])
     numbers[:, ::3] = np.exp(numbers[:, ::3] / 3)
-    told = {"customer_id": g.permutation(n_rows) + 10_000, "currency": "EUR"}
-    told |= {f"number_{i}": numbers[:, i].round(4) for i in range(18)}
-    told |= {f"word_{i}": np.char.add("w", chosen[:, i].astype(str)) for i in range(6)}
-    told |= {
+    columns = {"customer_id": g.permutation(n_rows) + 10_000, "currency": "EUR"}
+    columns |= {f"number_{i}": numbers[:, i].round(4) for i in range(18)}
+    columns |= {f"word_{i}": np.char.add("w", chosen[:, i].astype(str)) for i in range(6)}
+    columns |= {
         f"day_{i}": pd.Timestamp("2020-01-01") + pd.to_timedelta(days[:, i], "D") for i in (0, 1)
     }
-    told["flag"] = g.random(n_rows) < 0.5
-    told["gaps"] = np.where(g.random(n_rows) < 0.2, np.nan, numbers[:, 1])
-    return pd.DataFrame(told), segment, is_anomaly
+    columns["flag"] = g.random(n_rows) < 0.5
+    columns["gaps"] = np.where(g.random(n_rows) < 0.2, np.nan, numbers[:, 1])
+    return pd.DataFrame(columns), segment, is_anomaly
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    told = parser.parse_args()
-    frame, segment, is_anomaly = planted(told.rows, told.seed)
+    options = parser.parse_args()
+    frame, segment, is_anomaly = planted(options.rows, options.seed)
     assert frame.shape[1] == 30
     p = params.load(ROOT / "examples/table.yaml")
     table = plugins.load("datasets", "table")
@@ -86,10 +86,10 @@ def main() -> None:
         table.fetch(cfg, Path(scratch, "raw"))
         data = table.load(cfg, Path(scratch, "raw"))
         print(f"prepared {data.x.shape} in {time.monotonic() - clock:.1f} s; {data.warnings[0]}")
-        split = splits.assign(len(data.x), None, 0.2, 0.125, told.seed)
+        split = splits.assign(len(data.x), None, 0.2, 0.125, options.seed)
         x, clock = torch.from_numpy(data.x), time.monotonic()
         row = p.autoencoders["denoising"]
-        fitted = fitting.fit(row, x[split == 0], x[split == 1], seed=told.seed)
+        fitted = fitting.fit(row, x[split == 0], x[split == 1], seed=options.seed)
     print(f"trained {len(fitted.history)} epochs in {time.monotonic() - clock:.1f} s")
     x_hat = reconstruct_all(fitted.model, x).numpy()
     ends = np.array([c["features"][1] for c in data.schema["columns"] if "features" in c])
@@ -104,7 +104,7 @@ def main() -> None:
                 "narrow-kmeans" if method == "kmeans" else "narrow-gmm"
             ].clusterer
             clock = time.monotonic()
-            state = plugin.module.fit(plugin.config, z, N_SEGMENTS, told.seed)
+            state = plugin.module.fit(plugin.config, z, N_SEGMENTS, options.seed)
             clusters = plugin.module.predict(state, z)
             ari = adjusted_rand_score(segment[~is_anomaly], clusters[~is_anomaly])
             print(f"segments: {key}, {method}: ARI {ari:.3f} in {time.monotonic() - clock:.1f} s")

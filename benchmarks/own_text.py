@@ -52,10 +52,10 @@ def docstrings(package: str) -> Iterator[tuple[str, str]]:
 
 def corpus(folder: Path) -> None:
     """A folder of .txt files for each part of SciPy that has enough of them."""
-    found: dict[str, list[str]] = {}
+    texts_by_part: dict[str, list[str]] = {}
     for part, text in docstrings("scipy"):
-        found.setdefault(part, []).append(text)
-    for part, texts in found.items():
+        texts_by_part.setdefault(part, []).append(text)
+    for part, texts in texts_by_part.items():
         if len(texts) >= MIN_DOCUMENTS:
             (folder / part).mkdir(parents=True)
             for i, text in enumerate(texts):
@@ -66,8 +66,8 @@ def precision(z: np.ndarray, labels: np.ndarray, split: np.ndarray) -> float:
     """Precision at 10 by cosine, of test rows among train rows."""
     z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
     train, test = split == 0, split == 2
-    found = neighbours.nearest(z[train], z[test], 10)
-    return probes.precision_at(labels[train][found], labels[test], 10)
+    nearest = neighbours.nearest(z[train], z[test], 10)
+    return probes.precision_at(labels[train][nearest], labels[test], 10)
 
 
 def coded(row: Plugin, x: torch.Tensor, split: np.ndarray, seed: int) -> np.ndarray:
@@ -90,14 +90,14 @@ def main() -> None:
     x = torch.from_numpy(data.x)
     for seed in seeds:
         split = splits.assign(len(data.x), None, 0.2, 0.125, seed)
-        told = {"terms": precision(data.x, data.labels, split)}
+        scores = {"terms": precision(data.x, data.labels, split)}
         svd = TruncatedSVD(32, random_state=seed).fit(data.x[split == 0])
-        told["SVD of 32"] = precision(svd.transform(data.x), data.labels, split)
+        scores["SVD of 32"] = precision(svd.transform(data.x), data.labels, split)
         for key, row in p.autoencoders.items():
             clock = time.monotonic()
-            told[key] = precision(coded(row, x, split, seed), data.labels, split)
+            scores[key] = precision(coded(row, x, split, seed), data.labels, split)
             print(f", {time.monotonic() - clock:.0f} s")
-        print(f"seed {seed}: " + ", ".join(f"{key} {value:.3f}" for key, value in told.items()))
+        print(f"seed {seed}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ FIELDS = ["dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds
 def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
     module, raw = plugins.load("datasets", dataset), ROOT / "data" / dataset / "raw"
     module.fetch(module.Config(), raw)
-    found = module.load(module.Config(), raw)
-    split = splits.assign(len(found.x), None, 0.05, 0.05, 0)  # test and validation: not learnt from
-    return prepared.Prepared(dataset, found.x, split, ""), found.labels
+    data = module.load(module.Config(), raw)
+    split = splits.assign(len(data.x), None, 0.05, 0.05, 0)  # test and validation: not learnt from
+    return prepared.Prepared(dataset, data.x, split, ""), data.labels
 
 
 def rows() -> params.Params:
@@ -62,8 +62,8 @@ def measured() -> list[dict[str, Any]]:
 def measure(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> np.ndarray:
     encoder = {**p.clusterings, **p.deep_clusterings}[key].encoder
     with tempfile.TemporaryDirectory() as work:
-        found = repeats.encoder(p, encoder, seed, data, Path(work, "encoder"))
-        return repeats.clusters(p, key, K, found, seed, data, Path(work, "clusters"))[0]
+        trained = repeats.encoder(p, encoder, seed, data, Path(work, "encoder"))
+        return repeats.clusters(p, key, K, trained, seed, data, Path(work, "clusters"))[0]
 
 
 def main() -> None:
@@ -71,32 +71,32 @@ def main() -> None:
     parser.add_argument("dataset", choices=("mnist", "fashion_mnist"))
     parser.add_argument("--rows", nargs="+", default=["pca-umap-gmm", "denoising-conv-self-label"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(10)))
-    asked = parser.parse_args()
-    p, (data, labels) = rows(), load(asked.dataset)
-    for key in asked.rows:
-        for seed in asked.seeds:
+    options = parser.parse_args()
+    p, (data, labels) = rows(), load(options.dataset)
+    for key in options.rows:
+        for seed in options.seeds:
             done = measured()
             if any(
                 (d["dataset"], d["row"], d["seed"]) == (data.name, key, str(seed)) for d in done
             ):
                 continue
             wall, cpu = time.perf_counter(), time.process_time()
-            found = measure(p, key, seed, data)
-            told = {
+            clusters = measure(p, key, seed, data)
+            record = {
                 "dataset": data.name,
                 "row": key,
                 "seed": seed,
-                "acc": metrics.accuracy(labels, found, matching.pairs(labels, found)),
-                "nmi": metrics.nmi(labels, found),
-                "ari": metrics.ari(labels, found),
+                "acc": metrics.accuracy(labels, clusters, matching.pairs(labels, clusters)),
+                "nmi": metrics.nmi(labels, clusters),
+                "ari": metrics.ari(labels, clusters),
                 "seconds": round(time.perf_counter() - wall),
                 "cpu_seconds": round(time.process_time() - cpu),
             }
-            print(told, flush=True)
+            print(record, flush=True)
             with RESULTS.open("w", newline="") as stream:
                 writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
                 writer.writeheader()
-                writer.writerows([*done, told])
+                writer.writerows([*done, record])
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Data(NamedTuple):
 
 class Claim(NamedTuple):
     holds: bool
-    told: str
+    message: str
 
 
 def pictures() -> Any:
@@ -57,9 +57,9 @@ def pictures() -> Any:
 
 def mnist(seed: int) -> Data:
     """52,500 train, 7,500 validation and the data's own 10,000 test pictures."""
-    found = pictures()
-    split = splits.assign(len(found.x), found.is_test, 0.2, 0.125, seed)
-    train, val, test = (torch.from_numpy(found.x[split == i]) for i in range(3))
+    images = pictures()
+    split = splits.assign(len(images.x), images.is_test, 0.2, 0.125, seed)
+    train, val, test = (torch.from_numpy(images.x[split == i]) for i in range(3))
     return Data(train, val, to_unit(test))
 
 
@@ -93,26 +93,26 @@ def linear(data: Data, seed: int) -> Claim:
     mse = reconstruction.mse(data.test, measures.of_model(model).reconstruct(data.test))
     decoder = next(p for p in model.parts["decoder"].parameters() if p.ndim == 2)
     angle = np.degrees(subspace_angles(decoder.detach().numpy(), pca.components_.T)[0])
-    told = f"largest angle {angle:.2f} degrees, MSE {mse:.5f}, PCA's {pca_mse:.5f}"
-    return Claim(bool(angle < 5 and mse < 1.01 * pca_mse), told)
+    message = f"largest angle {angle:.2f} degrees, MSE {mse:.5f}, PCA's {pca_mse:.5f}"
+    return Claim(bool(angle < 5 and mse < 1.01 * pca_mse), message)
 
 
 def sparse(data: Data, seed: int) -> Claim:
     """An L1 penalty leaves most code values at 0; the same row without it does not."""
-    found = []
+    by_penalty = []
     for penalty in (RAW["autoencoders"]["sparse"]["penalty"], {"name": "none"}):
         rate = {"name": "adam", "lr": 2e-3}
         changes = {**FULL, "train.epochs": 20, "train.optimizer": rate, "penalty": penalty}
         coder = measures.of_model(fit(row("sparse", changes), data, seed).model)
         z = coder.encode(data.test)
         scores = measures.code_scores(z.numpy())
-        found.append((scores["mean"], scores["zeros_fraction"], mse_of(coder, data.test)))
-    (mean, zeros, mse), (plain_mean, plain_zeros, plain_mse) = found
-    told = (
+        by_penalty.append((scores["mean"], scores["zeros_fraction"], mse_of(coder, data.test)))
+    (mean, zeros, mse), (plain_mean, plain_zeros, plain_mse) = by_penalty
+    message = (
         f"mean code {plain_mean:.2f} -> {mean:.2f}, zeros {plain_zeros:.1%} -> {zeros:.1%}, "
         f"MSE {plain_mse:.4f} -> {mse:.4f}"
     )
-    return Claim(plain_mean >= 8 * mean and zeros > 0.5, told)
+    return Claim(plain_mean >= 8 * mean and zeros > 0.5, message)
 
 
 def denoising(data: Data, seed: int) -> Claim:
@@ -125,16 +125,18 @@ def denoising(data: Data, seed: int) -> Claim:
     noisy = measures.corrupted(corruption, data.test, seed)
     grey, settings = noisy[:, 0].numpy(), best_means(corruption, to_unit(data.train[:100]), seed)
     means = [denoise_nl_means(picture, **settings) for picture in grey]
-    found = {"noisy": noisy}
+    results = {"noisy": noisy}
     for key in ("denoising-conv", "conv"):
         coder = measures.of_model(fit(row(key, {**FULL, "train.epochs": 12}), data, seed).model)
-        found[key] = coder.reconstruct(noisy)
-    found["median filter"] = torch.from_numpy(median_filter(grey, size=(1, 3, 3)))[:, None]
-    found["non-local means"] = torch.from_numpy(np.stack(means)).float()[:, None]
-    psnr = {k: reconstruction.psnr(reconstruction.mse(data.test, v)) or 0 for k, v in found.items()}
-    told = ", ".join(f"{name} {value:.1f} dB" for name, value in psnr.items())
+        results[key] = coder.reconstruct(noisy)
+    results["median filter"] = torch.from_numpy(median_filter(grey, size=(1, 3, 3)))[:, None]
+    results["non-local means"] = torch.from_numpy(np.stack(means)).float()[:, None]
+    psnr = {
+        k: reconstruction.psnr(reconstruction.mse(data.test, v)) or 0 for k, v in results.items()
+    }
+    message = ", ".join(f"{name} {value:.1f} dB" for name, value in psnr.items())
     best = max(psnr, key=lambda name: psnr[name])
-    return Claim(best == "denoising-conv" and psnr[best] >= 18.5, told)
+    return Claim(best == "denoising-conv" and psnr[best] >= 18.5, message)
 
 
 def best_means(corruption: Plugin, x: Tensor, seed: int) -> dict[str, Any]:
@@ -165,22 +167,22 @@ def repair(data: Data, seed: int) -> Claim:
         [reconstruction.mse(data.test[where], x[where]) for x in (noisy, restored)]
         for where in (covered, ~covered)
     )
-    told = (
+    message = (
         f"MSE of covered pixels {inside[0]:.4f} -> {inside[1]:.4f}, of the others {outside[1]:.4f}"
     )
-    return Claim(inside[0] >= 4 * inside[1], told)
+    return Claim(inside[0] >= 4 * inside[1], message)
 
 
 def contractive(data: Data, seed: int) -> Claim:
     """The penalty shrinks the encoder's Jacobian; the sigmoid coder is the same row without it."""
-    found = []
+    pairs = []
     for key in ("contractive", "sigmoid-coder"):
         model = fit(row(key, {"train.epochs": 10}), data, seed).model
         norm = measures.jacobian_norm(model, data.test)
-        found.append((norm, mse_of(measures.of_model(model), data.test)))
-    (norm, mse), (plain_norm, plain_mse) = found
-    told = f"Jacobian {plain_norm:.2f} -> {norm:.2f}, MSE {plain_mse:.4f} -> {mse:.4f}"
-    return Claim(plain_norm >= 3 * norm, told)
+        pairs.append((norm, mse_of(measures.of_model(model), data.test)))
+    (norm, mse), (plain_norm, plain_mse) = pairs
+    message = f"Jacobian {plain_norm:.2f} -> {norm:.2f}, MSE {plain_mse:.4f} -> {mse:.4f}"
+    return Claim(plain_norm >= 3 * norm, message)
 
 
 def variational(data: Data, seed: int) -> Claim:
@@ -193,15 +195,15 @@ def variational(data: Data, seed: int) -> Claim:
         "train.epochs": 60,
     }
     model = fit(row("variational", changes), data, seed).model
-    found = measures.variational(model, data.test, n_draws=50, seed=seed)
-    assert found is not None
-    made = generate(measures.of_model(model), data.test[:8], seed)
-    draw("generated", seed, grids.grid(made["samples"].numpy()))
-    told = (
-        f"-ELBO {-found['elbo']:.2f} nats, KL {found['kl']:.2f}, NLL {found['nll']:.2f}, "
-        f"{found['active_units']} of 20 units active"
+    scores = measures.variational(model, data.test, n_draws=50, seed=seed)
+    assert scores is not None
+    images = generate(measures.of_model(model), data.test[:8], seed)
+    draw("generated", seed, grids.grid(images["samples"].numpy()))
+    message = (
+        f"-ELBO {-scores['elbo']:.2f} nats, KL {scores['kl']:.2f}, NLL {scores['nll']:.2f}, "
+        f"{scores['active_units']} of 20 units active"
     )
-    return Claim(-found["elbo"] <= 100 and found["kl"] >= 0, told)
+    return Claim(-scores["elbo"] <= 100 and scores["kl"] >= 0, message)
 
 
 def binarised(data: Data, seed: int) -> Claim:
@@ -209,12 +211,12 @@ def binarised(data: Data, seed: int) -> Claim:
     (Salakhutdinov & Murray 2008). Ten draws of each picture stand for new ones in each epoch."""
     generator = torch.Generator().manual_seed(seed)
 
-    def drawn(x: Tensor) -> Tensor:
+    def sample(x: Tensor) -> Tensor:
         grey = to_unit(x)
         return (torch.rand(grey.shape, generator=generator) < grey).to(torch.uint8) * 255
 
-    train = torch.cat([drawn(data.train) for _ in range(10)])
-    binary = Data(train, drawn(data.val), to_unit(drawn(data.test)))
+    train = torch.cat([sample(data.train) for _ in range(10)])
+    binary = Data(train, sample(data.val), to_unit(sample(data.test)))
     changes = {
         **FULL,
         "train.optimizer": ADAM,
@@ -223,33 +225,33 @@ def binarised(data: Data, seed: int) -> Claim:
         "train.epochs": 30,
     }
     model = fit(row("variational", changes), binary, seed).model
-    found = measures.variational(model, binary.test, n_draws=200, seed=seed)
-    assert found is not None
-    told = f"NLL {found['nll']:.2f} nats of 200 draws, -ELBO {-found['elbo']:.2f}"
-    return Claim(found["nll"] <= 89.8, told)
+    scores = measures.variational(model, binary.test, n_draws=200, seed=seed)
+    assert scores is not None
+    message = f"NLL {scores['nll']:.2f} nats of 200 draws, -ELBO {-scores['elbo']:.2f}"
+    return Claim(scores["nll"] <= 89.8, message)
 
 
 def stacked(data: Data, seed: int) -> Claim:
     """Layer by layer and fine-tuned, against the same network at once for as many epochs."""
-    one = row("stacked", {"train.patience": None, "train.epochs": 20, "layer_epochs": 10})
-    n_epochs = one.config.train.epochs + one.config.layer_epochs * (
-        len(one.config.network.config.hidden) + 1
+    stacked_row = row("stacked", {"train.patience": None, "train.epochs": 20, "layer_epochs": 10})
+    n_epochs = stacked_row.config.train.epochs + stacked_row.config.layer_epochs * (
+        len(stacked_row.config.network.config.hidden) + 1
     )
     keys = ("network", "code_size", "code_activation", "penalty")
     same = {key: RAW["autoencoders"]["stacked"][key] for key in keys}
     same |= {f"train.{k}": v for k, v in RAW["autoencoders"]["stacked"]["train"].items()}
     same |= {"train.epochs": n_epochs, "train.patience": None}
-    rows = (one, row("undercomplete", same))
+    rows = (stacked_row, row("undercomplete", same))
     little = data._replace(train=data.train[:3500], val=data.val[:500])  # as in the default data
     (stacked_few, at_once_few), (stacked_all, at_once_all) = (
         [min(epoch["val/loss"] for epoch in fit(chosen, some, seed).history) for chosen in rows]
         for some in (little, data)
     )
-    told = (
+    message = (
         f"validation loss {stacked_few:.4f} stacked, {at_once_few:.4f} at once, {n_epochs} epochs "
         f"of 3,500 digits; of all {stacked_all:.4f} and {at_once_all:.4f}"
     )
-    return Claim(stacked_few < at_once_few and stacked_all < at_once_all, told)
+    return Claim(stacked_few < at_once_few and stacked_all < at_once_all, message)
 
 
 def draw(name: str, seed: int, picture: np.ndarray) -> None:
@@ -274,15 +276,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures what the textbooks claim, on MNIST.")
     parser.add_argument("claims", nargs="*", metavar="claim", help=", ".join(CLAIMS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    asked = parser.parse_args()
-    if unknown := set(asked.claims) - set(CLAIMS):
+    options = parser.parse_args()
+    if unknown := set(options.claims) - set(CLAIMS):
         parser.error(f"{', '.join(sorted(unknown))}: no such claim; there are {', '.join(CLAIMS)}")
     failed = []
-    for seed in asked.seeds:
+    for seed in options.seeds:
         data = mnist(seed)
-        for name in asked.claims or CLAIMS:
+        for name in options.claims or CLAIMS:
             claim = CLAIMS[name](data, seed)
-            print(f"{'holds' if claim.holds else 'FAILS'}  {name}, seed {seed}: {claim.told}")
+            print(f"{'holds' if claim.holds else 'FAILS'}  {name}, seed {seed}: {claim.message}")
             sys.stdout.flush()
             failed += [] if claim.holds else [name]
     sys.exit(f"does not hold: {', '.join(failed)}" if failed else 0)

@@ -14,23 +14,32 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 LONG = row(epochs=200)  # of some 20 ms, so that a signal comes in the midst of it
 
 
+def project_in(folder: Path) -> Project:
+    project = Project(folder, {"narrow": LONG})
+    project.write(project.read() | {"searches": {}})
+    return project
+
+
 def train_until(project: Project, epoch: int, sent: signal.Signals) -> int:
-    """Sends the signal once the epoch is told; returns the exit code."""
-    with project.start("pipelines/train.py", "narrow") as training:
-        assert training.stdout is not None
-        for line in training.stdout:
-            if f"epoch {epoch}," in line:
-                training.send_signal(sent)
+    """Sends the signal to the stage once the epoch is told; returns the exit code."""
+    with project.start("pipelines/encode.py") as stage:
+        assert stage.stdout is not None
+        for line in stage.stdout:
+            if f"encode: narrow: epoch {epoch}," in line:
+                stage.send_signal(sent)
                 break
+        stage.stdout.read()  # until the worker has ended, too
     assert not (project.folder / "artifacts/digits/encoders/narrow").exists()
-    return training.returncode
+    return stage.returncode
 
 
 def statuses(project: Project) -> list[str]:
+    """Statuses of the runs of the trained row."""
     client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
-    return sorted(run.info.status for run in client.search_runs([experiment.experiment_id]))
+    runs = client.search_runs([experiment.experiment_id], "tags.autoencoder = 'narrow'")
+    return sorted(run.info.status for run in runs)
 
 
 def outcome(project: Project) -> list[bytes]:
@@ -39,11 +48,11 @@ def outcome(project: Project) -> list[bytes]:
 
 
 def test_a_training_stopped_three_times_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    project = Project(tmp_path / "stopped", {"narrow": LONG})
-    project.repro("prepare")
+    project = project_in(tmp_path / "stopped")
+    project.repro("tune")
     assert train_until(project, 5, signal.SIGTERM) == 143
     assert statuses(project) == ["KILLED"]
-    assert train_until(project, 50, signal.SIGINT) == 1
+    assert train_until(project, 50, signal.SIGINT) == 130
     assert statuses(project) == ["KILLED"], "the run was gone on with"
     assert train_until(project, 100, signal.SIGKILL) == -signal.SIGKILL
 
@@ -51,20 +60,20 @@ def test_a_training_stopped_three_times_ends_as_an_uninterrupted_one(tmp_path: P
     changed = copy.deepcopy(params)
     changed["autoencoders"]["narrow"]["train"]["optimizer"]["lr"] = 0.001
     project.write(changed)
-    output = project.dvc("repro", "train@narrow")
+    output = project.dvc("repro", "encode")
     assert "epoch 1," in output, "an old checkpoint was resumed with changed params"
     assert statuses(project) == ["FINISHED", "KILLED"]
 
     project.write(params)
-    output = project.dvc("repro", "train@narrow")
+    output = project.dvc("repro", "encode")
     # how often a checkpoint is written depends on the disk: the first epoch's is always there
     assert "epoch 1," not in output, "it began anew"
     assert "epoch 200," in output
     assert statuses(project) == ["FINISHED", "FINISHED"]
-    assert not list((project.folder / ".work/train").iterdir()), "finished work is cleared away"
+    assert not list((project.folder / ".work/checkpoints").iterdir()), "finished work is cleared"
 
-    whole = Project(tmp_path / "whole", {"narrow": LONG})
-    whole.repro("train@narrow")
+    whole = project_in(tmp_path / "whole")
+    whole.repro("encode")
     assert outcome(project) == outcome(whole)
 
 

@@ -44,5 +44,5 @@ def test_a_claim_runs(textbook: Any, name: str) -> None:
     x = torch.from_numpy(drawn)
     data = textbook.Data(x[:40], x[40:], textbook.to_unit(x[40:]))
     claim = textbook.CLAIMS[name](data, seed=1)  # pictures are of seed 0
-    assert any(letter.isdigit() for letter in claim.told)
-    assert "nan" not in claim.told
+    assert any(letter.isdigit() for letter in claim.message)
+    assert "nan" not in claim.message

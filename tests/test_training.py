@@ -14,7 +14,7 @@ from torch import Tensor
 from narrows.config.plugins import Plugin, load
 from narrows.errors import UserError
 from narrows.training import fitting, steps
-from narrows.training.batches import BLOCK, Shuffled
+from narrows.training.batches import BLOCK_STEPS, Shuffled
 
 
 class Killed(Exception):
@@ -135,8 +135,8 @@ def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
     assert [len(rows) for block in shuffled(9, 4) for rows in block] == [4, 5]
     assert [len(rows) for block in shuffled(10, 4, smallest=4) for rows in block] == [4, 6]
     assert [len(rows) for block in shuffled(1, 4) for rows in block] == [1]
-    assert [len(shuffled(n, 1)) for n in (BLOCK, BLOCK + 1)] == [1, 2]
-    assert len(shuffled(4 * BLOCK + 1, 4)) == 1
+    assert [len(shuffled(n, 1)) for n in (BLOCK_STEPS, BLOCK_STEPS + 1)] == [1, 2]
+    assert len(shuffled(4 * BLOCK_STEPS + 1, 4)) == 1
 
 
 def test_finished_work_that_is_resumed_trains_no_further(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_schedules_move_the_rate(tmp_path: Path) -> None:
 
 
 def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
-    epoch, n = 0, 2 * BLOCK + 5
+    epoch, n = 0, 2 * BLOCK_STEPS + 5
     batches = Shuffled(torch.zeros(n, 1), 1, lambda: epoch, torch.device("cpu"))
 
     def order() -> Tensor:

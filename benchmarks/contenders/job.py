@@ -57,5 +57,5 @@ def codes(folder: str) -> np.ndarray:
 
 
 def parsed(line: str) -> Job:
-    told: dict[str, Any] = json.loads(line)
-    return Job(**{**told, "layers": tuple(told["layers"])})
+    fields: dict[str, Any] = json.loads(line)
+    return Job(**{**fields, "layers": tuple(fields["layers"])})

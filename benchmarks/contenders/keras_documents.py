@@ -25,7 +25,7 @@ def compiled(sizes: tuple[int, ...], loss: str) -> keras.Model:
 
 def fit(job: Job) -> float:
     train, val = job.flat()
-    told = compiled(job.layers, job.loss).fit(
+    history = compiled(job.layers, job.loss).fit(
         train,
         train,
         epochs=job.epochs,
@@ -34,4 +34,4 @@ def fit(job: Job) -> float:
         validation_data=(val, val),
         verbose=0,
     )
-    return float(told.history["val_loss"][-1])
+    return float(history.history["val_loss"][-1])

@@ -10,7 +10,7 @@ def fit(job: Job) -> float:
     train, val = (x.to(job.device) for x in _torch.tensors(job))
     model = _torch.network(job).to(job.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    found = 0.0
+    val_loss = 0.0
     for _ in range(job.epochs):
         for rows in torch.randperm(len(train), device=job.device).split(job.batch_size):
             x = train[rows]
@@ -19,5 +19,5 @@ def fit(job: Job) -> float:
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            found = _torch.loss(job, model(val), val).item()
-    return found
+            val_loss = _torch.loss(job, model(val), val).item()
+    return val_loss

@@ -29,7 +29,8 @@ from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
-from narrows.training.batches import BLOCK, Draws
+from narrows.models.devices import device_named
+from narrows.training.batches import BLOCK_STEPS, Draws
 from narrows.training.cuda_graph import Batch, set_rate
 from narrows.training.lightning import run
 from narrows.training.steps import Stepping
@@ -73,6 +74,7 @@ def refine(method: Plugin, job: Job) -> Refined:
         UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
     """
     pl.seed_everything(job.seed, verbose=False)
+    job.model.to(device_named(job.device))  # the start's codes are computed there, too
     module = Refine(method, job, prepare_start(job))
     module.train()
     seconds = run(module, job.device, method.config.max_updates, job.work)
@@ -140,7 +142,7 @@ class Refine(Stepping):
             self.empty_sums()
             self.model.train()
         self._codes = None
-        self.take(self._batches(block, index * BLOCK))
+        self.take(self._batches(block, index * BLOCK_STEPS))
 
     def _batches(self, block: tuple[Tensor, ...], first: int) -> Iterator[Batch]:
         """Samples and targets of each step, whose rate is set before it is taken."""

@@ -24,6 +24,7 @@ from narrows.models.autoencoder import (
     restored,
     to_unit,
 )
+from narrows.models.devices import device_named
 from narrows.stages import log
 from narrows.stages.runner import Setting
 from narrows.store import encoders as stored
@@ -172,7 +173,7 @@ def encode_seed(setting: Setting, key: str, row: Plugin, batch: Path, attempt: A
     """Writes what `train` would leave from one of the seeds that `train_seeds` has trained."""
     data = prepared.read(setting.dataset)
     weights, record = stored.read_seed(batch, setting.seed)
-    model = restored(row, data.x.shape[1:], weights)
+    model = restored(row, data.x.shape[1:], weights).to(device_named(setting.device))
     config = encoders.config(key, "autoencoder", resolved(row), data)
     samples = pictures(row, data, setting.seed)(model)
     write(attempt, config, Fitted(model, **record), samples, data, setting.seed)
