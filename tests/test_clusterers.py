@@ -96,24 +96,24 @@ class TestGaussians:
 
     def test_side_by_side_they_need_a_covariance_but_not_two(self) -> None:
         z, labels = self.side_by_side(), np.repeat([0, 1], 300)
-        found = {
+        agreements = {
             kind: agreement(clusters_of(clusterer("gmm", covariance=kind, n_init=3), z), labels)
             for kind in ("full", "tied", "diag")
         }
-        assert found["full"] == found["tied"] == 1.0
-        assert found["diag"] < 0.8
+        assert agreements["full"] == agreements["tied"] == 1.0
+        assert agreements["diag"] < 0.8
         assert agreement(clusters_of(clusterer("kmeans", n_init=3), z), labels) < 0.8
 
     def test_crossed_they_need_one_each(self) -> None:
         x = self.stretched(10.0)
         z = np.concatenate([self.turned(x, 45), self.turned(x, -45)]).astype(np.float32)
         labels = np.repeat([0, 1], 300)
-        found = {
+        agreements = {
             kind: agreement(clusters_of(clusterer("gmm", covariance=kind, n_init=3), z), labels)
             for kind in ("full", "tied")
         }
-        assert found["full"] > 0.85  # the others lie where the two cross
-        assert found["tied"] < 0.7
+        assert agreements["full"] > 0.85  # the others lie where the two cross
+        assert agreements["tied"] < 0.7
         assert agreement(clusters_of(clusterer("kmeans", n_init=3), z), labels) < 0.7
 
     def test_the_scale_of_a_code_changes_nothing(self) -> None:
@@ -299,14 +299,14 @@ class TestMap:
             "umap_gmm.fit(umap_gmm.Config(n_init=1), z, 2, seed=0)\n"
             "print(torch.get_num_threads())\n"
         )
-        told = subprocess.run(
+        message = subprocess.run(
             [sys.executable, "-c", program],
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert told.stdout.strip() == "1"
+        assert message.stdout.strip() == "1"
 
     def test_a_new_process_predicts_from_the_arrays_without_umap(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
@@ -323,7 +323,7 @@ class TestMap:
             "assert 'umap' not in sys.modules\n"
             "print(clusters.tolist())\n"
         )
-        told = subprocess.run(
+        message = subprocess.run(
             [sys.executable, "-c", program],
             cwd=tmp_path,
             capture_output=True,
@@ -331,7 +331,7 @@ class TestMap:
             check=True,
         )
         clusters = chosen.module.predict(state, new).tolist()
-        assert told.stdout.strip() == str(clusters)
+        assert message.stdout.strip() == str(clusters)
         assert [len(set(clusters[i : i + 15])) for i in (0, 15, 30, 45)] == [1, 1, 1, 1]
 
 
@@ -343,10 +343,10 @@ class TestOddCodes:
         state = fitted(chosen, z)
         z = np.repeat(SIX, 5, axis=0)
         z[[3, 4]] = bad
-        told = "2 of 30 codes have a value that is not finite"
-        with pytest.raises(UserError, match=told):
+        message = "2 of 30 codes have a value that is not finite"
+        with pytest.raises(UserError, match=message):
             fitted(chosen, z)
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             chosen.module.predict(state, z)
 
     def test_one_row_is_refused(self, family: str, name: str) -> None:

@@ -24,10 +24,10 @@ def test_psnr_in_and_out_by_hand() -> None:
         "noisy": measures.Plugin("corruptions", "salt_pepper", everywhere),
     }
     coder = Coder(identity, lambda z: torch.full_like(z, 0.25))
-    found = measures.robustness(coder, x, noise, seed=0)
-    assert found["noisy"]["psnr_in"] == pytest.approx(6.0206, abs=1e-3)
-    assert found["noisy"]["psnr_out"] == pytest.approx(12.0412, abs=1e-3)
-    assert found["clean"] == {"psnr_in": None, "psnr_out": pytest.approx(12.0412, abs=1e-3)}
+    result = measures.robustness(coder, x, noise, seed=0)
+    assert result["noisy"]["psnr_in"] == pytest.approx(6.0206, abs=1e-3)
+    assert result["noisy"]["psnr_out"] == pytest.approx(12.0412, abs=1e-3)
+    assert result["clean"] == {"psnr_in": None, "psnr_out": pytest.approx(12.0412, abs=1e-3)}
 
 
 def test_every_encoder_meets_the_same_noise() -> None:
@@ -77,32 +77,32 @@ def test_maps_of_dead_codes_of_one_unit_and_of_few_rows(codes) -> None:
 def test_pictures_of_every_shape(kind: str, shape: tuple[int, ...]) -> None:
     model: Autoencoder = build(row(kind), shape).eval()
     corruptions = {name: plugin("corruptions", name) for name in ("none", "gaussian")}
-    shown = torch.rand(16, *shape)
-    found = pictures.draw_pictures(measures.of_model(model), shown, corruptions, seed=0)
+    view = torch.rand(16, *shape)
+    result = pictures.draw_pictures(measures.of_model(model), view, corruptions, seed=0)
     names = {"interpolations", "corrupted", "restored"}
     names |= {"filters"} if len(shape) == 3 else set()
     names |= {"samples", "traversal"} if kind == "variational" else set()
-    assert set(found) == names
-    assert found["interpolations"].shape == (8, 9, *shape)
-    assert found["restored"].shape == (2, 8, *shape)
-    assert all(((values >= 0) & (values <= 1)).all() for values in found.values())
+    assert set(result) == names
+    assert result["interpolations"].shape == (8, 9, *shape)
+    assert result["restored"].shape == (2, 8, *shape)
+    assert all(((values >= 0) & (values <= 1)).all() for values in result.values())
     if len(shape) == 3:
-        assert found["filters"].shape == (7, *shape)
+        assert result["filters"].shape == (7, *shape)
     if kind == "variational":
-        assert found["traversal"].shape == (3, 9, *shape)
+        assert result["traversal"].shape == (3, 9, *shape)
 
 
 def test_interpolations_start_and_end_at_the_reconstructions() -> None:
     model = build(row(), (1, 8, 8)).eval()
-    coder, shown = measures.of_model(model), torch.rand(6, 1, 8, 8)
-    found = pictures.interpolate(coder, shown)
-    ends = coder.reconstruct(shown)
-    assert torch.allclose(found[:, 0], ends[:3], atol=1e-6)
-    assert torch.allclose(found[:, -1], ends[3:], atol=1e-6)
+    coder, view = measures.of_model(model), torch.rand(6, 1, 8, 8)
+    result = pictures.interpolate(coder, view)
+    ends = coder.reconstruct(view)
+    assert torch.allclose(result[:, 0], ends[:3], atol=1e-6)
+    assert torch.allclose(result[:, -1], ends[3:], atol=1e-6)
 
 
 def test_conv_filters_are_the_kernels() -> None:
     model = build(row(network=plugin("networks", "conv")), (3, 8, 8))
-    found = pictures.first_filters(model, (3, 8, 8))
-    assert found is not None
-    assert found.shape == (4, 3, 3, 3)
+    result = pictures.first_filters(model, (3, 8, 8))
+    assert result is not None
+    assert result.shape == (4, 3, 3, 3)

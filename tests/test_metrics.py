@@ -109,8 +109,8 @@ def test_ari_by_hand() -> None:
 
 def test_silhouette_ignores_noise_and_is_none_when_every_point_is_its_own_cluster() -> None:
     z = np.array([[0.0], [1.0], [10.0], [11.0], [500.0]])
-    found = metrics.silhouette(z, np.array([0, 0, 1, 1, -1]), seed=0)
-    assert found == pytest.approx((9.5 / 10.5 + 8.5 / 9.5) / 2)
+    score = metrics.silhouette(z, np.array([0, 0, 1, 1, -1]), seed=0)
+    assert score == pytest.approx((9.5 / 10.5 + 8.5 / 9.5) / 2)
     assert metrics.silhouette(z, np.arange(5), seed=0) is None
 
 

@@ -9,12 +9,12 @@ from narrows.evaluation import probes
 
 def test_drawn_rows_are_ascending_distinct_and_the_same_for_a_seed() -> None:
     rows = np.arange(100, 200)
-    few = probes.subset(rows, 10, seed=3)
-    assert len(np.unique(few)) == 10
-    assert (np.diff(few) > 0).all()
-    assert set(few) <= set(rows)
-    assert few.tolist() == probes.subset(rows, 10, seed=3).tolist()
-    assert few.tolist() != probes.subset(rows, 10, seed=4).tolist()
+    subset = probes.subset(rows, 10, seed=3)
+    assert len(np.unique(subset)) == 10
+    assert (np.diff(subset) > 0).all()
+    assert set(subset) <= set(rows)
+    assert subset.tolist() == probes.subset(rows, 10, seed=3).tolist()
+    assert subset.tolist() != probes.subset(rows, 10, seed=4).tolist()
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
@@ -45,25 +45,25 @@ def test_the_linear_probe_fits_at_most_so_many_rows(monkeypatch: pytest.MonkeyPa
 def test_neighbours_are_nearest_first_and_no_more_than_there_are() -> None:
     """Distances from 4: 4, 1, 2; from 1: 1, 4, 5."""
     train_z = np.array([[0.0], [5.0], [6.0]])
-    found = neighbours.nearest(train_z, np.array([[4.0], [1.0]]), 10)
-    assert found.tolist() == [[1, 2, 0], [0, 1, 2]]
+    near = neighbours.nearest(train_z, np.array([[4.0], [1.0]]), 10)
+    assert near.tolist() == [[1, 2, 0], [0, 1, 2]]
 
 
 def test_votes_and_precision() -> None:
     """Votes 1 and 0, the second a tie of 0 and 2. At 2: 1/2 and 1/2; at 4: 3/4 and 2/4."""
-    found, labels = np.array([[1, 0, 1, 1], [2, 0, 2, 0]]), np.array([1, 2])
-    assert probes.knn_accuracy(found, labels) == 0.5
-    assert probes.precision_at(found, labels, 1) == 1.0
-    assert probes.precision_at(found, labels, 2) == 0.5
-    assert probes.precision_at(found, labels, 4) == 0.625
+    near, labels = np.array([[1, 0, 1, 1], [2, 0, 2, 0]]), np.array([1, 2])
+    assert probes.knn_accuracy(near, labels) == 0.5
+    assert probes.precision_at(near, labels, 1) == 1.0
+    assert probes.precision_at(near, labels, 2) == 0.5
+    assert probes.precision_at(near, labels, 4) == 0.625
 
 
 def test_votes_are_those_of_one_query_after_the_other() -> None:
     rng = np.random.default_rng(0)
     for n_labels in (1, 3, 40):
-        found, labels = rng.integers(0, n_labels, (200, 10)), rng.integers(0, n_labels, 200)
-        votes = [np.bincount(row).argmax() for row in found]  # of a tie the lowest
-        assert probes.knn_accuracy(found, labels) == np.mean(votes == labels)
+        near, labels = rng.integers(0, n_labels, (200, 10)), rng.integers(0, n_labels, 200)
+        votes = [np.bincount(row).argmax() for row in near]  # of a tie the lowest
+        assert probes.knn_accuracy(near, labels) == np.mean(votes == labels)
 
 
 def test_one_label_has_no_linear_probe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,20 +160,20 @@ class Collapsing:
 class TestCollapse:
     def test_stops_with_a_sentence(self, tmp_path, monkeypatch) -> None:
         Collapsing.plant(monkeypatch)
-        told = r"collapsed at update \d: they are worth 1\.\d equal ones and the largest holds"
-        with pytest.raises(UserError, match=told):
+        message = r"collapsed at update \d: they are worth 1\.\d equal ones and the largest holds"
+        with pytest.raises(UserError, match=message):
             refine(Collapsing.of("stop"), job(tmp_path))
 
     def test_or_keeps_the_clusters_of_the_start(self, tmp_path, monkeypatch) -> None:
         Collapsing.plant(monkeypatch)
         task = job(tmp_path)
         weights = [w.clone() for w in task.model.parameters()]
-        found = refine(Collapsing.of("start"), task)
-        assert found.fell_back
-        assert np.array_equal(hardened(found.soft), found.assignments[0])
-        after = found.model.parameters()
+        result = refine(Collapsing.of("start"), task)
+        assert result.fell_back
+        assert np.array_equal(hardened(result.soft), result.assignments[0])
+        after = result.model.parameters()
         assert all(torch.equal(a, b) for a, b in zip(weights, after, strict=True))
-        assert found.history[-1]["effective_clusters"] < 1.5
+        assert result.history[-1]["effective_clusters"] < 1.5
 
     def test_noise_alone_is_one_of_two_clusters(self, tmp_path, monkeypatch) -> None:
         """The start finds two clusters, every later look noise alone."""
@@ -202,8 +202,8 @@ class TestLosses:
             "centres": torch.tensor([[-1.0], [1.0]]),
             "log_variances": torch.zeros(2, 1),
         }
-        found = vade.soft(method("vade").config, parts, torch.zeros(1, 1))
-        assert torch.allclose(found, torch.tensor([[0.75, 0.25]]))
+        result = vade.soft(method("vade").config, parts, torch.zeros(1, 1))
+        assert torch.allclose(result, torch.tensor([[0.75, 0.25]]))
 
     def test_vade_needs_a_variational_row(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="needs an encoder row of name: variational"):
@@ -219,11 +219,11 @@ class TestLosses:
         }
         x = samples()[:9] / 255
         torch.manual_seed(1)
-        found = vade.loss(method("vade").config, parts, model, x, x, torch.ones(9, 1))
+        result = vade.loss(method("vade").config, parts, model, x, x, torch.ones(9, 1))
         torch.manual_seed(1)
         _, bound = model.kind.loss(model.cfg, model.parts, x, x)
-        assert torch.allclose(found["reconstruction"], bound["reconstruction"])
-        assert torch.allclose(found["clustering"], bound["kl"])
+        assert torch.allclose(result["reconstruction"], bound["reconstruction"])
+        assert torch.allclose(result["clustering"], bound["kl"])
 
     def test_self_label_smooths_and_noise_has_no_target(self) -> None:
         module = plugins.load("deep_clusterers", "self_label")

@@ -36,11 +36,11 @@ def loaded(
     torch.save({"model": weights, "parts": parts}, folder / "weights.pt")
     named = np.array(clusters)
     np.save(folder / "codes.npy", CENTRES[named % 3])
-    told = {"clusters": named, "soft": one_hot(named, n_clusters)}
+    arrays = {"clusters": named, "soft": one_hot(named, n_clusters)}
     state = {"centres": CENTRES, "names": np.array(names)}
     if method != "self_label" and not fell_back:
         state = {}  # the parts tell the clusters
-    save_state(folder / "clusters.npz", state, **told)
+    save_state(folder / "clusters.npz", state, **arrays)
     chosen = {
         "encoder": "narrow",
         "start": plugins.resolved(plugin("clusterers", "kmeans")),
@@ -53,10 +53,10 @@ def loaded(
 
 def test_a_last_round_with_fewer_clusters_keeps_their_columns(tmp_path: Path) -> None:
     """Of four clusters the last round found 0, 2 and 3: column 1 is empty."""
-    found = loaded(tmp_path, "self_label", [0, 2, 3, -1], [0, 2, 3, 3], 4)
-    soft = found.soft(CENTRES)
+    clustering = loaded(tmp_path, "self_label", [0, 2, 3, -1], [0, 2, 3, 3], 4)
+    soft = clustering.soft(CENTRES)
     assert soft.shape == (3, 4)
-    assert soft.argmax(axis=1).tolist() == found.cluster(CENTRES).tolist() == [0, 2, 3]
+    assert soft.argmax(axis=1).tolist() == clustering.cluster(CENTRES).tolist() == [0, 2, 3]
     assert soft[:, 1].tolist() == [0, 0, 0]
     np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
 
@@ -66,8 +66,8 @@ def test_after_a_collapse_new_samples_get_the_clusters_of_the_start(tmp_path: Pa
     trained = {"centres": torch.tensor([[0.0, 0, 0], [5, 0, 0], [20, 0, 0]])}
     known, z = [0, 1, 2], np.array([[4, 0, 0]], np.float32)
     names = [0, 1, 2, -1]
-    kept = loaded(tmp_path / "kept", "dec", names, known, 3, **trained)
-    assert kept.cluster(z).tolist() == [1]
+    whole = loaded(tmp_path / "kept", "dec", names, known, 3, **trained)
+    assert whole.cluster(z).tolist() == [1]
     fell_back = loaded(tmp_path / "fell", "dec", names, known, 3, fell_back=True, **trained)
     assert fell_back.cluster(z).tolist() == fell_back.soft(z).argmax(axis=1).tolist() == [0]
 
@@ -75,9 +75,9 @@ def test_after_a_collapse_new_samples_get_the_clusters_of_the_start(tmp_path: Pa
 def test_a_cluster_that_no_known_sample_is_in_has_a_place(tmp_path: Path) -> None:
     """A new sample falls into it; its distance is that to the nearest cluster with a mean."""
     trained = {"centres": torch.tensor([[1e3, 0, 0], [2e3, 0, 0], [0.0, 0, 0]])}
-    found = loaded(tmp_path, "dec", [0, 1, 2, -1], [0, 1], 3, **trained)
-    told = found.describe(np.zeros((1, 4), np.float32))
-    assert told.clusters.tolist() == [2]
-    assert np.isnan(found.centres[2]).all()
-    nearest = np.linalg.norm(told.codes - CENTRES[:2], axis=1).min()
-    np.testing.assert_allclose(told.distances, nearest, rtol=1e-6)
+    clustering = loaded(tmp_path, "dec", [0, 1, 2, -1], [0, 1], 3, **trained)
+    answer = clustering.describe(np.zeros((1, 4), np.float32))
+    assert answer.clusters.tolist() == [2]
+    assert np.isnan(clustering.centres[2]).all()
+    nearest = np.linalg.norm(answer.codes - CENTRES[:2], axis=1).min()
+    np.testing.assert_allclose(answer.distances, nearest, rtol=1e-6)

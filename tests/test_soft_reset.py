@@ -13,7 +13,7 @@ from narrows.clustering.job import prepare_start
 from narrows.clustering.refine import refine
 from narrows.clustering.state import hardened
 
-FOUND = {
+CLUSTERINGS = {
     "fewer": np.array([1, 0, 0]),
     "a gap": np.array([2, -1, 0]),
     "more": np.array([3, 2, 0]),
@@ -23,11 +23,11 @@ FOUND = {
 
 def test_soft_reset_shakes_the_encoder_and_clusters_anew(tmp_path: Path) -> None:
     shaken = method("idec", reset_every=1, reset_keep=0.5, max_updates=3, tolerance=0.0)
-    found = refine(shaken, job(tmp_path / "shaken"))
+    result = refine(shaken, job(tmp_path / "shaken"))
     plain = refine(method("idec", max_updates=3, tolerance=0.0), job(tmp_path / "plain"))
-    assert found.history[0] == plain.history[0]
-    assert found.history[-1] != plain.history[-1]
-    assert [len(set(hardened(found.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
+    assert result.history[0] == plain.history[0]
+    assert result.history[-1] != plain.history[-1]
+    assert [len(set(hardened(result.soft)[label == LABELS])) for label in range(3)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("name", ["idec", "dcn", "vade"])
@@ -43,10 +43,10 @@ def test_killed_at_every_update_it_ends_as_if_it_was_not(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["dec", "idec", "dcn", "vade"])
-@pytest.mark.parametrize("found", FOUND)
-def test_goes_on_whatever_the_clusterer_finds(name, found, tmp_path, monkeypatch) -> None:
-    clusters = FOUND[found][LABELS]
-    if found == "more":
+@pytest.mark.parametrize("case", CLUSTERINGS)
+def test_goes_on_whatever_the_clusterer_finds(name, case, tmp_path, monkeypatch) -> None:
+    clusters = CLUSTERINGS[case][LABELS]
+    if case == "more":
         clusters[:10] = 1
     monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, clusters))
     chosen = method(name, reset_every=1, max_updates=2, tolerance=0.0, on_collapse="start")

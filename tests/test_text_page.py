@@ -56,7 +56,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = artifacts / "clusterings/pca-kmeans"
     np.savez(folder / "clusters.npz", clusters=np.arange(20) % 2, **told)
     row = {"encoder": "pca", "clusterer": {"name": "kmeans", "n_init": 2}}
-    (folder / "cluster.json").write_text(json.dumps({"row": row}))
+    (folder / "cluster.json").write_text(json.dumps({"row": row, "encoder": "pca"}))
     return artifacts / "texts/pca-kmeans"
 
 
@@ -83,6 +83,21 @@ def test_every_cluster_has_the_documents_nearest_to_its_mean(made: Path) -> None
     first = re.search(r"<li[^>]*>(.*)</li>", listed)
     assert first is not None
     assert first[1] == f"{2 * nearest + 1}.txt"
+
+
+def test_noise_has_the_documents_nearest_to_its_mean(made: Path) -> None:
+    file = Path("artifacts/mnist_5k/clusterings/pca-kmeans/clusters.npz")
+    with np.load(file) as saved:
+        arrays = dict(saved)
+    arrays["clusters"][1::3] = -1
+    np.savez(file, **arrays)
+    text.main(["pca-kmeans"])
+    codes = np.load("artifacts/mnist_5k/encoders/pca/codes.npy")[1::3]
+    nearest = np.linalg.norm(codes - codes.mean(axis=0), axis=1).argmin()
+    listed = (made / "index.html").read_text(encoding="utf-8").split("<ol")[-1]
+    first = re.search(r"<li[^>]*>(.*)</li>", listed)
+    assert first is not None
+    assert first[1] == f"{3 * nearest + 1}.txt"
 
 
 def test_precision_is_that_of_the_report(made: Path) -> None:

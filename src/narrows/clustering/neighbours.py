@@ -41,7 +41,7 @@ def trainable(z: np.ndarray) -> np.ndarray:
     return finite(z)
 
 
-def subset(z: np.ndarray, seed: int) -> np.ndarray:
+def trainable_subset(z: np.ndarray, seed: int) -> np.ndarray:
     """At most 100,000 of the codes (N, D) to fit, drawn by the seed; raises as `trainable` does.
 
     `predict` gives the others their clusters.

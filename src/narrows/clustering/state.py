@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.store.clusterings import PREFIX, State
 from narrows.store.files import atomic_write
-
-State = dict[str, np.ndarray]
-"""What a clusterer has learned, by name: all that it needs to predict."""
 
 
 def hardened(soft: np.ndarray) -> np.ndarray:
@@ -32,14 +30,14 @@ def one_hot(clusters: np.ndarray, n_clusters: int) -> np.ndarray:
 
 def save_state(file: Path, state: State, **arrays: np.ndarray) -> None:
     """Writes arrays, and a clusterer's state beside them; whole or not at all."""
-    named = {**arrays, **{f"state_{name}": array for name, array in state.items()}}
+    named = {f"{PREFIX}{name}": array for name, array in state.items()}
     with atomic_write(file) as partial:
-        np.savez(partial, allow_pickle=False, **named)
+        np.savez(partial, allow_pickle=False, **arrays, **named)
 
 
 def load_state(file: Path) -> tuple[State, dict[str, np.ndarray]]:
     """The state and the arrays that `save_state` wrote."""
     with np.load(file, allow_pickle=False) as saved:
         arrays = dict(saved)
-    state = {k.removeprefix("state_"): arrays.pop(k) for k in list(arrays) if k[:6] == "state_"}
-    return state, arrays
+    names = [name for name in arrays if name.startswith(PREFIX)]
+    return {name.removeprefix(PREFIX): arrays.pop(name) for name in names}, arrays

@@ -28,8 +28,10 @@ from narrows.store.reading import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-State = Mapping[str, np.ndarray]
-PREFIX = "state_"  # of a clusterer's arrays in clusters.npz, beside those of all clusterings
+State = dict[str, np.ndarray]
+"""What a clusterer has learned, by name: all that it needs to predict."""
+PREFIX = "state_"
+"""Begins the names of a clusterer's arrays in clusters.npz, beside those of all clusterings."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class StoredClustering:
         return self._arrays.get("assignments")
 
     @property
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> State:
         """What its clusterer has learned, arrays by name."""
         named = self._arrays.items()
         return {k.removeprefix(PREFIX): array for k, array in named if k.startswith(PREFIX)}

@@ -13,6 +13,8 @@ from narrows.clustering.state import State
 class Clusterer(Protocol):
     """A method that clusters codes; the three functions of its module, beside its `Config`."""
 
+    Config: type[Any]
+
     def fit(self, cfg: Any, z: np.ndarray, n_clusters: int, seed: int) -> State:
         """Arrays by name, all that the method has learned from the codes z (N, D).
 

@@ -17,7 +17,7 @@ from narrows.clustering.neighbours import (
     known_codes,
     n_known_clusters,
     nearest_cluster,
-    subset,
+    trainable_subset,
 )
 from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
@@ -36,7 +36,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     from sklearn.cluster import AgglomerativeClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = subset(z, seed)
+    z = trainable_subset(z, seed)
     graph = kneighbors_graph(z, min(cfg.n_neighbors, len(z) - 1))
     with warnings.catch_warnings():
         # far groups are what is looked for; sklearn joins them at their nearest codes

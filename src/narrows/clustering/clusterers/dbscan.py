@@ -18,7 +18,7 @@ from narrows.clustering.neighbours import (
     known_codes,
     n_known_clusters,
     nearest_known,
-    subset,
+    trainable_subset,
 )
 from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
@@ -37,7 +37,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Core codes, their clusters and eps; it has no use for `n_clusters`."""
     from sklearn.cluster import DBSCAN
 
-    z = subset(z, seed)
+    z = trainable_subset(z, seed)
     eps = cfg.eps
     if eps is None:
         distances, _ = nearest_known(z, z, min(cfg.min_samples, len(z)))

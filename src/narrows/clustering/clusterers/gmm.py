@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from narrows.clustering.mixture import fit_mixture, most_likely, posteriors
-from narrows.clustering.neighbours import subset
+from narrows.clustering.neighbours import trainable_subset
 from narrows.clustering.state import State
 from narrows.config.plugins import config
 
@@ -29,7 +29,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
 
     k is `n_clusters`, or the number of distinct codes where that is lower.
     """
-    return fit_mixture(subset(z, seed), n_clusters, cfg.covariance, cfg.n_init, seed)
+    return fit_mixture(trainable_subset(z, seed), n_clusters, cfg.covariance, cfg.n_init, seed)
 
 
 def predict(state: State, z: np.ndarray) -> np.ndarray:

@@ -12,7 +12,12 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from narrows.clustering.clusterers import _density
-from narrows.clustering.neighbours import known_codes, n_known_clusters, nearest_cluster, subset
+from narrows.clustering.neighbours import (
+    known_codes,
+    n_known_clusters,
+    nearest_cluster,
+    trainable_subset,
+)
 from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
@@ -27,7 +32,7 @@ class Config:
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes and their clusters; it has no use for `n_clusters`."""
-    z = subset(z, seed)
+    z = trainable_subset(z, seed)
     return known_codes(z, _density.hdbscan(z, cfg.min_cluster_size, cfg.min_samples))
 
 

@@ -17,7 +17,7 @@ from narrows.clustering.neighbours import (
     known_codes,
     n_known_clusters,
     nearest_cluster,
-    subset,
+    trainable_subset,
 )
 from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
@@ -34,7 +34,7 @@ def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import kneighbors_graph
 
-    z = subset(z, seed)
+    z = trainable_subset(z, seed)
     rows, sets = distinct(z)
     if len(rows) <= n_clusters:
         return known_codes(z, sets)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from narrows.clustering.mixture import fit_mixture, most_likely, posteriors
-from narrows.clustering.neighbours import subset
+from narrows.clustering.neighbours import trainable_subset
 from narrows.clustering.state import State
 from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
@@ -25,7 +25,7 @@ class Config(Map):
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes, their places in the map and the mixture there."""
-    state, places = fit_map(cfg, subset(z, seed), seed)
+    state, places = fit_map(cfg, trainable_subset(z, seed), seed)
     return state | fit_mixture(places, n_clusters, "full", cfg.n_init, seed)
 
 

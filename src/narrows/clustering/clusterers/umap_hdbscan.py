@@ -12,7 +12,12 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from narrows.clustering.clusterers import _density
-from narrows.clustering.neighbours import distinct, n_known_clusters, nearest_known, subset
+from narrows.clustering.neighbours import (
+    distinct,
+    n_known_clusters,
+    nearest_known,
+    trainable_subset,
+)
 from narrows.clustering.state import State, one_hot
 from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
@@ -28,7 +33,7 @@ class Config(Map):
 
 def fit(cfg: Config, z: np.ndarray, n_clusters: int, seed: int) -> State:
     """Training codes, their places in the map and the clusters of those."""
-    z = subset(z, seed)
+    z = trainable_subset(z, seed)
     state, places = fit_map(cfg, z, seed)
     clusters = _density.hdbscan(places, cfg.min_cluster_size, cfg.min_samples)
     return state | {"clusters": clusters[distinct(z)[0]]}

@@ -46,8 +46,10 @@ class DeepClusterer(Protocol):
     """A method that trains an encoder and its clusters together: the functions of its module,
     beside its `Config`, which is a `Loop`.
 
-    B is a batch, N all samples, F those that are learned from, D the code's units, K the clusters.
+    B is a batch, F the samples that are learned from, D the code's units, K the clusters.
     """
+
+    Config: type[Loop]
 
     def parts(self, cfg: Any, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Tensor]:
         """Tensors by name that are trained beside the encoder, as they are at the start.
