@@ -24,16 +24,21 @@ RUN = """
 import os, runpy, sys
 from pathlib import Path
 from narrows.config import params
+from narrows.stages import cluster, encode, fetch
+from narrows.store import choices
+from narrows.store.choices import ChosenK
 pipelines, *folders = sys.argv[1:]
 for folder in folders:
     os.chdir(folder)
     p = params.load()
-    told = Path("artifacts", p.dataset.name, "choose_k/n_clusters.json")
-    told.parent.mkdir(parents=True)
-    told.write_text('{"n_clusters": 2}')
-    (encoder,), (row,) = p.baselines, p.clusterings
-    for stage, *key in (["fetch"], ["prepare"], ["baseline", encoder], ["cluster", row]):
-        runpy.run_path(f"{pipelines}/{stage}.py")["main"](*key)
+    place = Path("artifacts", p.dataset.name, "choose_k")
+    place.mkdir(parents=True)
+    choices.write_k(place, ChosenK([], None, 2))
+    fetch.main()
+    runpy.run_path(f"{pipelines}/prepare.py")["main"]()
+    (encoder,) = p.baselines
+    encode.main(encoder)
+    cluster.main()
 """
 NAMES = ("image_folder", "table", "text")
 

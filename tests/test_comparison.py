@@ -16,6 +16,8 @@ from narrows.commands import compare
 from narrows.errors import UserError
 from narrows.explore.compare import differences
 from narrows.explore.compare.sides import Side, Spread
+from narrows.store import choices, rows
+from narrows.store.choices import ChosenK
 from narrows.tracking import lookup
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -72,15 +74,15 @@ def git(*words: str) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A commit whose K-means sees two clusters, and a working tree where it sees ten."""
     folder = tmp_path_factory.mktemp("comparison")
-    finished.make(folder, "baseline@pca", "train@narrow", "cluster@narrow-kmeans")
+    finished.make(folder, "encode", "cluster")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
         git("init", "--quiet")
         git("add", "params.yaml", "artifacts")  # stands for DVC's cache: a file of the commit
         git("commit", "--quiet", "-m", "ten clusters")
-        Path("artifacts/digits/choose_k/n_clusters.json").write_text('{"n_clusters": 3}')
-        finished.run(folder, "cluster@narrow-kmeans")
+        choices.write_k(Path("artifacts/digits/choose_k"), ChosenK([], None, 3))
+        finished.run(folder, "cluster")
         yield folder
 
 
@@ -118,9 +120,8 @@ def test_a_run_whose_result_is_replaced_is_told_and_shown(project: Path, capsys)
     assert "its result is that of the working tree" in text
     assert "samples and clusters of narrow-kmeans (the working tree has another result)" in text
     assert lookup.find("narrow").info.run_name == "narrow"
-    finished.run(project, "train@other")
     other = lookup.find("other").info.run_id
-    (project / "artifacts/digits/encoders/other/train.json").write_text("{}")
+    (project / "artifacts/digits/encoders/other" / rows.FILE).write_text("{}")
     assert "the picture that MLflow kept" in page(other, "narrow")
 
 

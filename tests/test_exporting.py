@@ -36,8 +36,8 @@ def test_codes_are_those_of_torch(kind: str, network: dict, tmp_path: Path) -> N
 
 
 def test_a_missing_row_or_package_is_told(tmp_path: Path, monkeypatch) -> None:
-    with pytest.raises(UserError, match="deep is no trained row, or not made yet"):
-        onnx.trained(tmp_path, "deep")
+    with pytest.raises(UserError, match="deep is no trained row, or not trained yet"):
+        onnx.trained_encoder(tmp_path, "deep")
     model = Autoencoder(params.plugin("autoencoders", row()), (1, 8, 8))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'narrows\[onnx\]'"):

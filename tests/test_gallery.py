@@ -22,6 +22,7 @@ from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
+from narrows.store import clusterings
 
 ROOT = Path(__file__).parent.parent
 ROW = "pca-kmeans"
@@ -80,7 +81,9 @@ class Project:
         row = {"name": "pca", "code_size": 2}
         config = {"kind": "baseline", "row": row, "input_shape": list(self.x.shape[1:])}
         (made / "encoders/pca/config.json").write_text(json.dumps(config))
-        np.savez(made / f"clusterings/{ROW}/clusters.npz", clusters=np.arange(len(PATHS)) % 2)
+        info = {"row": {"encoder": "pca"}, "encoder": "pca"}
+        clusters = np.arange(len(PATHS)) % 2
+        clusterings.write(made / f"clusterings/{ROW}", info, {}, clusters)
 
     def run(self, *words: str | Path) -> None:
         gallery.main([ROW, "--pictures", str(self.photos), *map(str, words)])
@@ -231,7 +234,7 @@ def test_without_names_there_are_rows(project: Project, lines: int | None) -> No
 def test_mistakes_are_sentences(project: Project) -> None:
     with pytest.raises(UserError, match=r"has no row 'pca-kmean' \(did you mean 'pca-kmeans'"):
         gallery.main(["pca-kmean"])
-    with pytest.raises(UserError, match=r"clusters\.npz is missing; run `dvc repro deep_cluster@"):
+    with pytest.raises(UserError, match=r"cluster\.json is missing; run `dvc repro deep_cluster`"):
         gallery.main([])  # the last row
     with pytest.raises(UserError, match="nowhere is no folder"):
         gallery.main([ROW, "--pictures", "nowhere"])

@@ -117,7 +117,7 @@ def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
     assert client is not None
     for current in ids:
         trials = views.Trials("study-1", ["code_size"], {"silhouette": "maximize"})
-        views.show("digits", {current}, views.tags({"tuned": trials}, made=1))
+        views.show("digits", {current}, views.tags({"tuned": trials}, created_ms=1))
         experiment = client.get_experiment_by_name("digits")
         runs = client.search_runs([experiment.experiment_id], views.CURRENT)
         assert [run.info.run_id for run in runs] == [current]

@@ -15,6 +15,7 @@ from test_own_data import pictures
 from narrows.commands import gallery
 from narrows.errors import UserError
 from narrows.explore.gallery import project as own_project
+from narrows.store import clusterings
 
 NAME = """my "best" photo's $HOME `date` #1 & é"""
 
@@ -51,16 +52,17 @@ def larger_than_learned(project: Path, photos: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(project)
     made = Path("artifacts/image_folder")
     (made / f"clusterings/{gallery.ROW}").mkdir(parents=True)
-    np.savez(made / f"clusterings/{gallery.ROW}/clusters.npz", clusters=np.zeros(40, int))
-    chosen = gallery._base.chosen(gallery.ROW)
+    info = {"row": {"encoder": "conv"}, "encoder": "conv"}
+    clusterings.write(made / f"clusterings/{gallery.ROW}", info, {}, np.zeros(40, int))
+    chosen = gallery._base.read_row(gallery.ROW)
     with Image.open(photos / "dark/0 é.png") as first:
         first.save(photos / "another.bmp")
-    shown = gallery.shown(chosen, photos)
+    shown = gallery.thumbnails(chosen, photos)
     assert shown.shape == (40, 3, 96, 96)
     shrunk = shown.reshape(40, 3, 32, 3, 32, 3).mean(axis=(3, 5))
     assert np.abs(shrunk - chosen.x).mean() < 3
     (photos / "dark/0 é.png").unlink()
-    assert gallery.shown(chosen, photos) is chosen.x
+    assert gallery.thumbnails(chosen, photos) is chosen.x
 
 
 def test_make_hands_every_name_over_as_it_is(tmp_path: Path) -> None:

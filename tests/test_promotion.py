@@ -24,6 +24,7 @@ from narrows.clustering import saved
 from narrows.commands import apply, promote
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.store import clusterings
 from narrows.tracking import promotion, registry
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -32,8 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("promotion")
-    rows = ("baseline@pca", "cluster@pca-kmeans", "train@narrow", "cluster@narrow-kmeans")
-    finished.make(folder, *rows)
+    finished.make(folder, "encode", "cluster")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
@@ -63,7 +63,7 @@ def test_a_gain_within_the_spread_is_none() -> None:
 def test_what_is_missing_is_told(project: Path) -> None:
     with pytest.raises(UserError, match="pca-kmeans has results of 1 seeds, a champion needs 5"):
         promote.main(["pca-kmeans"])
-    with pytest.raises(UserError, match=r"run `dvc repro deep_cluster@narrow-dec`"):
+    with pytest.raises(UserError, match=r"run `dvc repro deep_cluster`"):
         promote.main(["narrow-dec"])
     with pytest.raises(UserError, match="'none' is no row of clusterings"):
         promote.main(["none"])
@@ -72,11 +72,13 @@ def test_what_is_missing_is_told(project: Path) -> None:
 
 def seeds(key: str) -> None:
     """Clusters under four more seeds, as stage seeds leaves them."""
-    own = np.load(f"artifacts/digits/clusterings/{key}/clusters.npz")["clusters"]
+    artifacts = Path("artifacts/digits")
+    own = clusterings.open_clustering(artifacts, key).clusters
     for seed in range(1, 5):
-        file = Path(f"artifacts/digits/seeds/{seed}/{key}/clusters.npy")
-        file.parent.mkdir(parents=True)
-        np.save(file, np.where(np.arange(len(own)) % 50 == seed, 0, own))
+        folder = clusterings.seed_folder(artifacts, seed, key)
+        folder.mkdir(parents=True)
+        clusters = np.where(np.arange(len(own)) % 50 == seed, 0, own)
+        clusterings.write(folder, {}, {}, clusters)
 
 
 def test_only_the_better_one_becomes_champion(project: Path, capsys) -> None:
@@ -108,7 +110,7 @@ def test_other_splits_and_other_numbers_of_clusters_do_not_compare(project: Path
     chosen = promotion.candidate(p, "pca-kmeans", Path("artifacts/digits"), Path("data/digits"))
     for changed in ({"data_digest": "other"}, {"n_clusters": 3}):
         other = promotion.Candidate(**{**vars(chosen), **changed, "figures": [0.0] * 4 + [0.1]})
-        good, why = promote._judged(chosen, other)
+        good, why = promote._is_better(chosen, other)
         assert not good
         assert "--anyway replaces it" in why
 

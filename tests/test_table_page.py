@@ -19,6 +19,7 @@ from narrows.data.datasets import _columns
 from narrows.errors import UserError
 from narrows.evaluation import outliers
 from narrows.explore.table import page, profiles, rules
+from narrows.store import clusterings
 
 ROOT = Path(__file__).parent.parent
 EVIL = "<script>alert(1)</script>"
@@ -78,7 +79,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(artifacts / "encoders/pca/state.npz", **pca.fit(pca.Config(code_size=5), x, seed=0))
     config = {"kind": "baseline", "row": {"name": "pca", "code_size": 5}, "input_shape": [11]}
     (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
-    np.savez(artifacts / "clusterings/pca-kmeans/clusters.npz", clusters=segments)
+    info = {"row": {"encoder": "pca"}, "encoder": "pca"}
+    clusterings.write(artifacts / "clusterings/pca-kmeans", info, {}, segments)
     return artifacts / "tables/pca-kmeans"
 
 
@@ -175,7 +177,7 @@ def test_rules_need_confidence_and_say_it_shortly() -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": a, "b": rng.choice(["x", "y"], 90), "c": "same"})
     clusters = (a >= 60).astype(int)
-    mined = rules.mined(frame, clusters, profiles.traits(frame, clusters))
+    mined = rules.mine(frame, clusters, profiles.traits(frame, clusters))
     found = {(row["if"], row["then"]): row for row in mined.rules.to_dict("records")}
     rule = found["a is high", "cluster 1"]
     assert (rule["confidence"], rule["support"]) == (1, pytest.approx(1 / 3))
@@ -187,7 +189,8 @@ def test_rules_need_confidence_and_say_it_shortly() -> None:
 
 
 def test_one_cluster_alone_has_a_page(made: Path) -> None:
-    np.savez(made.parents[1] / "clusterings/pca-kmeans/clusters.npz", clusters=np.zeros(N, int))
+    folder = made.parents[1] / "clusterings/pca-kmeans"
+    clusterings.write(folder, {"row": {}, "encoder": "pca"}, {}, np.zeros(N, int))
     table.main(["pca-kmeans"])
     assert "no other row to compare with" in (made / "index.html").read_text(encoding="utf-8")
     assert page.value(math.inf) == "\u221e"

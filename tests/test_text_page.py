@@ -14,6 +14,7 @@ from narrows.commands import text
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
+from narrows.store import clusterings
 
 ROOT = Path(__file__).parent.parent
 TERMS = ["<b>bread</b>", "bread", "flour", "ship", "the"]
@@ -52,11 +53,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
     kmeans = plugins.load("clusterers", "kmeans")
     fitted = kmeans.fit(kmeans.Config(n_init=2), pca.encode(state, x), 2, 0)
-    told = {f"state_{name}": array for name, array in fitted.items()}
-    folder = artifacts / "clusterings/pca-kmeans"
-    np.savez(folder / "clusters.npz", clusters=np.arange(20) % 2, **told)
     row = {"encoder": "pca", "clusterer": {"name": "kmeans", "n_init": 2}}
-    (folder / "cluster.json").write_text(json.dumps({"row": row, "encoder": "pca"}))
+    info = {"row": row, "encoder": "pca"}
+    clusterings.write(artifacts / "clusterings/pca-kmeans", info, fitted, np.arange(20) % 2)
     return artifacts / "texts/pca-kmeans"
 
 

@@ -20,14 +20,15 @@ COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `pytho
 
 
 def main(*words: str) -> None:
+    """Runs a command: its module's `main` takes the other words and returns the exit code."""
     if not words or words[0] not in COMMANDS:
-        told = "".join(f"\n  {name:10}{what}" for name, what in COMMANDS.items())
-        usage = f"usage: python -m narrows <command> ...{told}"
+        commands = "".join(f"\n  {name:10}{what}" for name, what in COMMANDS.items())
+        usage = f"usage: python -m narrows <command> ...{commands}"
         if words and words[0] in ("-h", "--help"):
             print(usage)
             return
         raise errors.UserError(f"no command {words[0]!r}; {usage}" if words else usage)
-    if code := import_module(f"narrows.commands.{words[0]}").main(list(words[1:])):
+    if code := import_module(f"narrows.commands.{words[0]}").main(words[1:]):
         sys.exit(code)
 
 

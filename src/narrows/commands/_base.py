@@ -12,7 +12,7 @@ import numpy as np
 
 from narrows.config import params
 from narrows.config.params import Params
-from narrows.data import names as samples
+from narrows.data import names
 from narrows.data.names import SampleNames
 from narrows.errors import UserError
 from narrows.store import clusterings, evaluations
@@ -21,47 +21,55 @@ from narrows.store.reading import existing, same_rows
 
 
 @dataclass(frozen=True)
-class Chosen:
+class FinishedRow:
+    """A row of `clusterings` or `deep_clusterings`, its clusters and all samples."""
+
     params: Params
+    """All of params.yaml."""
     key: str
-    """Of the row."""
+    """Key of the row."""
     encoder: str
-    """Key of its encoder."""
+    """Key of the row's encoder."""
     is_deep: bool
+    """Whether it is a row of `deep_clusterings`."""
     x: np.ndarray
-    """(N, ...), memory-mapped."""
+    """Samples (N, ...), memory-mapped."""
     clusters: np.ndarray
-    """(N,), -1 is noise."""
-    named: SampleNames | None
-    """Names and dates by row of x."""
+    """Clusters (N,), -1 is noise."""
+    samples: SampleNames | None
+    """Names and dates by row of x; None for a dataset without names."""
 
     @property
     def dataset(self) -> str:
+        """Name of the data set."""
         return self.params.dataset.name
 
     @property
     def data(self) -> Path:
+        """Folder of the prepared data."""
         return Path("data", self.dataset)
 
     @property
     def artifacts(self) -> Path:
+        """Folder of what the stages leave."""
         return Path("artifacts", self.dataset)
 
     @property
     def sizes(self) -> dict[int, int]:
-        """By cluster, the largest first, noise last."""
+        """Number of samples by cluster, the largest first, noise last."""
         counted = zip(*np.unique(self.clusters, return_counts=True), strict=True)
         sizes = {int(cluster): int(n) for cluster, n in counted}
         return dict(sorted(sizes.items(), key=lambda item: (item[0] < 0, -item[1])))
 
     def codes(self) -> np.ndarray:
-        """(N, D), memory-mapped: the encoder's, or those that were refined with the clusters."""
-        stored = clusterings.open_clustering(self.artifacts, self.key)
+        """Codes (N, D), memory-mapped: the encoder's, or those refined with the clusters."""
+        stored = clusterings.open_clustering(self.artifacts, self.key, self.is_deep)
         same_rows(stored.folder, stored.codes, self.x)
         return stored.codes
 
     def plane(self) -> np.ndarray:
-        """(n, 3): the map that stage `evaluate` made of the codes, and clusters; (0, 3) without."""
+        """Places on the map that stage `evaluate` made of the codes, and clusters: (n, 3); (0, 3)
+        where there is no map."""
         place = (
             evaluations.refined_folder(self.artifacts, self.key)
             if self.is_deep
@@ -72,8 +80,15 @@ class Chosen:
         maps = StoredEvaluation(place).maps
         return np.column_stack([maps["umap"], self.clusters[maps["rows"]]])
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all samples; those of a dataset without names are numbered from 1."""
+        if self.samples is None:
+            return [f"row {row + 1}" for row in range(len(self.x))]
+        return self.samples.paths
 
-def chosen(row: str | None) -> Chosen:
+
+def read_row(key: str | None) -> FinishedRow:
     """The row of this key, or the last one.
 
     Raises:
@@ -81,14 +96,15 @@ def chosen(row: str | None) -> Chosen:
     """
     p = params.load()
     rows = {**p.clusterings, **p.deep_clusterings}
-    key = row or list(rows)[-1]
+    key = key or list(rows)[-1]
     encoder = params.select(rows, key, "clusterings or deep_clusterings").encoder
     data = Path("data", p.dataset.name)
     x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
-    named = samples.read(data / "samples.csv", len(x))
-    stored = clusterings.open_clustering(Path("artifacts", p.dataset.name), key)
+    samples = names.read(data / "samples.csv", len(x))
+    is_deep = key in p.deep_clusterings
+    stored = clusterings.open_clustering(Path("artifacts", p.dataset.name), key, is_deep)
     same_rows(stored.folder, stored.clusters, x)
-    return Chosen(p, key, encoder, key in p.deep_clusterings, x, stored.clusters, named)
+    return FinishedRow(p, key, encoder, is_deep, x, stored.clusters, samples)
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
@@ -106,7 +122,7 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
 
 
 def row_parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """The same for a command that takes a clustering's row."""
+    """Parser of a command that takes a clustering's row as its first argument."""
     row_parser = parser(module, description)
     row_parser.add_argument("row", nargs="?", help="a clustering; the last one if not given")
     return row_parser
@@ -114,13 +130,6 @@ def row_parser(module: str, description: str | None) -> argparse.ArgumentParser:
 
 def check_port(port: int, help: str) -> None:
     """Raises `UserError`, with `help` in it, where something listens there already."""
-    with socket.socket() as tried:
-        if tried.connect_ex(("127.0.0.1", port)) == 0:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise UserError(f"port {port} is taken{help}")
-
-
-def names(found: Chosen) -> Sequence[str]:
-    """Of all rows; those of a dataset without names are numbered from 1."""
-    if found.named is None:
-        return [f"row {row + 1}" for row in range(len(found.x))]
-    return found.named.paths

@@ -1,7 +1,7 @@
-"""What a finished clustering tells of new files: clusters, outliers, the most similar known ones.
+"""What a finished clustering says about new files: clusters, outliers, the most similar known ones.
 
 python -m narrows apply --run conv-kmeans ~/new/pictures ~/one.jpg
-python -m narrows apply --run champion new.csv --to told.parquet
+python -m narrows apply --run champion new.csv --to new.parquet
 python -m narrows apply ~/new/pictures --to ~/new/page
 
 A path is a folder or a file as the dataset takes them, or an .npy of samples as its x.npy has
@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.clustering import neighbours, saved
+from narrows.commands import _base
 from narrows.config import params
 from narrows.config.params import Params
-from narrows.data import names as samples
-from narrows.data import new_files, splits, table_frame
+from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
 from narrows.data.new_files import NewSamples
 from narrows.errors import UserError
 from narrows.explore import apply
-from narrows.explore.apply import Known, Told
+from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
 from narrows.store import clusterings
 from narrows.store.digests import digest
@@ -48,61 +48,71 @@ CHAMPION = "champion"
 TABLES = (".csv", ".parquet")
 
 
-def main(words: Sequence[str]) -> None:
-    asked = arguments(words)
-    check(asked)
+def main(words: Sequence[str]) -> int:
+    """Prints the table, or writes it or the page."""
+    options = arguments(words)
+    check(options)
     p = params.load()
     data = Path("data", p.dataset.name)
     x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
-    with finished(p, asked.run) as (artifacts, key):
+    with finished(p, options.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
-        new = new_files.read(asked.paths, data, x)
-        found = apply.told(saved.load(artifacts, key), known, new.x, asked.n)
-    named = samples.read(data / "samples.csv", len(x))
-    names = named.paths if named else [f"row {row + 1}" for row in range(len(x))]
-    made = table(new, found, names, bool(known.columns))
-    if asked.to is None:
-        show(made)
-    elif asked.to.suffix.lower() in TABLES:
-        save(made, asked.to)
+        new = new_files.read(options.paths, data, x)
+        description = apply.describe(saved.load(artifacts, key), known, new.x, options.n)
+    samples = names.read(data / "samples.csv", len(x))
+    known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
+    rows = table(new, description, known_names, bool(known.columns))
+    if options.to is None:
+        show(rows)
+    elif options.to.suffix.lower() in TABLES:
+        save(rows, options.to)
     else:
-        with folders.new(asked.to) as folder:
+        with folders.new(options.to) as folder:
             root = getattr(p.dataset.config, "path", None)
-            page(folder, asked.to, (p.dataset.name, key), new, found, known, named, root)
-            save(made, folder / "samples.csv")
+            keys = p.dataset.name, key
+            page(folder, options.to, keys, new, description, known, samples, root)
+            save(rows, folder / "samples.csv")
     for warning in new.warnings:
         print(f"apply: {warning}", file=sys.stderr)
-    told = f"apply: {len(new.x):,} samples by {key}, {int(found.is_outlier.sum()):,} outliers"
+    n_outliers = int(description.is_outlier.sum())
+    message = f"apply: {len(new.x):,} samples by {key}, {n_outliers:,} outliers"
     if new.skipped:
-        told += f"; skipped {counted([one for _, one in new.skipped])}, see the column `skipped`"
-    print(told + (f"; {asked.to}" if asked.to else ""), file=sys.stderr, flush=True)
+        skipped = counted([file for _, file in new.skipped])
+        message += f"; skipped {skipped}, see the column `skipped`"
+    print(message + (f"; {options.to}" if options.to else ""), file=sys.stderr, flush=True)
+    return 0
 
 
-def table(new: NewSamples, found: Told, names: Sequence[str], has_columns: bool) -> pd.DataFrame:
+def table(
+    new: NewSamples, description: Description, known_names: Sequence[str], has_columns: bool
+) -> pd.DataFrame:
     """A line for each sample, and one for each file that was skipped."""
     import pandas as pd
 
-    made: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "path": [printable(path) for path in new.paths],
         "name": new.names,
-        "cluster": pd.array(found.answer.clusters, dtype="Int64"),
-        "membership": found.answer.soft.max(axis=1, initial=0),
-        "distance": found.answer.distances,
-        "error": found.answer.errors,
+        "cluster": pd.array(description.answer.clusters, dtype="Int64"),
+        "membership": description.answer.soft.max(axis=1, initial=0),
+        "distance": description.answer.distances,
+        "error": description.answer.errors,
     }
     if has_columns:
-        made |= {"score": found.scores, "columns": found.reasons}
-    made |= {"rank": found.ranks, "outlier": pd.array(found.is_outlier, dtype="boolean")}
-    for i in range(found.similar.shape[1]):
-        made[f"similar_{i + 1}"] = [names[row] for row in found.similar[:, i]]
-        made[f"similar_{i + 1}_distance"] = found.far[:, i]
-    rows = pd.DataFrame(made)
+        columns |= {"score": description.scores, "columns": description.reasons}
+    columns |= {
+        "rank": description.ranks,
+        "outlier": pd.array(description.is_outlier, dtype="boolean"),
+    }
+    for i in range(description.similar.shape[1]):
+        columns[f"similar_{i + 1}"] = [known_names[row] for row in description.similar[:, i]]
+        columns[f"similar_{i + 1}_distance"] = description.similar_distances[:, i]
+    rows = pd.DataFrame(columns)
     rows["skipped"] = ""
     left_out = pd.DataFrame(
         {
             "path": [printable(path) for path, _ in new.skipped],
-            "name": [one.path for _, one in new.skipped],
-            "skipped": [one.reason for _, one in new.skipped],
+            "name": [file.path for _, file in new.skipped],
+            "skipped": [file.reason for _, file in new.skipped],
         }
     )
     return pd.concat([rows, left_out], ignore_index=True) if len(left_out) else rows
@@ -113,16 +123,16 @@ def page(
     target: Path,
     keys: tuple[str, str],
     new: NewSamples,
-    found: Told,
+    description: Description,
     known: Known,
-    named: samples.SampleNames | None,
+    samples: names.SampleNames | None,
     root: str | None,
 ) -> None:
     """index.html of the new pictures by cluster, and of the known ones that are most like them.
 
     Args:
         target: where the folder will be.
-        keys: of the dataset and of the row.
+        keys: keys of the dataset and of the row.
         root: folder of the known pictures.
     """
     from narrows.explore.gallery import album
@@ -130,40 +140,62 @@ def page(
 
     if new.x.ndim != 4:
         raise UserError(f"{target}: a page is made of pictures; --to a .csv or .parquet instead")
-    n, rows = len(new.x), np.unique(found.similar)
+    n, rows = len(new.x), np.unique(description.similar)
     x = np.concatenate([new.x, known.x[rows]])
-    codes = np.concatenate([found.answer.codes, known.codes[rows]])
-    clusters = np.concatenate([found.answer.clusters, np.full(len(rows), gallery_page.KNOWN)])
+    codes = np.concatenate([description.answer.codes, known.codes[rows]])
+    clusters = np.concatenate([description.answer.clusters, np.full(len(rows), gallery_page.KNOWN)])
     distances = album.to_own_mean(codes, clusters)
-    distances[:n] = found.answer.distances
+    distances[:n] = description.answer.distances
     arranged = album.arranged(x, codes, clusters, None, distances)
-    worst = np.argsort(-found.scores, kind="stable")
-    similar = neighbours.nearest(codes, None, found.similar.shape[1])
-    similar[:n] = n + np.searchsorted(rows, found.similar)  # of new ones the known, copies too
+    worst = np.argsort(-description.scores, kind="stable")
+    similar = neighbours.nearest(codes, None, description.similar.shape[1])
+    similar[:n] = n + np.searchsorted(rows, description.similar)  # known ones, copies too
     places = np.argsort(arranged.rows)
     arranged = dataclasses.replace(
         arranged,
-        outliers=places[worst[found.is_outlier[worst]]],
+        outliers=places[worst[description.is_outlier[worst]]],
         similar=places[similar][arranged.rows],
     )
-    kept, source = None, None
-    if named is not None and root is not None and all(path.suffix != ".npy" for path in new.paths):
-        own, theirs = Path(root).expanduser().resolve(), [_place(*one) for one in _pairs(new)]
-        common = Path(os.path.commonpath([own, *(place.parent for place in theirs)]))
-        files = [*theirs, *(own / named.paths[row] for row in rows)]
-        told = [os.path.relpath(file, common) for file in files]
-        kept = samples.SampleNames(told, [*new.dates, *(named.dates[row] for row in rows)])
-        source = gallery_page.url(common, target)
+    page_names, source = _place_together(target, new, samples, rows, root)
     identity = hashlib.sha256(repr(keys).encode() + new.x.tobytes()).hexdigest()[:16]
     dataset, key = keys
     titles = gallery_page.Titles(f"New pictures, {dataset}", key, key, identity)
-    gallery_page.write(folder, titles, x, arranged, kept, source)
+    gallery_page.write(folder, titles, x, arranged, page_names, source)
+
+
+def _place_together(
+    target: Path,
+    new: NewSamples,
+    samples: names.SampleNames | None,
+    rows: np.ndarray,
+    root: str | None,
+) -> tuple[names.SampleNames | None, str | None]:
+    """Names of new pictures and of known ones, relative to a folder around all, and its URL.
+
+    Both are None where pictures have no files.
+
+    Args:
+        target: folder of the page.
+        rows: rows of the known pictures.
+        root: folder of the known pictures.
+    """
+    from narrows.explore.gallery import page as gallery_page
+
+    if samples is None or root is None or any(path.suffix == ".npy" for path in new.paths):
+        return None, None
+    own, theirs = Path(root).expanduser().resolve(), [_place(*pair) for pair in _pairs(new)]
+    common = Path(os.path.commonpath([own, *(place.parent for place in theirs)]))
+    files = [*theirs, *(own / samples.paths[row] for row in rows)]
+    paths = [os.path.relpath(file, common) for file in files]
+    dates = [*new.dates, *(samples.dates[row] for row in rows)]
+    return names.SampleNames(paths, dates), gallery_page.url(common, target)
 
 
 def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
     """What the row was made from, which has to be what lies in data/ now."""
     data = Path("data", p.dataset.name)
-    stored, split = clusterings.open_clustering(artifacts, key), existing(data / "split.npy")
+    split = existing(data / "split.npy")
+    stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
     if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
     train = np.flatnonzero(np.load(split) == splits.NAMES.index("train"))
@@ -186,53 +218,55 @@ def finished(p: Params, run: str | None) -> Iterator[tuple[Path, str]]:
     yield Path("artifacts", p.dataset.name), key
 
 
-def show(made: pd.DataFrame) -> None:
+def show(rows: pd.DataFrame) -> None:
+    """Prints the table as CSV."""
     try:
-        made.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+        rows.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def save(made: pd.DataFrame, file: Path) -> None:
+def save(rows: pd.DataFrame, file: Path) -> None:
+    """Writes the table, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as partial:
         if file.suffix.lower() == ".csv":
-            made.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+            rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
         else:
-            made.to_parquet(partial, index=False)
+            rows.to_parquet(partial, index=False)
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m narrows apply", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    told = "row of clusterings or deep_clusterings, or champion; the last row"
-    parser.add_argument("--run", help=told)
+    """The command line, checked."""
+    parser = _base.parser(__name__, __doc__)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+    runs = "row of clusterings or deep_clusterings, or champion; the last row if not given"
+    parser.add_argument("--run", help=runs)
     parser.add_argument("--to", type=Path, help="a .csv, a .parquet, or a new folder for a page")
     parser.add_argument("-n", type=int, default=5, help="how many similar samples")
-    asked = parser.parse_args(words)
-    if asked.n < 1:
+    options = parser.parse_args(words)
+    if options.n < 1:
         parser.error("-n: at least 1")
-    asked.paths = [path.expanduser() for path in asked.paths]
-    asked.to = asked.to.expanduser() if asked.to else None
-    return asked
+    options.paths = [path.expanduser() for path in options.paths]
+    options.to = options.to.expanduser() if options.to else None
+    return options
 
 
-def check(asked: argparse.Namespace) -> None:
+def check(options: argparse.Namespace) -> None:
     """Raises `UserError` where something stands already."""
-    if asked.to is None:
+    if options.to is None:
         return
-    if asked.to.suffix.lower() in TABLES:
-        if asked.to.exists():
-            raise UserError(f"{asked.to} is there already; name a file that is not")
+    if options.to.suffix.lower() in TABLES:
+        if options.to.exists():
+            raise UserError(f"{options.to} is there already; name a file that is not")
         return
-    for path in asked.paths:
-        folders.check(asked.to, path if path.is_dir() else None)
+    for path in options.paths:
+        folders.check(options.to, path if path.is_dir() else None)
 
 
 def printable(path: Path) -> str:
-    """Bytes that are no UTF-8 as \\xff and so on."""
+    """A path as text, bytes that are no UTF-8 as \\xff and so on."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -241,5 +275,5 @@ def _pairs(new: NewSamples) -> Iterator[tuple[Path, str]]:
 
 
 def _place(path: Path, name: str) -> Path:
-    """Of a picture: `name` is relative to a folder, and a file's own name otherwise."""
+    """Place of a picture whose `name` is relative to a folder, or a file's own name."""
     return (path / name if path.is_dir() else path).resolve()

@@ -1,29 +1,34 @@
-"""`python -m narrows export ROW [FILE]`: a trained encoder as an ONNX file."""
+"""A trained encoder as an ONNX file.
 
-import argparse
+python -m narrows export conv
+python -m narrows export affine-conv-self-label encoder.onnx
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
+from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.store.files import atomic_write
+from narrows.store.reading import existing
 
 
-def main(argv: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Writes the file and compares its codes with torch's on the first samples."""
-    parser = argparse.ArgumentParser("python -m narrows export", description=__doc__)
+    parser = _base.parser(__name__, __doc__)
     parser.add_argument("row", help="of autoencoders, searches or deep_clusterings")
     parser.add_argument("file", nargs="?", type=Path, help="<row>.onnx if not given")
-    asked = parser.parse_args(argv)
+    options = parser.parse_args(words)
 
     import numpy as np
 
     from narrows.explore import onnx
-    from narrows.store.files import atomic_write
-    from narrows.store.reading import existing
 
     dataset = params.load().dataset.name
-    model = onnx.trained(Path("artifacts", dataset), asked.row)
+    model = onnx.trained_encoder(Path("artifacts", dataset), options.row)
     x = np.load(existing(Path("data", dataset, "x.npy")), mmap_mode="r")
-    file = asked.file or Path(f"{asked.row}.onnx")
+    file = options.file or Path(f"{options.row}.onnx")
     with atomic_write(file) as partial:
         onnx.export(model, x.shape[1:], partial)
         difference = onnx.difference(model, partial, x[:1000])

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.commands import _base
-from narrows.commands._base import Chosen
+from narrows.commands._base import FinishedRow
 from narrows.config import plugins
 from narrows.data import blocks
 from narrows.data.datasets._base import NothingLeft
@@ -35,123 +35,132 @@ ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
 
 
-def main(words: Sequence[str]) -> None:
-    asked = arguments(words)
-    if asked.data:
-        row = asked.row or ROW
-        project = own_project.make("image_folder", asked.data)
-        own_project.repro(project, f"cluster@{row}")
+def main(words: Sequence[str]) -> int:
+    """Writes the page, or the folders."""
+    options = arguments(words)
+    if options.data:
+        row = options.row or ROW
+        project = own_project.make("image_folder", options.data)
+        own_project.repro(project, "cluster")
         os.chdir(project)
         os.environ.pop("DVC_ROOT", None)
-        asked.row = row
-    chosen = _base.chosen(asked.row)
-    if chosen.x.ndim != 4:
-        file = chosen.data / "x.npy"
-        raise UserError(f"{file} holds no pictures but rows of {chosen.x.shape[1]} values")
-    source = _source(chosen, asked.pictures)
-    if asked.folders:
-        sort(asked, chosen, source)
+        options.row = row
+    finished = _base.read_row(options.row)
+    if finished.x.ndim != 4:
+        file = finished.data / "x.npy"
+        raise UserError(f"{file} holds no pictures but rows of {finished.x.shape[1]} values")
+    source = _source(finished, options.pictures)
+    if options.folders:
+        sort(options, finished, source)
     else:
-        page(chosen, source)
+        page(finished, source)
+    return 0
 
 
-def page(chosen: Chosen, source: Path | None) -> None:
-    x, codes, clusters, named = chosen.x, chosen.codes(), chosen.clusters, chosen.named
+def page(finished: FinishedRow, source: Path | None) -> None:
+    """Writes the page of all pictures, or of a subset where they are very many."""
+    x, codes, clusters = finished.x, finished.codes(), finished.clusters
+    samples = finished.samples
     rows = blocks.subset(np.arange(len(x)), MAX_SHOWN, seed=0)
-    if drawn := len(rows) < len(x):
+    is_subset = len(rows) < len(x)
+    if is_subset:
         x, codes, clusters = x[rows], codes[rows], clusters[rows]
-        if named is not None:
-            named = SampleNames([named.paths[i] for i in rows], [named.dates[i] for i in rows])
-    errors = residuals.errors(chosen.artifacts, chosen.encoder, x)
+        if samples is not None:
+            samples = SampleNames(
+                [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
+            )
+    errors = residuals.errors(finished.artifacts, finished.encoder, x)
     arranged = album.arranged(x, codes, clusters, errors)
-    told = repr((chosen.dataset, chosen.key)).encode() + chosen.clusters.tobytes()
-    identity = hashlib.sha256(told).hexdigest()[:16]
-    own = getattr(chosen.params.dataset.config, "path", None)
-    name = Path(own).name if own else chosen.dataset
-    if drawn:
-        name += f", {len(rows):,} drawn of {len(chosen.x):,} pictures"
-    titles = gallery_page.Titles(name, chosen.key, chosen.encoder, identity)
-    target = chosen.artifacts / "galleries" / chosen.key
+    content = repr((finished.dataset, finished.key)).encode() + finished.clusters.tobytes()
+    identity = hashlib.sha256(content).hexdigest()[:16]
+    own = getattr(finished.params.dataset.config, "path", None)
+    name = Path(own).name if own else finished.dataset
+    if is_subset:
+        name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
+    titles = gallery_page.Titles(name, finished.key, finished.encoder, identity)
+    target = finished.artifacts / "galleries" / finished.key
     with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
-        pictures = x if drawn else shown(chosen, source)
-        gallery_page.write(folder, titles, pictures, arranged, named, url)
+        pictures = x if is_subset else thumbnails(finished, source)
+        gallery_page.write(folder, titles, pictures, arranged, samples, url)
     place = target / "index.html"
     print(f"gallery: {place.resolve().as_uri()} shows {len(x):,} pictures", flush=True)
 
 
-def shown(chosen: Chosen, source: Path | None) -> np.ndarray:
+def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
     """Pictures (N, C, H, W) for the thumbnails: the originals anew, larger than what was learned
     from, where they all are there and as they were; otherwise the samples."""
-    file = chosen.data / "schema/schema.json"
+    file = finished.data / "schema/schema.json"
     schema = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if source is None or schema.get("size", sprites.MAX_SIDE) >= sprites.MAX_SIDE:
-        return chosen.x
+        return finished.x
     module = plugins.load("datasets", schema["dataset"])
     try:
-        found = module.encode({**schema, "size": sprites.MAX_SIDE}, {}, source)
+        originals = module.encode({**schema, "size": sprites.MAX_SIDE}, {}, source)
     except NothingLeft:
-        return chosen.x
-    places = {name: row for row, name in enumerate(found.names)}
-    if chosen.named is None or not places.keys() >= set(chosen.named.paths):
+        return finished.x
+    places = {name: row for row, name in enumerate(originals.names)}
+    if finished.samples is None or not places.keys() >= set(finished.samples.paths):
         print(f"gallery: pictures are missing in {source}; run `dvc repro`", flush=True)
-        return chosen.x
-    larger: np.ndarray = found.x[[places[path] for path in chosen.named.paths]]
+        return finished.x
+    larger: np.ndarray = originals.x[[places[path] for path in finished.samples.paths]]
     return larger
 
 
-def sort(asked: argparse.Namespace, chosen: Chosen, source: Path | None) -> None:
-    folders.check(asked.to, source)
-    called = folders.names(asked.names) if asked.names else {}
-    names = {cluster: called.get(cluster, "") for cluster in chosen.sizes}
-    rows = {c: np.flatnonzero(chosen.clusters == c).tolist() for c in chosen.sizes}
+def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None) -> None:
+    """Makes a folder for each cluster."""
+    folders.check(options.to, source)
+    called = folders.names(options.names) if options.names else {}
+    names = {cluster: called.get(cluster, "") for cluster in finished.sizes}
+    rows = {c: np.flatnonzero(finished.clusters == c).tolist() for c in finished.sizes}
     n_missing = 0
-    if chosen.named is None:
-        if asked.folders == "links":
+    if finished.samples is None:
+        if options.folders == "links":
             raise UserError("these pictures come from no files to link to; say --folders copies")
-        folders.write_thumbnails(asked.to, names, rows, chosen.x)
+        folders.write_thumbnails(options.to, names, rows, finished.x)
     elif source is None:
         raise UserError("where the pictures are is not known; say it with --pictures FOLDER")
     else:
-        paths = [source / path for path in chosen.named.paths]
+        paths = [source / path for path in finished.samples.paths]
         members = {
             cluster: [(paths[row].name, paths[row]) for row in own] for cluster, own in rows.items()
         }
-        n_missing = folders.write(asked.to, asked.folders, names, members)
-    print(f"gallery: {asked.to} has {len(rows)} folders of {asked.folders}", flush=True)
+        n_missing = folders.write(options.to, options.folders, names, members)
+    print(f"gallery: {options.to} has {len(rows)} folders of {options.folders}", flush=True)
     if n_missing:
         print(f"gallery: {n_missing} pictures are no longer in {source}", flush=True)
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """The command line, checked; paths are absolute, because --data changes the folder."""
     parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--data", type=Path, help="a folder of pictures that is to be clustered")
     parser.add_argument("--pictures", type=Path, help="folder of the originals")
     parser.add_argument("--folders", choices=["links", "copies"], help="instead of the page")
     parser.add_argument("--to", type=Path, help="where the folders go: a new or empty folder")
     parser.add_argument("--names", type=Path, help="JSON saved by the page, names the folders")
-    asked = parser.parse_args(words)
-    if (asked.folders is None) != (asked.to is None):
+    options = parser.parse_args(words)
+    if (options.folders is None) != (options.to is None):
         parser.error("--folders and --to go together")
-    if asked.names and not asked.folders:
+    if options.names and not options.folders:
         parser.error("--names goes with --folders")
-    if asked.to:
-        asked.to = asked.to.expanduser().absolute()
-    if asked.data:
-        asked.data = asked.data.expanduser()
-    if asked.names:
-        asked.names = asked.names.expanduser().absolute()
-    if asked.pictures:
-        asked.pictures = asked.pictures.expanduser().absolute()
-    return asked
+    if options.to:
+        options.to = options.to.expanduser().absolute()
+    if options.data:
+        options.data = options.data.expanduser()
+    if options.names:
+        options.names = options.names.expanduser().absolute()
+    if options.pictures:
+        options.pictures = options.pictures.expanduser().absolute()
+    return options
 
 
-def _source(chosen: Chosen, given: Path | None) -> Path | None:
-    """Folder of the originals: as given, else as the dataset's row says it, if it does."""
-    folder = given or getattr(chosen.params.dataset.config, "path", None)
+def _source(finished: FinishedRow, pictures: Path | None) -> Path | None:
+    """Folder of the originals: that of --pictures, else the one in the dataset's row, if any."""
+    folder = pictures or getattr(finished.params.dataset.config, "path", None)
     if folder is None:
         return None
-    found = Path(folder).expanduser()
-    if not found.is_dir():
-        raise UserError(f"{found} is no folder; say with --pictures where the originals are")
-    return found
+    source = Path(folder).expanduser()
+    if not source.is_dir():
+        raise UserError(f"{source} is no folder; say with --pictures where the originals are")
+    return source

@@ -1,14 +1,18 @@
-"""`python -m narrows promote ROW`: makes a clustering the champion, if it is the better one."""
+"""A clustering becomes the champion, if it is the better one over several seeds.
+
+python -m narrows promote affine-conv-self-label
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.store import clusterings
@@ -17,14 +21,14 @@ if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
 
 
-def main(argv: list[str]) -> int:
-    """0 if the row is the champion now, 3 if it is not better."""
-    parser = argparse.ArgumentParser("python -m narrows promote", description=__doc__)
+def main(words: Sequence[str]) -> int:
+    """Registers the clustering; 0 if it is the champion now, 3 if it is not better."""
+    parser = _base.parser(__name__, __doc__)
     parser.add_argument("row", help="of clusterings or deep_clusterings, or a search")
     parser.add_argument(
         "--anyway", action="store_true", help="also if it is not better, or does not compare"
     )
-    asked = parser.parse_args(argv)
+    options = parser.parse_args(words)
 
     import numpy as np
 
@@ -34,26 +38,25 @@ def main(argv: list[str]) -> int:
     p = params.load()
     dataset = p.dataset.name
     artifacts, data = Path("artifacts", dataset), Path("data", dataset)
-    chosen = promotion.candidate(p, asked.row, artifacts, data)
+    chosen = promotion.candidate(p, options.row, artifacts, data)
     _require_current_seeds()
-    print(f"{chosen.clustering}: {chosen.told}")
+    print(f"{chosen.clustering}: {chosen.summary}")
     present = registry.champion(dataset)
     if present is None:
         why = "there was no champion"
     else:
         version, champion = present
-        print(f"champion, version {version}, {champion.clustering}: {champion.told}")
+        print(f"champion, version {version}, {champion.clustering}: {champion.summary}")
         if champion.fingerprint == chosen.fingerprint:
             print(f"{chosen.clustering} is the champion already")
             return 0
-        good, why = _judged(chosen, champion)
-        if not good and not asked.anyway:
+        good, why = _is_better(chosen, champion)
+        if not good and not options.anyway:
             print(f"{chosen.clustering} is not promoted: {why}")
             return 3
     x = np.load(data / "x.npy", mmap_mode="r")
-    run = tracking.find_run(
-        clusterings.open_clustering(artifacts, chosen.clustering).identity, dataset
-    )
+    identity = clusterings.open_clustering(artifacts, chosen.clustering).identity
+    run = tracking.find_run(identity, dataset)
     if run.id is None:
         raise UserError(
             f"MLflow has no run of {chosen.clustering}; run `dvc repro --force --single-item` of "
@@ -64,7 +67,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _judged(chosen: Candidate, champion: Candidate) -> tuple[bool, str]:
+def _is_better(chosen: Candidate, champion: Candidate) -> tuple[bool, str]:
+    """Whether the clustering is better than the champion, and why."""
     from narrows.tracking import promotion
 
     if champion.data_digest != chosen.data_digest:
@@ -78,9 +82,10 @@ def _judged(chosen: Candidate, champion: Candidate) -> tuple[bool, str]:
 
 
 def _require_current_seeds() -> None:
-    """DVC knows whether the seeds were made from the clusterings and encoders that are there."""
-    told = subprocess.run(
+    """Raises `UserError` unless the seeds are those of the clusterings and encoders that are there,
+    which DVC knows."""
+    status = subprocess.run(
         [sys.executable, "-m", "dvc", "status", "--json", "seeds"], capture_output=True, text=True
     )
-    if told.returncode or json.loads(told.stdout or "{}"):
+    if status.returncode or json.loads(status.stdout or "{}"):
         raise UserError("stage seeds is not up to date; run `dvc repro seeds`")

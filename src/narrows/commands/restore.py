@@ -1,25 +1,30 @@
-"""`python -m narrows restore RUN [FOLDER]`: code, params and data of a run, in a new folder."""
+"""Code, params and data of an MLflow run, in a new folder.
 
-import argparse
+python -m narrows restore conv-kmeans
+python -m narrows restore 3f0c2e9a7b1d4c5e8f60718293a4b5c6 before
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
+from narrows.commands import _base
 from narrows.errors import UserError
 
 
-def main(argv: list[str]) -> int:
-    """0 if everything was got, 3 if something is missing; what, is said."""
-    parser = argparse.ArgumentParser("python -m narrows restore", description=__doc__)
+def main(words: Sequence[str]) -> int:
+    """Fills the folder; 0, or 3 if something is missing, which is printed."""
+    parser = _base.parser(__name__, __doc__)
     parser.add_argument("run", help="id of an MLflow run, or its name: the latest one of it")
     parser.add_argument("folder", nargs="?", type=Path, help="restored-<row>-<id> if not given")
-    asked = parser.parse_args(argv)
+    options = parser.parse_args(words)
 
     from narrows.tracking import lookup, provenance, restore
 
-    run = lookup.find(asked.run)
+    run = lookup.find(options.run)
     if run is None:
-        raise UserError(f"MLflow has no run of the id or name {asked.run!r}")
+        raise UserError(f"MLflow has no run of the id or name {options.run!r}")
     name, short = run.info.run_name, run.info.run_id[:8]
-    folder = asked.folder or Path(f"restored-{name.replace(' ', '-')}-{short}")
+    folder = options.folder or Path(f"restored-{name.replace(' ', '-')}-{short}")
     missing = restore.restore(run, folder)
     commit = run.data.tags[provenance.COMMIT][:10]
     print(f"{folder}: commit {commit}, params and data of run {short} ({name})")

@@ -22,32 +22,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def main(words: Sequence[str]) -> None:
-    chosen = _base.chosen(_base.row_parser(__name__, __doc__).parse_args(words).row)
-    columns = table_frame.used(table_frame.schema(chosen.data, "table"))
-    frame = table_frame.decoded(chosen.x, columns)
-    traits = profiles.traits(frame, chosen.clusters)
-    x_hat = residuals.reconstructed(chosen.artifacts, chosen.encoder, chosen.x)
-    odd, n_odd = found_odd(chosen.x, x_hat, frame, columns, chosen.clusters, _base.names(chosen))
-    found = Findings(
-        dataset=chosen.dataset,
-        clustering=chosen.key,
-        encoder=chosen.encoder,
-        sizes=chosen.sizes,
+def main(words: Sequence[str]) -> int:
+    """Writes the page and its CSVs."""
+    finished = _base.read_row(_base.row_parser(__name__, __doc__).parse_args(words).row)
+    columns = table_frame.used(table_frame.schema(finished.data, "table"))
+    frame = table_frame.decoded(finished.x, columns)
+    traits = profiles.traits(frame, finished.clusters)
+    x_hat = residuals.reconstructed(finished.artifacts, finished.encoder, finished.x)
+    names = finished.names
+    odd, n_odd = odd_rows(finished.x, x_hat, frame, columns, finished.clusters, names)
+    findings = Findings(
+        dataset=finished.dataset,
+        clustering=finished.key,
+        encoder=finished.encoder,
+        sizes=finished.sizes,
         traits=traits,
         dates=[column["name"] for column in columns if column["kind"] == "date"],
         odd=odd,
         n_odd=n_odd,
-        mined=rules.mined(frame, chosen.clusters, traits),
-        plane=chosen.plane(),
+        mined=rules.mine(frame, finished.clusters, traits),
+        plane=finished.plane(),
     )
-    target = chosen.artifacts / "tables" / chosen.key
+    target = finished.artifacts / "tables" / finished.key
     with outputs.output(target) as folder:
-        page.write(folder, found)
-    print(f"table: {target / 'index.html'} profiles {len(chosen.x):,} rows", flush=True)
+        page.write(folder, findings)
+    print(f"table: {target / 'index.html'} profiles {len(finished.x):,} rows", flush=True)
+    return 0
 
 
-def found_odd(
+def odd_rows(
     x: np.ndarray,
     x_hat: np.ndarray,
     frame: pd.DataFrame,
@@ -60,10 +63,10 @@ def found_odd(
     relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends))
     scores = outliers.scores(relative)
     rows = outliers.unusual(scores)
-    shown = rows[: page.N_ODD]
-    expected = table_frame.decoded(x_hat[shown], columns)
+    worst = rows[: page.N_ODD]
+    expected = table_frame.decoded(x_hat[worst], columns)
     odd = []
-    for place, row in enumerate(shown):
+    for place, row in enumerate(worst):
         reasons = [
             (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], share)
             for c, share in outliers.blamed(relative[row])

@@ -16,83 +16,84 @@ import numpy as np
 from narrows.clustering import neighbours, saved
 from narrows.clustering.centres import means
 from narrows.commands import _base
-from narrows.commands._base import Chosen
+from narrows.commands._base import FinishedRow
 from narrows.config import plugins
 from narrows.data import table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
 from narrows.store import outputs
-from narrows.store.reading import existing
+from narrows.store.reading import read_arrays
 
 N_TERMS = 12
 N_HEARTS = 5
 
 
-def main(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> int:
+    """Writes the page, or prints the documents nearest to a query."""
     parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--query", help="a file, or words: prints the documents nearest to it")
     parser.add_argument("-n", type=int, default=10, help="how many of them")
-    asked = parser.parse_args(words)
-    if asked.n < 1:
+    options = parser.parse_args(words)
+    if options.n < 1:
         parser.error("-n: at least 1")
-    if asked.query is not None and not asked.query.strip():
+    if options.query is not None and not options.query.strip():
         parser.error("--query: a file, or words")
-    chosen = _base.chosen(asked.row)
-    schema = table_frame.schema(chosen.data, "text")
-    if asked.query is not None:
-        answer(chosen, schema, asked.query, asked.n)
-        return
-    told: dict[int, list[terms.Term]] = {cluster: [] for cluster in chosen.sizes}
+    finished = _base.read_row(options.row)
+    schema = table_frame.schema(finished.data, "text")
+    if options.query is not None:
+        answer(finished, schema, options.query, options.n)
+        return 0
+    top_terms: dict[int, list[terms.Term]] = {cluster: [] for cluster in finished.sizes}
     if not schema.get("embeddings"):
-        told = terms.top_terms(chosen.x, schema["terms"], chosen.clusters, N_TERMS)
-    compared = dict.fromkeys([chosen.encoder, *chosen.params.baselines])
-    measured = Path("results", chosen.dataset, "codes.csv")
+        top_terms = terms.top_terms(finished.x, schema["terms"], finished.clusters, N_TERMS)
+    compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
+    measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
-        dataset=chosen.dataset,
-        clustering=chosen.key,
-        encoder=chosen.encoder,
-        sizes=chosen.sizes,
-        terms=told,
-        hearts=hearts(chosen),
+        dataset=finished.dataset,
+        clustering=finished.key,
+        encoder=finished.encoder,
+        sizes=finished.sizes,
+        terms=top_terms,
+        hearts=hearts(finished),
         precisions=page.precisions(measured, list(compared)),
     )
-    target = chosen.artifacts / "texts" / chosen.key
+    target = finished.artifacts / "texts" / finished.key
     with outputs.output(target) as folder:
         page.write(folder, topics)
-    print(f"text: {target / 'index.html'} tells of {len(chosen.x):,} documents", flush=True)
+    print(f"text: {target / 'index.html'} tells of {len(finished.x):,} documents", flush=True)
+    return 0
 
 
-def hearts(chosen: Chosen) -> dict[int, list[str]]:
+def hearts(finished: FinishedRow) -> dict[int, list[str]]:
     """By cluster, names of the documents nearest to its mean."""
-    codes, names = chosen.codes(), _base.names(chosen)
-    centres, found = means(codes, chosen.clusters + 1), {}  # of noise the first
-    for cluster in chosen.sizes:
-        rows = np.flatnonzero(chosen.clusters == cluster)
+    codes, names = finished.codes(), finished.names
+    centres, documents = means(codes, finished.clusters + 1), {}  # the first is noise's
+    for cluster in finished.sizes:
+        rows = np.flatnonzero(finished.clusters == cluster)
         nearest = neighbours.nearest(codes[rows], centres[[cluster + 1]], N_HEARTS)[0]
-        found[cluster] = [names[row] for row in rows[nearest]]
-    return found
+        documents[cluster] = [names[row] for row in rows[nearest]]
+    return documents
 
 
-def answer(chosen: Chosen, schema: dict[str, object], query: str, n: int) -> None:
+def answer(finished: FinishedRow, schema: dict[str, object], query: str, n: int) -> None:
     """Prints CSV: rank, distance between the codes, cluster, name."""
     import torch
 
-    known = encoded(chosen, schema, query)
-    code = saved.load(chosen.artifacts, chosen.key).encode(torch.from_numpy(known))
-    codes, names = chosen.codes(), _base.names(chosen)
+    known = encoded(finished, schema, query)
+    code = saved.load(finished.artifacts, finished.key).encode(torch.from_numpy(known))
+    codes, names = finished.codes(), finished.names
     rows = neighbours.nearest(codes, code, n)[0]
     distances = np.linalg.norm(codes[rows] - code, axis=1)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["rank", "distance", "cluster", "name"])
     for rank, (row, distance) in enumerate(zip(rows, distances, strict=True), start=1):
-        writer.writerow([rank, f"{distance:.4g}", chosen.clusters[row], names[row]])
+        writer.writerow([rank, f"{distance:.4g}", finished.clusters[row], names[row]])
 
 
-def encoded(chosen: Chosen, schema: dict[str, object], query: str) -> np.ndarray:
+def encoded(finished: FinishedRow, schema: dict[str, object], query: str) -> np.ndarray:
     """The query as a row of x, (1, D), as the dataset's plug-in makes it of a file."""
-    with np.load(existing(chosen.data / "schema/arrays.npz")) as found:
-        arrays = dict(found)
+    arrays = read_arrays(finished.data / "schema/arrays.npz")
     module = plugins.load("datasets", "text")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(query)
@@ -103,7 +104,7 @@ def encoded(chosen: Chosen, schema: dict[str, object], query: str) -> np.ndarray
             x: np.ndarray = module.encode(schema, arrays, file).x
         except NothingLeft:
             raise UserError(
-                f"--query: no word of {query!r} is a term of {chosen.dataset}"
+                f"--query: no word of {query!r} is a term of {finished.dataset}"
             ) from None
     return x[:1]
 

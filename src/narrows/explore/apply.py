@@ -1,4 +1,4 @@
-"""What a finished clustering tells of new samples: clusters, outliers, the most similar known."""
+"""What a clustering says about new samples: clusters, outliers, the most similar known."""
 
 from __future__ import annotations
 
@@ -21,39 +21,48 @@ MAX_COMPARED = 10_000  # training rows whose scores say what is usual
 
 @dataclass(frozen=True)
 class Known:
-    """What the clustering was made from."""
+    """The samples that the clustering was made from."""
 
     x: np.ndarray
-    """(M, ...), may be memory-mapped."""
+    """Samples (M, ...), which may be memory-mapped."""
     codes: Float[np.ndarray, "M D"]
+    """Codes that were clustered."""
     train: Integer[np.ndarray, " n"]
-    """The training rows of x."""
+    """Training rows of x."""
     columns: Sequence[dict[str, Any]]
-    """Of a table, those that became features; of other data none."""
+    """Columns of a table that became features; empty for other data."""
 
 
 @dataclass(frozen=True)
-class Told:
+class Description:
+    """What a finished clustering says about new samples."""
+
     answer: Answer
+    """Codes, clusters, memberships, distances and errors."""
     scores: Float[np.ndarray, " N"]
-    """How odd: of a table the mean of its columns' errors over the usual ones, otherwise the mean
-    squared error of the reconstruction."""
+    """How odd samples are: the mean squared error of the reconstruction, or of a table's rows the
+    mean of the columns' errors over the usual ones."""
     ranks: Float[np.ndarray, " N"]
     """Share of the training rows with a lower score."""
     is_outlier: Bool[np.ndarray, " N"]
-    """Above `limit`."""
+    """Whether the score is above `limit`."""
     limit: float
-    """`outliers.limit` of the training rows."""
+    """Score that `outliers.limit` gives for the training rows."""
     reasons: list[str]
-    """Of a table's rows, the columns with the largest shares of the score; otherwise empty."""
+    """Columns with the largest shares of the score of a table's row; otherwise empty."""
     similar: Integer[np.ndarray, "N K"]
     """Rows of known samples with the nearest codes, nearest first."""
-    far: Float[np.ndarray, "N K"]
-    """Distances of these codes."""
+    similar_distances: Float[np.ndarray, "N K"]
+    """Distances of the codes of `similar`."""
 
 
-def told(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Told:
-    """All of it for samples x (N, ...) of the shape, type and scale of `known.x`."""
+def describe(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Description:
+    """Clusters, scores and the most similar known samples for new ones.
+
+    Args:
+        x: new samples (N, ...) of the shape, type and scale of `known.x`.
+        n_similar: number of similar samples for each new one.
+    """
     score = _Score(clustering, known)
     parts = [
         (clustering.describe(part), *score.of(part))
@@ -67,9 +76,9 @@ def told(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Told
         distances=np.concatenate([a.distances for a in answers]),
         errors=np.concatenate([a.errors for a in answers]),
     )
-    scores = np.concatenate([found for _, found, _ in parts])
+    scores = np.concatenate([part for _, part, _ in parts])
     similar = neighbours.nearest(known.codes, answer.codes, n_similar)
-    return Told(
+    return Description(
         answer=answer,
         scores=scores,
         ranks=np.searchsorted(score.usual, scores) / len(score.usual),
@@ -77,7 +86,7 @@ def told(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Told
         limit=score.limit,
         reasons=[reason for _, _, reasons in parts for reason in reasons],
         similar=similar,
-        far=np.linalg.norm(known.codes[similar] - answer.codes[:, None], axis=2),
+        similar_distances=np.linalg.norm(known.codes[similar] - answer.codes[:, None], axis=2),
     )
 
 

@@ -22,7 +22,7 @@ OPSET = 18
 TOLERANCE = 1e-4  # of the largest code; both compute in float32, in another order
 
 
-class Encoder(nn.Module):
+class EncoderOnly(nn.Module):
     """Samples (B, ...) in [0, 1] to codes (B, D)."""
 
     def __init__(self, model: Autoencoder):
@@ -33,7 +33,7 @@ class Encoder(nn.Module):
         return self.model.encode(x)
 
 
-def trained(artifacts: Path, key: str) -> Autoencoder:
+def trained_encoder(artifacts: Path, key: str) -> Autoencoder:
     """The encoder of a row of `autoencoders` or `searches`, or one that a deep clustering refined.
 
     Args:
@@ -60,7 +60,7 @@ def export(model: Autoencoder, input_shape: tuple[int, ...], file: Path) -> None
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise UserError(f"{', '.join(missing)} not installed; pip install 'narrows[onnx]'")
     program = torch.onnx.export(
-        Encoder(model).eval(),
+        EncoderOnly(model).eval(),
         (torch.zeros(2, *input_shape),),
         dynamo=True,
         opset_version=OPSET,
@@ -69,7 +69,7 @@ def export(model: Autoencoder, input_shape: tuple[int, ...], file: Path) -> None
         dynamic_shapes=({0: torch.export.Dim("batch")},),
         verbose=False,
     )
-    assert program is not None  # of dynamo it never is
+    assert program is not None  # with dynamo it never is
     program.save(file)
 
 
@@ -83,6 +83,6 @@ def difference(model: Autoencoder, file: Path, x: np.ndarray) -> float:
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     samples = torch.from_numpy(np.array(x))
-    (found,) = session.run(["code"], {"x": to_unit(samples).numpy()})
+    (exported,) = session.run(["code"], {"x": to_unit(samples).numpy()})
     codes = encode_all(model, samples)
-    return float(np.abs(found - codes).max() / np.abs(codes).max())
+    return float(np.abs(exported - codes).max() / np.abs(codes).max())

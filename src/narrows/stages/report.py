@@ -199,7 +199,7 @@ def log(p: Params, inputs: Inputs, report: Report, results: Path) -> None:
         )
         for search in inputs.searches
     }
-    tags = views.tags(trials, made=time.time_ns() // 1_000_000)
+    tags = views.tags(trials, created_ms=time.time_ns() // 1_000_000)
     tags[run_notes.TAG] = run_notes.dataset_note(
         report.dataset, report.ranking, report.rungs, overview
     )

@@ -138,10 +138,19 @@ def codes_file(place: Path) -> Path:
     return place / "codes.npy"
 
 
-def open_clustering(artifacts: Path, key: str) -> StoredClustering:
-    """The clustering of a row; raises `UserError` where there is none."""
+def open_clustering(artifacts: Path, key: str, is_deep: bool = False) -> StoredClustering:
+    """The clustering of a row.
+
+    Args:
+        is_deep: whether params.yaml has it in deep_clusterings, whose stage is named if it is not
+            there.
+
+    Raises:
+        UserError: it is not there.
+    """
     place = folder(artifacts, key)
-    existing(place / "cluster.json")
+    missing = artifacts / "deep_clusterings" / key if is_deep else place
+    existing((place if place.exists() else missing) / "cluster.json")
     return StoredClustering(place)
 
 

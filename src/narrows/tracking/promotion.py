@@ -29,55 +29,68 @@ MARGIN = 2.0  # standard errors of the difference of two means
 
 @dataclass(frozen=True)
 class Candidate:
+    """A clustering that may become the champion."""
+
     clustering: str
-    """Its row."""
+    """Key of the clustering's row."""
     figures: list[float]
-    """`neighbours` by seed."""
+    """Figure of merit, `neighbours`, by seed."""
     n_clusters: int
-    """Asked for; figures compare at one number only."""
+    """Number of clusters that was set; figures compare at one number only."""
     data_digest: str
+    """SHA-256 over x.npy and split.npy."""
     fingerprint: str
-    """Of everything that is registered."""
+    """Digest over all files that are registered."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
+        """The figures in a few words."""
         mean, sd = statistics.mean(self.figures), statistics.stdev(self.figures)
         return f"{FIGURE} {mean:.4f} +- {sd:.4f} over {len(self.figures)} seeds"
 
 
-def candidate(p: Params, asked: str, artifacts: Path, data: Path) -> Candidate:
+def candidate(p: Params, key: str, artifacts: Path, data: Path) -> Candidate:
     """What is known of a row, or of the clustering of a search's winner.
 
     Args:
-        asked: key of `clusterings`, `deep_clusterings` or `searches`.
+        key: key of `clusterings`, `deep_clusterings` or `searches`.
         artifacts: artifacts/<dataset>.
         data: data/<dataset>.
 
     Raises:
         UserError: too few seeds, or a file is missing; says what to change and run.
     """
-    key = _clustering(p, asked)
-    stored = clusterings.open_clustering(artifacts, key)
-    found = {stored.info["seed"]: stored.clusters}
-    for seed in p.seeds.values:
-        place = clusterings.seed_folder(artifacts, seed, key)
-        if seed not in found and place.exists():
-            found[seed] = StoredClustering(place).clusters
-    if len(found) < MIN_SEEDS:
-        values = [*p.seeds.values, *(s for s in range(99) if s not in p.seeds.values)]
-        wanted = values[: max(MIN_SEEDS, len(p.seeds.values))]
-        raise UserError(
-            f"{key} has results of {len(found)} seeds, a champion needs {MIN_SEEDS}: in "
-            f"params.yaml set seeds.values to {wanted}, name {key} under seeds.rows, and run "
-            "`dvc repro seeds`"
-        )
+    key = _clustering(p, key)
+    stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
+    by_seed = _clusters_by_seed(p, stored, artifacts)
     x = np.load(existing(data / "x.npy"), mmap_mode="r")
     split = np.load(existing(data / "split.npy"))
     near = neighbours_of_validation(x, split)
-    figures = [neighbours(clusters, split, near) for _, clusters in sorted(found.items())]
+    figures = [neighbours(clusters, split, near) for _, clusters in sorted(by_seed.items())]
     fingerprint = digest(*stored.served_files)[:16]
     data_digest = stored.encoder.config["data_digest"]
     return Candidate(key, figures, stored.info["n_clusters"], data_digest, fingerprint)
+
+
+def _clusters_by_seed(
+    p: Params, stored: StoredClustering, artifacts: Path
+) -> dict[int, np.ndarray]:
+    """Clusters (N,) of a row under its own seed and those of stage `seeds`; raises `UserError`
+    where they are too few."""
+    key, clusters = stored.key, {stored.info["seed"]: stored.clusters}
+    for seed in p.seeds.values:
+        place = clusterings.seed_folder(artifacts, seed, key)
+        if seed not in clusters and place.exists():
+            clusters[seed] = StoredClustering(place).clusters
+    if len(clusters) < MIN_SEEDS:
+        values = [*p.seeds.values, *(s for s in range(99) if s not in p.seeds.values)]
+        enough = values[: max(MIN_SEEDS, len(p.seeds.values))]
+        raise UserError(
+            f"{key} has results of {len(clusters)} seeds, a champion needs {MIN_SEEDS}: in "
+            f"params.yaml set seeds.values to {enough}, name {key} under seeds.rows, and run "
+            "`dvc repro seeds`"
+        )
+    return clusters
 
 
 def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
@@ -88,9 +101,9 @@ def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
         return blocks.take(x, rows).reshape(len(rows), -1).astype(np.float32)
 
     train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
-    few = blocks.n_in_memory(x.shape[1:])
-    train = blocks.subset(train, few, seed=0)
-    train_x, parts = flat(train), np.split(val, range(few, len(val), few))
+    n = blocks.n_in_memory(x.shape[1:])  # samples that fit into memory together
+    train = blocks.subset(train, n, seed=0)
+    train_x, parts = flat(train), np.split(val, range(n, len(val), n))
     return np.concatenate([train[nearest(train_x, flat(part), N_NEIGHBOURS)] for part in parts])
 
 
@@ -115,8 +128,8 @@ def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> flo
     if len(np.unique(val[val != matching.NOISE])) < 2:
         return 0.0
     # where a vote is noise, it is one more name; where the sample is, it is not covered
-    kept = val != matching.NOISE
-    return float((metrics.ari(val[kept], votes[kept] + 1) or 0.0) * metrics.coverage(val))
+    covered = val != matching.NOISE
+    return float((metrics.ari(val[covered], votes[covered] + 1) or 0.0) * metrics.coverage(val))
 
 
 def is_better(new: Sequence[float], old: Sequence[float]) -> tuple[bool, str]:
@@ -133,21 +146,22 @@ def is_better(new: Sequence[float], old: Sequence[float]) -> tuple[bool, str]:
     gain = statistics.mean(new) - statistics.mean(old)
     error = math.sqrt(sum(statistics.variance(v) / len(v) for v in (new, old)))
     side = "higher" if gain >= 0 else "lower"
-    told = f"{abs(gain):.4f} {side}; more than {MARGIN * error:.4f} is wanted"
-    return gain > MARGIN * error, told
+    reason = f"{abs(gain):.4f} {side}; more than {MARGIN * error:.4f} is wanted"
+    return gain > MARGIN * error, reason
 
 
-def _clustering(p: Params, asked: str) -> str:
+def _clustering(p: Params, key: str) -> str:
+    """Key of the row itself, or of the one clustering of a search's winner."""
     rows: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}
-    if asked in rows:
-        return asked
-    if asked not in p.searches:
+    if key in rows:
+        return key
+    if key not in p.searches:
         raise UserError(
-            f"{asked!r} is no row of clusterings, deep_clusterings or searches; they are "
+            f"{key!r} is no row of clusterings, deep_clusterings or searches; they are "
             f"{', '.join([*rows, *p.searches])}"
         )
-    found = [key for key, row in rows.items() if row.encoder == asked]
-    if len(found) != 1:
-        told = f"choose one of {', '.join(found)}" if found else "add a row that clusters its codes"
-        raise UserError(f"{asked} is a search with {len(found)} clusterings; {told}")
-    return found[0]
+    own = [name for name, row in rows.items() if row.encoder == key]
+    if len(own) != 1:
+        remedy = f"choose one of {', '.join(own)}" if own else "add a row that clusters its codes"
+        raise UserError(f"{key} is a search with {len(own)} clusterings; {remedy}")
+    return own[0]

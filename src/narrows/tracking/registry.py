@@ -33,12 +33,12 @@ REQUIRED = (
 
 
 def name(dataset: str) -> str:
-    """Of the registered model of a data set."""
+    """Name of a data set's registered model."""
     return f"narrows-{dataset}"
 
 
 def uri(dataset: str) -> str:
-    """What MLflow's own commands take."""
+    """Address of the champion, as MLflow's own commands take it."""
     return f"models:/{name(dataset)}@{ALIAS}"
 
 
@@ -47,12 +47,12 @@ def champion(dataset: str) -> tuple[str, Candidate] | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        found = _client().get_model_version_by_alias(name(dataset), ALIAS)
+        version = _client().get_model_version_by_alias(name(dataset), ALIAS)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    return str(found.version), Candidate(**json.loads(found.tags["candidate"]))
+    return str(version.version), Candidate(**json.loads(version.tags["candidate"]))
 
 
 def download(dataset: str, folder: Path) -> tuple[Path, str]:
@@ -64,9 +64,10 @@ def download(dataset: str, folder: Path) -> tuple[Path, str]:
     if champion(dataset) is None:
         raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
     client = _client()
-    found = client.get_model_version_by_alias(name(dataset), ALIAS)
-    kept = client.download_artifacts(str(found.run_id), "model/artifacts/clustering", str(folder))
-    return Path(kept), str(found.tags["clustering"])
+    version = client.get_model_version_by_alias(name(dataset), ALIAS)
+    model = "model/artifacts/clustering"
+    copy = client.download_artifacts(str(version.run_id), model, str(folder))
+    return Path(copy), str(version.tags["clustering"])
 
 
 def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, run_id: str) -> str:
@@ -75,7 +76,7 @@ def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, ru
     Args:
         artifacts: artifacts/<dataset>.
         x: (N, ...) samples as stored, of which the first ones are the input example.
-        run_id: of the clustering, or a run of its own.
+        run_id: run to which the model is logged: the clustering's, or one of its own.
     """
     client = _client()
     with tempfile.TemporaryDirectory() as folder:
@@ -84,15 +85,15 @@ def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, ru
     if not client.search_registered_models(f"name = '{name(dataset)}'"):
         client.create_registered_model(name(dataset), description=f"Clusterings of {dataset}")
     source = f"{client.get_run(run_id).info.artifact_uri}/model"
-    made = client.create_model_version(
+    version = client.create_model_version(
         name(dataset),
         source,
         run_id,
         tags={"clustering": chosen.clustering, "candidate": json.dumps(asdict(chosen))},
-        description=f"`{chosen.clustering}`: {chosen.told}.",
+        description=f"`{chosen.clustering}`: {chosen.summary}.",
     )
-    client.set_registered_model_alias(name(dataset), ALIAS, made.version)
-    return str(made.version)
+    client.set_registered_model_alias(name(dataset), ALIAS, version.version)
+    return str(version.version)
 
 
 def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> None:
@@ -100,20 +101,20 @@ def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> No
     import mlflow
 
     logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do
-    with tempfile.TemporaryDirectory() as copied, warnings.catch_warnings():
-        kept = Path(copied) / "clustering"
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+        copy = Path(temporary) / "clustering"
         for file in clusterings.open_clustering(artifacts, chosen.clustering).served_files:
-            there = kept / file.relative_to(artifacts)
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, there)
-        told = {"clustering": chosen.clustering, "dtype": str(x.dtype)}
-        (kept / "served.json").write_text(json.dumps(told) + "\n")
+            place = copy / file.relative_to(artifacts)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        served = {"clustering": chosen.clustering, "dtype": str(x.dtype)}
+        (copy / "served.json").write_text(json.dumps(served) + "\n")
         package = Path(narrows.__file__).parent
         warnings.filterwarnings("ignore", ".*type hint", UserWarning)  # a signature is given
         mlflow.pyfunc.save_model(
             folder,
             python_model=package / "tracking/served.py",
-            artifacts={"clustering": str(kept)},
+            artifacts={"clustering": str(copy)},
             code_paths=[str(package)],
             signature=_signature(x.shape[1:]),
             input_example=x[:N_EXAMPLE].astype(np.float32),

@@ -14,7 +14,7 @@ from narrows.store.digests import digest
 from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
-N_TOLD = 5  # missing files that are named
+N_NAMED = 5  # missing files that a report names before it counts the others
 PARENT = "mlflow.parentRunId"
 LOCKS = ("pipelines/dvc.lock", "dvc.lock")
 
@@ -30,7 +30,7 @@ def restore(run: Any, folder: Path) -> list[str]:
     """Fills the new folder, and says what it could not get.
 
     Args:
-        run: as `runs.find` gives it.
+        run: result of `lookup.find`.
         folder: must not exist, or be empty.
 
     Raises:
@@ -119,58 +119,63 @@ def _files_of_dvc(folder: Path) -> list[str]:
     _dvc(folder, "cache", "dir", "--local", cache)
     _dvc(folder, "checkout", "--quiet", "--allow-missing")
     locks = (Tree(folder).yaml(name).get("stages", {}) for name in LOCKS)
-    outs = [out["path"] for lock in locks for one in lock.values() for out in one.get("outs", [])]
+    stages = [stage for lock in locks for stage in lock.values()]
+    outs = [out["path"] for stage in stages for out in stage.get("outs", [])]
     lost = [path for path in outs if not (folder / path).exists()]
-    told = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_TOLD]]
-    told += [f"{len(lost) - N_TOLD} more of DVC's outputs"] if len(lost) > N_TOLD else []
-    return told
+    missing = [f"{path}: not in DVC's cache (`dvc pull`, `dvc repro`)" for path in lost[:N_NAMED]]
+    missing += [f"{len(lost) - N_NAMED} more of DVC's outputs"] if len(lost) > N_NAMED else []
+    return missing
 
 
 def _other_data(run: Any, folder: Path) -> list[str]:
-    """A sentence, where the data that was found is not what the run saw."""
+    """A sentence, where the data in the folder is not what the run saw."""
     data = folder / "data" / run.data.tags.get("dataset", "")
     files = [data / "x.npy", data / "split.npy"]
-    told = [given.dataset.digest for given in run.inputs.dataset_inputs]
-    seen = run.data.tags.get(provenance.DATA) or (told[0] if told else "")
+    logged = [data_input.dataset.digest for data_input in run.inputs.dataset_inputs]
+    seen = run.data.tags.get(provenance.DATA) or (logged[0] if logged else "")
     if not all(file.exists() for file in files):
-        return []  # told already
-    found = digest(*files)
-    if seen and found.startswith(seen):
+        return []  # reported already, as missing
+    present = digest(*files)
+    if seen and present.startswith(seen):
         return []
-    return [f"the data that the run saw ({seen[:8] or 'not told'}): what is here is {found[:8]}"]
+    return [f"the data that the run saw ({seen[:8] or 'not told'}): what is here is {present[:8]}"]
 
 
 def _other_params(run: Any, folder: Path) -> list[str]:
     """A sentence for every key of the row that was another one in the run."""
-    row = Tree(folder).row(run.info.run_name)
-    found = tracking.flat(row)
+    row = tracking.flat(Tree(folder).row(run.info.run_name))
     return [
-        f"{key}: {logged} in the run, {found[key]} in params.yaml of the folder"
+        f"{key}: {logged} in the run, {row[key]} in params.yaml of the folder"
         for key, logged in run.data.params.items()
-        if key in found and not _same(logged, str(found[key]))
+        if key in row and not _same(logged, str(row[key]))
     ]
 
 
-def _same(one: str, two: str) -> bool:
-    """
+def _same(logged: str, present: str) -> bool:
+    """Whether two values are the same, as numbers where they are numbers.
+
     >>> _same("12.0", "12"), _same("adam", "sgd")
     (True, False)
     """
     try:
-        return float(one) == float(two)
+        return float(logged) == float(present)
     except ValueError:
-        return one == two
+        return logged == present
 
 
 def _git(folder: Path, *words: str) -> None:
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise UserError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+    """Runs git in a folder; raises `UserError` with its last line where it fails."""
+    process = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+    if process.returncode:
+        raise UserError((process.stderr.strip().splitlines() or ["git failed"])[-1])
 
 
 def _dvc(folder: Path, *words: str) -> str:
+    """What DVC prints in a folder; raises `UserError` with its last line where it fails."""
     command = [sys.executable, "-m", "dvc", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"dvc {words[0]}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
-    return done.stdout
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if process.returncode:
+        raise UserError(
+            f"dvc {words[0]}: {(process.stderr.strip().splitlines() or ['failed'])[-1]}"
+        )
+    return process.stdout

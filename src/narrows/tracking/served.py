@@ -19,15 +19,18 @@ from narrows.errors import UserError
 if os.environ.get("NARROWS_SERVES"):  # MLflow puts the data before the sentence of every error
     np.set_printoptions(threshold=4, edgeitems=1)
 
-TOLD = "served.json"  # {"clustering": key of the row, "dtype": of the samples as stored}
+SERVED = "served.json"  # {"clustering": key of the row, "dtype": type of the samples as stored}
 
 
 class Served(PythonModel):
+    """A clustering that answers for new samples."""
+
     def load_context(self, context: Any) -> None:
+        """Loads the clustering from the model's artifacts."""
         folder = Path(context.artifacts["clustering"])
-        told = json.loads((folder / TOLD).read_text())
-        self.dtype = np.dtype(told["dtype"])
-        self.saved = saved.load(folder, told["clustering"])
+        served = json.loads((folder / SERVED).read_text())
+        self.dtype = np.dtype(served["dtype"])
+        self.saved = saved.load(folder, served["clustering"])
 
     # without types: MLflow would take those of tensors for a signature that it cannot read
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]

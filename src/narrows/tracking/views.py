@@ -31,7 +31,7 @@ def of_search(key: str) -> str:
 
 
 def address(port: int, experiment: str, view: str = ROWS) -> str:
-    """Of the charts of a data set."""
+    """Address of a data set's charts on MLflow's page."""
     page = f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs"
     return f"{page}?workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={view}"
 
@@ -53,34 +53,42 @@ def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> Non
 
 
 class Trials(NamedTuple):
+    """Trials of one search."""
+
     study: str
+    """Name of Optuna's study."""
     space: Sequence[str]
     """Dotted keys of a row that the trials change."""
     objectives: Mapping[str, str]
     """"minimize" or "maximize" by name; the first picks the winner."""
 
 
-def tags(searches: Mapping[str, Trials], made: int) -> dict[str, str]:
+def tags(searches: Mapping[str, Trials], created_ms: int) -> dict[str, str]:
     """A view of all rows, best clustering first; one of the encoders, least error first; and one
     of the trials of each search, best first.
 
     Args:
-        made: milliseconds since 1970.
+        created_ms: time of the views, in milliseconds since 1970.
     """
     encoders = f"{CURRENT} AND tags.stage != 'cluster'"
     views = {
         ROWS: _view(CURRENT, "cluster/acc", _of_rows(), ascending=False),
         ENCODERS: _view(encoders, "test/mse", _of_encoders()),
     }
-    for key, told in searches.items():
-        trials = f"tags.study = '{told.study}' AND tags.stage = 'trial'"
-        metrics = [f"objective/{name}" for name in told.objectives]
-        smallest = next(iter(told.objectives.values())) == "minimize"
-        charts = _of_trials(told.space, metrics)
-        views[of_search(key)] = _view(trials, metrics[0], charts, ascending=smallest)
+    for key, trials in searches.items():
+        own = f"tags.study = '{trials.study}' AND tags.stage = 'trial'"
+        metrics = [f"objective/{name}" for name in trials.objectives]
+        smallest = next(iter(trials.objectives.values())) == "minimize"
+        charts = _of_trials(trials.space, metrics)
+        views[of_search(key)] = _view(own, metrics[0], charts, ascending=smallest)
     return {
         TAG + key: json.dumps(
-            {"name": key, "createdAt": made, "updatedAt": made, "state": _deflated(view)}
+            {
+                "name": key,
+                "createdAt": created_ms,
+                "updatedAt": created_ms,
+                "state": _deflated(view),
+            }
         )
         for key, view in views.items()
     }
@@ -119,8 +127,8 @@ def _bar(metric: str) -> dict[str, Any]:
 
 
 def _images(key: str) -> dict[str, Any]:
-    one = {"type": "IMAGE", "imageKeys": [key], "step": 0, "showRunParams": False}
-    return one | {"runsCountToCompare": 10}
+    chart = {"type": "IMAGE", "imageKeys": [key], "step": 0, "showRunParams": False}
+    return chart | {"runsCountToCompare": 10}
 
 
 def _view(
@@ -138,13 +146,13 @@ def _view(
     }
     line = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
     state["globalLineChartConfig"] = line
-    for section, found in charts.items():
+    for section, own_charts in charts.items():
         ours = {"deleted": False, "isGenerated": False}
-        wide = found[0]["type"] in ("IMAGE", "PARALLEL")
+        wide = own_charts[0]["type"] in ("IMAGE", "PARALLEL")
         size = {"columns": 1 if wide else 3, "cardHeight": 400 if wide else 360}
         named = {"uuid": section, "name": section, "display": True, "isReordered": True}
         state["compareRunSections"].append({**named, **ours, **size})
-        for number, chart in enumerate(found):
+        for number, chart in enumerate(own_charts):
             place = {"uuid": f"{section} {number}", "metricSectionId": section}
             state["compareRunCharts"].append({**place, **ours, **chart})
     return state

@@ -81,9 +81,9 @@ class Side:
     def missing(self) -> list[str]:
         """Sentences on all that could not be read."""
         sentences = []
-        for what, rows in self.uncached.items():
-            more = f" and {len(rows) - N_NAMED} more" if len(rows) > N_NAMED else ""
-            sentences.append(f"{what} of {', '.join(rows[:N_NAMED])}{more} (not in DVC's cache)")
+        for what, keys in self.uncached.items():
+            more = f" and {len(keys) - N_NAMED} more" if len(keys) > N_NAMED else ""
+            sentences.append(f"{what} of {', '.join(keys[:N_NAMED])}{more} (not in DVC's cache)")
         return sentences + self.lacking
 
 

@@ -27,24 +27,30 @@ CHUNK = 2048
 
 
 class Section(NamedTuple):
+    """A cluster on the page."""
+
     cluster: int
-    """-1 is noise."""
+    """Number of the cluster; -1 is noise."""
     first: int
     """Position of its first picture."""
     size: int
+    """Number of its pictures."""
 
 
 @dataclass(frozen=True)
 class Album:
+    """Pictures in the order of a page."""
+
     sections: list[Section]
+    """Clusters in the order of the page."""
     rows: Integer[np.ndarray, " N"]
-    """By position, the row of x."""
+    """Row of x by position."""
     distances: Float[np.ndarray, " N"]
-    """By position, of the code to the cluster's mean; of noise to the nearest mean."""
+    """Distance of the code to the cluster's mean by position; noise has that to the nearest."""
     errors: Float[np.ndarray, " N"] | None
-    """By position, of the reconstruction; None where there is none."""
+    """Error of the reconstruction by position; None where there is none."""
     outliers: Integer[np.ndarray, " n"]
-    """Positions of those that are reconstructed unusually badly, the worst first."""
+    """Positions of pictures that are reconstructed unusually badly, the worst first."""
     groups: dict[int, list[int]]
     """Near-duplicates within a cluster: position of the nearest to the mean, and of the others."""
     similar: Integer[np.ndarray, "N K"]
@@ -74,16 +80,16 @@ def arranged(
 
     copies = identical(x, rows)
     own = np.unique(copies)  # positions of pictures without their exact copies
-    found = neighbours.nearest(codes[rows[own]], None, N_CANDIDATES)
-    near = near_duplicates(compared(x, rows[own]), found)
+    candidates = neighbours.nearest(codes[rows[own]], None, N_CANDIDATES)
+    near = near_duplicates(compared(x, rows[own]), candidates)
     return Album(
         sections=sections,
         rows=rows,
         distances=distances[rows],
         errors=None if errors is None else errors[rows],
         outliers=np.empty(0, int) if errors is None else unusual(errors[rows]),
-        groups=grouped(copies, own, found, near, clusters[rows]),
-        similar=own[found[:, :N_SIMILAR]][np.searchsorted(own, copies)],
+        groups=grouped(copies, own, candidates, near, clusters[rows]),
+        similar=own[candidates[:, :N_SIMILAR]][np.searchsorted(own, copies)],
     )
 
 
@@ -124,19 +130,19 @@ def compared(x: np.ndarray, rows: Integer[np.ndarray, " n"]) -> Float[np.ndarray
     grain of another compression or size is gone."""
     block = max(1, min(x.shape[2:]) // COMPARED_SIDE)
     height, width = (side // block for side in x.shape[2:])
-    made = []
+    parts = []
     for start in range(0, len(rows), CHUNK):
         pictures = x[rows[start : start + CHUNK], :, : height * block, : width * block]
         blocks = pictures.reshape(*pictures.shape[:2], height, block, width, block)
         averages = blocks.mean(axis=(3, 5), dtype=np.float32) / WHITE
-        made.append(averages.reshape(len(pictures), -1))
-    return np.concatenate(made)
+        parts.append(averages.reshape(len(pictures), -1))
+    return np.concatenate(parts)
 
 
 def near_duplicates(
-    pictures: Float[np.ndarray, "n D"], found: Integer[np.ndarray, "n K"]
+    pictures: Float[np.ndarray, "n D"], candidates: Integer[np.ndarray, "n K"]
 ) -> np.ndarray:
-    """Mask (n, K) of the candidates `found` that differ from their picture by at most 5 % of the
+    """Mask (n, K) of the candidates that differ from their picture by at most 5 % of the
     range and a quarter of the picture's contrast (a correlation of about .97).
 
     >>> a = np.array([[0.0, 1.0], [0.02, 0.98], [1.0, 0.0]])
@@ -144,11 +150,11 @@ def near_duplicates(
     [[True, False], [True, False], [False, False]]
     """
     limits = np.minimum(SAME, SAME_FRACTION * pictures.std(axis=1))
-    mask = np.zeros(found.shape, bool)
-    for column in range(found.shape[1]):
-        for start in range(0, len(found), CHUNK):
+    mask = np.zeros(candidates.shape, bool)
+    for column in range(candidates.shape[1]):
+        for start in range(0, len(candidates), CHUNK):
             part = slice(start, start + CHUNK)
-            left = pictures[part] - pictures[found[part, column]]
+            left = pictures[part] - pictures[candidates[part, column]]
             mask[part, column] = np.sqrt(np.square(left).mean(axis=1)) <= limits[part]
     return mask
 
@@ -156,7 +162,7 @@ def near_duplicates(
 def grouped(
     copies: Integer[np.ndarray, " N"],
     own: Integer[np.ndarray, " n"],
-    found: Integer[np.ndarray, "n K"],
+    candidates: Integer[np.ndarray, "n K"],
     near: np.ndarray,
     clusters: Integer[np.ndarray, " N"],
 ) -> dict[int, list[int]]:
@@ -166,7 +172,7 @@ def grouped(
     Args:
         copies: by position, the first position with the same bytes.
         own: the positions that are their own first.
-        found: places in `own` of candidates.
+        candidates: places in `own` of pictures with the nearest codes.
         near: mask (n, K) of those that resemble.
         clusters: by position; a group stays within one.
     """
@@ -176,7 +182,7 @@ def grouped(
     taken: set[int] = set()
     groups: dict[int, list[int]] = {}
     for place, first in enumerate(map(int, own)):
-        alike = [first, *map(int, own[found[place][near[place]]])]
+        alike = [first, *map(int, own[candidates[place][near[place]]])]
         members = sorted({member for position in alike for member in with_copies[position]})
         for cluster in dict.fromkeys(int(clusters[m]) for m in with_copies[first]):
             free = [m for m in members if m not in taken and clusters[m] == cluster]

@@ -70,10 +70,10 @@ def write(
     """Makes the folders; all of them or, if anything goes wrong, none.
 
     Args:
-        target: of `check`.
+        target: a folder that `check` has accepted.
         how: "links" are symbolic and hold the pictures' full paths.
-        clusters: what each is called, by number.
-        members: by cluster, what a picture shall be called and where it is.
+        clusters: name of a cluster by its number.
+        members: by cluster, new name and place of its pictures.
 
     Returns:
         How many pictures were not there any more.
@@ -87,11 +87,11 @@ def write(
             folder = partial / folder_name(cluster, name)
             folder.mkdir()
             taken: set[str] = set()
-            for wanted, file in members[cluster]:
+            for name_of_picture, file in members[cluster]:
                 if not file.is_file():
                     n_missing += 1
                     continue
-                place = folder / _free(wanted, taken)
+                place = folder / _free(name_of_picture, taken)
                 if how == "links":
                     place.symlink_to(file.resolve())
                 else:
@@ -105,11 +105,11 @@ def write(
 def write_thumbnails(
     target: Path, clusters: Mapping[int, str], rows: Mapping[int, Sequence[int]], x: np.ndarray
 ) -> None:
-    """The same for pictures that come from no file of their own: PNGs called by their row."""
-    with tempfile.TemporaryDirectory() as drawn:
+    """Makes the folders for pictures without files of their own: PNGs called by their row."""
+    with tempfile.TemporaryDirectory() as temporary:
         members = {}
         for cluster in clusters:
-            named = [(f"{row:06}.png", Path(drawn, f"{row:06}.png")) for row in rows[cluster]]
+            named = [(f"{row:06}.png", Path(temporary, f"{row:06}.png")) for row in rows[cluster]]
             for (_, file), row in zip(named, rows[cluster], strict=True):
                 sprites.picture(x[row]).save(file)
             members[cluster] = named
@@ -125,8 +125,8 @@ def folder_name(cluster: int, name: str) -> str:
     'none'
     """
     number = "none" if cluster < 0 else str(cluster)
-    kept = " ".join(FORBIDDEN.sub(" ", name).split()).strip(". ")
-    short = os.fsencode(kept)[:MAX_NAME_BYTES].decode(errors="ignore").strip(". ")
+    allowed = " ".join(FORBIDDEN.sub(" ", name).split()).strip(". ")
+    short = os.fsencode(allowed)[:MAX_NAME_BYTES].decode(errors="ignore").strip(". ")
     return f"{number} {short}".strip()
 
 
@@ -137,8 +137,8 @@ def names(file: Path) -> dict[int, str]:
         UserError: it is no such file.
     """
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return {int(row["cluster"]): str(row["name"] or "") for row in told["clusters"]}
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        return {int(row["cluster"]): str(row["name"] or "") for row in saved["clusters"]}
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -147,10 +147,10 @@ def names(file: Path) -> dict[int, str]:
         ) from None
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str]) -> str:
     """The name, numbered if another picture of the folder has it, also in other case."""
-    stem, suffix = os.path.splitext(wanted)
-    name, n = wanted, 1
+    stem, suffix = os.path.splitext(name)
+    n = 1
     while name.casefold() in taken:
         n += 1
         name = f"{stem} ({n}){suffix}"

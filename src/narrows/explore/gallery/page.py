@@ -24,13 +24,16 @@ COVER = 9  # pictures of a cluster's cover, three by three
 
 @dataclass(frozen=True)
 class Titles:
+    """What the page is called, and what it belongs to."""
+
     dataset: str
+    """Name of the data set."""
     clustering: str
-    """Key of the row."""
+    """Key of the clustering's row."""
     encoder: str
-    """Key of the row whose reconstruction gives the errors."""
+    """Key of the encoder's row, whose reconstruction gives the errors."""
     identity: str
-    """Of these very clusters: names that a reader gave are kept under it, and for no others."""
+    """Digest of these very clusters: names that a reader gives them are stored under it."""
 
 
 def write(
@@ -46,14 +49,14 @@ def write(
     Args:
         x: pictures, uint8 (N, C, H, W), which may be memory-mapped.
         samples: names by row of x, or None.
-        source: URL of the folder that the paths are relative to, of `url`; None leaves originals
-            without a link.
+        source: URL of the folder that the paths are relative to, as `url` returns it; None
+            leaves originals without a link.
     """
     sheets = sprites.write(folder, "pictures", x, album.rows)
     covers = [_cover(album, i) for i in range(len(album.sections))]
     padded = [c + [-1] * (COVER - len(c)) for c in covers]
     sprites.write(folder, "covers", x, np.array(padded, dtype=int).ravel())
-    told = {
+    content = {
         "dataset": titles.dataset,
         "clustering": titles.clustering,
         "identity": titles.identity,
@@ -77,7 +80,7 @@ def write(
         "groups": [[first, *others] for first, others in album.groups.items()],
     }
     page = folder / "index.html"
-    page.write_text(_html(titles, album, sheets, told), encoding="utf-8")
+    page.write_text(_html(titles, album, sheets, content), encoding="utf-8")
     return page
 
 
@@ -91,7 +94,7 @@ def url(source: Path, folder: Path) -> str:
     return quote(os.fsencode(path)) + "/"
 
 
-def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, Any]) -> str:
+def _html(titles: Titles, album: Album, sheets: sprites.Sheets, content: dict[str, Any]) -> str:
     environment = html.environment()
     size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
     style = size + html.style("gallery.css")
@@ -107,7 +110,7 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, told: dict[str, 
         script=script,
         style_hash=html.sha256(style),
         script_hash=html.sha256(script),
-        told=told,
+        content=content,
         similar=album.similar.tolist(),
     )
 
@@ -117,8 +120,8 @@ def _cover(album: Album, section: int) -> list[int]:
     _, first, size = album.sections[section]
     repeated = {member for others in album.groups.values() for member in others}
     hidden = repeated | set(album.outliers.tolist())
-    shown = [p for p in range(first, first + size) if p not in hidden] or [first]
-    inner = shown[: max(COVER, len(shown) // 2)]
+    candidates = [p for p in range(first, first + size) if p not in hidden] or [first]
+    inner = candidates[: max(COVER, len(candidates) // 2)]
     spread = np.linspace(0, len(inner) - 1, min(COVER, len(inner))).astype(int)
     return [int(album.rows[inner[place]]) for place in spread]
 

@@ -18,7 +18,6 @@ from ruamel.yaml import YAML
 
 from narrows.errors import UserError
 
-ROOT = Path(__file__).parents[4]
 PROJECTS = Path(".work/projects")
 COPIED = (".dvcignore", "dvc.yaml", "pipelines/dvc.yaml")  # DVC puts a lock beside each dvc.yaml
 
@@ -27,13 +26,11 @@ def make(example: str, data: Path) -> Path:
     """The project's folder, with the rows of examples/<example>.yaml and `data` as dataset.path.
 
     Raises:
-        UserError: no such data, or the package was installed without its pipeline.
+        UserError: no such data, or no project's pipeline to take.
     """
     if not data.is_dir():
         raise UserError(f"{data} is no folder")
-    told = ROOT / "examples" / f"{example}.yaml"
-    if not told.exists() or not (ROOT / "dvc.yaml").exists():
-        raise UserError(f"{ROOT} is no checkout of the project: dvc.yaml or {told.name} is missing")
+    root = _root(example)
     place = data.resolve()
     name = re.sub(r"[^a-z0-9]+", "-", place.name.lower()).strip("-")[:40] or "data"
     digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
@@ -42,19 +39,19 @@ def make(example: str, data: Path) -> Path:
     if pipelines.is_symlink():  # to the folder itself, as it was before fetch had its own dvc.yaml
         pipelines.unlink()
     pipelines.mkdir(parents=True, exist_ok=True)
-    for shared in (ROOT / "src", *(ROOT / "pipelines").glob("*.py")):
-        link = folder / shared.relative_to(ROOT)
+    for shared in (root / "src", *(root / "pipelines").glob("*.py")):
+        link = folder / shared.relative_to(root)
         if not link.exists():
             link.unlink(missing_ok=True)  # one that leads to a checkout that has moved
             link.symlink_to(shared)
     for file in COPIED:
-        shutil.copy(ROOT / file, folder / file)
+        shutil.copy(root / file, folder / file)
     yaml = YAML()
     try:
         place.as_posix().encode()
     except UnicodeEncodeError:
         raise UserError(f"the name of the folder {place!r} is no UTF-8; rename it") from None
-    params = yaml.load(told)
+    params = yaml.load(root / "examples" / f"{example}.yaml")
     params["dataset"]["path"] = place.as_posix()
     yaml.dump(params, folder / "params.yaml")
     if not (folder / ".dvc").exists():
@@ -72,10 +69,24 @@ def repro(folder: Path, *stages: str) -> None:
     _dvc(folder, "repro", *stages)
 
 
+def _root(example: str) -> Path:
+    """Folder of the project whose pipeline is used: the one that we are in, else the checkout that
+    the package is in."""
+    needed = ("dvc.yaml", "pipelines", "src/narrows", f"examples/{example}.yaml")
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if all((folder / name).exists() for name in needed):
+            return folder
+    raise UserError(
+        f"{here} is in no folder of the project, with {', '.join(needed)}; run from such a folder"
+    )
+
+
 def _dvc(folder: Path, *words: str) -> None:
+    """Runs DVC in the project's folder, with its own package; raises `UserError` if it fails."""
     env = {key: value for key, value in os.environ.items() if key != "DVC_ROOT"}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
-    env["PYTHONPATH"] = str(ROOT / "src")
+    env["PYTHONPATH"] = str(folder / "src")
     command = [sys.executable, "-m", "dvc", *words]
     if subprocess.run(command, cwd=folder, env=env, check=False).returncode:
         raise UserError(f"dvc {words[0]} failed in {folder}")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from narrows.explore.table.profiles import Trait
-from narrows.explore.table.rules import Mined
+from narrows.explore.table.rules import MinedRules
 from narrows.rendering import html
 from narrows.store.files import write_csv
 
@@ -27,74 +27,84 @@ class Odd:
     """A row that its encoder reconstructs unusually badly."""
 
     name: str
+    """Name of the row."""
     cluster: int
+    """Cluster of the row, -1 is noise."""
     score: float
-    """Of `outliers.scores`: 1 is usual."""
+    """Score of `outliers.scores`: 1 is usual."""
     columns: Sequence[tuple[str, Any, Any, float]]
-    """Column, value, what was expected, share of the row's score; the largest first."""
+    """Column, value, expected value and share of the row's score; the largest first."""
 
 
 @dataclass(frozen=True)
 class Findings:
+    """What the page of a clustered table shows."""
+
     dataset: str
+    """Name of the data set."""
     clustering: str
+    """Key of the clustering's row."""
     encoder: str
+    """Key of the encoder's row."""
     sizes: Mapping[int, int]
-    """By cluster, -1 is noise, the largest first."""
+    """Number of rows by cluster, the largest first; -1 is noise."""
     traits: Mapping[int, Sequence[Trait]]
+    """How columns differ from all other rows, by cluster."""
     dates: Sequence[str]
     """Columns whose means are seconds since 1970."""
     odd: Sequence[Odd]
+    """The oddest rows."""
     n_odd: int
-    """With those that are not shown."""
-    mined: Mined
+    """Number of all odd rows."""
+    mined: MinedRules
+    """Rules over columns and clusters."""
     plane: np.ndarray
-    """(n, 3): places on a map of the codes and the cluster; (0, 3) without a map."""
+    """Places (n, 3) on a map of the codes and the cluster; (0, 3) without a map."""
 
 
-def write(folder: Path, found: Findings) -> Path:
+def write(folder: Path, findings: Findings) -> Path:
     """The page's file and its CSVs, in a folder that is there."""
     write_csv(
         folder / "profile.csv",
-        [[cluster, *trait] for cluster, told in found.traits.items() for trait in told],
+        [[cluster, *trait] for cluster, traits in findings.traits.items() for trait in traits],
         ["cluster", *Trait._fields],
     )
     write_csv(
         folder / "outliers.csv",
         [
             [odd.name, odd.cluster, odd.score, *column]
-            for odd in found.odd
+            for odd in findings.odd
             for column in odd.columns
         ],
         ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
-    found.mined.rules.to_csv(folder / "rules.csv", index=False, float_format="%.6g")
-    found.mined.itemsets.to_csv(folder / "itemsets.csv", index=False, float_format="%.6g")
+    findings.mined.rules.to_csv(folder / "rules.csv", index=False, float_format="%.6g")
+    findings.mined.itemsets.to_csv(folder / "itemsets.csv", index=False, float_format="%.6g")
     page = folder / "index.html"
-    page.write_text(_html(found), encoding="utf-8")
+    page.write_text(_html(findings), encoding="utf-8")
     return page
 
 
-def _html(found: Findings) -> str:
+def _html(findings: Findings) -> str:
     environment = html.environment()
     environment.filters["value"] = value
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
     environment.globals["mean"] = lambda trait, number: (
-        value(pd.Timestamp(number, unit="s")) if trait.column in found.dates else value(number)
+        value(pd.Timestamp(number, unit="s")) if trait.column in findings.dates else value(number)
     )
-    hues = {cluster: 360 * i / len(found.sizes) for i, cluster in enumerate(found.sizes)}
+    hues = {cluster: 360 * i / len(findings.sizes) for i, cluster in enumerate(findings.sizes)}
     colours = [
         f".c{place} {{ fill: hsl({hue:.0f} 65% 50%); background: hsl({hue:.0f} 65% 50%); }}"
         for place, hue in enumerate(hues.values())
     ]
     style = html.style("findings.css") + "\n".join(colours) + "\n"
-    rules = found.mined.rules
+    rules = findings.mined.rules
     of_clusters = rules["then"].str.fullmatch(r"cluster \d+")
     return environment.get_template("table.html.j2").render(
-        found=found,
-        n=sum(found.sizes.values()),
-        places={cluster: place for place, cluster in enumerate(found.sizes)},
-        points=_scaled(found.plane),
+        findings=findings,
+        n=sum(findings.sizes.values()),
+        places={cluster: place for place, cluster in enumerate(findings.sizes)},
+        points=_scaled(findings.plane),
         n_traits=N_TRAITS,
         of_clusters=_records(rules[of_clusters].groupby("then").head(N_PER_CLUSTER)),
         others=_records(rules[~of_clusters & ~rules["if"].str.contains(r"cluster \d+")]),
@@ -103,21 +113,21 @@ def _html(found: Findings) -> str:
     )
 
 
-def value(found: Any) -> str:
+def value(cell: Any) -> str:
     """A number to four digits, a date as a day, a word as it is; or that it is missing.
 
     >>> value(1234.567), value(12.0), value(pd.Timestamp(0)), value(math.nan), value("word")
     ('1,235', '12', '1970-01-01', 'missing', 'word')
     """
-    if found is None or found is pd.NaT or (isinstance(found, float) and math.isnan(found)):
+    if cell is None or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell)):
         return "missing"
-    if isinstance(found, pd.Timestamp):
-        return str(found.date())
-    if isinstance(found, float):
-        if not math.isfinite(found):
-            return "\u221e" if found > 0 else "-\u221e"
-        return f"{found:,.0f}" if abs(found) >= 1000 else f"{found:.4g}"
-    return str(found)
+    if isinstance(cell, pd.Timestamp):
+        return str(cell.date())
+    if isinstance(cell, float):
+        if not math.isfinite(cell):
+            return "\u221e" if cell > 0 else "-\u221e"
+        return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
+    return str(cell)
 
 
 def _records(rules: pd.DataFrame) -> list[dict[str, Any]]:

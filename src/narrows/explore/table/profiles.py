@@ -13,13 +13,16 @@ Clusters = Integer[np.ndarray, " N"]
 
 
 class Trait(NamedTuple):
+    """How one column, or one category of it, differs between a cluster and all other rows."""
+
     column: str
+    """Name of the column."""
     category: str | None
-    """None: `here` and `elsewhere` are means, else they are shares of this category."""
+    """Category whose shares `here` and `elsewhere` are; None where they are means."""
     here: float
-    """In the cluster; of a date, seconds since 1970."""
+    """Mean or share in the cluster; dates are seconds since 1970."""
     elsewhere: float
-    """In all other rows."""
+    """Mean or share in all other rows."""
     effect: float
     """Cohen's d of means or h of shares (Cohen 1988, Statistical Power Analysis, 2.2 and 6.2):
     .2 is small, .5 medium, .8 large. Positive where the cluster has more."""
@@ -36,12 +39,12 @@ def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
         >>> trait.category, trait.here, trait.elsewhere, round(trait.effect, 4)
         ('red', 1.0, 0.0, 3.1416)
     """
-    found: dict[int, list[Trait]] = {}
+    by_cluster: dict[int, list[Trait]] = {}
     values = {name: numbers(frame[name]) for name in frame if not is_words(frame[name])}
     shares = {name: pd.get_dummies(frame[name]) for name in frame if is_words(frame[name])}
     for cluster in np.unique(clusters):
         own = clusters == cluster
-        told = [
+        own_traits = [
             Trait(str(name), None, *_means(column[own], column[~own]))
             for name, column in values.items()
         ]
@@ -50,10 +53,10 @@ def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
                 flags = dummies[category].to_numpy()
                 here, elsewhere = float(flags[own].mean()), float(flags[~own].mean())
                 effect = cohens_h(here, elsewhere)
-                told.append(Trait(str(name), str(category), here, elsewhere, effect))
-        told = [trait for trait in told if not math.isnan(trait.effect)]
-        found[int(cluster)] = sorted(told, key=lambda t: (-abs(t.effect), -t.effect))
-    return found
+                own_traits.append(Trait(str(name), str(category), here, elsewhere, effect))
+        own_traits = [trait for trait in own_traits if not math.isnan(trait.effect)]
+        by_cluster[int(cluster)] = sorted(own_traits, key=lambda t: (-abs(t.effect), -t.effect))
+    return by_cluster
 
 
 def is_words(column: pd.Series) -> bool:

@@ -23,23 +23,30 @@ IMPROVEMENT = 0.05  # of confidence, over every shorter left side (Bayardo et al
 BINS = ("low", "middle", "high")
 
 
-class Mined(NamedTuple):
+class MinedRules(NamedTuple):
+    """Frequent sets of items and the rules that follow from them."""
+
     itemsets: pd.DataFrame
-    """"items" and "support", the most frequent first."""
+    """Columns "items" and "support", the most frequent first."""
     rules: pd.DataFrame
-    """"if", "then", "support", "confidence", "lift", by lift."""
+    """Columns "if", "then", "support", "confidence" and "lift", the largest lift first."""
     min_support: float
+    """Least share of rows that a set of items needs."""
     n_rows: int
+    """Number of rows that were mined."""
     columns: list[str]
+    """Names of the columns that were mined."""
 
 
-def mined(frame: pd.DataFrame, clusters: Clusters, traits: Mapping[int, Sequence[Trait]]) -> Mined:
+def mine(
+    frame: pd.DataFrame, clusters: Clusters, traits: Mapping[int, Sequence[Trait]]
+) -> MinedRules:
     """Rules of at most three items; of many rows a draw, of many columns the most distinctive."""
     from mlxtend.frequent_patterns import association_rules, fpgrowth
 
     best = dict.fromkeys(map(str, frame), 0.0)
-    for told in traits.values():
-        for trait in told:
+    for own_traits in traits.values():
+        for trait in own_traits:
             best[trait.column] = max(best[trait.column], abs(trait.effect))
     chosen = sorted(best, key=lambda name: -best[name])[:MAX_COLUMNS]
     rows = np.arange(len(frame))
@@ -50,30 +57,30 @@ def mined(frame: pd.DataFrame, clusters: Clusters, traits: Mapping[int, Sequence
     least = float(np.clip(smallest / 2, *SUPPORTS))
     frequent = fpgrowth(baskets, min_support=least, use_colnames=True, max_len=MAX_ITEMS)
     frequent = frequent.sort_values("support", ascending=False, kind="stable")
-    found = pd.DataFrame(columns=["if", "then", "support", "confidence", "lift"])
+    rules = pd.DataFrame(columns=["if", "then", "support", "confidence", "lift"])
     if len(frequent):
         with np.errstate(divide="ignore", invalid="ignore"):  # in metrics that nobody asked for
             every = association_rules(frequent, metric="confidence", min_threshold=CONFIDENCE)
-        found = _improving(every)
+        rules = _improving(every)
     itemsets = pd.DataFrame(
         {"items": frequent["itemsets"].map(_joined), "support": frequent["support"]}
     )
-    return Mined(itemsets, found, least, len(rows), chosen)
+    return MinedRules(itemsets, rules, least, len(rows), chosen)
 
 
 def items(frame: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
     """One boolean column an item: a third of a number's or date's values, a category, a cluster.
 
-    >>> made = items(pd.DataFrame({"n": [1.0, 2.0, 3.0]}), np.array([0, 0, -1]))
-    >>> list(made)
+    >>> baskets = items(pd.DataFrame({"n": [1.0, 2.0, 3.0]}), np.array([0, 0, -1]))
+    >>> list(baskets)
     ['n is low', 'n is middle', 'n is high', 'cluster 0', 'no cluster']
     """
-    made: dict[str, np.ndarray] = {}
+    flags: dict[str, np.ndarray] = {}
     for name in frame:
         column = frame[name]
         if is_words(column):
             for word in column.dropna().unique():
-                made[f"{name} = {word}"] = (column == word).to_numpy()
+                flags[f"{name} = {word}"] = (column == word).to_numpy()
             continue
         values = numbers(column)
         present = values[~np.isnan(values)]
@@ -81,10 +88,10 @@ def items(frame: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
             continue
         low, high = np.quantile(present, [1 / 3, 2 / 3])
         parts = (values <= low, (values > low) & (values <= high), values > high)
-        made |= {f"{name} is {b}": part for b, part in zip(BINS, parts, strict=True) if part.any()}
+        flags |= {f"{name} is {b}": part for b, part in zip(BINS, parts, strict=True) if part.any()}
     for cluster in sorted(map(int, np.unique(clusters)), key=lambda c: (c < 0, c)):
-        made["no cluster" if cluster < 0 else f"cluster {cluster}"] = clusters == cluster
-    return pd.DataFrame(made)
+        flags["no cluster" if cluster < 0 else f"cluster {cluster}"] = clusters == cluster
+    return pd.DataFrame(flags)
 
 
 def _improving(every: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +103,7 @@ def _improving(every: pd.DataFrame) -> pd.DataFrame:
             single["antecedents"], single["consequents"], single["confidence"], strict=True
         )
     }
-    kept = [
+    improves = [
         all(
             value >= confidence.get((left - {item}, right), 0) + IMPROVEMENT
             for item in left
@@ -104,7 +111,7 @@ def _improving(every: pd.DataFrame) -> pd.DataFrame:
         )
         for (left, right), value in confidence.items()
     ]
-    chosen = single[np.array(kept, bool)].sort_values(
+    chosen = single[np.array(improves, bool)].sort_values(
         ["lift", "support"], ascending=False, kind="stable"
     )
     return pd.DataFrame(

@@ -16,17 +16,22 @@ PRECISIONS = ("precision_1", "precision_5", "precision_10")
 
 @dataclass(frozen=True)
 class Topics:
+    """What the page of clustered documents shows."""
+
     dataset: str
+    """Name of the data set."""
     clustering: str
+    """Key of the clustering's row."""
     encoder: str
+    """Key of the encoder's row."""
     sizes: Mapping[int, int]
-    """By cluster, -1 is noise, the largest first."""
+    """Number of documents by cluster, the largest first; -1 is noise."""
     terms: Mapping[int, Sequence[Term]]
-    """Empty for embeddings, whose numbers are no terms."""
+    """Top terms by cluster; empty for embeddings, whose numbers are no terms."""
     hearts: Mapping[int, Sequence[str]]
-    """By cluster, names of the documents nearest to its mean."""
+    """Names of the documents nearest to the mean, by cluster."""
     precisions: Sequence[tuple[str, Sequence[float]]]
-    """Encoder and its precision at 1, 5 and 10, where labels tell."""
+    """Encoder and its precision at 1, 5 and 10, where there are labels."""
 
 
 def write(folder: Path, topics: Topics) -> Path:
@@ -51,10 +56,10 @@ def write(folder: Path, topics: Topics) -> Path:
 
 
 def precisions(file: Path, encoders: Sequence[str]) -> list[tuple[str, list[float]]]:
-    """Of these encoders, as `report` measured them with labels in codes.csv; empty without."""
+    """Precisions of these encoders, which `report` measured with labels; empty without a file."""
     if not file.exists():
         return []
     with file.open(newline="", encoding="utf-8") as stream:
         rows = {row["autoencoder"]: row for row in csv.DictReader(stream)}
-    told = [(key, [rows[key][name] for name in PRECISIONS]) for key in encoders if key in rows]
-    return [(key, [float(v) for v in values]) for key, values in told if all(values)]
+    cells = [(key, [rows[key][name] for name in PRECISIONS]) for key in encoders if key in rows]
+    return [(key, [float(v) for v in values]) for key, values in cells if all(values)]

@@ -10,11 +10,14 @@ from jaxtyping import Float, Integer
 
 
 class Term(NamedTuple):
+    """A term of a cluster."""
+
     term: str
+    """The term."""
     here: float
-    """Share of the cluster's documents that have it."""
+    """Share of the cluster's documents that have the term."""
     elsewhere: float
-    """Share of all other documents."""
+    """Share of all other documents that have the term."""
 
 
 def top_terms(
@@ -32,14 +35,14 @@ def top_terms(
     sums = {int(cluster): _sums(x, clusters == cluster) for cluster in np.unique(clusters)}
     weights = np.sum([weight for weight, _, _ in sums.values()], axis=0)
     counts = np.sum([count for _, count, _ in sums.values()], axis=0)
-    found = {}
+    top = {}
     for cluster, (weight, count, size) in sums.items():
         rest = max(1, len(clusters) - size)
         more = weight / size - (weights - weight) / rest
         best = [i for i in np.argsort(-more, kind="stable")[:n] if more[i] > 0]
         others = (counts - count) / rest
-        found[cluster] = [Term(terms[i], float(count[i] / size), float(others[i])) for i in best]
-    return found
+        top[cluster] = [Term(terms[i], float(count[i] / size), float(others[i])) for i in best]
+    return top
 
 
 def _sums(x: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
