@@ -6,32 +6,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro lanes side-by-side full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
+.PHONY: help repro full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-repro: .venv/installed  ## set up, then run every stage that is not up to date
-	@! dvc status | grep '^[a-z]' | grep -qv '^pipelines/dvc.yaml:fetch:' || $(MAKE) --no-print-directory lanes
+repro: .venv/installed  ## set up, then compute every row that is not current: `dvc repro`
 	dvc repro
-
-# Stages that do not need one another run side by side: half of a short stage is imports, which use
-# one core. Sorted backwards, the search begins first: it takes longest. `dvc repro` alone runs all
-# of them one after the other. `fetch` always looks at the files, so it does not say what has changed.
-LANES ?= 2
-THREADS ?= $(shell echo $$((($$(getconf _NPROCESSORS_ONLN) + $(LANES) - 1) / $(LANES))))
-SIDE_BY_SIDE = dvc stage list --name-only | sort -r | grep -E '^($(1))(@|$$)' | \
-	OMP_NUM_THREADS=$(THREADS) xargs -P $(LANES) -n $(2) dvc --wait-for-lock repro --single-item
-
-lanes:
-	dvc repro prepare
-	OMP_NUM_THREADS=$(THREADS) python -m narrows.warm $(MAKE) --no-print-directory side-by-side
-
-side-by-side:
-	$(call SIDE_BY_SIDE,baseline|train|tune,2)
-	$(call SIDE_BY_SIDE,train_tuned|choose_k,1)
-	$(call SIDE_BY_SIDE,cluster|deep_cluster|seed_encoders,2)
-	$(call SIDE_BY_SIDE,evaluate|seeds,1)
 
 # The settings of benchmarks/documents.py and benchmarks/textbook.py.
 VARIATIONAL := network.hidden=[500,500] code_size=20 train.epochs=60 train.batch_size=256 train.patience=null train.optimizer.lr=1.0e-3
