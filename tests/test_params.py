@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from narrows.config import params
 from narrows.config.plugins import resolved
 from narrows.errors import UserError
+from narrows.store import choices
 
 ROOT = Path(__file__).parent.parent
 RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
@@ -177,12 +178,14 @@ def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path
 def test_winners_join_the_autoencoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     p = params.from_dict(RAW)
-    assert params.with_winners(p) == p
+    assert choices.with_winners(p) == p
     row = p.autoencoders["undercomplete"]
-    file = params.winner_file(p, "small-codes")
+    file = choices.winner_file(
+        choices.winner_folder(Path("artifacts", p.dataset.name), "small-codes")
+    )
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"row": resolved(row)}))
-    assert params.with_winners(p).autoencoders == {**p.autoencoders, "small-codes": row}
+    assert choices.with_winners(p).autoencoders == {**p.autoencoders, "small-codes": row}
 
 
 @pytest.mark.parametrize(
@@ -202,13 +205,13 @@ def test_a_damaged_winner_is_a_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     p = params.from_dict(RAW)
-    file = params.winner_file(p, "small-codes")
+    file = choices.winner_file(
+        choices.winner_folder(Path("artifacts", p.dataset.name), "small-codes")
+    )
     file.parent.mkdir(parents=True)
     file.write_text(text)
-    with pytest.raises(
-        UserError, match=r"winner.json holds no row \(.*\); run `dvc repro -f tune`$"
-    ):
-        params.with_winners(p)
+    with pytest.raises(UserError, match=r"winner.json holds no row \(.*\); run `dvc repro tune`$"):
+        choices.with_winners(p)
 
 
 def doubled_aliases() -> str:

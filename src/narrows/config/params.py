@@ -5,7 +5,6 @@ nobody reads, a missing key, a wrong type or a value out of range is one sentenc
 """
 
 import dataclasses
-import json
 import re
 import typing
 from itertools import combinations
@@ -133,34 +132,6 @@ def load(path: Path = Path("params.yaml")) -> Params:
         return from_dict(raw)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-
-
-def with_winners(p: Params) -> Params:
-    """The same with the winners of searches among the autoencoders, under the searches' keys.
-
-    A search that has no winner yet adds no row.
-
-    Raises:
-        UserError: a winner's file is damaged, or its row has keys that are not known any more.
-    """
-    winners = {key: _winner(winner_file(p, key)) for key in p.searches}
-    rows = {key: row for key, row in winners.items() if row is not None}
-    return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
-
-
-def _winner(file: Path) -> Plugin | None:
-    try:
-        return plugin("autoencoders", json.loads(file.read_text(encoding="utf-8"))["row"])
-    except FileNotFoundError:
-        return None
-    except (OSError, UserError, ValueError, LookupError, TypeError, RecursionError) as error:
-        problem = f"{type(error).__name__}: {cut(' '.join(str(error).split()))}"
-        raise UserError(f"{file} holds no row ({problem}); run `dvc repro -f tune`") from None
-
-
-def winner_file(p: Params, key: str) -> Path:
-    """Where stage `tune` writes the winner of a search."""
-    return Path("artifacts", p.dataset.name, "searches", key, "winner.json")
 
 
 def from_dict(raw: Any) -> Params:

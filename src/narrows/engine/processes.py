@@ -7,6 +7,7 @@ with the forkserver, whichever way these end: nothing goes on unseen.
 
 from __future__ import annotations
 
+import functools
 import math
 import multiprocessing
 import os
@@ -14,9 +15,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from narrows.errors import UserError
 
 R = TypeVar("R")
 V = TypeVar("V")
+KILLED = "the process that computed it was killed {} times; did it run out of memory?"
 
 
 def each(
@@ -36,58 +38,72 @@ def each(
     preload: Sequence[str],
 ) -> Iterator[Outcome[R, V]]:
     """As `narrows.engine.each`."""
-    gpus = visible_gpus() if slot.gpus else []
-    n_workers = min(n_slots(slot, len(gpus)), len(rows))
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(slot.threads())  # libraries read it when they are imported
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["narrows.engine.preloading", *preload])
-    waiting, deaths = dict(enumerate(rows)), Counter[int]()
-    while waiting:
-        suspects = [i for i in waiting if deaths[i] >= MAX_ATTEMPTS - 1]
-        batch = {suspects[0]: waiting[suspects[0]]} if suspects else dict(waiting)
-        for i, outcome in _run(task, batch, n_workers, slot, gpus, context):
-            if not isinstance(outcome.error, BrokenProcessPool):
-                del waiting[i]
-                yield outcome
-        for i in [i for i in batch if i in waiting][:n_workers]:  # those that ran, in their order
-            deaths[i] += 1
-            if deaths[i] >= MAX_ATTEMPTS:
-                error = UserError(
-                    f"the process that computed it was killed {deaths[i]} times; did it run out of "
-                    "memory?"
-                )
-                yield Outcome(waiting.pop(i), error=error)
-
-
-def _run(
-    task: Callable[[R], V],
-    batch: dict[int, R],
-    n_workers: int,
-    slot: Slot,
-    gpus: Sequence[str],
-    context: Any,
-) -> Iterator[tuple[int, Outcome[R, V]]]:
-    """Outcomes by number until the batch is done or a worker has died."""
-    shares = context.SimpleQueue()
-    for i in range(n_workers):
-        shares.put(gpus[i * len(gpus) // n_workers] if gpus else None)
-    pool = ProcessPoolExecutor(n_workers, context, _begin, (shares, slot.threads()))
+    workers = _workers(slot, len(rows), preload)
+    free, waiting, deaths = list(workers), deque(range(len(rows))), Counter[int]()
+    running: dict[Future[V], tuple[_Worker, int]] = {}
     try:
-        futures: dict[Future[V], int] = {pool.submit(task, row): i for i, row in batch.items()}
-        for future in as_completed(futures):
-            i = futures[future]
-            error = future.exception()
-            if error is None:
-                yield i, Outcome(batch[i], future.result())
-            else:
-                yield i, Outcome(batch[i], error=error)
+        while waiting or running:
+            while waiting and free:
+                worker, i = free.pop(), waiting.popleft()
+                running[worker.pool.submit(task, rows[i])] = worker, i
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                worker, i = running.pop(future)
+                free.append(worker)
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    worker.renew()
+                    deaths[i] += 1
+                    if deaths[i] < MAX_ATTEMPTS:
+                        waiting.appendleft(i)
+                        continue
+                    error = UserError(KILLED.format(deaths[i]))
+                yield Outcome(rows[i], None if error else future.result(), error)
     except BaseException:  # a signal, or the caller has stopped to listen
         for process in multiprocessing.active_children():
             process.terminate()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.pool.shutdown(cancel_futures=True)
+
+
+def _workers(slot: Slot, n_rows: int, preload: Sequence[str]) -> list[_Worker]:
+    """As many workers as there are slots, or rows if these are fewer."""
+    gpus = visible_gpus() if slot.gpus else []
+    n_workers = min(n_slots(slot, len(gpus)), n_rows)
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(slot.threads())  # libraries read it when they are imported
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["narrows.engine.preloading", *preload])
+    return [_Worker(context, slot.threads(), share(gpus, slot, i)) for i in range(n_workers)]
+
+
+def share(gpus: Sequence[str], slot: Slot, i: int) -> str | None:
+    """The GPUs of the i-th slot, as CUDA_VISIBLE_DEVICES takes them; None where it needs none.
+
+    >>> share(["0", "1"], Slot(gpus=0.5), 3), share(["0", "1", "2", "3"], Slot(gpus=2.0), 1)
+    ('1', '2,3')
+    """
+    if not gpus:
+        return None
+    if slot.gpus < 1:
+        return gpus[math.floor(i * slot.gpus) % len(gpus)]
+    n = math.ceil(slot.gpus)
+    return ",".join(gpus[i * n : (i + 1) * n] or gpus)
+
+
+class _Worker:
+    """A process that computes rows one after the other; a pool of one, so that a death breaks
+    nothing but its own row."""
+
+    def __init__(self, context: Any, threads: int, gpu: str | None):
+        self.start = functools.partial(ProcessPoolExecutor, 1, context, _begin, (threads, gpu))
+        self.pool = self.start()
+
+    def renew(self) -> None:
+        """Replaces a process that has died."""
+        self.pool.shutdown(cancel_futures=True)
+        self.pool = self.start()
 
 
 def n_slots(slot: Slot, n_gpus: int) -> int:
@@ -121,9 +137,9 @@ def visible_gpus() -> list[str]:
     return [str(i) for i, line in enumerate(listing.stdout.splitlines()) if line.startswith("GPU")]
 
 
-def _begin(shares: Any, threads: int) -> None:
+def _begin(threads: int, gpu: str | None) -> None:
     """Makes a process a worker: its GPU, its threads, and the end of it."""
-    if (gpu := shares.get()) is not None:
+    if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     if "torch" in sys.modules:  # the forkserver may have imported it under another number
         sys.modules["torch"].set_num_threads(threads)

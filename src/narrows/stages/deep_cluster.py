@@ -14,7 +14,7 @@ from narrows.store.rows import Call, Row
 
 def main() -> None:
     """Brings all rows of `deep_clusterings:` up to date."""
-    p = params.with_winners(params.load())
+    p = choices.with_winners(params.load())
     setting = runner.setting_of(p)
     n_clusters = choices.read_n_clusters(choices.k_folder(setting.artifacts))
     rows = [row_of(setting, p, key, n_clusters) for key in p.deep_clusterings]

@@ -13,14 +13,14 @@ from narrows.config.plugins import Plugin, resolved
 from narrows.errors import UserError
 from narrows.stages import runner
 from narrows.stages.runner import Setting
-from narrows.store import encoders, outputs, rows
+from narrows.store import choices, encoders, outputs, rows
 from narrows.store.rows import Call, Row
 
 
 def main(*keys: str) -> None:
     """Brings all encoders up to date; with keys only these, in this process: that is how several
     processes, also of several machines, train one row together."""
-    p = params.with_winners(params.load())
+    p = choices.with_winners(params.load())
     wanted = rows_of(p)
     by_key = {row.folder.name: row for row in wanted}
     home = runner.setting_of(p).artifacts / "encoders"
@@ -28,6 +28,9 @@ def main(*keys: str) -> None:
         compute_here(params.select(by_key, key, "baselines, autoencoders or searches"))
     if keys:
         return
+    missing = [key for key in p.searches if key not in p.autoencoders]
+    if missing:
+        raise UserError(f"searches.{missing[0]} has no winner yet; run `dvc repro tune`")
     if p.devices * p.num_nodes > 1:
         train_together(p, wanted)
     slot = runner.slot_on(p.device)
@@ -37,11 +40,7 @@ def main(*keys: str) -> None:
 def rows_of(p: Params) -> list[Row]:
     """All encoders of params.yaml, those of searches under the searches' keys."""
     setting = runner.setting_of(p)
-    rows = [encoder_row(setting, p, key) for key in (*p.baselines, *p.autoencoders)]
-    missing = [key for key in p.searches if key not in p.autoencoders]
-    if missing:
-        raise UserError(f"searches.{missing[0]} has no winner yet; run `dvc repro tune`")
-    return rows
+    return [encoder_row(setting, p, key) for key in (*p.baselines, *p.autoencoders)]
 
 
 def encoder_row(setting: Setting, p: Params, key: str) -> Row:

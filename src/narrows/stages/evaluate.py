@@ -9,13 +9,13 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.stages import runner
-from narrows.store import clusterings, encoders, evaluations
+from narrows.store import choices, clusterings, encoders, evaluations
 from narrows.store.rows import Call, Row
 
 
 def main() -> None:
     """Brings all evaluations up to date."""
-    p = params.with_winners(params.load())
+    p = choices.with_winners(params.load())
     setting = runner.setting_of(p)
     rows = [encoder_row(p, key) for key in (*p.baselines, *p.autoencoders)]
     rows += [refined_row(p, key) for key in p.deep_clusterings]

@@ -69,7 +69,7 @@ class Inputs:
 
 def main() -> None:
     """Reads params.yaml and what all stages left; replaces results/<dataset>; logs to MLflow."""
-    p = params.with_winners(params.load())
+    p = choices.with_winners(params.load())
     results = Path("results", p.dataset.name)
     inputs = read(p)
     scored = score(p, inputs)

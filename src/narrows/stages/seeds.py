@@ -21,7 +21,7 @@ from narrows.store.rows import Call, Row
 
 def main() -> None:
     """Brings the rows of all other seeds up to date."""
-    p = params.with_winners(params.load())
+    p = choices.with_winners(params.load())
     own = runner.setting_of(p)
     settings = [replace(own, seed=s, is_logged=False) for s in p.seeds.values if s != p.seed]
     methods: dict[str, Any] = {**p.clusterings, **p.deep_clusterings}

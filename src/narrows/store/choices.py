@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from narrows.config import params
+from narrows.config.messages import cut
+from narrows.config.params import Params
+from narrows.config.plugins import Plugin
+from narrows.errors import UserError
 from narrows.store.reading import read_json
 
 
@@ -85,6 +91,30 @@ def read_winner(place: Path) -> Winner:
         front=trials["front"],
         trials=trials["trials"],
     )
+
+
+def with_winners(p: Params) -> Params:
+    """The same with the winners of searches among the autoencoders, under the searches' keys.
+
+    A search that has no winner yet adds no row.
+
+    Raises:
+        UserError: a winner's file is damaged, or its row has keys that are not known any more.
+    """
+    artifacts = Path("artifacts", p.dataset.name)
+    winners = {key: _row(winner_file(winner_folder(artifacts, key))) for key in p.searches}
+    rows = {key: row for key, row in winners.items() if row is not None}
+    return dataclasses.replace(p, autoencoders={**p.autoencoders, **rows})
+
+
+def _row(file: Path) -> Plugin | None:
+    if not file.exists():
+        return None
+    try:
+        return params.plugin("autoencoders", read_json(file)["row"])
+    except (UserError, ValueError, LookupError, TypeError, RecursionError) as error:
+        problem = f"{type(error).__name__}: {cut(' '.join(str(error).split()))}"
+        raise UserError(f"{file} holds no row ({problem}); run `dvc repro tune`") from None
 
 
 def k_folder(artifacts: Path) -> Path:
