@@ -55,8 +55,7 @@ class Setting:
         tags: dict[str, str],
         resumes: bool = False,
     ) -> Iterator[tracking.Run]:
-        """A row's MLflow run, as `tracking.start_run` opens it; one that logs nothing where the rows of
-        this setting are none."""
+        """The MLflow run of a row; one that logs nothing where the rows of this setting are none."""
         if not self.is_logged:
             yield tracking.Run()
             return
