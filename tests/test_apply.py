@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from project import ROOT
 from ruamel.yaml import YAML
 from test_own_data import example
 
@@ -21,23 +20,21 @@ from narrows.data import names, new_files
 from narrows.errors import UserError
 
 RUN = """
-import os, runpy, sys
+import os, sys
 from pathlib import Path
 from narrows.config import params
-from narrows.stages import cluster, encode, fetch
+from narrows.stages import cluster, encode, fetch, prepare
 from narrows.store import choices
 from narrows.store.choices import ChosenK
-pipelines, *folders = sys.argv[1:]
-for folder in folders:
+for folder in sys.argv[1:]:
     os.chdir(folder)
     p = params.load()
     place = Path("artifacts", p.dataset.name, "choose_k")
     place.mkdir(parents=True)
     choices.write_k(place, ChosenK([], None, 2))
     fetch.main()
-    runpy.run_path(f"{pipelines}/prepare.py")["main"]()
-    (encoder,) = p.baselines
-    encode.main(encoder)
+    prepare.main()
+    encode.main(*p.baselines)
     cluster.main()
 """
 NAMES = ("image_folder", "table", "text")
@@ -56,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         YAML(typ="safe").dump(told, folder / name / "params.yaml")
     folders = [str(folder / name) for name in NAMES]
-    command = [sys.executable, "-c", RUN, str(ROOT / "pipelines"), *folders]
+    command = [sys.executable, "-c", RUN, *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
