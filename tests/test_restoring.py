@@ -35,10 +35,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     commit(project, "one")
     edit(project, code_size=7)
     (project.folder / "src/narrows/models/penalties/new.py").write_text('"""New."""\n')
-    project.repro("train@narrow")
+    project.repro("encode")
     commit(project, "two")
     edit(project, code_size=3)
-    project.repro("train@narrow")
+    project.repro("encode")
     commit(project, "three")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -56,8 +56,10 @@ def first() -> Any:
     """The run of code size 7."""
     client = lookup._client()
     everything = [experiment.experiment_id for experiment in client.search_experiments()]
-    (found,) = client.search_runs(everything, "params.code_size = '7'")
-    return found
+    (run,) = client.search_runs(
+        everything, "params.code_size = '7' AND attributes.run_name = 'narrow'"
+    )
+    return run
 
 
 def test_every_run_names_its_commit_lock_and_data(project: Project) -> None:
@@ -75,7 +77,8 @@ def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> Non
     assert restore.main([run.info.run_id, "restored"]) == 0
     told = capsys.readouterr().out
     assert "missing" not in told
-    assert "PYTHONPATH=src dvc repro --single-item --force train@narrow" in told
+    command = "rm -rf artifacts/digits/encoders/narrow && PYTHONPATH=src dvc repro --single-item"
+    assert f"{command} --force encode" in told
     there = Path("restored")
     assert (
         there / "src/narrows/models/penalties/new.py"
@@ -83,7 +86,8 @@ def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> Non
     again = Project.__new__(Project)
     again.folder = there.resolve()
     assert again.read()["autoencoders"]["narrow"]["code_size"] == 7
-    assert again.repro("--single-item", "--force", "train@narrow") == ["train@narrow"]
+    assert not (there / "artifacts/digits/encoders/narrow").exists()
+    assert again.repro("--single-item", "--force", "encode") == ["encode"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
         made = lookup.find("narrow")

@@ -73,7 +73,7 @@ def repeat_command(run: Any, folder: Path) -> str:
     stage, home = STAGES.get(kind, (kind, ""))
     again = f"PYTHONPATH=src dvc repro --single-item --force {stage}"
     dataset = run.data.tags.get("dataset", "")
-    return f"rm -r artifacts/{dataset}/{home}/{key} && {again}" if home else again
+    return f"rm -rf artifacts/{dataset}/{home}/{key} && {again}" if home else again
 
 
 def _code(run: Any, commit: str, folder: Path) -> list[str]:
