@@ -40,8 +40,8 @@ def main(words: Sequence[str]) -> int:
     options = arguments(words)
     if options.data:
         row = options.row or ROW
-        project = own_project.make("image_folder", options.data)
-        own_project.repro(project, "cluster")
+        project = own_project.make("image_folder", options.data, row)
+        own_project.repro(project, "cluster", "deep_cluster")
         os.chdir(project)
         os.environ.pop("DVC_ROOT", None)
         options.row = row

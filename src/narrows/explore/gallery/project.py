@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -22,8 +23,11 @@ PROJECTS = Path(".work/projects")
 COPIED = (".dvcignore", "dvc.yaml", "pipelines/dvc.yaml")  # DVC puts a lock beside each dvc.yaml
 
 
-def make(example: str, data: Path) -> Path:
+def make(example: str, data: Path, row: str | None = None) -> Path:
     """The project's folder, with the rows of examples/<example>.yaml and `data` as dataset.path.
+
+    Args:
+        row: the one clustering to make, with the encoders that it needs; None makes all.
 
     Raises:
         UserError: no such data, or no project's pipeline to take.
@@ -53,6 +57,8 @@ def make(example: str, data: Path) -> Path:
         raise UserError(f"the name of the folder {place!r} is no UTF-8; rename it") from None
     params = yaml.load(root / "examples" / f"{example}.yaml")
     params["dataset"]["path"] = place.as_posix()
+    if row is not None:
+        _keep_only(params, row)
     yaml.dump(params, folder / "params.yaml")
     if not (folder / ".dvc").exists():
         _dvc(folder, "init", "--no-scm", "--quiet")
@@ -67,6 +73,20 @@ def repro(folder: Path, *stages: str) -> None:
         UserError: a stage has failed, and has said why.
     """
     _dvc(folder, "repro", *stages)
+
+
+def _keep_only(params: dict[str, Any], row: str) -> None:
+    """Takes out of params.yaml what a clustering does without; an unknown row is left for DVC's
+    stages to name."""
+    sections = [params[name] for name in ("clusterings", "deep_clusterings")]
+    encoders = {params["choose_k"]["encoder"]}
+    encoders |= {section[row]["encoder"] for section in sections if row in section}
+    for section in sections:
+        for key in [key for key in section if key != row]:
+            del section[key]
+    for section in (params["baselines"], params["autoencoders"]):
+        for key in [key for key in section if key not in encoders]:
+            del section[key]
 
 
 def _root(example: str) -> Path:
