@@ -15,6 +15,7 @@ from narrows import engine
 from narrows.engine import Files, Slot, processes
 from narrows.engine.ray import environment
 from narrows.errors import UserError
+from narrows.stages import runner
 
 
 def square(x: int) -> int:
@@ -228,3 +229,22 @@ def test_slurm_runs_rows_as_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     failed = {o.row: o for o in engine.each(divide, [0, 1])}
     assert failed[1].value == 1.0
     assert "x is 0" in str(failed[0].error)
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "name", "slot"),
+    [
+        ("cpu", "0,1", "processes", Slot()),
+        ("auto", "0,1", "processes", Slot(gpus=1.0)),
+        ("auto", "", "processes", Slot()),
+        ("auto", "0,1", "ray", Slot()),
+        ("cuda", "", "slurm", Slot(gpus=1.0)),
+        ("mps", "", "processes", Slot(cores=os.cpu_count())),
+    ],
+)
+def test_a_training_has_a_gpu_of_its_own(
+    device: str, gpus: str, name: str, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    monkeypatch.setenv("NARROWS_ENGINE", name)
+    assert runner.slot_on(device) == slot

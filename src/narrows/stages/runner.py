@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -84,12 +85,21 @@ def plugin_modules(*parts: Any) -> tuple[str, ...]:
     return tuple(sorted({plugin.module_name for plugin in selected}))
 
 
-def slot_on(device: str, n_devices: int = 1) -> Slot:
-    """A core for a row on the CPU; elsewhere a GPU, so that no two rows share one by chance."""
+def slot_on(device: str) -> Slot:
+    """What a row occupies that trains on this device: on the CPU a core, elsewhere a whole GPU, so
+    that no two rows share one by chance.
+
+    With another engine than `processes` the machine that trains is not this one, so only
+    `device: cuda` takes a GPU.
+    """
     from narrows.engine.processes import visible_gpus
 
-    on_gpu = device == "cuda" or (device == "auto" and bool(visible_gpus()))
-    return Slot(gpus=float(n_devices)) if on_gpu else Slot()
+    on_mac = platform.system() == "Darwin" and platform.machine() == "arm64"
+    if device == "mps" or (device == "auto" and on_mac):
+        return Slot(cores=os.cpu_count())  # the one GPU of the machine
+    here = engine.name() == "processes"
+    on_gpu = device == "cuda" or (device == "auto" and here and bool(visible_gpus()))
+    return Slot(gpus=1.0) if on_gpu else ONE_CORE
 
 
 def refresh(
