@@ -18,7 +18,7 @@ from narrows.store.rows import Attempt, Call, Row
 
 def main() -> None:
     """Brings the choice up to date."""
-    runner.refresh_single("choose_k", row_of(params.load()), runner.FITTING)
+    runner.refresh_single("choose_k", row_of(params.load()), (*runner.FITTING, "umap"))
 
 
 def row_of(p: Params) -> Row:

@@ -27,12 +27,17 @@ from narrows.errors import UserError, say
 from narrows.store import outputs, rows
 from narrows.store.rows import Attempt, Row
 
-LIBRARIES = ("torch", "mlflow", "matplotlib.figure", "matplotlib.backends.backend_agg")
-"""What every worker imports; the stages that train or fit name more."""
-TRAINING = (*LIBRARIES, "pytorch_lightning", "torchmetrics")
-FITTING = (*LIBRARIES, "sklearn.cluster", "sklearn.mixture")
+FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
+"""What every worker imports that fits clusterers, and so is imported once for all of them."""
+TRAINING = (
+    *("torch", "mlflow", "pytorch_lightning", "torchmetrics"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg"),
+)
+"""What every worker imports that trains."""
 REFINING = (*TRAINING, "sklearn.cluster", "sklearn.mixture")
+"""What every worker imports that trains and clusters."""
 EVALUATING = ("torch", "torchmetrics", "sklearn.decomposition", "sklearn.neighbors", "umap")
+"""What every worker imports that evaluates."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def refresh(
     home: Path,
     members: Sequence[Row],
     slot: Slot = ONE_CORE,
-    preload: Sequence[str] = LIBRARIES,
+    preload: Sequence[str] = FITTING,
 ) -> None:
     """Brings these rows up to date, and deletes every other folder below `home`.
 
@@ -128,7 +133,7 @@ def refresh(
             rows.write_index(home, members)
 
 
-def refresh_single(stage: str, row: Row, preload: Sequence[str] = LIBRARIES) -> None:
+def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> None:
     """The same for a stage that is one row."""
     with outputs.hold(row.folder):
         _bring(stage, [row], ONE_CORE, preload)
