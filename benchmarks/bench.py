@@ -93,8 +93,8 @@ def search(options: argparse.Namespace) -> list[Figure]:
         for i in range(1 if options.quick else 2):
             for name, contender in running.items():
                 answer = contender.does(job)
-                rates[name].append(answer["found"])
-                print(f"bench: search, round {i + 1}, {name}: {answer['found']:.0f} an hour")
+                rates[name].append(answer["outcome"])
+                print(f"bench: search, round {i + 1}, {name}: {answer['outcome']:.0f} an hour")
     hours = {name: [3600 / rate for rate in by_round] for name, by_round in rates.items()}
     rows = figures("search, seconds a trial", hours)
     for figure in rows:

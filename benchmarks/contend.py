@@ -24,7 +24,7 @@ def main(name: str) -> None:
         began = time.perf_counter()
         outcome = contender.fit(task)
         seconds = time.perf_counter() - began
-        print(json.dumps({"seconds": seconds, "found": outcome}), file=answers, flush=True)
+        print(json.dumps({"seconds": seconds, "outcome": outcome}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

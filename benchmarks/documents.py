@@ -23,15 +23,17 @@ from narrows.clustering import metrics, refine
 from narrows.clustering.job import Job
 from narrows.clustering.state import hardened
 from narrows.config import params
-from narrows.config.plugins import Plugin, load, resolved
-from narrows.models.autoencoder import encode_all
-from narrows.store import work
+from narrows.config.plugins import Plugin, load, resolved, selected
+from narrows.models.autoencoder import Autoencoder, encode_all
+from narrows.store import code
+from narrows.store.digests import name_of
+from narrows.store.rows import CHECKPOINTS
 from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/documents.csv"
-Told = dict[str, Any]  # a line of results/documents.csv
-THEIRS: Told = {
+Record = dict[str, Any]  # a line of results/documents.csv
+THEIRS: Record = {
     "seed": "documents",
     "epochs": 500,
     "precision": "fp32",
@@ -44,7 +46,7 @@ THEIRS: Told = {
     "iterations": 3400,
 }
 KMEANS = Plugin("clusterers", "kmeans", load("clusterers", "kmeans").Config(n_init=20))
-DEC = {
+DEC: dict[str, Any] = {
     "name": "dec",
     "batch_size": 2048,
     "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9},
@@ -64,7 +66,7 @@ class Protocol:
         self.labels = labels[order[N_TRAIN:]]
         self.seed, self.options = seed, options
         self.precision = "bf16" if options.bf16 else "fp32"
-        self.record: Told = {"seed": seed, "epochs": options.epochs, "precision": self.precision}
+        self.record: Record = {"seed": seed, "epochs": options.epochs, "precision": self.precision}
 
     def pixels(self) -> None:
         flat = [x.flatten(1).numpy() / np.float32(255) for x in (self.train, self.val)]
@@ -80,6 +82,7 @@ class Protocol:
     def dec(self) -> None:
         fitted = self.pretrained("deep")
         self.record["train_mse"] = fitted.history[-1]["train/loss"]
+        method = params.plugin("deep_clusterers", DEC)
         job = Job(
             x=torch.cat([self.train, self.val]),
             fitted=np.arange(N_ROWS) < N_TRAIN,
@@ -89,10 +92,10 @@ class Protocol:
             augmentation=Plugin("corruptions", "none", load("corruptions", "none").Config()),
             seed=self.seed,
             device="auto",
-            work=self.checkpoints("dec", [DEC, fitted.history]),
+            work=self.checkpoints("dec", [DEC, fitted.history], [method]),
             on_update=lambda update, health: print(update, health["label_change"], flush=True),
         )
-        refined = refine.refine(params.plugin("deep_clusterers", DEC), job)
+        refined = refine.refine(method, job)
         self.record["nmi_dec"] = metrics.nmi(self.labels, hardened(refined.soft)[N_TRAIN:])
         self.record["iterations"] = DEC["interval"] * (len(refined.history) - 1)
 
@@ -110,20 +113,25 @@ class Protocol:
             "train.schedule": {"name": "none"},
         }
 
-        def on_epoch(epoch: int, values: dict[str, float], *_: Any, **__: Any) -> None:
-            if epoch % 10 == 0 and values:
-                print(f"seed {self.seed}, {key}, epoch {epoch}: {values}", flush=True)
+        def on_epoch(
+            epoch: int, metrics: dict[str, float], model: Autoencoder, layer: int = 0
+        ) -> None:
+            if epoch % 10 == 0 and metrics:
+                print(f"seed {self.seed}, {key}, epoch {epoch}: {metrics}", flush=True)
 
         chosen = row(key, changes)
-        folder = self.checkpoints(key, resolved(chosen))
+        folder = self.checkpoints(key, resolved(chosen), list(selected(chosen)))
         return fitting.fit(
             chosen, self.train, self.val, seed=self.seed, work=folder, on_epoch=on_epoch
         )
 
-    def checkpoints(self, key: str, settings: Any) -> Path:
-        digest = hashlib.sha256(torch.cat([self.train, self.val]).numpy()).hexdigest()
-        fingerprint = work.fingerprint("documents", key, [settings, self.seed], digest)
-        return ROOT / work.checkpoints("documents", fingerprint)
+    def checkpoints(self, key: str, settings: Any, parts: list[Plugin]) -> Path:
+        """Folder of unfinished work with these settings, on these pictures, with today's code."""
+        pixels = torch.cat([self.train, self.val]).numpy().tobytes()
+        modules = [part.module_name for part in parts]
+        programs = code.digest([fitting.__name__, refine.__name__, *modules])
+        record = [settings, self.seed, hashlib.sha256(pixels).hexdigest(), programs]
+        return ROOT / CHECKPOINTS / f"documents-{key}-{name_of(record)[:32]}"
 
 
 def main() -> None:

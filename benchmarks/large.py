@@ -5,14 +5,17 @@
 The corpus is made there once: crops of the photographs that scikit-learn and scikit-image
 install, mirrored and of another brightness, as JPEG, 1,000 to a folder; 5 GB. It becomes a project
 with a PCA and a small autoencoder, K-means and a mixture in a UMAP. Prints seconds and peak memory
-of every stage; pages of files that the system keeps and may drop count where they are mapped. To be
+of every stage, of all its processes together; pages of files that the system keeps and may drop
+count where they are mapped, and pages that processes share count once. To be
 held to 3 GB by the system itself, start it in a control group, under systemd for instance with
 
     systemd-run --user --scope -p MemoryMax=3G -p MemorySwapMax=0 python benchmarks/large.py ...
 """
 
 import argparse
+import contextlib
 import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -27,10 +31,10 @@ from narrows.explore.gallery import project as own_project
 
 SIDE, PER_FOLDER = 64, 1000
 STAGES = (
-    *("fetch", "prepare", "baseline pca", "train small", "choose_k"),
-    *("cluster pca-kmeans", "cluster small-kmeans", "cluster small-umap-gmm"),
+    *("fetch", "prepare", "encode", "choose_k", "cluster", "deep_cluster"),
     *("evaluate", "seeds", "report"),
 )
+LOOK = 0.2  # seconds between two looks at the memory
 
 
 def crops(folder: Path, number: int) -> None:
@@ -77,15 +81,28 @@ def params(file: Path) -> None:
 
 def run(stage: str) -> None:
     """A stage as DVC would start it; ends the benchmark where it fails."""
-    name, *words = stage.split()
-    command = [sys.executable, f"pipelines/{name}.py", *words]
-    env = {**os.environ, "PYTHONPATH": str(own_project.ROOT / "src")}
-    began = time.monotonic()
-    _, status, used = os.wait4(os.spawnve(os.P_NOWAIT, sys.executable, command, env), 0)
+    command = [sys.executable, f"pipelines/{stage}.py"]
+    env = {**os.environ, "PYTHONPATH": "src"}
+    began, peak = time.monotonic(), 0
+    with subprocess.Popen(command, env=env) as process:
+        while process.poll() is None:
+            peak = max(peak, memory(process.pid))
+            time.sleep(LOOK)
     seconds = time.monotonic() - began
-    print(f"{stage:24} {seconds:8.1f} s  {used.ru_maxrss / 2**20:6.2f} GiB", flush=True)
-    if status:
+    print(f"{stage:24} {seconds:8.1f} s  {peak / 2**30:6.2f} GiB", flush=True)
+    if process.returncode:
         sys.exit(f"{stage} failed")
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process and those below it hold; what they share counts once. Needs Linux."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        whole = psutil.Process(pid)
+        for process in (whole, *whole.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):  # it may have ended meanwhile
+                total += process.memory_full_info().pss
+    return total
 
 
 def main() -> None:

@@ -19,9 +19,15 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from narrows.clustering import matching, metrics, repeats
+from narrows.clustering import matching, metrics, refine
+from narrows.clustering.job import Job
+from narrows.clustering.state import hardened
 from narrows.config import params, plugins, search_space
+from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
+from narrows.models import encoders
+from narrows.models.autoencoder import Autoencoder, encode_all
+from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results/papers.csv"
@@ -40,6 +46,7 @@ FIELDS = ["dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds
 
 
 def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
+    """All pictures, split, and their labels."""
     module, raw = plugins.load("datasets", dataset), ROOT / "data" / dataset / "raw"
     module.fetch(module.Config(), raw)
     data = module.load(module.Config(), raw)
@@ -48,11 +55,13 @@ def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
 
 
 def rows() -> params.Params:
+    """params.yaml with `CHANGES`."""
     raw = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
     return params.from_dict(search_space.changed(copy.deepcopy(raw), CHANGES))
 
 
 def measured() -> list[dict[str, Any]]:
+    """The lines of results/papers.csv."""
     if not RESULTS.exists():
         return []
     with RESULTS.open(newline="") as stream:
@@ -60,10 +69,45 @@ def measured() -> list[dict[str, Any]]:
 
 
 def measure(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> np.ndarray:
-    encoder = {**p.clusterings, **p.deep_clusterings}[key].encoder
+    """Clusters (N,) of a row whose encoder is fitted under the same seed."""
+    if key in p.deep_clusterings:
+        return refined(p, p.deep_clusterings[key], seed, data)
+    row = p.clusterings[key]
+    if row.encoder in p.baselines:
+        _, codes = encoders.fit_baseline(p.baselines[row.encoder], data, seed)
+    else:
+        codes = encode_all(trained(p, row.encoder, seed, data), data.samples())
+    z, clusterer = codes.astype(np.float32, copy=False), row.clusterer
+    fitted = z[splits.mask(data.split, p.cluster_on)]
+    state = clusterer.module.fit(clusterer.config, fitted, K, seed)
+    clusters: np.ndarray = clusterer.module.predict(state, z)
+    return clusters
+
+
+def trained(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> Autoencoder:
+    """The autoencoder of a row."""
+    train, val = data.samples("train"), data.samples("val")
+    row = p.autoencoders[key]
+    return fitting.fit(row, train, val, seed=seed, device=p.device).model.cpu()
+
+
+def refined(
+    p: params.Params, row: DeepClustering, seed: int, data: prepared.Prepared
+) -> np.ndarray:
+    """Clusters (N,) of a row of `deep_clusterings`."""
     with tempfile.TemporaryDirectory() as work:
-        trained = repeats.encoder(p, encoder, seed, data, Path(work, "encoder"))
-        return repeats.clusters(p, key, K, trained, seed, data, Path(work, "clusters"))[0]
+        job = Job(
+            x=data.samples(),
+            fitted=splits.mask(data.split, p.cluster_on),
+            model=trained(p, row.encoder, seed, data),
+            start=row.start,
+            n_clusters=K,
+            augmentation=row.augmentation,
+            seed=seed,
+            device=p.device,
+            work=Path(work),
+        )
+        return hardened(refine.refine(row.method, job).soft)
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ class Contender:
         )
 
     def does(self, job: Figure) -> Figure:
-        """The seconds it took and what it found."""
+        """The seconds that it took and its outcome."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(job) + "\n")
@@ -97,14 +97,14 @@ def samples(n: int, n_val: int = 512, of: str = "mnist_5k") -> str:
 def races(
     kind: str, job: Figure, rounds: int, running: dict[str, Contender]
 ) -> tuple[Seconds, dict[str, Any]]:
-    """Seconds of every contender in every round, and what it found last."""
+    """Seconds of every contender in every round, and its last outcome."""
     seconds: Seconds = {name: [] for name in running}
     results = {}
     for i in range(rounds):
         for name, contender in running.items():
             answer = contender.does(job)
             seconds[name].append(answer["seconds"])
-            results[name] = answer["found"]
+            results[name] = answer["outcome"]
             print(f"bench: {kind}, round {i + 1}, {name}: {answer['seconds']:.2f} s", flush=True)
     return seconds, results
 

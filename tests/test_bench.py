@@ -67,5 +67,5 @@ def test_a_contender_answers_each_job(tmp_path: Path) -> None:
         check=True,
     )
     told = [json.loads(answer) for answer in done.stdout.splitlines()]
-    assert [one["found"] for one in told] == [2 * 5 * 2 * 32 * 784 * 3] * 2
+    assert [one["outcome"] for one in told] == [2 * 5 * 2 * 32 * 784 * 3] * 2
     assert all(one["seconds"] > 0 for one in told)
