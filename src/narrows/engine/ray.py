@@ -49,7 +49,7 @@ def each(
         remote: Any = ray.remote(
             num_cpus=slot.threads(),
             num_gpus=slot.gpus,
-            max_retries=MAX_ATTEMPTS,
+            max_retries=MAX_ATTEMPTS - 1,
             runtime_env={"env_vars": environment(dict(os.environ), slot.threads())},
         )(_work)
         contents: dict[Path, Any] = {}  # a file that many rows read is stored once

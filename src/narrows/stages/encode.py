@@ -53,7 +53,10 @@ def encoder_row(setting: Setting, p: Params, key: str) -> Row:
         call = Call("narrows.stages.baseline", "fit", (setting, key, row))
         return _row(setting, f"baselines.{key}", place, row, call, {})
     row = p.autoencoders[key]
-    machines = {"devices": p.devices, "num_nodes": p.num_nodes}
+    alone = setting.seed != p.seed  # rows of other seeds run side by side, a process each
+    machines = {"devices": 1, "num_nodes": 1}
+    if not alone:
+        machines = {"devices": p.devices, "num_nodes": p.num_nodes}
     arguments = (setting, key, row, *machines.values())
     call = Call("narrows.stages.train", "train", arguments)
     return _row(setting, f"autoencoders.{key}", place, row, call, machines)
@@ -78,13 +81,14 @@ def train_together(p: Params, wanted: list[Row]) -> None:
     Raises:
         UserError: a row failed; its program has said why.
     """
-    if p.num_nodes > 1:
+    trained = [row for row in wanted if row.folder.name in p.autoencoders]
+    stale = [row for row in trained if not rows.is_current(row, row.fingerprint())]
+    if stale and p.num_nodes > 1:
         raise UserError(
             f"num_nodes is {p.num_nodes}: start `python pipelines/encode.py <row>` on each of "
-            "them, as docs/scaling.md says"
+            f"them, as docs/scaling.md says, for {', '.join(row.folder.name for row in stale)}"
         )
-    trained = [row for row in wanted if row.folder.name in p.autoencoders]
-    for row in [row for row in trained if not rows.is_current(row, row.fingerprint())]:
+    for row in stale:
         command = [sys.executable, os.path.abspath(sys.argv[0]), row.folder.name]
         if subprocess.run(command).returncode:
             raise UserError(f"{row.name}: its training has failed and said why above")
@@ -95,10 +99,10 @@ def compute_here(row: Row) -> None:
     from narrows.training.lightning import is_leading
 
     fingerprint = row.fingerprint()
-    attempt = rows.attempt(row, fingerprint)
     if not is_leading():
-        row.call(attempt)
+        row.call(rows.attempt(row, fingerprint, writes=False))
         return
     with outputs.hold(row.folder):
+        attempt = rows.attempt(row, fingerprint)
         row.call(attempt)
         rows.finish(attempt, fingerprint)

@@ -134,11 +134,17 @@ def is_whole(folder: Path, fingerprint: Fingerprint) -> bool:
         return False
 
 
-def attempt(row: Row, fingerprint: Fingerprint) -> Attempt:
-    """An empty folder beside the row's own, so that one rename makes it that."""
+def attempt(row: Row, fingerprint: Fingerprint, writes: bool = True) -> Attempt:
+    """An attempt to compute the row, with an empty folder beside the row's own, so that one rename
+    makes it that.
+
+    Args:
+        writes: False for a process that only helps another to train the row: it has no folder.
+    """
     partial = row.folder.with_name(f".{row.folder.name}.{os.getpid()}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    if writes:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
     checkpoints = CHECKPOINTS / f"{row.name}-{fingerprint.digest()}"
     return Attempt(row, fingerprint.identity(), partial, checkpoints)
 
