@@ -107,21 +107,21 @@ def test_a_row_that_is_changed_back_comes_back_without_being_computed(project: P
     params = project.read()
     params["autoencoders"]["other"]["train"]["epochs"] = 2
     project.write(params)
-    output = project.dvc("repro")
+    output = project.dvc("repro", "encode")
     assert "encode: 0 of 4 rows to compute, 1 known from before" in output
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
-    assert "encode: 0 of 4 rows to compute, 1 known from before" in project.dvc("repro")
+    assert "encode: 0 of 4 rows to compute, 1 known from before" in project.dvc("repro", "encode")
 
 
 def test_a_row_that_is_taken_out_leaves_its_folder(project: Project) -> None:
     params = project.read()
     params["clusterings"]["twice"] = params["clusterings"]["other-kmeans"]
     project.write(params)
-    assert project.computed() == {"clusterings/twice"}
+    assert project.computed("cluster") == {"clusterings/twice"}
     del params["clusterings"]["twice"]
     project.write(params)
-    project.repro()
+    project.repro("cluster")
     assert "clusterings/twice" not in project.written()
 
 
@@ -133,27 +133,27 @@ def edit(project: Project, file: str, text: str) -> None:
 def test_an_edited_statement_reruns_the_rows_that_reach_it(project: Project) -> None:
     edit(project, "models/baselines/pca.py", "\nEDITED = 1\n")  # the codes stay the same
     own = {"encoders/pca", "evaluations/encoders/pca", "seed_encoders/1/pca"}
-    assert project.computed() == own
+    assert project.computed("evaluate", "seeds") == own
 
 
 def test_an_edited_comment_or_a_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
     edit(project, "models/baselines/pca.py", "\n# edited\n")
     edit(project, "training/optimizers/adadelta.py", "\nEDITED = 1\n")
     edit(project, "data/datasets/mnist.py", "\nEDITED = 1\n")
-    assert project.computed() == set()
+    assert project.computed("evaluate", "seeds") == set()
 
 
 def test_a_comment_in_params_runs_no_stage(project: Project) -> None:
     file = project.folder / "params.yaml"
     file.write_text("# a comment\n" + file.read_text())
-    assert project.repro() == []
+    assert project.repro("seeds") == []
 
 
 def test_a_damaged_file_is_computed_again(project: Project) -> None:
     file = project.folder / "artifacts/digits/encoders/other/train.json"
     whole = file.read_bytes()
     file.write_bytes(whole[:50])
-    assert project.computed() == {"encoders/other"}
+    assert project.computed("encode") == {"encoders/other"}
     assert json.loads(file.read_bytes())["splits"] == json.loads(whole)["splits"]
 
 

@@ -21,8 +21,8 @@ def main(*keys: str) -> None:
     """Brings all encoders up to date; with keys only these, in this process: that is how several
     processes, also of several machines, train one row together."""
     p = choices.with_winners(params.load())
-    wanted = rows_of(p)
-    by_key = {row.folder.name: row for row in wanted}
+    members = rows_of(p)
+    by_key = {row.folder.name: row for row in members}
     home = runner.setting_of(p).artifacts / "encoders"
     for key in keys:
         compute_here(params.select(by_key, key, "baselines, autoencoders or searches"))
@@ -32,9 +32,9 @@ def main(*keys: str) -> None:
     if missing:
         raise UserError(f"searches.{missing[0]} has no winner yet; run `dvc repro tune`")
     if p.devices * p.num_nodes > 1:
-        train_together(p, wanted)
+        train_together(p, members)
     slot = runner.slot_on(p.device)
-    runner.refresh("encode", home, wanted, slot, runner.TRAINING)
+    runner.refresh("encode", home, members, slot, runner.TRAINING)
 
 
 def rows_of(p: Params) -> list[Row]:
@@ -53,9 +53,8 @@ def encoder_row(setting: Setting, p: Params, key: str) -> Row:
         call = Call("narrows.stages.baseline", "fit", (setting, key, row))
         return _row(setting, f"baselines.{key}", place, row, call, {})
     row = p.autoencoders[key]
-    alone = setting.seed != p.seed  # rows of other seeds run side by side, a process each
-    machines = {"devices": 1, "num_nodes": 1}
-    if not alone:
+    machines = {"devices": 1, "num_nodes": 1}  # rows of other seeds run side by side
+    if setting.seed == p.seed:
         machines = {"devices": p.devices, "num_nodes": p.num_nodes}
     arguments = (setting, key, row, *machines.values())
     call = Call("narrows.stages.train", "train", arguments)
@@ -71,7 +70,7 @@ def _row(
     return Row(name, place, settings, setting.data_files, call, runner.plugin_modules(row))
 
 
-def train_together(p: Params, wanted: list[Row]) -> None:
+def train_together(p: Params, members: list[Row]) -> None:
     """Trains the autoencoders that are not current one after the other, each by all devices: a
     program of its own, which Lightning starts again for every device.
 
@@ -81,7 +80,7 @@ def train_together(p: Params, wanted: list[Row]) -> None:
     Raises:
         UserError: a row failed; its program has said why.
     """
-    trained = [row for row in wanted if row.folder.name in p.autoencoders]
+    trained = [row for row in members if row.folder.name in p.autoencoders]
     stale = [row for row in trained if not rows.is_current(row, row.fingerprint())]
     if stale and p.num_nodes > 1:
         raise UserError(
