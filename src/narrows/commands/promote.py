@@ -61,7 +61,7 @@ def main(words: Sequence[str]) -> int:
     if run.id is None:
         raise UserError(
             f"MLflow has no run of {chosen.clustering}; to compute it again and log one, run "
-            f"`rm -r {stored.folder} {finished.FINISHED} && "
+            f"`rm -rf {stored.folder} {finished.FINISHED} && "
             f"dvc repro --force --single-item {stage_of(stored.folder)}`"
         )
     version = registry.register(dataset, chosen, artifacts, x, run.id)
