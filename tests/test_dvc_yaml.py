@@ -51,6 +51,11 @@ def test_a_stage_depends_on_its_script_s_sections_and_on_code(address: str) -> N
     assert STAGES[address].cmd == f"python pipelines/{address}.py"
 
 
+def test_rows_of_other_seeds_wait_for_the_sections_of_their_encoders() -> None:
+    """These are trained there, and no file of stage `encode` says that their rows have changed."""
+    assert {"baselines", "autoencoders"} < set(sections.SECTIONS["seeds"])
+
+
 def rows() -> dict[str, list[Row]]:
     """Rows of a small project by stage."""
     searches = {

@@ -22,7 +22,7 @@ from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
-from narrows.store import clusterings
+from narrows.store import clusterings, encoders
 
 ROOT = Path(__file__).parent.parent
 ROW = "pca-kmeans"
@@ -76,11 +76,10 @@ class Project:
         made = self.folder / "artifacts/mnist_5k"
         (made / "encoders/pca").mkdir(parents=True)
         (made / f"clusterings/{ROW}").mkdir(parents=True)
-        np.savez(made / "encoders/pca/state.npz", **state)
-        np.save(made / "encoders/pca/codes.npy", pca.encode(state, flat))
         row = {"name": "pca", "code_size": 2}
         config = {"kind": "baseline", "row": row, "input_shape": list(self.x.shape[1:])}
-        (made / "encoders/pca/config.json").write_text(json.dumps(config))
+        encoders.write_state(made / "encoders/pca", state)
+        encoders.write(made / "encoders/pca", config, pca.encode(state, flat), {}, {})
         info = {"row": {"encoder": "pca"}, "encoder": "pca"}
         clusters = np.arange(len(PATHS)) % 2
         clusterings.write(made / f"clusterings/{ROW}", info, {}, clusters)

@@ -85,27 +85,16 @@ def example(name: str, folder: Path) -> dict[str, Any]:
 
 
 RUN = """
-import os, runpy, sys
-from pathlib import Path
-from narrows.config import params
-pipelines, *folders = sys.argv[1:]
-for folder in folders:
-    os.chdir(folder)
-    os.environ["DVC_ROOT"] = folder
-    p = params.load()
-    stages = [["fetch"], ["prepare"], *(["baseline", key] for key in p.baselines)]
-    stages += [["train", key] for key in p.autoencoders]
-    stages += [["choose_k"], *(["cluster", key] for key in p.clusterings)]
-    stages += [["evaluate"], *(["seeds", str(seed)] for seed in p.seeds.values), ["report"]]
-    for stage, *key in stages:
-        runpy.run_path(f"{pipelines}/{stage}.py")["main"](*key)
+from importlib import import_module
+for stage in "fetch prepare encode choose_k cluster deep_cluster evaluate seeds report".split():
+    import_module(f"narrows.stages.{stage}").main()
 """
 NAMES = ("image_folder", "table", "text", "points")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each example's stages in the order of DVC; one process, because importing torch costs."""
+    """Each example's stages in the order of DVC; a process each, because importing torch costs."""
     folder = tmp_path_factory.mktemp("own")
     for name in NAMES:
         chosen = example(name, folder / "data")
@@ -113,10 +102,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             chosen["dataset"]["labels"] = "folders"
         (folder / name).mkdir()
         YAML(typ="safe").dump(chosen, folder / name / "params.yaml")
-    folders = [str(folder / name) for name in NAMES]
-    command = [sys.executable, "-c", RUN, str(ROOT / "pipelines"), *folders]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+        command = [sys.executable, "-c", RUN]
+        done = subprocess.run(command, cwd=folder / name, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.dvc("init", "--quiet")
     ignored = "/.work/\n/data/\n/artifacts/\n/mlruns/\n__pycache__/\n/restored*/\n"
     (project.folder / ".gitignore").write_text(ignored)
+    project.write(project.read() | {"searches": {}})
     commit(project, "one")
     edit(project, code_size=7)
     (project.folder / "src/narrows/models/penalties/new.py").write_text('"""New."""\n')
@@ -83,11 +85,12 @@ def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> Non
     assert (
         there / "src/narrows/models/penalties/new.py"
     ).exists()  # was not committed, not even added
-    again = Project.__new__(Project)
-    again.folder = there.resolve()
-    assert again.read()["autoencoders"]["narrow"]["code_size"] == 7
+    restored = Project.__new__(Project)
+    restored.folder = there.resolve()
+    assert restored.read()["autoencoders"]["narrow"]["code_size"] == 7
     assert not (there / "artifacts/digits/encoders/narrow").exists()
-    assert again.repro("--single-item", "--force", "encode") == ["encode"]
+    command = f"cd {told.split('cd ')[-1]}"  # as it is printed
+    subprocess.run(command, shell=True, check=True, env=restored.env)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
         made = lookup.find("narrow")
@@ -118,3 +121,35 @@ def test_what_is_missing_is_said(project: Project, capsys, monkeypatch) -> None:
     with pytest.raises(UserError, match=r"commit 0000000000 of run .* is not in this repository"):
         restoring.restore(run, Path("restored-never"))
     assert not list(Path().glob("restored-never*"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "name", "now", "before"),
+    [
+        ({"stage": "train"}, "narrow", "encoders/narrow && {} encode", "train@narrow"),
+        ({"stage": "train"}, "tuned", "encoders/tuned && {} encode", "train_tuned@tuned"),
+        ({"stage": "cluster"}, "k", "clusterings/k && {} cluster", "cluster@k"),
+        ({"stage": "cluster"}, "d", "deep_clusterings/d && {} deep_cluster", "deep_cluster@d"),
+        (
+            {"stage": "trial", "search": "tuned"},
+            "tuned-3",
+            "searches/tuned && {} tune",
+            "tune@tuned",
+        ),
+        ({"stage": "report"}, "report", "{} report", "report"),
+    ],
+)
+def test_the_command_is_that_of_the_commits_edition(
+    tmp_path: Path, tags: dict[str, str], name: str, now: str, before: str
+) -> None:
+    """In the first edition a row was a stage of its own."""
+    data = SimpleNamespace(tags={**tags, "dataset": "digits"})
+    run = SimpleNamespace(data=data, info=SimpleNamespace(run_name=name))
+    (tmp_path / "params.yaml").write_text("searches: {tuned: {}}\ndeep_clusterings: {d: {}}\n")
+    repeat = "PYTHONPATH=src dvc repro --single-item --force"
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {}}\n")
+    assert restoring.repeat_command(run, tmp_path) == f"{repeat} {before}"
+    (tmp_path / "dvc.yaml").write_text("stages: {encode: {}}\n")
+    expected = now.format(repeat)
+    expected = f"rm -rf artifacts/digits/{expected}" if "&&" in now else expected
+    assert restoring.repeat_command(run, tmp_path) == expected

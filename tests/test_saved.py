@@ -1,6 +1,5 @@
 """Deep clusterings on disk and codes that are new to them, by hand."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from test_contracts import build, plugin, row
 
 from narrows.clustering import saved
 from narrows.clustering.saved import Saved
-from narrows.clustering.state import one_hot, save_state
+from narrows.clustering.state import one_hot
 from narrows.config import plugins
+from narrows.store import clusterings, encoders
 
 CENTRES = np.array([[0, 0, 0], [10, 0, 0], [20, 0, 0]], np.float32)  # of the start's k-means
 
@@ -26,28 +26,27 @@ def loaded(
     **parts: torch.Tensor,
 ) -> Saved:
     """A deep clustering of samples of four numbers, whose known ones are in these clusters."""
-    encoder, folder = artifacts / "encoders/narrow", artifacts / "clusterings/deep"
+    encoder, folder = artifacts / "encoders/narrow", artifacts / "deep_clusterings/deep"
     encoder.mkdir(parents=True)
     folder.mkdir(parents=True)
-    config: dict[str, Any] = {"kind": "trained", "row": plugins.resolved(row())}
-    (encoder / "config.json").write_text(json.dumps(config | {"input_shape": [4]}))
+    config: dict[str, Any] = {"kind": "autoencoder", "row": plugins.resolved(row())}
+    config["input_shape"] = [4]
     weights = build(row(), (4,)).state_dict()
-    torch.save(weights, encoder / "weights.pt")
-    torch.save({"model": weights, "parts": parts}, folder / "weights.pt")
     named = np.array(clusters)
-    np.save(folder / "codes.npy", CENTRES[named % 3])
-    arrays = {"clusters": named, "soft": one_hot(named, n_clusters)}
+    codes = CENTRES[named % 3]
+    encoders.write(encoder, config, codes, {}, {})
+    encoders.write_trained(encoder, weights, [{"epoch": 1}], [])
+    clusterings.write_refined(folder, codes, weights, parts, [{"update": 0}])
     state = {"centres": CENTRES, "names": np.array(names)}
     if method != "self_label" and not fell_back:
         state = {}  # the parts tell the clusters
-    save_state(folder / "clusters.npz", state, **arrays)
     chosen = {
         "encoder": "narrow",
         "start": plugins.resolved(plugin("clusterers", "kmeans")),
         "method": plugins.resolved(plugin("deep_clusterers", method)),
     }
     info = {"row": chosen, "encoder": "narrow", "fell_back": fell_back}
-    (folder / "cluster.json").write_text(json.dumps(info))
+    clusterings.write(folder, info, state, named, soft=one_hot(named, n_clusters))
     return saved.load(artifacts, "deep")
 
 

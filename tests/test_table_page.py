@@ -19,7 +19,7 @@ from narrows.data.datasets import _columns
 from narrows.errors import UserError
 from narrows.evaluation import outliers
 from narrows.explore.table import page, profiles, rules
-from narrows.store import clusterings
+from narrows.store import clusterings, encoders
 
 ROOT = Path(__file__).parent.parent
 EVIL = "<script>alert(1)</script>"
@@ -76,9 +76,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with (data / "samples.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["path", "date"], *([f"<b>{i}</b>", ""] for i in range(N))])
     pca = plugins.load("baselines", "pca")
-    np.savez(artifacts / "encoders/pca/state.npz", **pca.fit(pca.Config(code_size=5), x, seed=0))
+    state = pca.fit(pca.Config(code_size=5), x, seed=0)
+    encoders.write_state(artifacts / "encoders/pca", state)
     config = {"kind": "baseline", "row": {"name": "pca", "code_size": 5}, "input_shape": [11]}
-    (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
+    encoders.write(artifacts / "encoders/pca", config, pca.encode(state, x), {}, {})
     info = {"row": {"encoder": "pca"}, "encoder": "pca"}
     clusterings.write(artifacts / "clusterings/pca-kmeans", info, {}, segments)
     return artifacts / "tables/pca-kmeans"

@@ -14,7 +14,8 @@ from narrows.commands import text
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
-from narrows.store import clusterings
+from narrows.store import clusterings, encoders
+from narrows.store.clusterings import StoredClustering
 
 ROOT = Path(__file__).parent.parent
 TERMS = ["<b>bread</b>", "bread", "flour", "ship", "the"]
@@ -47,10 +48,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         csv.writer(stream).writerows([["path", "date"], *([name, ""] for name in names)])
     pca, cfg = plugins.load("baselines", "pca"), {"name": "pca", "code_size": 2}
     state = pca.fit(pca.Config(code_size=2), x, seed=0)
-    np.savez(artifacts / "encoders/pca/state.npz", **state)
-    np.save(artifacts / "encoders/pca/codes.npy", pca.encode(state, x))
+    encoders.write_state(artifacts / "encoders/pca", state)
     config = {"kind": "baseline", "row": cfg, "input_shape": [5]}
-    (artifacts / "encoders/pca/config.json").write_text(json.dumps(config))
+    encoders.write(artifacts / "encoders/pca", config, pca.encode(state, x), {}, {})
     kmeans = plugins.load("clusterers", "kmeans")
     fitted = kmeans.fit(kmeans.Config(n_init=2), pca.encode(state, x), 2, 0)
     row = {"encoder": "pca", "clusterer": {"name": "kmeans", "n_init": 2}}
@@ -85,11 +85,10 @@ def test_every_cluster_has_the_documents_nearest_to_its_mean(made: Path) -> None
 
 
 def test_noise_has_the_documents_nearest_to_its_mean(made: Path) -> None:
-    file = Path("artifacts/mnist_5k/clusterings/pca-kmeans/clusters.npz")
-    with np.load(file) as saved:
-        arrays = dict(saved)
-    arrays["clusters"][1::3] = -1
-    np.savez(file, **arrays)
+    stored = StoredClustering(Path("artifacts/mnist_5k/clusterings/pca-kmeans"))
+    clusters = stored.clusters
+    clusters[1::3] = -1
+    clusterings.write(stored.folder, stored.info, stored.state, clusters)
     text.main(["pca-kmeans"])
     codes = np.load("artifacts/mnist_5k/encoders/pca/codes.npy")[1::3]
     nearest = np.linalg.norm(codes - codes.mean(axis=0), axis=1).argmin()

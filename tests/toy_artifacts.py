@@ -14,6 +14,8 @@ import pytest
 from narrows import tracking
 from narrows.config import params
 from narrows.config.params import Params
+from narrows.store import choices, clusterings, encoders, evaluations, rows
+from narrows.store.choices import ChosenK
 
 # 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
 SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
@@ -83,9 +85,7 @@ PARAMS: dict[str, Any] = {
 def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
     """The folders of encoder and evaluation; the one that is no baseline is variational."""
     folder.mkdir(parents=True)
-    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
     samples = {"x": x[:4] / 255, "noisy": x[:4] / 255, "reconstruction": x[:4] / 300}
-    np.savez(folder / "samples.npz", **{k: v.astype(np.float32) for k, v in samples.items()})
     scores = {"mse": 0.0123456789, "bce": 0.25, "psnr": 19.0848501}
     scores |= {"ssim": None if x.ndim == 2 else 0.75}
     exact = {"mse": 0.0, "bce": None, "psnr": None, "ssim": 1.0}
@@ -98,13 +98,14 @@ def write_encoder(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
         "seconds": 1.5,
         "splits": dict.fromkeys(("train", "val", "test"), exact if is_baseline else scores),
     }
-    (folder / "train.json").write_text(json.dumps(train))
     kind = "baseline" if is_baseline else "autoencoder"
     config = {"kind": kind, "data_digest": "d" * 64}
-    (folder / "config.json").write_text(json.dumps(config))
+    encoders.write(folder, config, codes(x), as_floats(samples), train)
     name_run(folder)
     if not is_baseline:
-        (folder / "history.csv").write_text("epoch,train/loss,val/loss,lr\n1,3,4,.1\n2,2,3,.1\n")
+        first = {"epoch": 1, "train/loss": 3, "val/loss": 4, "lr": 0.1}
+        history = [first, {"epoch": 2, "train/loss": 2, "val/loss": 3, "lr": 0.1}]
+        encoders.write_trained(folder, {}, history, [])
     write_evaluation(folder.parents[1] / "evaluations/encoders" / folder.name, x / 255, is_baseline)
 
 
@@ -120,48 +121,57 @@ def write_evaluation(folder: Path, x: np.ndarray, is_baseline: bool) -> None:
         "robustness": robustness,
         "variational": None if is_baseline else {**bound, "active_units": 2, "nll": 99.5},
     }
-    (folder / "scores.json").write_text(json.dumps(scores))
-    points = np.arange(20, dtype=np.float32).reshape(10, 2)
-    np.savez(folder / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points[::-1])
+    write_maps(folder)
     pairs = np.stack([x[:8]] * len(robustness))
     pictures = {"corrupted": pairs, "restored": pairs, "interpolations": x[None, :5]}
     if not is_baseline:
         pictures |= {"samples": x[:9], "traversal": x[:6].reshape(2, 3, *x.shape[1:])}
         pictures |= {} if x.ndim == 2 else {"filters": x[:4, :, :3, :3]}
-    np.savez(folder / "pictures.npz", **{k: v.astype(np.float32) for k, v in pictures.items()})
+    evaluations.write_scores(folder, scores, as_floats(pictures))
+
+
+def write_maps(folder: Path) -> None:
+    points = np.arange(20, dtype=np.float32).reshape(10, 2)
+    maps = {"rows": np.arange(0, 20, 2), "pca": points, "umap": points[::-1]}
+    evaluations.write_maps(folder, maps)
+
+
+def codes(x: np.ndarray) -> np.ndarray:
+    return x.reshape(20, -1)[:, :3].astype(np.float32)
+
+
+def as_floats(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def write_deep_clustering(folder: Path, x: np.ndarray) -> None:
     """All in one cluster at first, right at the end."""
     folder.mkdir(parents=True)
     assignments = np.stack([ONE, SWAPPED]).astype(np.int16)
-    np.savez(folder / "clusters.npz", clusters=SWAPPED.astype(np.int32), assignments=assignments)
-    np.save(folder / "codes.npy", x.reshape(20, -1)[:, :3].astype(np.float32))
-    (folder / "history.csv").write_text(
-        "update,clustering,label_change,largest_share,effective_clusters\n"
-        "0,,0,1,1\n1,0.5,0.5,0.5,2\n"
-    )
+    first = {"update": 0, "label_change": 0, "largest_share": 1, "effective_clusters": 1}
+    second = {"update": 1, "clustering": 0.5, "label_change": 0.5, "largest_share": 0.5}
+    history = [first, {**second, "effective_clusters": 2}]
     info = {"row": {"method": {"name": "dec"}}, "encoder": "deep", "clusterer": "dec"}
     info |= {"seed": 7, "seconds": 0.5, "n_clusters": 2}
-    (folder / "cluster.json").write_text(json.dumps(info))
+    clusters = SWAPPED.astype(np.int32)
+    clusterings.write(folder, info, {}, clusters, assignments=assignments)
+    clusterings.write_refined(folder, codes(x), {}, {}, history)
     name_run(folder)
     maps = folder.parents[1] / "evaluations/refined" / folder.name
     maps.mkdir(parents=True)
-    points = np.arange(20, dtype=np.float32).reshape(10, 2)
-    np.savez(maps / "maps.npz", rows=np.arange(0, 20, 2), pca=points, umap=points)
+    write_maps(maps)
 
 
 def name_run(folder: Path) -> None:
     """MLflow finds the run of this row as f-<key>."""
-    (folder / "row.json").write_text(json.dumps({"identity": f"f-{folder.name}"}))
+    (folder / rows.FILE).write_text(json.dumps({"identity": f"f-{folder.name}"}))
 
 
 def write_choose_k(folder: Path) -> None:
     folder.mkdir(parents=True)
     curve = [{"n_clusters": 2, "silhouette": 0.75, "stability": 1.0, "bic": -1.5}]
     curve += [{"n_clusters": 3, "silhouette": None, "stability": 0.5, "bic": -2.25}]
-    (folder / "curve.json").write_text(json.dumps({"recommended": 2, "curve": curve}))
-    (folder / "n_clusters.json").write_text('{"n_clusters": 2}')
+    choices.write_k(folder, ChosenK(curve, recommended=2, taken=2))
 
 
 class Recorder(tracking.Run):
@@ -219,7 +229,6 @@ def left_by_others(project: Path, x: np.ndarray) -> Params:
     for key, clusters in CLUSTERINGS.items():
         folder = project / "artifacts/toy/clusterings" / key
         folder.mkdir(parents=True)
-        np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
         info = {
             "row": PARAMS["clusterings"][key],
             "clusterer": "kmeans",
@@ -227,14 +236,14 @@ def left_by_others(project: Path, x: np.ndarray) -> Params:
             "seconds": 0.25,
         }
         info |= {"encoder": info["row"]["encoder"]}
-        (folder / "cluster.json").write_text(json.dumps(info))
+        clusterings.write(folder, info, {}, clusters.astype(np.int32))
         name_run(folder)
     write_deep_clustering(project / "artifacts/toy/deep_clusterings/refined", x)
     write_choose_k(project / "artifacts/toy/choose_k")
     for seed, clusters in [(0, ONE), (3, SWAPPED)]:
-        folder = project / "artifacts/toy/seeds" / str(seed) / "good"
+        folder = clusterings.seed_folder(project / "artifacts/toy", seed, "good")
         folder.mkdir(parents=True)
-        np.savez(folder / "clusters.npz", clusters=clusters.astype(np.int32))
+        clusterings.write(folder, {}, {}, clusters.astype(np.int32))
     p = params.from_dict(PARAMS)
     return dataclasses.replace(p, dataset=dataclasses.replace(p.dataset, name="toy"))
 

@@ -39,7 +39,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": row(epochs=2)})
-    made.repro(warm=True)
+    made.repro()
     return made
 
 

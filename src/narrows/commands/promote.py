@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
-from narrows.store import clusterings
+from narrows.store import clusterings, finished
+from narrows.store.reading import stage_of
 
 if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
@@ -55,12 +56,13 @@ def main(words: Sequence[str]) -> int:
             print(f"{chosen.clustering} is not promoted: {why}")
             return 3
     x = np.load(data / "x.npy", mmap_mode="r")
-    identity = clusterings.open_clustering(artifacts, chosen.clustering).identity
-    run = tracking.find_run(identity, dataset)
+    stored = clusterings.open_clustering(artifacts, chosen.clustering)
+    run = tracking.find_run(stored.identity, dataset)
     if run.id is None:
         raise UserError(
-            f"MLflow has no run of {chosen.clustering}; run `dvc repro --force --single-item` of "
-            "its stage to log one"
+            f"MLflow has no run of {chosen.clustering}; to compute it again and log one, run "
+            f"`rm -rf {stored.folder} {finished.FINISHED} && "
+            f"dvc repro --force --single-item {stage_of(stored.folder)}`"
         )
     version = registry.register(dataset, chosen, artifacts, x, run.id)
     print(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")

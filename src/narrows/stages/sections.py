@@ -23,7 +23,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "cluster": ("seed", "cluster_on", "clusterings"),
     "deep_cluster": ("seed", "device", "cluster_on", "deep_clusterings"),
     "evaluate": ("seed", "device", "evaluate", "baselines", "autoencoders", "deep_clusterings"),
-    "seeds": ("seed", *DEVICES, "cluster_on", "seeds", "clusterings", "deep_clusterings"),
+    "seeds": (
+        *("seed", *DEVICES, "cluster_on", "seeds"),
+        *("baselines", "autoencoders", "clusterings", "deep_clusterings"),
+    ),
     "report": tuple(field.name for field in dataclasses.fields(Params)),
 }
 

@@ -23,6 +23,8 @@ STAGES = {  # of a run's tag: the DVC stage, and the folder of its rows
     "train": ("encode", "encoders"),
     "cluster": ("cluster", "clusterings"),
     "deep_cluster": ("deep_cluster", "deep_clusterings"),
+    "search": ("tune", "searches"),
+    "trial": ("tune", "searches"),
 }
 
 
@@ -62,18 +64,19 @@ def repeat_command(run: Any, folder: Path) -> str:
     """The command that makes the run's result again in a folder of its code: the folder of its row
     goes, and the stage computes what is not there. In a commit in which a row was a stage of its
     own, that stage alone."""
-    kind, key = run.data.tags.get("stage", ""), run.info.run_name
-    tree = Tree(folder)
+    tags, tree = run.data.tags, Tree(folder)
+    kind, key = tags.get("stage", ""), tags.get("search", run.info.run_name)
     if kind == "cluster" and key in (tree.params().get("deep_clusterings") or {}):
         kind = "deep_cluster"
-    if "encode" not in tree.yaml("dvc.yaml")["stages"]:
-        if kind == "train" and key in (tree.params().get("searches") or {}):
-            kind = "train_tuned"
-        return f"PYTHONPATH=src dvc repro --single-item --force {kind}@{key}"
     stage, home = STAGES.get(kind, (kind, ""))
-    again = f"PYTHONPATH=src dvc repro --single-item --force {stage}"
-    dataset = run.data.tags.get("dataset", "")
-    return f"rm -rf artifacts/{dataset}/{home}/{key} && {again}" if home else again
+    again = "PYTHONPATH=src dvc repro --single-item --force"
+    if not home:
+        return f"{again} {stage}"
+    if "encode" not in tree.yaml("dvc.yaml")["stages"]:
+        is_winner = kind == "train" and key in (tree.params().get("searches") or {})
+        own = "train_tuned" if is_winner else "tune" if stage == "tune" else kind
+        return f"{again} {own}@{key}"
+    return f"rm -rf artifacts/{tags.get('dataset', '')}/{home}/{key} && {again} {stage}"
 
 
 def _code(run: Any, commit: str, folder: Path) -> list[str]:
