@@ -11,6 +11,7 @@ import store
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
+WHO = ("AUTHOR", "COMMITTER")
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -37,13 +38,14 @@ def deep_row(encoder: str) -> dict[str, Any]:
 
 
 class Project:
-    def __init__(self, folder: Path, autoencoders: dict[str, Any]):
+    def __init__(self, folder: Path, autoencoders: dict[str, Any], git: bool = False):
         self.folder = folder
         skipped = shutil.ignore_patterns("__pycache__", "*.egg-info", "dvc.lock")
         for name in ("src", "pipelines"):
             shutil.copytree(ROOT / name, folder / name, ignore=skipped)
         shutil.copy(ROOT / "dvc.yaml", folder)
         shutil.copy(ROOT / ".dvcignore", folder)
+        shutil.copy(ROOT / ".gitignore", folder)
         (folder / "results").mkdir()
         shutil.copy(ROOT / "results/documents.csv", folder / "results")
         kmeans = {"name": "kmeans", "n_init": 2}
@@ -84,13 +86,16 @@ class Project:
             }
         )
         store.place(folder)
-        self.dvc("init", "--no-scm", "--quiet")
+        if git:
+            self.git("init", "--quiet")
+        self.dvc("init", "--quiet", *([] if git else ["--no-scm"]))
 
     @property
     def env(self) -> dict[str, str]:
         env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-        return env | {"PYTHONPATH": str(self.folder / "src"), "PATH": binaries}
+        people = {f"GIT_{who}_{what}": "a@b.c" for who in WHO for what in ("NAME", "EMAIL")}
+        return env | people | {"PYTHONPATH": str(self.folder / "src"), "PATH": binaries}
 
     def read(self) -> dict[str, Any]:
         params: dict[str, Any] = YAML(typ="safe").load(self.folder / "params.yaml")
@@ -113,6 +118,15 @@ class Project:
         )
         assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def git(self, *words: str) -> None:
+        """`git ...`, which has to succeed."""
+        subprocess.run(["git", *words], cwd=self.folder, env=self.env, check=True)
+
+    def commit(self) -> None:
+        """Commits all that git does not ignore."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "state")
 
     def repro(self, *stages: str) -> list[str]:
         """The stages that `dvc repro` ran, but for `fetch`, which looks each time."""

@@ -1,12 +1,17 @@
 """A user's mistake: one clear sentence on stderr and exit code 1, a traceback only on request."""
 
+import errno
 import inspect
 import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+
+DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""Permission denied, a read-only file system, no space left."""
 
 
 class UserError(Exception):
@@ -44,8 +49,9 @@ _OPTION = re.compile(r"(?P<key>\b(?:ssl)?password=)[^\s&'\"]*", re.IGNORECASE)
 def run(stage: Callable[..., None]) -> None:
     """Runs a stage as a program, with the words of the command line as its arguments.
 
-    `UserError` becomes a sentence, with NARROWS_DEBUG=1 in the environment a traceback; SIGTERM an
-    orderly exit. Where the stage's script is the program, its process ends here.
+    `UserError` becomes a sentence, and so does a disk that takes no files; with NARROWS_DEBUG=1 in
+    the environment they are tracebacks. SIGTERM is an orderly exit, and the end of the `dvc repro`
+    that called is one. Where the stage's script is the program, its process ends here.
     """
     signature, caller = inspect.signature(stage), sys._getframe(1).f_globals["__name__"]
     try:
@@ -55,10 +61,12 @@ def run(stage: Callable[..., None]) -> None:
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` blocks still run
     sys.unraisablehook = _send_again
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         stage(*sys.argv[1:])
-    except UserError as error:
-        if os.environ.get("NARROWS_DEBUG") == "1":
+    except (UserError, OSError) as error:
+        if not is_users(error) or os.environ.get("NARROWS_DEBUG") == "1":
             raise
         sys.exit(f"narrows: {error}")
     except KeyboardInterrupt:
@@ -66,6 +74,23 @@ def run(stage: Callable[..., None]) -> None:
     sys.stdout.flush()
     if caller == "__main__" and not _is_watched():
         os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether its message is all that a user needs: a `UserError`, or files that cannot be written.
+
+    >>> is_users(PermissionError(errno.EACCES, "denied", "x.npy")), is_users(OSError("odd"))
+    (True, False)
+    """
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in DISK)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process in order when its parent has ended: a killed `dvc repro` leaves no stage
+    that the next one would have to wait for."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _is_watched() -> bool:

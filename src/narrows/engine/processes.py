@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,6 +28,7 @@ from narrows.errors import UserError
 
 R = TypeVar("R")
 V = TypeVar("V")
+N_STARTS = 10
 KILLED = "the process that computed it was killed {} times; did it run out of memory?"
 
 
@@ -45,7 +47,7 @@ def each(
         while waiting or running:
             while waiting and free:
                 worker, i = free.pop(), waiting.popleft()
-                running[worker.pool.submit(task, rows[i])] = worker, i
+                running[worker.submit(task, rows[i])] = worker, i
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 worker, i = running.pop(future)
                 free.append(worker)
@@ -99,6 +101,19 @@ class _Worker:
     def __init__(self, context: Any, threads: int, gpu: str | None):
         self.start = functools.partial(ProcessPoolExecutor, 1, context, _begin, (threads, gpu))
         self.pool = self.start()
+
+    def submit(self, task: Callable[[R], V], row: R) -> Future[V]:
+        """Begins a row; again, where the forkserver has just been killed: Python starts another one
+        when it sees that, which takes a moment."""
+        for n_left in reversed(range(N_STARTS)):
+            try:
+                return self.pool.submit(task, row)
+            except (EOFError, ConnectionError, BrokenProcessPool):
+                if n_left == 0:
+                    raise UserError("no process can be started on this machine") from None
+            time.sleep(0.1)
+            self.renew()
+        raise AssertionError
 
     def renew(self) -> None:
         """Replaces a process that has died."""

@@ -23,7 +23,7 @@ from narrows import engine, tracking
 from narrows.config import plugins
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
-from narrows.errors import UserError, say
+from narrows.errors import UserError, is_users, say
 from narrows.store import outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -136,7 +136,11 @@ def refresh(
 def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> None:
     """The same for a stage that is one row."""
     with outputs.hold(row.folder):
-        _bring(stage, [row], ONE_CORE, preload)
+        rows.sweep(row.folder)
+        try:
+            _bring(stage, [row], ONE_CORE, preload)
+        finally:
+            rows.sweep(row.folder)
 
 
 def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
@@ -181,9 +185,10 @@ def _files(attempt: Attempt) -> Files:
 def _sentence(outcome: Outcome[Attempt, Any]) -> str:
     """Why a row failed; the traceback of what is no user's mistake goes to stderr."""
     error, name = outcome.error, outcome.row.row.name
+    assert error is not None
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
-    if not isinstance(error, UserError) or os.environ.get("NARROWS_DEBUG"):
+    if not is_users(error) or os.environ.get("NARROWS_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     message = str(error) or type(error).__name__
     return message if name in message else f"{name}: {message}"

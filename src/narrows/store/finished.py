@@ -11,6 +11,8 @@ import os
 import shutil
 from pathlib import Path
 
+import psutil
+
 FINISHED = Path(".work/finished")
 LIMIT = 10 * 2**30
 """Bytes; NARROWS_FINISHED_BYTES names another limit, 0 remembers nothing."""
@@ -51,6 +53,9 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _bound() -> None:
+    for partial in FINISHED.glob(".*.part"):
+        if not psutil.pid_exists(int(partial.name.split(".")[2])):  # of a process that was killed
+            shutil.rmtree(partial, ignore_errors=True)
     by_age = sorted(FINISHED.glob("*/"), key=lambda place: place.stat().st_mtime_ns)
     sizes = {place: sum(f.stat().st_size for f in place.iterdir()) for place in by_age}
     excess = sum(sizes.values()) - limit()

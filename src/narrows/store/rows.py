@@ -168,7 +168,14 @@ def restore(row: Row, fingerprint: Fingerprint) -> bool:
         return False
     shutil.rmtree(row.folder, ignore_errors=True)
     begun.folder.replace(row.folder)
+    shutil.rmtree(begun.checkpoints, ignore_errors=True)  # of a run killed after it remembered
     return True
+
+
+def sweep(folder: Path) -> None:
+    """Deletes what ended attempts left beside a row's folder; nobody else may write it now."""
+    for partial in folder.parent.glob(f".{folder.name}.*.part"):
+        shutil.rmtree(partial)
 
 
 def keep_only(home: Path, rows: Iterable[Row]) -> None:

@@ -16,7 +16,8 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from narrows.errors import UserError
+from narrows.config.messages import cut
+from narrows.errors import UserError, say
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ def is_leading() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
+CONTENT = {"callbacks", "epoch", "loops", "optimizer_states", "state_dict"}
+"""What a checkpoint holds at least."""
+
+
 class Last(ModelCheckpoint):
     """The state after an epoch, in last.ckpt: after the last epoch, and after as many others as
     leave nineteen twentieths of the time to training."""
@@ -69,9 +74,24 @@ class Last(ModelCheckpoint):
 
 
 def checkpoint_in(work: Path) -> Path | None:
-    """The file that `Last` left in the folder; None if there is none."""
+    """The file that `Last` left in the folder; None if there is none.
+
+    One that is damaged is deleted, with a word about it: the training begins anew. Its shapes are
+    those of the model, since the folder is tied to the row, its data and its code.
+    """
     file = work / "last.ckpt"
-    return file if file.exists() else None
+    if not file.exists():
+        return None
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        if state.keys() >= CONTENT:
+            return file
+        problem = "it holds no state of a training"
+    except Exception as error:  # torch raises a dozen kinds
+        problem = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+    say(f"{file} is damaged ({cut(problem)}); it is deleted, and the training begins anew")
+    file.unlink(missing_ok=True)
+    return None
 
 
 def quieten() -> None:

@@ -1,0 +1,189 @@
+"""kill -9 of any process of a stage, at any moment: the next run ends as an uninterrupted one."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import finished
+import psutil
+import pytest
+import store
+from mlflow import MlflowClient
+from project import ROOT, Project, row
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+DRIVER = """
+import time
+from pathlib import Path
+import numpy as np
+
+
+def compute(n, attempt):
+    attempt.checkpoints.mkdir(parents=True, exist_ok=True)
+    (attempt.checkpoints / "last").write_text("x")
+    time.sleep(0.1)
+    np.save(attempt.folder / "codes.npy", np.random.default_rng(n).normal(size=1000))
+    time.sleep(0.02)
+
+
+def main():
+    from narrows.stages import runner
+    from narrows.store.rows import Call, Row
+
+    home = Path("artifacts/d/rows")
+    reads = (Path("x.npy"),)
+    rows = [
+        Row(f"rows.{n}", home / str(n), n, reads, Call("driver", "compute", (n,))) for n in range(6)
+    ]
+    runner.refresh("rows", home, rows, preload=())
+
+
+if __name__ == "__main__":
+    import driver
+    from narrows import errors
+
+    errors.run(driver.main)
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+    path = f"{ROOT / 'src'}{os.pathsep}{folder}"
+    return env | {"PYTHONPATH": path, "NARROWS_WORKERS": "3", "OMP_NUM_THREADS": "1"}
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    words = [sys.executable, *command]
+    return subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=pipe, stderr=pipe)
+
+
+def processes(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """Processes that work in the folder, each with what it is."""
+    in_folder = {}
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder):
+                in_folder[process] = " ".join(process.cmdline())
+        except psutil.Error:  # it has ended, or is not ours
+            continue
+    servers = {process.pid for process, words in in_folder.items() if "forkserver" in words}
+    for process, words in in_folder.items():
+        try:
+            inner = "worker" if process.ppid() in servers else "forkserver"
+        except psutil.NoSuchProcess:
+            continue
+        yield process, inner if "forkserver" in words else "driver"
+
+
+def kill(folder: Path, kind: str, stage: subprocess.Popen[bytes]) -> None:
+    """Kills a process of that kind as soon as there is one."""
+    while stage.poll() is None:
+        for process, its_kind in processes(folder):
+            if its_kind == kind and process.is_running():
+                process.kill()
+                return
+        time.sleep(0.01)
+
+
+def wait_until_alone(folder: Path) -> None:
+    """Nothing that works in the folder outlives its driver by more than moments."""
+    deadline = time.monotonic() + 30
+    while left := list(processes(folder)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def files(home: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(home)): f.read_bytes() for f in home.rglob("*") if f.is_file()}
+
+
+def assert_clean(folder: Path) -> None:
+    """No unfinished work is left."""
+    assert not list(folder.rglob("*.part"))
+    assert not list((folder / ".work/checkpoints").glob("*"))
+
+
+@pytest.mark.parametrize("kind", ["driver", "worker", "forkserver"])
+def test_rows_survive_kills_at_any_moment(kind: str, tmp_path: Path) -> None:
+    draw = random.Random(kind)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    (tmp_path / "x.npy").write_text("samples")
+    home = tmp_path / "artifacts/d/rows"
+    began = time.monotonic()
+    assert start(tmp_path, "driver.py").wait() == 0
+    seconds, whole = time.monotonic() - began, files(home)
+    assert len(whole) == 13
+    for _ in range(4):
+        for name in (".work", "artifacts"):
+            shutil.rmtree(tmp_path / name)
+        stage = start(tmp_path, "driver.py")
+        time.sleep(seconds * draw.uniform(0.2, 0.9))
+        kill(tmp_path, kind, stage)
+        _, said = stage.communicate(timeout=100)
+        assert b"Traceback (most recent call last)" not in said
+        assert kind == "driver" or stage.returncode == 0, said
+        wait_until_alone(tmp_path)
+        assert start(tmp_path, "driver.py").wait() == 0
+        assert files(home) == whole
+        assert_clean(tmp_path)
+        wait_until_alone(tmp_path)
+
+
+def statuses(folder: Path) -> list[tuple[str, str]]:
+    """Names and statuses of all runs."""
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    return sorted((run.info.run_name, run.info.status) for run in runs)
+
+
+ENCODERS = {"pca", "narrow", "other"}
+
+
+def test_a_training_survives_kills_of_its_worker(tmp_path: Path) -> None:
+    """All workers are killed twice, when the others' rows are done and one is in training."""
+    store.place(tmp_path)
+    finished.make(tmp_path, autoencoders={"narrow": row(epochs=400), "other": row(epochs=2)})
+    stage = start(tmp_path, "-u", str(ROOT / "pipelines/encode.py"))
+    assert stage.stdout is not None
+    n_done = n_kills = 0
+    for line in stage.stdout:
+        n_done += b" done, " in line
+        if n_done == 2 and n_kills < 2 and b"encode: narrow: epoch" in line:
+            n_kills += 1
+            for process, kind in processes(tmp_path):
+                if kind == "worker":
+                    process.kill()
+    _, said = stage.communicate()
+    assert stage.returncode == 0, said
+    assert n_kills == 2
+    assert statuses(tmp_path) == [(key, "FINISHED") for key in sorted(ENCODERS)]
+    assert_clean(tmp_path)
+
+
+def test_a_killed_dvc_takes_its_stage_with_it(tmp_path: Path) -> None:
+    """The next one goes on at once, with no lock to remove."""
+    folder = tmp_path / "project"
+    project = Project(folder, {"narrow": row(epochs=300)})
+    project.write(project.read() | {"searches": {}})
+    project.repro("tune")
+    dvc = project.start("-m", "dvc", "repro", "encode")
+    assert dvc.stdout is not None
+    for line in dvc.stdout:
+        if "encode: narrow: epoch 10," in line:
+            dvc.send_signal(signal.SIGKILL)
+            break
+    dvc.communicate()
+    wait_until_alone(folder)
+    assert ("narrow", "FINISHED") not in statuses(folder)
+    project.repro("encode")
+    assert statuses(folder) == [("narrow", "FINISHED"), ("pca", "FINISHED")]
+    assert_clean(folder)
