@@ -53,8 +53,7 @@ def run(stage: Callable[..., None]) -> None:
     except TypeError:
         accepted = "".join(f" <{name}>" for name in signature.parameters)
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` blocks still run
-    sys.unraisablehook = _send_again
+    exit_on_sigterm()
     try:
         stage(*sys.argv[1:])
     except UserError as error:
@@ -66,6 +65,12 @@ def run(stage: Callable[..., None]) -> None:
     sys.stdout.flush()
     if caller == "__main__" and not _is_watched():
         os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
+
+
+def exit_on_sigterm() -> None:
+    """Makes SIGTERM an orderly exit of this process, in which `finally` blocks still run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.unraisablehook = _send_again
 
 
 def _is_watched() -> bool:

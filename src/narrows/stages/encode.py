@@ -21,8 +21,8 @@ def main(*keys: str) -> None:
     """Brings all encoders up to date; with keys only these, in this process: that is how several
     processes, also of several machines, train one row together."""
     p = choices.with_winners(params.load())
-    wanted = rows_of(p)
-    by_key = {row.folder.name: row for row in wanted}
+    encoder_rows = rows_of(p)
+    by_key = {row.folder.name: row for row in encoder_rows}
     home = runner.setting_of(p).artifacts / "encoders"
     for key in keys:
         compute_here(params.select(by_key, key, "baselines, autoencoders or searches"))
@@ -32,9 +32,9 @@ def main(*keys: str) -> None:
     if missing:
         raise UserError(f"searches.{missing[0]} has no winner yet; run `dvc repro tune`")
     if p.devices * p.num_nodes > 1:
-        train_together(p, wanted)
+        train_together(p, encoder_rows)
     slot = runner.slot_on(p.device)
-    runner.refresh("encode", home, wanted, slot, runner.TRAINING)
+    runner.refresh("encode", home, encoder_rows, slot, runner.TRAINING)
 
 
 def rows_of(p: Params) -> list[Row]:
@@ -68,7 +68,7 @@ def _row(
     return Row(name, place, settings, setting.data_files, call, runner.plugin_modules(row))
 
 
-def train_together(p: Params, wanted: list[Row]) -> None:
+def train_together(p: Params, encoder_rows: list[Row]) -> None:
     """Trains the autoencoders that are not current one after the other, each by all devices: a
     program of its own, which Lightning starts again for every device.
 
@@ -83,7 +83,7 @@ def train_together(p: Params, wanted: list[Row]) -> None:
             f"num_nodes is {p.num_nodes}: start `python pipelines/encode.py <row>` on each of "
             "them, as docs/scaling.md says"
         )
-    trained = [row for row in wanted if row.folder.name in p.autoencoders]
+    trained = [row for row in encoder_rows if row.folder.name in p.autoencoders]
     for row in [row for row in trained if not rows.is_current(row, row.fingerprint())]:
         command = [sys.executable, os.path.abspath(sys.argv[0]), row.folder.name]
         if subprocess.run(command).returncode:

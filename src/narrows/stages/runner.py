@@ -55,7 +55,7 @@ class Setting:
         tags: dict[str, str],
         resumes: bool = False,
     ) -> Iterator[tracking.Run]:
-        """The MLflow run of a row; one that logs nothing where the rows of this setting are none."""
+        """The MLflow run of a row; it logs nothing where the rows of this setting are no runs."""
         if not self.is_logged:
             yield tracking.Run()
             return
@@ -95,7 +95,7 @@ def slot_on(device: str, n_devices: int = 1) -> Slot:
 def refresh(
     stage: str,
     home: Path,
-    wanted: Sequence[Row],
+    stage_rows: Sequence[Row],
     slot: Slot = ONE_CORE,
     preload: Sequence[str] = LIBRARIES,
 ) -> None:
@@ -110,12 +110,12 @@ def refresh(
         UserError: a row failed, another process computes these rows, or a file is missing.
     """
     with outputs.hold(home):
-        rows.keep_only(home, wanted)
+        rows.keep_only(home, stage_rows)
         try:
-            _bring(stage, wanted, slot, preload)
+            _bring(stage, stage_rows, slot, preload)
         finally:
-            rows.keep_only(home, wanted)
-            rows.write_index(home, wanted)
+            rows.keep_only(home, stage_rows)
+            rows.write_index(home, stage_rows)
 
 
 def refresh_single(stage: str, row: Row, preload: Sequence[str] = LIBRARIES) -> None:
@@ -124,18 +124,18 @@ def refresh_single(stage: str, row: Row, preload: Sequence[str] = LIBRARIES) -> 
         _bring(stage, [row], ONE_CORE, preload)
 
 
-def _bring(stage: str, wanted: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
+def _bring(stage: str, stage_rows: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
     """Computes the rows that are neither current nor known.
 
     Raises:
         UserError: rows failed; a line for each, when all others have ended.
     """
-    prints = {row.name: row.fingerprint() for row in wanted}
-    stale = [row for row in wanted if not rows.is_current(row, prints[row.name])]
+    prints = {row.name: row.fingerprint() for row in stage_rows}
+    stale = [row for row in stage_rows if not rows.is_current(row, prints[row.name])]
     missing = [row for row in stale if not rows.restore(row, prints[row.name])]
     if stale:
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
-        say(f"{stage}: {len(missing)} of {len(wanted)} rows to compute{known}")
+        say(f"{stage}: {len(missing)} of {len(stage_rows)} rows to compute{known}")
     attempts = [rows.attempt(row, prints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
