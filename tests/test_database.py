@@ -130,6 +130,39 @@ def test_a_server_that_stays_away_is_not_waited_for_longer_than_the_grace_period
     storage.engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "url", "expected"),
+    [
+        ("processes", None, "sqlite:///studies/studies.db", "sqlite:///studies/studies.db"),
+        ("ray", None, "sqlite:///studies/studies.db", "sqlite:///{}/studies/studies.db"),
+        ("ray", "127.0.0.1:1", "postgresql://host/name", "postgresql://host/name"),
+        ("ray", "127.0.0.1:1", "sqlite:///studies/studies.db", None),
+        ("slurm", None, "sqlite:///studies/studies.db", None),
+    ],
+)
+def test_workers_on_other_machines_need_a_database(
+    name: str,
+    address: str | None,
+    url: str,
+    expected: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NARROWS_ENGINE", name)
+    monkeypatch.setenv("NARROWS_STUDIES", url)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    if expected is None:
+        sentence = f"NARROWS_ENGINE is {name}, and other machines do not reach {url}; "
+        with pytest.raises(UserError, match=sentence):
+            database.share_url()
+    else:
+        database.share_url()
+        assert database.url() == expected.format(tmp_path)
+
+
 def test_a_port_that_is_no_number_is_explained() -> None:
     with pytest.raises(UserError, match=r"accepted are URLs") as error:
         database.open_storage("postgresql+psycopg://anna:se@cret:word@localhost/x")

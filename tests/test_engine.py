@@ -140,6 +140,25 @@ def test_workers_have_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "address", "elsewhere"),
+    [
+        ("processes", None, False),
+        ("ray", None, False),
+        ("ray", "127.0.0.1:1", True),
+        ("slurm", None, True),
+    ],
+)
+def test_where_tasks_run(
+    name: str, address: str | None, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NARROWS_ENGINE", name)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    assert engine.is_elsewhere() is elsewhere
+
+
+@pytest.mark.parametrize(
     ("slot", "n_gpus", "cores", "n"),
     [
         (Slot(cores=1), 0, 8, 8),
@@ -210,6 +229,37 @@ def write(x: int) -> int:
     Path(f"out/{x}").mkdir(exist_ok=True)
     Path(f"out/{x}/square").write_text(f"{int(Path('in').read_text()) * x}")
     return x
+
+
+def test_rows_at_once_may_be_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NARROWS_WORKERS is no bound of them either; GPUs are."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert processes.n_slots(Slot(cores=4), 0, n_at_once=5) == 5
+    assert processes.n_slots(Slot(cores=4, gpus=0.5), 1, n_at_once=5) == 2
+    with pytest.raises(UserError, match="no NVIDIA GPU"):
+        processes.n_slots(Slot(gpus=0.5), 0, n_at_once=5)
+
+
+def count_down(folder: Path, x: int) -> int:
+    (folder / str(x)).write_text("")
+    return x
+
+
+@pytest.mark.parametrize("name", ["processes", "slurm"])
+def test_a_row_is_taken_when_those_before_it_have_been_dealt_with(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NARROWS_ENGINE", name)
+    monkeypatch.setenv("NARROWS_SLURM", "cluster=local,timeout_min=5")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    ended: list[int] = []
+    rows = (x for x in range(9) if x < 2 or len(ended) < 4)
+    task = functools.partial(count_down, tmp_path)
+    for outcome in engine.each(task, rows, n_at_once=2):
+        ended.append(outcome.row)
+    assert len(ended) == 5
+    assert sorted(ended) == list(range(5))
 
 
 def files(x: int) -> Files:

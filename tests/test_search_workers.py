@@ -1,6 +1,7 @@
 """`pipelines/search.py` as people run it: processes that are killed, on real databases."""
 
 import collections
+import contextlib
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 from project import Project, row
+from test_ray import HEAD, PORT, cluster
 
 from narrows.search import studies
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 N_TRIALS = int(os.environ.get("NARROWS_TEST_TRIALS", "10"))
 N_WORKERS = int(os.environ.get("NARROWS_TEST_WORKERS", "2"))
 N_STOPS = int(os.environ.get("NARROWS_TEST_STOPS", "2"))
+__all__ = ["cluster"]  # a fixture
 WITH_RAY = pytest.mark.skipif(
     "NARROWS_TEST_RAY" not in os.environ, reason="NARROWS_TEST_RAY is not set: Ray takes ports"
 )
@@ -41,9 +44,24 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
 
 
 def workers(search: psutil.Process) -> list[psutil.Process]:
-    """Those of Ray are children of its own workers."""
-    children = search.children(recursive=True)
-    return [child for child in children if "narrows.search.workers" in child.cmdline()]
+    """Processes of the forkserver that have their own work; oldest first."""
+    below = [child for child in search.children(recursive=True) if is_forkserver(child.parent())]
+    return sorted(below, key=lambda worker: worker.create_time())
+
+
+def is_forkserver(process: psutil.Process | None) -> bool:
+    return process is not None and "multiprocessing.forkserver" in " ".join(process.cmdline())
+
+
+def tasks_of_ray(homes: list[Path]) -> list[psutil.Process]:
+    """Tasks that run on the nodes with these homes, and on no others."""
+    tasks = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.name() == "raylet" and process.environ().get("HOME") in map(str, homes):
+                below = process.children(recursive=True)
+                tasks += [child for child in below if "ray::_work" in " ".join(child.cmdline())]
+    return tasks
 
 
 def trials(url: str) -> list[optuna.trial.FrozenTrial]:
@@ -64,8 +82,17 @@ def trials(url: str) -> list[optuna.trial.FrozenTrial]:
     ],
 )
 def test_workers_that_are_killed_lose_no_trial(
-    url: str, launcher: str, n_killed: int, tmp_path: Path
+    url: str,
+    launcher: str,
+    n_killed: int,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    homes = []
+    if launcher == "ray":
+        homes = request.getfixturevalue("cluster")
+        monkeypatch.setenv("RAY_ADDRESS", f"{HEAD}:{PORT}")
     project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
     project.repro("prepare")
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", str(N_WORKERS), "--heartbeat", "1"]
@@ -77,7 +104,8 @@ def test_workers_that_are_killed_lose_no_trial(
         for line in searching.stdout:
             lines.append(line)
             if "trial" in line and "reconstruction" in line and killed < n_killed:
-                victim = workers(process)[killed % N_WORKERS]
+                victims = tasks_of_ray(homes) if homes else workers(process)
+                victim = victims[killed % len(victims)]
                 os.kill(victim.pid, signal.SIGKILL)
                 killed += 1
                 time.sleep(1)
@@ -125,7 +153,7 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
     project.write(params)
     project.repro("prepare")
     for stop in range(N_STOPS):
-        with project.start("pipelines/tune.py", "tuned") as tuning:
+        with project.start("pipelines/tune.py") as tuning:
             assert tuning.stdout is not None
             for line in tuning.stdout:
                 if "reconstruction" in line:  # a trial has ended, the next one begins
@@ -133,8 +161,8 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
                     break
             tuning.stdout.read()
         assert tuning.returncode in (1, 130, 143)
-        assert not (project.folder / "artifacts/digits/tuned").exists()
-    project.repro("tune@tuned")
+        assert not (project.folder / "artifacts/digits/searches/tuned").exists()
+    project.repro("tune")
 
     all_trials = trials(f"sqlite:///{project.folder}/studies/studies.db")
     states = collections.Counter(trial.state.name for trial in all_trials)

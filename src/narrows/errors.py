@@ -59,8 +59,7 @@ def run(stage: Callable[..., None]) -> None:
     except TypeError:
         accepted = "".join(f" <{name}>" for name in signature.parameters)
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` blocks still run
-    sys.unraisablehook = _send_again
+    exit_on_sigterm()
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
@@ -91,6 +90,12 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def exit_on_sigterm() -> None:
+    """Makes SIGTERM an orderly exit of this process, in which `finally` blocks still run."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.unraisablehook = _send_again
 
 
 def _is_watched() -> bool:

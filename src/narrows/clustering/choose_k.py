@@ -65,9 +65,14 @@ def recommended(candidates: list[Candidate]) -> int | None:
     ...              {"n_clusters": 3, "silhouette": 0.8, "stability": 1.0}])
     3
     """
-    defined = [c for c in candidates if c["silhouette"] is not None]
+    defined = [candidate for candidate in candidates if _has_silhouette(candidate)]
     best = max(defined, key=_merit, default=None)
     return None if best is None else int(best["n_clusters"])
+
+
+def _has_silhouette(candidate: Candidate) -> bool:
+    silhouette = candidate["silhouette"]
+    return silhouette is not None
 
 
 def _merit(candidate: Candidate) -> float:

@@ -7,18 +7,31 @@ tasks, replace workers that die, and say how each row ended, in the order in whi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from narrows.engine._base import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError
 
-__all__ = ["ENGINES", "ONE_CORE", "Files", "Outcome", "Slot", "each", "name"]
+__all__ = [
+    "ENGINES",
+    "HERE",
+    "ONE_CORE",
+    "Files",
+    "Outcome",
+    "Slot",
+    "each",
+    "is_elsewhere",
+    "name",
+]
 
 R = TypeVar("R")
 V = TypeVar("V")
-ENGINES = ("processes", "ray", "slurm")
+HERE = "processes"
+"""The engine that needs nothing but this machine."""
+ENGINES = (HERE, "ray", "slurm")
 
 
 def name() -> str:
@@ -27,10 +40,16 @@ def name() -> str:
     Raises:
         UserError: there is none of that name.
     """
-    chosen = os.environ.get("NARROWS_ENGINE") or "processes"
+    chosen = os.environ.get("NARROWS_ENGINE") or HERE
     if chosen not in ENGINES:
         raise UserError(f"NARROWS_ENGINE is {chosen!r}; accepted are {', '.join(ENGINES)}")
     return chosen
+
+
+def is_elsewhere() -> bool:
+    """Whether tasks run on other machines, which cannot read this one's files: a Ray that is
+    started for them is here, a cluster at RAY_ADDRESS is not."""
+    return name() == "slurm" or (name() == "ray" and "RAY_ADDRESS" in os.environ)
 
 
 def _no_files(_: Any) -> Files:
@@ -39,22 +58,28 @@ def _no_files(_: Any) -> Files:
 
 def each(
     task: Callable[[R], V],
-    rows: Sequence[R],
+    rows: Iterable[R],
     slot: Slot = ONE_CORE,
     files: Callable[[R], Files] = _no_files,
     preload: Sequence[str] = (),
+    n_at_once: int | None = None,
 ) -> Iterator[Outcome[R, V]]:
     """Runs `task(row)` of every row and yields outcomes as rows end.
 
     Args:
         task: picklable, as its rows and results are; a module-level function or a partial of one.
+        rows: with `n_at_once`, a row is taken from here only when there is room for it, and the
+            outcomes before it have been dealt with.
         slot: what one row occupies; as many rows run at once as there are slots.
         files: what a row reads and writes, for engines whose machines share no folder.
         preload: modules that every worker imports anyway; `processes` imports them once.
+        n_at_once: number of rows that run at once, also where this machine has fewer cores; never
+            more than GPUs or the cluster have room for.
 
     Raises:
         UserError: the engine is not installed, not reached, or has no room for one slot.
     """
     module: Any = import_module(f"narrows.engine.{name()}")
-    if rows:
-        yield from module.each(task, rows, slot, files, preload)
+    upcoming = iter(rows)
+    if first := list(islice(upcoming, 1)):  # no engine starts for no row
+        yield from module.each(task, chain(first, upcoming), slot, files, preload, n_at_once)

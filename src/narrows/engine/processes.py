@@ -11,20 +11,19 @@ import functools
 import math
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
 
 from narrows.engine._base import MAX_ATTEMPTS, Files, Outcome, Slot
-from narrows.errors import UserError
+from narrows.errors import UserError, exit_on_sigterm
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -34,50 +33,56 @@ KILLED = "the process that computed it was killed {} times; did it run out of me
 
 def each(
     task: Callable[[R], V],
-    rows: Sequence[R],
+    rows: Iterable[R],
     slot: Slot,
     files: Callable[[R], Files],
     preload: Sequence[str],
+    n_at_once: int | None,
 ) -> Iterator[Outcome[R, V]]:
     """As `narrows.engine.each`."""
-    workers = _workers(slot, len(rows), preload)
-    free, waiting, deaths = list(workers), deque(range(len(rows))), Counter[int]()
-    running: dict[Future[V], tuple[_Worker, int]] = {}
+    workers = _workers(slot, preload, n_at_once)
+    free, deaths = list(workers), Counter[int]()
+    upcoming, again = enumerate(rows), deque[tuple[int, R]]()
+    running: dict[Future[V], tuple[_Worker, int, R]] = {}
     try:
-        while waiting or running:
-            while waiting and free:
-                worker, i = free.pop(), waiting.popleft()
-                running[worker.submit(task, rows[i])] = worker, i
+        while True:
+            while free and (numbered := again.popleft() if again else next(upcoming, None)):
+                worker, (i, row) = free.pop(), numbered
+                running[worker.submit(task, row)] = worker, i, row
+            if not running:
+                return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                worker, i = running.pop(future)
+                worker, i, row = running.pop(future)
                 free.append(worker)
                 error = future.exception()
                 if isinstance(error, BrokenProcessPool):
-                    worker.renew()
+                    worker.end()
                     deaths[i] += 1
                     if deaths[i] < MAX_ATTEMPTS:
-                        waiting.appendleft(i)
+                        again.append((i, row))
                         continue
                     error = UserError(KILLED.format(deaths[i]))
-                yield Outcome(rows[i], None if error else future.result(), error)
+                yield Outcome(row, None if error else future.result(), error)
     except BaseException:  # a signal, or the caller has stopped to listen
         for process in multiprocessing.active_children():
             process.terminate()
         raise
     finally:
         for worker in workers:
-            worker.pool.shutdown(cancel_futures=True)
+            worker.end()
 
 
-def _workers(slot: Slot, n_rows: int, preload: Sequence[str]) -> list[_Worker]:
-    """As many workers as there are slots, or rows if these are fewer."""
+def _workers(slot: Slot, preload: Sequence[str], n_at_once: int | None) -> list[_Worker]:
+    """A worker for every slot; the first is the last in the list."""
     gpus = visible_gpus() if slot.gpus else []
-    n_workers = min(n_slots(slot, len(gpus)), n_rows)
+    n_workers = n_slots(slot, len(gpus), n_at_once)
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(slot.threads())  # libraries read it when they are imported
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["narrows.engine.preloading", *preload])
-    return [_Worker(context, slot.threads(), share(gpus, slot, i)) for i in range(n_workers)]
+    return [
+        _Worker(context, slot.threads(), share(gpus, slot, i)) for i in reversed(range(n_workers))
+    ]
 
 
 def share(gpus: Sequence[str], slot: Slot, i: int) -> str | None:
@@ -99,36 +104,37 @@ class _Worker:
     nothing but its own row."""
 
     def __init__(self, context: Any, threads: int, gpu: str | None):
-        self.start = functools.partial(ProcessPoolExecutor, 1, context, _begin, (threads, gpu))
-        self.pool = self.start()
+        self._start = functools.partial(ProcessPoolExecutor, 1, context, _begin, (threads, gpu))
+        self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, task: Callable[[R], V], row: R) -> Future[V]:
-        """Begins a row; again, where the forkserver has just been killed: Python starts another one
-        when it sees that, which takes a moment."""
-        for n_left in reversed(range(N_STARTS)):
+        """Begins a row, in a new process where there is none yet or the last one has died; again,
+        where the forkserver has just been killed: Python starts another one when it sees that,
+        which takes a moment."""
+        for _ in range(N_STARTS):
             try:
-                return self.pool.submit(task, row)
+                self._pool = self._pool or self._start()
+                return self._pool.submit(task, row)
             except (EOFError, ConnectionError, BrokenProcessPool):
-                if n_left == 0:
-                    raise UserError("no process can be started on this machine") from None
-            time.sleep(0.1)
-            self.renew()
-        raise AssertionError
+                self.end()
+                time.sleep(0.1)
+        raise UserError("no process can be started on this machine")
 
-    def renew(self) -> None:
-        """Replaces a process that has died."""
-        self.pool.shutdown(cancel_futures=True)
-        self.pool = self.start()
+    def end(self) -> None:
+        """Waits for the end of its process, if it has one."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
-def n_slots(slot: Slot, n_gpus: int) -> int:
-    """How many rows run at once; NARROWS_WORKERS is a bound.
+def n_slots(slot: Slot, n_gpus: int, n_at_once: int | None = None) -> int:
+    """How many rows run at once: as many as there are cores for, and NARROWS_WORKERS is a bound;
+    or `n_at_once`, whatever these are. GPUs are a bound of both.
 
     Raises:
         UserError: a row needs a GPU and this machine has none.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n = max(1, (cores or 1) // slot.threads())
+    n = n_at_once or max(1, n_cores() // slot.threads())
     if slot.gpus:
         if n_gpus == 0:
             raise UserError("device is cuda, but there is no NVIDIA GPU on this machine")
@@ -137,7 +143,15 @@ def n_slots(slot: Slot, n_gpus: int) -> int:
     bound = os.environ.get("NARROWS_WORKERS", "")
     if bound and not (bound.isdecimal() and int(bound)):
         raise UserError(f"NARROWS_WORKERS is {bound!r}; accepted are whole numbers from 1 on")
-    return min(n, int(bound)) if bound else n
+    return min(n, int(bound)) if bound and n_at_once is None else n
+
+
+def n_cores() -> int:
+    """Number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no such call
+        return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:
@@ -158,7 +172,7 @@ def _begin(threads: int, gpu: str | None) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     if "torch" in sys.modules:  # the forkserver may have imported it under another number
         sys.modules["torch"].set_num_threads(threads)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` blocks run
+    exit_on_sigterm()
     parent = multiprocessing.parent_process()
     assert parent is not None
     watch = threading.Thread(target=_end_with, args=(parent.sentinel, os.getppid()), daemon=True)

@@ -11,7 +11,8 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from narrows.store.files import atomic_write
 
 R = TypeVar("R")
 V = TypeVar("V")
+_Input = tuple[str, str, list[Any]]  # name, SHA-256, and the reference of the content
 ADDRESS = "RAY_ADDRESS"
 OWN = frozenset(
     "CUDA_VISIBLE_DEVICES HOME HOSTNAME LD_LIBRARY_PATH LOGNAME OLDPWD PATH PWD PYTHONHOME "
@@ -34,10 +36,11 @@ REMOTE = "NARROWS_REMOTE"
 
 def each(
     task: Callable[[R], V],
-    rows: Sequence[R],
+    rows: Iterable[R],
     slot: Slot,
     files: Callable[[R], Files],
     preload: Sequence[str],
+    n_at_once: int | None,
 ) -> Iterator[Outcome[R, V]]:
     """As `narrows.engine.each`."""
     try:
@@ -52,21 +55,28 @@ def each(
             max_retries=MAX_ATTEMPTS - 1,
             runtime_env={"env_vars": environment(dict(os.environ), slot.threads())},
         )(_work)
-        contents: dict[Path, Any] = {}  # a file that many rows read is stored once
+        stored: dict[Path, _Input] = {}  # a file that many rows read is stored once
         running: dict[Any, R] = {}
-        for row in rows:
-            needs = files(row)
-            for path in needs.reads:
-                if path not in contents:
-                    contents[path] = ray.put(path.read_bytes())
-            inputs = [(p.as_posix(), digest_of(p), [contents[p]]) for p in needs.reads]
-            project = hashlib.sha256(os.fsencode(Path.cwd())).hexdigest()[:16]
-            running[remote.remote(task, row, project, inputs, needs.writes)] = row
+        upcoming = iter(rows)
+
+        def submit(n: int | None) -> None:
+            for row in islice(upcoming, n):
+                needs = files(row)
+                for path in needs.reads:
+                    if path not in stored:
+                        content = ray.put(path.read_bytes())
+                        stored[path] = path.as_posix(), digest_of(path), [content]
+                inputs = [stored[path] for path in needs.reads]
+                running[remote.remote(task, row, project, inputs, needs.writes)] = row
+
+        project = hashlib.sha256(os.fsencode(Path.cwd())).hexdigest()[:16]
+        submit(n_at_once)
         try:
             while running:
                 (reference, *_), _ = ray.wait(list(running), num_returns=1)
                 row = running.pop(reference)
                 yield _outcome(ray, reference, row, files(row))
+                submit(1)
         finally:
             for reference in running:
                 ray.cancel(reference)
@@ -131,7 +141,7 @@ def _work(
     task: Callable[[R], V],
     row: R,
     project: str,
-    inputs: list[tuple[str, str, list[Any]]],
+    inputs: list[_Input],
     writes: Path | None,
 ) -> tuple[V | None, BaseException | None, dict[str, bytes]]:
     """Runs on a node: lays out the inputs in a folder of the node's own and runs the task there.
@@ -148,7 +158,8 @@ def _work(
         if not (path.exists() and digest_of(path) == digest):
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as partial:
-                partial.write_bytes(ray.get(reference))
+                content: Any = ray.get(reference)
+                partial.write_bytes(content)
     if writes is not None:
         writes.mkdir(parents=True, exist_ok=True)
     value, problem = None, None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,15 +28,17 @@ POLL = 2.0
 
 def each(
     task: Callable[[R], V],
-    rows: Sequence[R],
+    rows: Iterable[R],
     slot: Slot,
     files: Callable[[R], Files],
     preload: Sequence[str],
+    n_at_once: int | None,
 ) -> Iterator[Outcome[R, V]]:
     """As `narrows.engine.each`."""
-    executor = make_executor(slot)
+    executor, upcoming = make_executor(slot), iter(rows)
     with executor.batch():  # one array of jobs
-        jobs = {executor.submit(_Requeued(), task, row): row for row in rows}
+        first = islice(upcoming, n_at_once)
+        jobs = {executor.submit(_Requeued(), task, row): row for row in first}
     try:
         while jobs:
             ended = [job for job in jobs if job.done()]
@@ -43,6 +46,8 @@ def each(
                 row = jobs.pop(job)
                 error = job.exception()
                 yield Outcome(row, error=error) if error else Outcome(row, job.result())
+                for row in islice(upcoming, 1):
+                    jobs[executor.submit(_Requeued(), task, row)] = row
             if not ended:
                 time.sleep(POLL)
     finally:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from narrows import engine
 from narrows.errors import UserError, mask_passwords
 from narrows.store import outputs
 
@@ -37,6 +38,24 @@ retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_value
 def url() -> str:
     """URL of the database of studies: NARROWS_STUDIES, else one sqlite file in studies/."""
     return os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
+
+
+def share_url() -> None:
+    """Lets workers understand the URL where the engine puts them: an sqlite file has its full path.
+
+    Raises:
+        UserError: the studies are in a file of this machine, and workers run on others.
+    """
+    parsed = _parse(url())
+    if engine.name() == engine.HERE or parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return
+    if engine.is_elsewhere():
+        raise UserError(
+            f"NARROWS_ENGINE is {engine.name()}, and other machines do not reach {url()}; name a "
+            "database in NARROWS_STUDIES, like postgresql+psycopg://user:password@host/name"
+        )
+    file = Path(parsed.database).resolve()
+    os.environ["NARROWS_STUDIES"] = parsed.set(database=str(file)).render_as_string(False)
 
 
 def grace_period(heartbeat: int) -> int:

@@ -19,6 +19,8 @@ from narrows.search.sampler import SURPLUS, RepeatableSampler
 from narrows.search.summary import Gains
 from narrows.store import outputs
 
+Study = optuna.Study
+"""Trials that are judged by the same objectives, in a database or in memory."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 MIN_FOR_IMPORTANCE = 4  # complete trials
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {

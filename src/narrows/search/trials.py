@@ -82,6 +82,8 @@ class Limits:
     """Number of finished trials that the study holds then; None for any number."""
     deadline: float | None
     """`time.time()` after which no epoch begins; None for never."""
+    n_own: int | None = None
+    """Number of trials that one worker finishes; None for any number."""
 
     def passed(self) -> bool:
         """Whether the deadline has passed."""
@@ -149,8 +151,8 @@ def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: 
         UserError: more trials fail than the search is to have.
     """
     optuna.storages.fail_stale_trials(study)
-    n_failed = 0
-    while not limits.passed():
+    n_failed, n_own = 0, 0
+    while not limits.passed() and n_own != limits.n_own:
         states = [t.state for t in study.get_trials(deepcopy=False)]
         n_finished = sum(state in studies.FINISHED for state in states)
         n_running = states.count(TrialState.RUNNING)
@@ -162,6 +164,7 @@ def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: 
             continue
         number = _run(problem, study, limits, open_log)
         trial = study.get_trials(deepcopy=False)[number]
+        n_own += trial.state in studies.FINISHED
         n_failed += trial.state == TrialState.FAIL and not studies.is_surplus(trial)
         if n_failed > max(3, problem.search.n_trials):
             message = f"{n_failed} trials failed, see their runs in MLflow"

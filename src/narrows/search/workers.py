@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import itertools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from narrows import errors
-from narrows.config import params, plugins
+from narrows import engine, tracking
+from narrows.config.params import Params
 from narrows.data import prepared
+from narrows.engine import Files, Slot
+from narrows.errors import UserError, say
 from narrows.search import database, runs, trials
+from narrows.tracking.recording import Recording
+
+MAX_RESTARTS = 3
+"""How many workers that fail are begun again, since a trial has last finished."""
 
 
 @dataclass(frozen=True)
@@ -19,24 +27,28 @@ class WorkerTask:
     """What a worker is to do. The database's URL is not here but in NARROWS_STUDIES, because it may
     hold a password."""
 
+    params: Params
+    """All of params.yaml, as it was when the search began."""
     key: str
-    """Key of `searches` in params.yaml."""
+    """Key of its `searches`."""
     parent: str | None
     """Id of the MLflow run below which those of the trials stand; None where nothing is tracked."""
-    n_finished: int | None
-    """Number of finished trials that the study holds in the end; None for any number."""
-    deadline: float | None
-    """`time.time()` after which no epoch begins; None for never."""
+    limits: trials.Limits
+    """When the search ends."""
     n_threads: int
     """Number of threads that PyTorch computes with."""
     heartbeat: int
     """Seconds between two signs of life of a running trial."""
 
 
-def work(task: WorkerTask) -> None:
-    """Adds trials to the study until the task's limits; a plain function, so it can be pickled.
+def work(task: WorkerTask) -> list[Recording]:
+    """Adds trials to the study until the limits; a plain function, so it can be pickled.
 
     A database that is away, now or later, is waited for up to the grace period.
+
+    Returns:
+        Runs that this process cannot log. It then ends with every finished trial, so that no more
+        than one is lost with it.
 
     Raises:
         UserError: the database stays away, or more trials fail than the search is to have.
@@ -44,14 +56,15 @@ def work(task: WorkerTask) -> None:
     import torch
 
     torch.set_num_threads(task.n_threads)
-    p = params.load()
-    data = prepared.read(p.dataset.name)
-    problem = trials.problem(p, task.key, data)
+    data = prepared.read(task.params.dataset.name)
+    problem = trials.problem(task.params, task.key, data)
+    limits = replace(task.limits, n_own=1) if tracking.is_recorded() else task.limits
     url, patience = database.url(), database.grace_period(task.heartbeat)
-    with database.explain_errors(url):
-        study = trials.open_study(problem, database.open_storage(url, task.heartbeat, patience))
-        limits = trials.Limits(task.n_finished, task.deadline)
+    with database.explain_errors(url), tracking.record() as recordings:
+        storage = database.open_storage(url, task.heartbeat, patience)
+        study = trials.open_study(problem, storage)
         trials.add_trials(problem, study, limits, runs.trial_runs(problem, data, task.parent))
+    return recordings
 
 
 def threads_each(n_workers: int) -> int:
@@ -60,28 +73,54 @@ def threads_each(n_workers: int) -> int:
 
 
 def run_workers(
-    task: WorkerTask, n_workers: int, launcher: str, gpus: float, count: Callable[[], int]
+    task: WorkerTask,
+    n_workers: int,
+    gpus: float,
+    count: Callable[[], int],
+    preload: Sequence[str] = (),
 ) -> None:
-    """Runs workers until all have ended well, wherever the launcher puts them.
+    """Runs workers on the engine until the study has what it is to have.
+
+    Workers that fail are begun again, as long as trials finish.
 
     Args:
-        launcher: a file in src/narrows/search/launchers/.
+        n_workers: how many run at once, if there is room for them.
         gpus: share of a GPU that a worker needs.
-        count: tells how many trials have finished; workers that die are replaced again and again
-            as long as the number grows.
+        count: tells how many trials have finished.
+        preload: modules that every worker imports.
+
+    Raises:
+        UserError: more workers failed than `MAX_RESTARTS` since a trial has last finished.
     """
-    command = ["-m", "narrows.search.workers", json.dumps(dataclasses.asdict(task))]
-    plugins.load("launchers", launcher).run(command, n_workers, task.n_threads, gpus, count)
+    tasks = itertools.chain([task] * n_workers, _more(task, count))
+    slot, n_failed, n_finished = Slot(task.n_threads, gpus), 0, count()
+    for outcome in engine.each(work, tasks, slot, _files, preload, n_workers):
+        tracking.replay(outcome.value or [])
+        if outcome.error is None:
+            continue
+        _explain(outcome.error)
+        before, n_finished = n_finished, count()
+        n_failed = 1 if n_finished > before else n_failed + 1
+        if n_failed > MAX_RESTARTS:
+            raise UserError(f"{n_failed} workers failed, the last one said: {outcome.error!s}")
+        say("search: a worker failed, another begins")
 
 
-def main(task: str) -> None:
-    """A worker as a program.
-
-    Args:
-        task: a `WorkerTask` as JSON.
-    """
-    work(WorkerTask(**json.loads(task)))
+def _more(task: WorkerTask, count: Callable[[], int]) -> Iterator[WorkerTask]:
+    """Tasks for workers that follow on others, as long as trials are missing."""
+    while not (task.limits.passed() or task.limits.reached(count())):
+        yield task
 
 
-if __name__ == "__main__":
-    errors.run(main)
+def _files(task: WorkerTask) -> Files:
+    """Samples and splits; the labels stay where they are."""
+    folder = Path("data", task.params.dataset.name)
+    return Files((folder / "x.npy", folder / "split.npy"))
+
+
+def _explain(error: BaseException) -> None:
+    """Says why a worker failed, with a traceback where it is no user's mistake."""
+    if isinstance(error, UserError):
+        print(f"search: {error}", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error, file=sys.stderr)

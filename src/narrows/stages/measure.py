@@ -26,11 +26,11 @@ def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: 
     corruptions = measures.applicable(options.corruptions, view)
     coder = coder_of(encoder, setting.device)
     scores = measures.scores(coder, test, corruptions, options.nll_draws, setting.seed)
-    drawn = pictures.draw_pictures(coder, view, corruptions, setting.seed)
+    panels = pictures.draw_pictures(coder, view, corruptions, setting.seed)
     evaluations.write_maps(
         attempt.folder, measures.maps(encoder.codes, options.map_rows, setting.seed)
     )
-    evaluations.write_scores(attempt.folder, scores, drawn)
+    evaluations.write_scores(attempt.folder, scores, panels)
 
 
 def map_codes(codes_file: Path, n_rows: int, seed: int, attempt: Attempt) -> None:

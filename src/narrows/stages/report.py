@@ -231,7 +231,7 @@ def log_encoder(p: Params, encoder: ReportedEncoder, report: Report, results: Pa
     row = encoder_row(p, key)
     if "network" not in row:  # runs with a network have their depth from their own stage
         run.log_params({"depth": 0})
-    if "code_size" not in row:
+    if not row.get("code_size"):
         run.log_params({"code_size": encoder.codes.shape[1]})
     tests = [test for test in report.tables.autoencoders if test["split"] == "test"]
     picture = run.picture("reconstructions")

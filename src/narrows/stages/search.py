@@ -14,15 +14,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
-import optuna
 from matplotlib.figure import Figure
 
-from narrows.config import params, plugins
+from narrows import engine
+from narrows.config import params
 from narrows.data import prepared
 from narrows.search import database, runs, studies, summary, trials, workers
+from narrows.stages import runner
 from narrows.store import outputs
 
 NOTHING_NEW, BUSY = 3, 75  # exit codes; the latter is EX_TEMPFAIL: try again later
+WORKERS = "trials at once, each in a process of its own (default 1)"
+LAUNCHER = "where workers run, for this search (default: what NARROWS_ENGINE says, or processes)"
+GPUS = """share of a GPU that a worker occupies, like 0.25 (default 0: on this machine all workers
+see all GPUs, with ray and slurm none)"""
+STORAGE = """URL of the database of studies, which all machines of a search have to reach
+(default: what NARROWS_STUDIES says, or sqlite:///studies/studies.db)"""
+IF_RUNNING = """if this machine searches the same already: add to its study side by side with it, or
+leave with exit code 75 (default join)"""
+HEARTBEAT = """seconds between a trial's signs of life (default 60); a trial without one for three
+times as long is begun again by another worker"""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
 
 
@@ -39,6 +50,9 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
     deadline = time.time() + options.timeout if options.timeout else None  # workers share the clock
     if options.storage:
         os.environ["NARROWS_STUDIES"] = options.storage  # workers inherit it
+    if options.launcher:
+        os.environ["NARROWS_ENGINE"] = options.launcher
+    database.share_url()
     url = database.url()
     with database.explain_errors(url), contextlib.ExitStack() as locks:
         locks.enter_context(_lock(options.search, options.if_running))
@@ -49,14 +63,15 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
         if options.n_trials is not None:
             n_finished = studies.n_finished(study) + options.n_trials
         limits = trials.Limits(n_finished, deadline)
-        gains = _add_trials(problem, study, data, limits, options)
+        gains = _add_trials(p, problem, study, data, limits, options)
     if gains.count("COMPLETE") + gains.count("PRUNED") == 0:
         sys.exit(NOTHING_NEW)
 
 
 def _add_trials(
+    p: params.Params,
     problem: trials.Problem,
-    study: optuna.Study,
+    study: studies.Study,
     data: prepared.Prepared,
     limits: trials.Limits,
     options: argparse.Namespace,
@@ -64,10 +79,10 @@ def _add_trials(
     """Adds trials in this process or in workers of their own, below one run of MLflow."""
     before, start = studies.ended(study), time.monotonic()
     with runs.start_search(problem, data) as (run, open_log):
-        if options.workers == 1 and options.launcher == "processes":
+        if options.workers == 1 and not options.gpus_per_trial and engine.name() == engine.HERE:
             trials.add_trials(problem, study, limits, open_log)
         else:
-            _run_workers(study, limits, run.id, options)
+            _run_workers(p, study, limits, run.id, options)
         gains = studies.gains(study, problem.objectives, before, time.monotonic() - start)
         page = write_page(gains, studies.plots(study, problem.objectives))
         run.log_file(page)
@@ -77,22 +92,26 @@ def _add_trials(
 
 
 def _run_workers(
-    study: optuna.Study, limits: trials.Limits, parent: str | None, options: argparse.Namespace
+    p: params.Params,
+    study: studies.Study,
+    limits: trials.Limits,
+    parent: str | None,
+    options: argparse.Namespace,
 ) -> None:
     task = workers.WorkerTask(
+        params=p,
         key=options.search,
         parent=parent,
-        n_finished=limits.n_finished,
-        deadline=limits.deadline,
+        limits=limits,
         n_threads=workers.threads_each(options.workers),
         heartbeat=options.heartbeat,
     )
     workers.run_workers(
         task,
         options.workers,
-        options.launcher,
         options.gpus_per_trial,
         count=lambda: studies.n_finished(study),
+        preload=(*runner.TRAINING, "optuna"),
     )
 
 
@@ -134,26 +153,19 @@ def parse(words: Sequence[str], description: str | None) -> argparse.Namespace:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("search", help="key of `searches` in params.yaml")
-    parser.add_argument("--timeout", type=seconds, help="time budget, like 90m or 2h")
-    parser.add_argument("--n-trials", type=int, help="finished trials to add")
-    parser.add_argument("--workers", type=int, default=1, help="processes on this machine")
-    parser.add_argument(
-        "--launcher",
-        choices=plugins.available("launchers"),
-        default="processes",
-        help="what starts the workers, and where",
-    )
-    parser.add_argument(
-        "--gpus-per-trial", type=float, default=0.0, help="GPUs of a worker with Ray, like 0.25"
-    )
-    parser.add_argument("--storage", help="URL of the database of studies")
-    parser.add_argument("--if-running", choices=("join", "leave"), default="join")
-    parser.add_argument("--heartbeat", type=int, default=60, help="seconds between signs of life")
+    parser.add_argument("--timeout", type=seconds, help="when to end: a time like 90s, 30m or 2h")
+    parser.add_argument("--n-trials", type=int, help="when to end: finished trials to add")
+    parser.add_argument("--workers", type=int, default=1, help=WORKERS)
+    parser.add_argument("--launcher", choices=engine.ENGINES, help=LAUNCHER)
+    parser.add_argument("--gpus-per-trial", type=float, default=0.0, help=GPUS)
+    parser.add_argument("--storage", help=STORAGE)
+    parser.add_argument("--if-running", choices=("join", "leave"), default="join", help=IF_RUNNING)
+    parser.add_argument("--heartbeat", type=int, default=60, help=HEARTBEAT)
     options = parser.parse_args(words)
     if options.timeout is None and options.n_trials is None:
         parser.error("--timeout or --n-trials says when to end")
-    if options.gpus_per_trial and options.launcher != "ray":
-        parser.error("--gpus-per-trial goes with --launcher ray")
+    if options.workers < 1:
+        parser.error("--workers is a number from 1 on")
     return options
 
 

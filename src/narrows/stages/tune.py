@@ -9,7 +9,7 @@ from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.stages import runner
 from narrows.store import choices
-from narrows.store.rows import Call, Row
+from narrows.store.rows import Call, Row, is_current
 
 
 def main() -> None:
@@ -17,6 +17,10 @@ def main() -> None:
     p = params.load()
     rows = [row_of(p, key) for key in p.searches]
     home = runner.setting_of(p).artifacts / "searches"
+    if any(not is_current(row, row.fingerprint()) for row in rows):
+        from narrows.search import database
+
+        database.share_url()
     runner.refresh("tune", home, rows, runner.slot_on(p.device), (*runner.TRAINING, "optuna"))
 
 

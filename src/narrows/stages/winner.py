@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import optuna
-
 from narrows.config.params import Params
 from narrows.data import prepared
 from narrows.errors import say
@@ -30,7 +28,7 @@ def find(p: Params, key: str, attempt: Attempt) -> None:
     say(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}")
 
 
-def winner_of(problem: trials.Problem, study: optuna.Study) -> Winner:
+def winner_of(problem: trials.Problem, study: studies.Study) -> Winner:
     """The best trial of a study, and the others."""
     best = studies.winner(study)
     return Winner(

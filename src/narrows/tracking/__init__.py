@@ -1,6 +1,6 @@
 """MLflow and git: what every run was, where it is found again, the champion."""
 
-from narrows.tracking.recording import record, replay, start_run
+from narrows.tracking.recording import is_recorded, record, replay, start_run
 from narrows.tracking.run import FINGERPRINT, Run, RunData, depth, find_run, flat
 from narrows.tracking.store import open_client, root, uri
 
@@ -11,6 +11,7 @@ __all__ = [
     "depth",
     "find_run",
     "flat",
+    "is_recorded",
     "open_client",
     "record",
     "replay",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ class Recording(Run):
     """Id of the run below which the runs table shows this one."""
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     """Methods and their arguments, in the order of the calls; of a file its name and content."""
+    failed: bool = False
+    """Whether its block ended with an error."""
+
+    @property
+    def id(self) -> str | None:
+        """Stands for the run's id until it has one."""
+        return f"recorded {self.fingerprint}"
 
     def log_params(self, params: dict[str, Any]) -> None:
         self.calls.append(("log_params", (params,)))
@@ -59,12 +66,17 @@ class Recording(Run):
 _recordings: list[Recording] | None = None
 
 
+def is_recorded() -> bool:
+    """Whether this process cannot reach the store, so that its runs are logged by another one."""
+    return bool(os.environ.get(REMOTE)) and store.uri().startswith("sqlite")
+
+
 @contextlib.contextmanager
 def record() -> Iterator[list[Recording]]:
     """Collects the runs of the block where its process cannot reach the store; elsewhere they are
     logged at once and the list stays empty."""
     global _recordings
-    if not os.environ.get(REMOTE) or not store.uri().startswith("sqlite"):
+    if not is_recorded():
         yield []
         return
     _recordings = []
@@ -90,26 +102,46 @@ def start_run(
     else:
         recording = Recording(name, fingerprint, data, tags, parent)
         _recordings.append(recording)
-        yield recording
+        try:
+            yield recording
+        except BaseException:
+            recording.failed = True
+            raise
 
 
 def replay(recordings: Sequence[Recording]) -> None:
-    """Logs recorded runs, in their order."""
+    """Logs recorded runs, in their order: a parent comes before what stands below it."""
+    ids: dict[str | None, str | None] = {}  # of runs, by what stood for them
     for recording in recordings:
-        with (
-            runs.start_run(
-                recording.name,
-                recording.fingerprint,
-                recording.data,
-                recording.tags,
-                parent=recording.parent,
-            ) as run,
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            for method, arguments in recording.calls:
-                if method == "log_file":
-                    name, content = arguments
-                    file = Path(folder, name)
-                    file.write_bytes(content)
-                    arguments = (file,)
-                getattr(run, method)(*arguments)
+        with contextlib.suppress(_Failed), _start(recording, ids) as run:
+            ids[recording.id] = run.id
+            _log(recording, run)
+            if recording.failed:
+                raise _Failed
+
+
+class _Failed(Exception):
+    """Ends a run that failed where it was recorded."""
+
+
+def _start(
+    recording: Recording, ids: Mapping[str | None, str | None]
+) -> contextlib.AbstractContextManager[Run]:
+    return runs.start_run(
+        recording.name,
+        recording.fingerprint,
+        recording.data,
+        recording.tags,
+        parent=ids.get(recording.parent, recording.parent),
+    )
+
+
+def _log(recording: Recording, run: Run) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for method, arguments in recording.calls:
+            if method == "log_file":
+                name, content = arguments
+                file = Path(folder, name)
+                file.write_bytes(content)
+                arguments = (file,)
+            getattr(run, method)(*arguments)
