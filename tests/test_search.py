@@ -181,6 +181,25 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(storage: Any) -> None:
     assert again.trials[0].values == study.trials[1].values, "as if it had never been stopped"
 
 
+@pytest.mark.parametrize("seed", [None, 0])
+def test_a_trial_that_is_stopped_before_its_draw_is_left_to_the_next_worker(
+    storage: Any, seed: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = problem()
+    study = trials.open_study(task, storage, seed)
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study.sampler, "infer_relative_search_space", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trials.add_trials(task, study, limits(1), Log())
+    assert [t.state.name for t in study.trials] == ["FAIL", "WAITING"]
+    trials.add_trials(task, study, limits(1), Log())
+    assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE"]
+
+
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
 def test_a_trial_that_nobody_runs_is_not_waited_for_for_ever(storage: Any) -> None:
     """As a worker leaves it that dies before its first sign of life; a search with a seed draws

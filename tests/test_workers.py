@@ -21,6 +21,8 @@ from narrows.search import trials, workers
 from narrows.tracking import recording
 from narrows.tracking.recording import Recording
 
+LIBRARIES = ("narrows.search.workers", "pytorch_lightning")
+
 
 def counts(*numbers: int) -> Callable[[], int]:
     """The numbers of finished trials, one after the other; the last again and again."""
@@ -71,7 +73,7 @@ def test_workers_that_fail_are_not_begun_again_for_ever(
 ) -> None:
     monkeypatch.setattr(workers, "work", fail)
     with pytest.raises(UserError, match="4 workers failed, the last one said: the database stays"):
-        workers.run_workers(task_of(p), 1, 0.0, counts(0))
+        workers.run_workers(task_of(p), 1, 0.0, counts(0), LIBRARIES)
     assert capfd.readouterr().out.count("another begins") == workers.MAX_RESTARTS
 
 
@@ -82,15 +84,15 @@ def test_a_finished_trial_makes_failures_forgotten(
     monkeypatch.setattr(workers, "work", fail)
     answers = counts(0, 0, 0, 0, 0, 1)  # a failure and its successor ask, each
     with pytest.raises(UserError, match="4 workers failed"):
-        workers.run_workers(task_of(p, n_finished=9), 1, 0.0, answers)
+        workers.run_workers(task_of(p, n_finished=9), 1, 0.0, answers, LIBRARIES)
     assert capfd.readouterr().out.count("another begins") == 2 + workers.MAX_RESTARTS
 
 
 def test_no_worker_follows_when_there_is_enough(p: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three at once on one core; NARROWS_WORKERS is no bound."""
     monkeypatch.setattr(workers, "work", end)
-    workers.run_workers(task_of(p, n_finished=1), 3, 0.0, counts(1))
-    workers.run_workers(task_of(p, deadline=time.time()), 1, 0.0, counts(1))
+    workers.run_workers(task_of(p, n_finished=1), 3, 0.0, counts(1), LIBRARIES)
+    workers.run_workers(task_of(p, deadline=time.time()), 1, 0.0, counts(1), LIBRARIES)
     assert Path("log").read_text() == "1\n" * 4
 
 

@@ -33,6 +33,18 @@ def history(study: optuna.Study, before: int) -> list[FrozenTrial]:
     return [last[number] for number in sorted(last) if number < before]
 
 
+class FreshSampler(TPESampler):
+    """Optuna's TPE, whose draws are other ones in each process."""
+
+    begun: int | None = None
+    """Number of the trial that this process began last."""
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Notes which trial has begun."""
+        self.begun = trial.number
+        super().before_trial(study, trial)
+
+
 class RepeatableSampler(BaseSampler):
     """Optuna's TPE, whose draw for the n-th original trial depends on the seed, on n and on what
     the originals before it came to, and on nothing else.
@@ -41,6 +53,9 @@ class RepeatableSampler(BaseSampler):
     draws again what the earlier ones drew, in studies in memory that hold what was known then; a
     retry of a trial that died amid its draw is given what the trial would have been given.
     """
+
+    begun: int | None = None
+    """Number of the trial that this process began last."""
 
     def __init__(
         self, study: optuna.Study, seed: int, draw: Callable[[optuna.Trial], Mapping[str, Any]]
@@ -59,6 +74,7 @@ class RepeatableSampler(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Draws all parameters of the trial, and those of earlier originals if it has not yet."""
+        self.begun = trial.number
         earlier = history(self._study, before=first_number(trial))
         for n in range(len(self._draws), len(earlier) + 1):
             self._draws.append(self._draw_after(earlier[:n]))

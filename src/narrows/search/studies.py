@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from narrows.errors import UserError
 from narrows.search.database import retry
-from narrows.search.sampler import SURPLUS, RepeatableSampler
+from narrows.search.sampler import SURPLUS, FreshSampler, RepeatableSampler
 from narrows.search.summary import Gains
 from narrows.store import outputs
 
@@ -42,7 +42,7 @@ def open_study(
             load_if_exists=True,
             pruner=PRUNERS[pruner](),
         )
-    study.sampler = optuna.samplers.TPESampler()
+    study.sampler = FreshSampler()
     return study
 
 
@@ -60,6 +60,12 @@ def seed_draws(
 def has_seed(study: optuna.Study) -> bool:
     """Whether the study's draws are to be the same in every search."""
     return isinstance(study.sampler, RepeatableSampler)
+
+
+def begun(study: optuna.Study) -> int | None:
+    """Number of the trial that this process began last, also before it has drawn anything."""
+    sampler = study.sampler
+    return sampler.begun if isinstance(sampler, FreshSampler | RepeatableSampler) else None
 
 
 def n_finished(study: optuna.Study) -> int:

@@ -180,7 +180,7 @@ def row_of(problem: Problem, trial: FrozenTrial) -> dict[str, Any]:
 def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> int:
     """One trial from its draw to its values; returns its number."""
     numbers: list[int] = []  # of the trial, once it has begun
-    has_ended = False
+    has_ended, before = False, studies.begun(study)
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
         nonlocal has_ended
@@ -198,8 +198,9 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
     try:
         study.optimize(objective, n_trials=1, catch=(UserError,))
     except (KeyboardInterrupt, SystemExit):  # before, in or after the objective; `Stopped`, too
-        if numbers:
-            studies.leave(study, numbers[-1])
+        begun = studies.begun(study)
+        if begun is not None and begun != before:
+            studies.leave(study, begun)
         if not numbers or not limits.passed():
             raise
     except AssertionError:  # of `tell`, about a trial that another worker took for dead and repeats

@@ -77,7 +77,7 @@ def run_workers(
     n_workers: int,
     gpus: float,
     count: Callable[[], int],
-    preload: Sequence[str] = (),
+    preload: Sequence[str],
 ) -> None:
     """Runs workers on the engine until the study has what it is to have.
 
