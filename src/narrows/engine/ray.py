@@ -43,6 +43,7 @@ def each(
     n_at_once: int | None,
 ) -> Iterator[Outcome[R, V]]:
     """As `narrows.engine.each`."""
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # lines of rows and trials look alike
     try:
         import ray
     except ImportError:
