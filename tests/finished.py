@@ -45,6 +45,12 @@ def run(folder: Path, *stages: str) -> None:
         assert subprocess.run(command, cwd=folder, env=env).returncode == 0
 
 
+def change(folder: Path, **sections: Any) -> None:
+    """Replaces sections of params.yaml."""
+    file, yaml = folder / "params.yaml", YAML(typ="safe")
+    yaml.dump({**yaml.load(file), **sections}, file)
+
+
 def make(folder: Path, *stages: str, **sections: Any) -> None:
     """The data, and what these stages leave of `PARAMS`, some sections of it replaced. The number
     of clusters is there without stage choose_k, which is slow."""

@@ -132,7 +132,7 @@ class Project:
         """The stages that `dvc repro` ran, but for `fetch`, which looks each time."""
         output = self.dvc("repro", *stages)
         ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running st")]
-        return [stage for stage in ran if stage != "pipelines/dvc.yaml:fetch"]
+        return [stage for stage in ran if stage != "fetch"]
 
     def written(self) -> dict[str, int]:
         """When each row was written, in nanoseconds, by its folder below artifacts/digits."""

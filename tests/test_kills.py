@@ -187,3 +187,22 @@ def test_a_killed_dvc_takes_its_stage_with_it(tmp_path: Path) -> None:
     project.repro("encode")
     assert statuses(folder) == [("narrow", "FINISHED"), ("pca", "FINISHED")]
     assert_clean(folder)
+
+
+def test_two_at_once_in_one_folder_break_nothing(tmp_path: Path) -> None:
+    """The second one says so and ends."""
+    (tmp_path / "driver.py").write_text(DRIVER)
+    (tmp_path / "x.npy").write_text("samples")
+    first = start(tmp_path, "driver.py")
+    pid = tmp_path / ".work/locks/artifacts-d-rows.pid"
+    while not pid.exists():
+        assert first.poll() is None
+        time.sleep(0.01)
+    second = start(tmp_path, "driver.py")
+    _, said = second.communicate()
+    assert second.returncode == 1
+    message = f"another process (pid {first.pid}) is writing it; wait for it or end it"
+    assert said.decode() == f"narrows: artifacts/d/rows: {message}\n"
+    assert first.wait() == 0
+    assert len(files(tmp_path / "artifacts/d/rows")) == 13
+    assert_clean(tmp_path)

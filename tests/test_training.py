@@ -1,6 +1,7 @@
 """Training: the loop's arithmetic, stopping, and resuming exactly."""
 
 import dataclasses
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,37 @@ def fit(
 
     train, val = digits()
     return fitting.fit(chosen, train, val, seed=0, device="cpu", work=work, on_epoch=on_epoch)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda content: b"", "EOFError"),
+        (lambda content: content[: len(content) // 2], " is damaged ("),
+        (lambda content: b"x" * 100, "Weights only load failed"),
+        (lambda content: _saved({"epoch": 1}), "it holds no state of a training"),
+    ],
+)
+def test_a_damaged_checkpoint_is_said_deleted_and_begun_anew(
+    damage: Any, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = training_row(epochs=3)
+    whole = fit(chosen, tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit(chosen, tmp_path / "killed", kill_after=2)
+    file = tmp_path / "killed/last.ckpt"
+    file.write_bytes(damage(file.read_bytes()))
+    capsys.readouterr()
+    assert same(fit(chosen, tmp_path / "killed"), whole)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{file} is damaged (")
+    assert problem in line
+
+
+def _saved(state: dict[str, int]) -> bytes:
+    stream = io.BytesIO()
+    torch.save(state, stream)
+    return stream.getvalue()
 
 
 def same(a: fitting.Fitted, b: fitting.Fitted) -> bool:

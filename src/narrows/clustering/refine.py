@@ -11,8 +11,12 @@ clusters of the start.
 from __future__ import annotations
 
 import math
+import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +31,7 @@ from narrows.clustering.matching import renumbering
 from narrows.clustering.state import State, hardened, load_state, one_hot, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
 from narrows.models.devices import device_named
 from narrows.training.batches import BLOCK_STEPS, Draws
@@ -73,6 +77,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     Raises:
         UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
     """
+    _delete_damaged(job.work)
     pl.seed_everything(job.seed, verbose=False)
     job.model.to(device_named(job.device))  # the start's codes are computed there, too
     module = Refine(method, job, prepare_start(job))
@@ -91,6 +96,16 @@ def refine(method: Plugin, job: Job) -> Refined:
         seconds=seconds,
         fell_back=module.fell_back,
     )
+
+
+def _delete_damaged(work: Path) -> None:
+    """Deletes a folder of checkpoints with arrays in it that cannot be read: all begins anew."""
+    for file in sorted(work.glob("*.npz")):
+        try:
+            load_state(file)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            say(f"{file} is damaged; it is deleted, and the refinement begins anew")
+            shutil.rmtree(work)
 
 
 class Refine(Stepping):

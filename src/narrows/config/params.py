@@ -5,6 +5,7 @@ nobody reads, a missing key, a wrong type or a value out of range is one sentenc
 """
 
 import dataclasses
+import functools
 import re
 import typing
 from itertools import combinations
@@ -179,8 +180,8 @@ def _build(hint: Any, raw: Any, where: str) -> Any:
 def _plugin(family: str, raw: Any, where: str) -> Plugin:
     rest = dict(_mapping(raw, where))
     name = rest.pop("name", None)
-    names = plugins.available(family)
-    if name not in names:
+    if not (isinstance(name, str) and plugins.is_available(family, name)):
+        names = plugins.available(family)
         unknown = f"{abbreviated(name)} is not known{nearest(name, names)}"
         problem = "is missing" if name is None else unknown
         raise UserError(f"{where}.name {problem}; accepted are {', '.join(names)}")
@@ -188,7 +189,7 @@ def _plugin(family: str, raw: Any, where: str) -> Plugin:
 
 
 def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
-    hints = typing.get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)
     dot = f"{where}." if where else ""
     for key in raw:
         if key not in hints:
@@ -208,6 +209,11 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
         path = ".".join(str(part) for part in first["loc"])
         problem, text = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
         raise UserError(f"{dot}{path}: {problem}, found {text}") from None
+
+
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls, include_extras=True)
 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:

@@ -52,6 +52,12 @@ def available(family: str) -> list[str]:
     return sorted(f.stem for f in folder(family).glob("*.py") if not f.stem.startswith("_"))
 
 
+def is_available(family: str, name: str) -> bool:
+    """Whether `name:` may take this name."""
+    is_word = name.isidentifier() and not name.startswith("_")
+    return is_word and (folder(family) / f"{name}.py").is_file()
+
+
 def load(family: str, name: str) -> ModuleType:
     """The plug-in file as a module."""
     room = folder(family).parent.name

@@ -10,7 +10,7 @@ from torch import Tensor
 from narrows.data import blocks, on_disk, splits
 from narrows.data.on_disk import Samples
 from narrows.store.digests import digest
-from narrows.store.reading import existing
+from narrows.store.reading import read_array
 
 N_IN_VIEW = 16  # validation samples that every picture of every run shows
 
@@ -50,6 +50,10 @@ class Prepared:
 
 
 def read(name: str) -> Prepared:
-    """data/<name>, as `prepare` wrote it."""
-    x, split = (existing(Path("data", name, f)) for f in ("x.npy", "split.npy"))
-    return Prepared(name, np.load(x, mmap_mode="r"), np.load(split), digest=digest(x, split))
+    """data/<name>, as `prepare` wrote it.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    x, split = (Path("data", name, file) for file in ("x.npy", "split.npy"))
+    return Prepared(name, read_array(x), read_array(split, mmap=False), digest=digest(x, split))

@@ -35,9 +35,10 @@ def write(p: Params) -> None:
     """Writes a file for each stage; one whose content stays the same is left alone."""
     folder = Path("artifacts", p.dataset.name, "params")
     folder.mkdir(parents=True, exist_ok=True)
+    names = {name for sections in SECTIONS.values() for name in sections}
+    texts = {name: json.dumps(plain(resolved(getattr(p, name)))) for name in names}
     for stage, sections in SECTIONS.items():
-        values = {name: plain(resolved(getattr(p, name))) for name in sections}
-        text = json.dumps(values, indent=1) + "\n"
+        text = "{\n" + ",\n".join(f'"{name}": {texts[name]}' for name in sections) + "\n}\n"
         file = folder / f"{stage}.json"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")

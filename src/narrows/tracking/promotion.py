@@ -19,7 +19,7 @@ from narrows.errors import UserError
 from narrows.store import clusterings
 from narrows.store.clusterings import StoredClustering
 from narrows.store.digests import digest
-from narrows.store.reading import existing
+from narrows.store.reading import read_array
 
 FIGURE = "val/neighbours"
 MIN_SEEDS = 5
@@ -63,8 +63,7 @@ def candidate(p: Params, key: str, artifacts: Path, data: Path) -> Candidate:
     key = _clustering(p, key)
     stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
     by_seed = _clusters_by_seed(p, stored, artifacts)
-    x = np.load(existing(data / "x.npy"), mmap_mode="r")
-    split = np.load(existing(data / "split.npy"))
+    x, split = (read_array(data / name) for name in ("x.npy", "split.npy"))
     near = neighbours_of_validation(x, split)
     figures = [neighbours(clusters, split, near) for _, clusters in sorted(by_seed.items())]
     fingerprint = digest(*stored.served_files)[:16]

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from narrows.errors import UserError
 
 PROJECTS = Path(".work/projects")
-COPIED = (".dvcignore", "dvc.yaml", "pipelines/dvc.yaml")  # DVC puts a lock beside each dvc.yaml
+COPIED = (".dvcignore", "dvc.yaml")
 
 
 def make(example: str, data: Path, row: str | None = None) -> Path:

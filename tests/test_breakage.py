@@ -1,0 +1,167 @@
+"""What is missing, damaged or not allowed: a sentence, exit code 1, nothing half-written."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import finished
+import pytest
+import store
+from project import ROOT, row
+from test_kills import assert_clean, environment
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+SEARCH = {
+    "row": "narrow",
+    "space": {"code_size": {"low": 4, "high": 8}},
+    "objectives": [{"name": "reconstruction"}],
+    "n_trials": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of stage `encode`."""
+    folder = tmp_path_factory.mktemp("done")
+    store.place(folder)
+    finished.make(folder, "encode", autoencoders={"narrow": row(epochs=2)})
+    return folder
+
+
+@pytest.fixture
+def folder(done: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(done, tmp_path / "copy"))
+
+
+def run(folder: Path, stage: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / f"pipelines/{stage}.py")]
+    return subprocess.run(
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+
+
+def test_an_edit_that_changes_nothing_computes_nothing(folder: Path) -> None:
+    assert run(folder, "encode").stdout == ""
+
+
+def without_params(folder: Path) -> None:
+    (folder / "params.yaml").unlink()
+
+
+def without_data(folder: Path) -> None:
+    shutil.rmtree(folder / "data")
+
+
+def with_damaged_data(folder: Path) -> None:
+    (folder / "data/digits/x.npy").write_bytes(b"\x93NUMPY")
+    shutil.rmtree(folder / ".work/finished")
+
+
+def with_search(folder: Path) -> None:
+    finished.change(folder, searches={"tuned": SEARCH})
+
+
+def with_damaged_winner(folder: Path) -> None:
+    with_search(folder)
+    place = folder / "artifacts/digits/searches/tuned"
+    place.mkdir(parents=True)
+    (place / "winner.json").write_text('{"row": ')
+
+
+def with_read_only_artifacts(folder: Path) -> None:
+    shutil.rmtree(folder / "artifacts")
+    (folder / "artifacts").symlink_to("/sys")  # refuses new folders, whoever asks
+
+
+def with_nan(folder: Path) -> None:
+    wild = row(optimizer={"name": "sgd", "lr": 1e30})
+    finished.change(folder, autoencoders={"narrow": row(epochs=2), "wild": wild})
+
+
+def without_codes(folder: Path) -> None:
+    (folder / "artifacts/digits/encoders/narrow/codes.npy").unlink()
+
+
+def with_damaged_codes(folder: Path) -> None:
+    (folder / "artifacts/digits/encoders/narrow/codes.npy").write_bytes(b"\x93NUMPY")
+
+
+@pytest.mark.parametrize(
+    ("stage", "breakage", "sentence"),
+    [
+        ("encode", without_params, "params.yaml"),
+        ("cluster", without_params, "params.yaml"),
+        ("encode", without_data, "data/digits/x.npy is missing; run `dvc repro`"),
+        ("encode", with_damaged_data, "x.npy is damaged ("),
+        ("encode", with_search, "searches.tuned has no winner yet; run `dvc repro tune`"),
+        ("encode", with_damaged_winner, "winner.json"),
+        (
+            "encode",
+            with_read_only_artifacts,
+            "[Errno 1] Operation not permitted: 'artifacts/digits'",
+        ),
+        ("encode", with_nan, "autoencoders.wild: "),
+        ("cluster", without_codes, "narrow/codes.npy is missing; run `dvc repro`"),
+        ("cluster", with_damaged_codes, "narrow/codes.npy is damaged ("),
+    ],
+)
+def test_one_sentence(
+    stage: str, breakage: Callable[[Path], Any], sentence: str, folder: Path
+) -> None:
+    breakage(folder)
+    done = run(folder, stage)
+    assert done.returncode == 1, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert lines[0].startswith("narrows: ")
+    assert sentence in done.stderr
+    assert len(lines) <= 2, done.stderr
+    assert_clean(folder)
+
+
+def test_an_unexpected_error_is_a_traceback_and_a_sentence(folder: Path) -> None:
+    """Others finish, and nothing of it stays."""
+    (folder / "artifacts/digits/encoders/narrow/config.json").write_text("[]")
+    done = run(folder, "evaluate")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1]
+    assert_clean(folder)
+
+
+@pytest.mark.parametrize("file", ["row.json", "codes.npy", "weights.pt"])
+def test_a_damaged_file_of_a_row_is_computed_again(file: str, folder: Path) -> None:
+    damaged = folder / "artifacts/digits/encoders/narrow" / file
+    whole = damaged.read_bytes()
+    damaged.unlink()  # not into the file, which the store of finished rows has, too
+    damaged.write_bytes(whole[:20])
+    assert "encode: 0 of 2 rows to compute, 1 known from before" in run(folder, "encode").stdout
+    assert damaged.read_bytes() == whole
+    damaged.write_bytes(whole[:20])  # in both
+    assert "encode: 1 of 2 rows to compute" in run(folder, "encode").stdout
+    assert len(damaged.read_bytes()) == len(whole)
+    assert run(folder, "encode").stdout == ""
+
+
+def test_work_on_another_file_system(folder: Path) -> None:
+    """There are no links between the two; nothing is moved from one to the other."""
+    other = Path("/dev/shm", f"narrows-{folder.parent.name}")
+    if not other.parent.exists() or other.parent.stat().st_dev == folder.stat().st_dev:
+        pytest.skip("no second file system here")
+    codes = folder / "artifacts/digits/encoders/narrow/codes.npy"
+    whole = codes.read_bytes()
+    shutil.rmtree(folder / ".work")
+    shutil.rmtree(codes.parent)
+    other.mkdir()
+    try:
+        (folder / ".work").symlink_to(other)
+        assert run(folder, "encode").returncode == 0
+        assert codes.read_bytes() == whole
+        shutil.rmtree(codes.parent)
+        assert "1 known from before" in run(folder, "encode").stdout
+        assert codes.read_bytes() == whole
+        assert_clean(folder)
+    finally:
+        shutil.rmtree(other)
