@@ -4,6 +4,7 @@ Each node has a HOME and a temporary folder of its own, as machines have.
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,16 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(
     "NARROWS_TEST_RAY" not in os.environ, reason="a Ray takes half a minute to start"
 )
-HEAD, PORT = "127.0.0.2", 26379
+HEAD = "127.0.0.2"
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind((HEAD, 0))
+        return int(listening.getsockname()[1])
+
+
+PORT = free_port()
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +54,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 
 def stop(homes: list[Path]) -> None:
     """Ends what was started with these homes, and nothing else."""
+    names = [str(home) for home in homes]
     for process in psutil.process_iter():
         try:
-            if process.environ().get("HOME") in map(str, homes):
+            words = [process.environ().get("HOME", ""), *process.cmdline()]
+            if any(name in word for name in names for word in words):
                 process.kill()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
