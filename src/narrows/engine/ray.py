@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -30,6 +31,8 @@ OWN = frozenset(
     "PYTHONPATH SHELL SHLVL TEMP TERM TMP TMPDIR USER VIRTUAL_ENV XDG_CACHE_HOME _".split()
 )
 """Variables that are a machine's own and do not travel, nor do Ray's (RAY_...) and Slurm's."""
+PATIENCE = 10.0
+"""Seconds in which a cluster has to answer."""
 REMOTE = "NARROWS_REMOTE"
 """Set where a task runs away from the project's folder."""
 
@@ -107,6 +110,7 @@ def _connect(ray: Any, slot: Slot) -> None:
         UserError: nothing answers at the address, or the cluster is too small for one row.
     """
     address = os.environ.get(ADDRESS)
+    _knock(address or "")
     here = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     package = str(Path(__file__).parents[1])
     options: dict[str, Any] = {} if address else dict(here)
@@ -122,6 +126,21 @@ def _connect(ray: Any, slot: Slot) -> None:
             ray.shutdown()
             has = f"a row needs {needed:g} {kind}, the cluster has {room.get(kind, 0):g}"
             raise UserError(f"NARROWS_ENGINE is ray: {has}")
+
+
+def _knock(address: str) -> None:
+    """Sees whether something listens at host:port, since Ray itself tries for minutes.
+
+    Raises:
+        UserError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # "auto" and the like
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except OSError as error:
+        raise UserError(f"{ADDRESS} is {address!r}: {error.strerror or error}") from None
 
 
 def _outcome(ray: Any, reference: Any, row: R, needs: Files) -> Outcome[R, Any]:

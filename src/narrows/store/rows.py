@@ -7,6 +7,7 @@ process and on every machine, and no time in it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -202,7 +203,7 @@ def write_index(home: Path, rows: Sequence[Row]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     index = {}
     for row in rows:
-        if row.folder.exists():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a row that failed
             record = json.loads((row.folder / FILE).read_text(encoding="utf-8"))
             index[row.folder.relative_to(home).as_posix()] = record["files"]
     (home / "rows.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
