@@ -259,3 +259,17 @@ class TestHealth:
         assert measured["effective_clusters"] == 0.0
         assert measured["active_clusters"] == 0.0
         assert measured["label_change"] == 1.0
+
+
+@pytest.mark.parametrize("file", ["start.npz", "look.npz"])
+def test_damaged_arrays_of_a_refinement_are_said_and_begun_anew(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = plugin("deep_clusterers", "dec")
+    whole = refine(chosen, job(tmp_path / "whole", "dec"))
+    refine(chosen, job(tmp_path / "cut", "dec"))
+    damaged = tmp_path / "cut" / file
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    capsys.readouterr()
+    assert same(refine(chosen, job(tmp_path / "cut", "dec")), whole)
+    assert f"{damaged} is damaged; it is deleted" in capsys.readouterr().out

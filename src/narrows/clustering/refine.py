@@ -106,6 +106,7 @@ def _delete_damaged(work: Path) -> None:
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
             say(f"{file} is damaged; it is deleted, and the refinement begins anew")
             shutil.rmtree(work)
+            return
 
 
 class Refine(Stepping):

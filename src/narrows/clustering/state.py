@@ -37,7 +37,8 @@ def save_state(file: Path, state: State, **arrays: np.ndarray) -> None:
 
 def load_state(file: Path) -> tuple[State, dict[str, np.ndarray]]:
     """The state and the arrays that `save_state` wrote."""
-    with np.load(file, allow_pickle=False) as saved:
+    # numpy leaves a damaged file open that it has opened itself
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
         arrays = dict(saved)
     names = [name for name in arrays if name.startswith(PREFIX)]
     return {name.removeprefix(PREFIX): arrays.pop(name) for name in names}, arrays

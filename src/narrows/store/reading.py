@@ -70,7 +70,8 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
     """The arrays of a .npz file by name; raises as `read_json` does."""
 
     def read() -> dict[str, np.ndarray]:
-        with np.load(file, allow_pickle=False) as arrays:
+        # numpy leaves a damaged file open that it has opened itself
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return dict(arrays)
 
     return _read(file, read)
