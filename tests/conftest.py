@@ -8,9 +8,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"
 
-LONGEST = ("test_pipeline.py", "test_search_workers.py", "test_resume.py", "test_own_data.py")
+LONGEST = (
+    *("test_pipeline.py", "test_experiments.py", "test_search_workers.py", "test_own_data.py"),
+    *("test_resume.py", "test_kills.py", "test_comparison.py", "test_promotion.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A worker that begins one of the longest files last would end alone."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
