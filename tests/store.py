@@ -14,7 +14,7 @@ SqlAlchemyStore(f"sqlite:///{sys.argv[1]}/mlflow.db", sys.argv[1])
 
 
 @functools.cache
-def _made() -> bytes:
+def _database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", MAKE, folder], check=True, capture_output=True)
         return Path(folder, "mlflow.db").read_bytes()
@@ -23,4 +23,4 @@ def _made() -> bytes:
 def place(folder: Path) -> None:
     """An empty store where tracking looks for it below the folder."""
     (folder / "mlruns").mkdir()
-    (folder / "mlruns/mlflow.db").write_bytes(_made())
+    (folder / "mlruns/mlflow.db").write_bytes(_database())

@@ -15,13 +15,13 @@ def noise(n: int, side: int = 8, seed: int = 0) -> np.ndarray:
 def test_largest_cluster_first_noise_last_and_the_nearest_to_the_mean_first() -> None:
     """Means are 5 (of 0, 6, 9) and 20.5 (of 20, 21); the noise at 19 is 1.5 from the nearer."""
     codes = np.array([[0.0], [20], [6], [19], [9], [21]])
-    made = album.arranged(noise(6), codes, np.array([4, 0, 4, -1, 4, 0]), None)
-    assert made.sections == [Section(4, 0, 3), Section(0, 3, 2), Section(-1, 5, 1)]
-    assert made.rows.tolist() == [2, 4, 0, 1, 5, 3]
-    assert made.distances.tolist() == [1, 4, 5, 0.5, 0.5, 1.5]
-    assert made.similar[0].tolist() == [1, 2, 5, 3, 4], "of 6: 9, 0, 19, 20, 21"
-    assert made.outliers.tolist() == []
-    assert made.groups == {}
+    arrangement = album.arranged(noise(6), codes, np.array([4, 0, 4, -1, 4, 0]), None)
+    assert arrangement.sections == [Section(4, 0, 3), Section(0, 3, 2), Section(-1, 5, 1)]
+    assert arrangement.rows.tolist() == [2, 4, 0, 1, 5, 3]
+    assert arrangement.distances.tolist() == [1, 4, 5, 0.5, 0.5, 1.5]
+    assert arrangement.similar[0].tolist() == [1, 2, 5, 3, 4], "of 6: 9, 0, 19, 20, 21"
+    assert arrangement.outliers.tolist() == []
+    assert arrangement.groups == {}
 
 
 def test_exact_copies_are_a_group_and_do_not_crowd_out_what_is_similar() -> None:
@@ -29,12 +29,12 @@ def test_exact_copies_are_a_group_and_do_not_crowd_out_what_is_similar() -> None
     x[5:] = x[5]  # fifteen copies of one picture, more than `similar` holds
     codes = np.arange(20.0)[:, None]
     codes[5:] = 5
-    made = album.arranged(x, codes, np.zeros(20, int), None)
-    (first, others), *more = made.groups.items()
+    arrangement = album.arranged(x, codes, np.zeros(20, int), None)
+    (first, others), *more = arrangement.groups.items()
     assert not more
-    assert sorted(made.rows[[first, *others]]) == list(range(5, 20))
-    asked = int(np.flatnonzero(made.rows == 12)[0])
-    assert made.rows[made.similar[asked]].tolist() == [4, 3, 2, 1, 0]
+    assert sorted(arrangement.rows[[first, *others]]) == list(range(5, 20))
+    position = int(np.flatnonzero(arrangement.rows == 12)[0])
+    assert arrangement.rows[arrangement.similar[position]].tolist() == [4, 3, 2, 1, 0]
 
 
 def test_a_chain_of_small_steps_is_no_group_and_flat_pictures_are_not_alike() -> None:
@@ -43,15 +43,17 @@ def test_a_chain_of_small_steps_is_no_group_and_flat_pictures_are_not_alike() ->
     for i in range(4):
         x[i] += np.uint8(8 * i)
     x[4], x[5] = 100, 102
-    made = album.arranged(x, np.arange(6.0)[:, None], np.zeros(6, int), None)
-    groups = [sorted(made.rows[[first, *others]]) for first, others in made.groups.items()]
+    arrangement = album.arranged(x, np.arange(6.0)[:, None], np.zeros(6, int), None)
+    groups = [
+        sorted(arrangement.rows[[first, *others]]) for first, others in arrangement.groups.items()
+    ]
     assert groups == [[1, 2, 3]]  # 2 is the nearest to the mean, 0 is two steps from it
 
 
 def test_a_group_stays_within_a_cluster() -> None:
     x = np.repeat(noise(1), 4, axis=0)
-    made = album.arranged(x, np.zeros((4, 1)), np.array([0, 1, 0, 1]), None)
-    assert made.groups == {0: [1], 2: [3]}
+    arrangement = album.arranged(x, np.zeros((4, 1)), np.array([0, 1, 0, 1]), None)
+    assert arrangement.groups == {0: [1], 2: [3]}
 
 
 def test_large_pictures_are_compared_without_their_grain() -> None:
@@ -60,18 +62,18 @@ def test_large_pictures_are_compared_without_their_grain() -> None:
     flat = noise(2, side=32, seed=1).repeat(4, axis=2).repeat(4, axis=3) // 2 + np.uint8(60)
     x = np.concatenate([flat, flat[:1] + rng.choice([0, 40], flat[:1].shape).astype(np.uint8)])
     x[2] -= np.uint8(20)
-    made = album.arranged(x, np.arange(3.0)[:, None], np.zeros(3, int), None)
-    assert [sorted(made.rows[[a, *b]]) for a, b in made.groups.items()] == [[0, 2]]
+    arrangement = album.arranged(x, np.arange(3.0)[:, None], np.zeros(3, int), None)
+    assert [sorted(arrangement.rows[[a, *b]]) for a, b in arrangement.groups.items()] == [[0, 2]]
 
 
 def test_unusual_errors_are_outliers_the_worst_first() -> None:
     errors = np.append(np.linspace(0.01, 0.02, 30), [0.9, 0.5])
-    made = album.arranged(noise(32), np.arange(32.0)[:, None], np.zeros(32, int), errors)
-    assert made.rows[made.outliers].tolist() == [30, 31]
+    arrangement = album.arranged(noise(32), np.arange(32.0)[:, None], np.zeros(32, int), errors)
+    assert arrangement.rows[arrangement.outliers].tolist() == [30, 31]
     assert len(unusual(np.zeros(9))) == 0, "an encoder that copies has none"
 
 
 def test_one_picture_alone() -> None:
-    made = album.arranged(noise(1), np.zeros((1, 2)), np.array([0]), np.array([0.1]))
-    assert made.similar.shape == (1, 0)
-    assert made.rows.tolist() == [0]
+    arrangement = album.arranged(noise(1), np.zeros((1, 2)), np.array([0]), np.array([0.1]))
+    assert arrangement.similar.shape == (1, 0)
+    assert arrangement.rows.tolist() == [0]

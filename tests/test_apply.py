@@ -41,17 +41,17 @@ NAMES = ("image_folder", "table", "text")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished project of each kind, whose codes are two components."""
     folder = tmp_path_factory.mktemp("apply")
     for name in NAMES:
-        told = example(name, folder / "data")
+        settings = example(name, folder / "data")
         clusterer = {"name": "kmeans", "n_init": 2}
-        told |= {"autoencoders": {}, "baselines": {"pca": {"name": "pca", "code_size": 2}}}
-        told |= {"clusterings": {"pca-kmeans": {"encoder": "pca", "clusterer": clusterer}}}
-        told["choose_k"]["encoder"] = "pca"
+        settings |= {"autoencoders": {}, "baselines": {"pca": {"name": "pca", "code_size": 2}}}
+        settings |= {"clusterings": {"pca-kmeans": {"encoder": "pca", "clusterer": clusterer}}}
+        settings["choose_k"]["encoder"] = "pca"
         (folder / name).mkdir()
-        YAML(typ="safe").dump(told, folder / name / "params.yaml")
+        YAML(typ="safe").dump(settings, folder / name / "params.yaml")
     folders = [str(folder / name) for name in NAMES]
     command = [sys.executable, "-c", RUN, *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -60,9 +60,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def pictures(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def pictures(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two new pictures, a known one, noise, and two files that are broken."""
-    monkeypatch.chdir(made / "image_folder")
+    monkeypatch.chdir(projects / "image_folder")
     new = tmp_path / 'new "ones" #1'
     (new / "a b").mkdir(parents=True)
     generator = np.random.default_rng(1)
@@ -72,7 +72,7 @@ def pictures(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     noise = np.zeros((12, 16, 3), np.uint8)
     noise[:, ::2] = 255
     Image.fromarray(noise).save(new / "noise.png")
-    shutil.copy(made / "data/image_folder/dark/8 é.png", new / "again.png")
+    shutil.copy(projects / "data/image_folder/dark/8 é.png", new / "again.png")
     (new / "cut.png").write_bytes((new / "noise.png").read_bytes()[:60])
     (new / "empty.jpg").touch()
     return new
@@ -90,20 +90,20 @@ def clusters() -> dict[str, int]:
 def test_pictures_get_clusters_outliers_and_the_most_similar(
     pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    apply.main([str(pictures), "--run", "pca-kmeans", "--to", str(pictures.parent / "told.csv")])
-    told = pd.read_csv(pictures.parent / "told.csv").set_index("name")
+    apply.main([str(pictures), "--run", "pca-kmeans", "--to", str(pictures.parent / "table.csv")])
+    table = pd.read_csv(pictures.parent / "table.csv").set_index("name")
     own = clusters()
-    assert told.loc["a b/dark <b>'é.png", "cluster"] == own["dark/0 é.png"]
-    assert told.loc["a b/light <b>'é.png", "cluster"] == own["light/1 é.png"]
-    assert told.loc["a b/light <b>'é.png", "similar_1"].startswith("light/")
-    assert told.loc["again.png", "similar_1"] == "dark/8 é.png"
-    assert told.loc["again.png", "similar_1_distance"] < 1e-5
-    assert told.loc["noise.png", "rank"] == 1
-    assert told["outlier"].dropna().to_dict()["noise.png"] is True
-    assert 0.5 <= told.loc["again.png", "membership"] <= 1
-    assert told.loc["cut.png", "skipped"].startswith("truncated")
-    assert told.loc["empty.jpg", "skipped"] == "empty"
-    assert pd.isna(told.loc["cut.png", "cluster"])
+    assert table.loc["a b/dark <b>'é.png", "cluster"] == own["dark/0 é.png"]
+    assert table.loc["a b/light <b>'é.png", "cluster"] == own["light/1 é.png"]
+    assert table.loc["a b/light <b>'é.png", "similar_1"].startswith("light/")
+    assert table.loc["again.png", "similar_1"] == "dark/8 é.png"
+    assert table.loc["again.png", "similar_1_distance"] < 1e-5
+    assert table.loc["noise.png", "rank"] == 1
+    assert table["outlier"].dropna().to_dict()["noise.png"] is True
+    assert 0.5 <= table.loc["again.png", "membership"] <= 1
+    assert table.loc["cut.png", "skipped"].startswith("truncated")
+    assert table.loc["empty.jpg", "skipped"] == "empty"
+    assert pd.isna(table.loc["cut.png", "cluster"])
     said = capsys.readouterr().err
     assert said.startswith("apply: 4 samples by pca-kmeans, ")
     assert "skipped 1 empty, 1 truncated" in said
@@ -114,16 +114,16 @@ def test_a_page_shows_new_pictures_beside_the_known(pictures: Path) -> None:
     apply.main([str(pictures), str(pictures / "noise.png"), "--to", str(target), "-n", "2"])
     html = (target / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script[^>]*json[^>]*>(.*?)</script>", html, re.DOTALL)
-    told, similar = json.loads(scripts[0]), json.loads(scripts[1])
-    own = {s["cluster"]: s["size"] for s in told["sections"]}
+    content, similar = json.loads(scripts[0]), json.loads(scripts[1])
+    own = {s["cluster"]: s["size"] for s in content["sections"]}
     assert sum(n for cluster, n in own.items() if cluster >= 0) == 5
-    assert told["sections"][-1]["cluster"] == -2
-    again = next(at for at, path in enumerate(told["paths"]) if path.endswith("again.png"))
-    first = told["paths"][similar[again][0]]
+    assert content["sections"][-1]["cluster"] == -2
+    again = next(at for at, path in enumerate(content["paths"]) if path.endswith("again.png"))
+    first = content["paths"][similar[again][0]]
     assert first.endswith("dark/8 é.png")
-    for path in told["paths"]:  # whether new or known, the link leads there
+    for path in content["paths"]:  # whether new or known, the link leads there
         assert (pictures.parent / common(pictures) / path).is_file()
-    assert {told["paths"][at].rpartition("/")[2] for at in told["outliers"]} == {"noise.png"}
+    assert {content["paths"][at].rpartition("/")[2] for at in content["outliers"]} == {"noise.png"}
     assert len(pd.read_csv(target / "samples.csv")) == 7
 
 
@@ -206,19 +206,19 @@ def test_other_data_is_not_answered_from_old_codes(
 
 
 def test_rows_are_checked_by_the_schema(
-    made: Path,
+    projects: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(made / "table")
+    monkeypatch.chdir(projects / "table")
     (tmp_path / "new.csv").write_text("colour,size\nred,0.1\nblue,10.2\ngreen,10\nblue,-0.5\n")
-    apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "told.parquet")])
-    told = pd.read_parquet(tmp_path / "told.parquet")
-    assert told["name"].tolist() == ["row 1", "row 2", "row 3", "row 4"]
-    assert told["cluster"][0] != told["cluster"][1]
-    assert told["score"].argmax() in (2, 3)  # an unseen colour, or a colour of the other size
-    assert told["columns"].str.contains("%").all()
+    apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "table.parquet")])
+    table = pd.read_parquet(tmp_path / "table.parquet")
+    assert table["name"].tolist() == ["row 1", "row 2", "row 3", "row 4"]
+    assert table["cluster"][0] != table["cluster"][1]
+    assert table["score"].argmax() in (2, 3)  # an unseen colour, or a colour of the other size
+    assert table["columns"].str.contains("%").all()
     said = capsys.readouterr().err
     assert "column 'colour': 1 values of other categories, for example green" in said
     (tmp_path / "less.csv").write_text("size\n1\n")
@@ -230,12 +230,12 @@ def test_rows_are_checked_by_the_schema(
 
 
 def test_documents_without_a_known_term_are_skipped(
-    made: Path,
+    projects: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(made / "text")
+    monkeypatch.chdir(projects / "text")
     (tmp_path / "sea.txt").write_text("a ship with a sail")
     (tmp_path / "other.txt").write_text("quark")
     apply.main([str(tmp_path), "-n", "1"])

@@ -21,10 +21,10 @@ def test_ratios_are_taken_round_by_round() -> None:
     """3 / 1 and 4 / 4, not 7 / 5: a slow round slows both."""
     from racing import figures
 
-    one, other = figures("race", {"ours": [1.0, 4.0], "theirs": [3.0, 4.0]})
-    assert one["ratio"] == {"min": 1.0, "median": 1.0, "max": 1.0}
-    assert other["ratio"] == {"min": 1.0, "median": 2.0, "max": 3.0}
-    assert other["seconds"]["median"] == 3.5
+    ours, theirs = figures("race", {"ours": [1.0, 4.0], "theirs": [3.0, 4.0]})
+    assert ours["ratio"] == {"min": 1.0, "median": 1.0, "max": 1.0}
+    assert theirs["ratio"] == {"min": 1.0, "median": 2.0, "max": 3.0}
+    assert theirs["seconds"]["median"] == 3.5
 
 
 def test_the_table_has_a_part_for_each_kind_and_only_its_columns() -> None:
@@ -32,12 +32,12 @@ def test_the_table_has_a_part_for_each_kind_and_only_its_columns() -> None:
 
     spread = {"min": 1.0, "median": 1.5, "max": 2.0}
     about = {"cpu": "a processor", "cores": 2, "threads": 1, "python": "3.11", "seconds": 120}
-    told = [
+    records = [
         {"figure": "race", "of": "ours", "seconds": spread, "ratio": spread, "samples_per_s": 1e4},
         {"figure": "race", "of": "theirs", "seconds": spread, "ratio": spread},
         {"figure": "no-op", "of": "ours", "seconds": spread},
     ]
-    lines = table(about | {"versions": {"torch": "2"}}, told).splitlines()
+    lines = table(about | {"versions": {"torch": "2"}}, records).splitlines()
     assert lines[0] == "a processor, 2 cores, 1 threads, Python 3.11, torch 2. The run took 2 min."
     assert "| race | seconds | times the first | samples/s |" in lines
     assert "| ours | 1.50 (1.00-2.00) | 1.50 (1.00-2.00) | 10,000 |" in lines
@@ -66,6 +66,6 @@ def test_a_contender_answers_each_job(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told = [json.loads(answer) for answer in done.stdout.splitlines()]
-    assert [one["outcome"] for one in told] == [2 * 5 * 2 * 32 * 784 * 3] * 2
-    assert all(one["seconds"] > 0 for one in told)
+    answers = [json.loads(answer) for answer in done.stdout.splitlines()]
+    assert [answer["outcome"] for answer in answers] == [2 * 5 * 2 * 32 * 784 * 3] * 2
+    assert all(answer["seconds"] > 0 for answer in answers)

@@ -28,19 +28,19 @@ def side(name: str, **known: Any) -> Side:
 
 
 def test_only_params_that_differ_are_told() -> None:
-    one = side("a", params={"code_size": "6", "loss": "bce"})
-    two = side("b", params={"code_size": "8", "loss": "bce", "lr": "0.1"})
-    told = [(row.key, row.values) for row in differences.params([one, two])]
-    assert told == [("code_size", ["6", "8"]), ("lr", [None, "0.1"])]
+    first = side("a", params={"code_size": "6", "loss": "bce"})
+    second = side("b", params={"code_size": "8", "loss": "bce", "lr": "0.1"})
+    rows = [(row.key, row.values) for row in differences.params([first, second])]
+    assert rows == [("code_size", ["6", "8"]), ("lr", [None, "0.1"])]
 
 
 def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -> None:
     """Deviations .03 and .04 of 4 seeds each: the error is .05 / 2."""
-    one, two, three = (
+    first, second, third = (
         side(str(mean), spread={"acc": Spread(mean, sd, 4)}, metrics={"test/mse": 1 - mean})
         for mean, sd in ((0.5, 0.03), (0.54, 0.04), (0.56, 0.04))
     )
-    acc, mse = differences.metric_rows([one, two, three])
+    acc, mse = differences.metric_rows([first, second, third])
     assert [score.gain for score in acc.scores] == [
         None,
         pytest.approx(0.04),
@@ -53,16 +53,16 @@ def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -
 
 def test_changed_samples_are_those_of_the_best_matching() -> None:
     """Clusters 0, 0, 0, 1, 1 against 7, 7, 4, 4, -1: 7 is 0, 4 is 1, noise is nobody's."""
-    one = side("a", clusters={"": np.array([0, 0, 0, 1, 1])})
-    two = side("b", clusters={"": np.array([7, 7, 4, 4, -1])})
-    (found,) = differences.agreements([one, two])
-    assert found.changed.tolist() == [2, 4]
-    assert {(m.before, m.after): m.rows.tolist() for m in found.moves} == {
+    first = side("a", clusters={"": np.array([0, 0, 0, 1, 1])})
+    second = side("b", clusters={"": np.array([7, 7, 4, 4, -1])})
+    (agreement,) = differences.agreements([first, second])
+    assert agreement.changed.tolist() == [2, 4]
+    assert {(m.before, m.after): m.rows.tolist() for m in agreement.moves} == {
         (0, 1): [2],
         (1, -1): [4],
     }
-    one.data_digest, two.data_digest = "x", "y"
-    assert differences.agreements([one, two]) == []  # other samples
+    first.data_digest, second.data_digest = "x", "y"
+    assert differences.agreements([first, second]) == []  # other samples
 
 
 def git(*words: str) -> None:
@@ -93,9 +93,9 @@ def page(*sides: str) -> str:
 
 def test_a_row_against_its_revision(project: Path, capsys) -> None:
     text = page("narrow-kmeans", "HEAD")
-    told = capsys.readouterr().out
-    assert re.search(r"n_clusters +3 +10\n", told)
-    assert re.search(r"narrow-kmeans, HEAD +0\.\d{4} +[\d,]+ of 1,797\n", told)
+    output = capsys.readouterr().out
+    assert re.search(r"n_clusters +3 +10\n", output)
+    assert re.search(r"narrow-kmeans, HEAD +0\.\d{4} +[\d,]+ of 1,797\n", output)
     assert "row narrow-kmeans of commit" in text
     assert "results/digits: no scores of narrow-kmeans" in text
     assert text.count('<img class="thumbs" src="data:image/png;base64,') >= 3

@@ -41,9 +41,9 @@ def runs(project: Project) -> Counter[str]:
     client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    assert {run.info.status for run in found} == {"FINISHED"}
-    return Counter(run.info.run_name for run in found)
+    logged_runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in logged_runs} == {"FINISHED"}
+    return Counter(run.info.run_name for run in logged_runs)
 
 
 ONE_ROW = Counter(["other", "other-kmeans"])

@@ -23,10 +23,10 @@ CONV = {"name": "conv", "channels": [4]}
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_codes_are_those_of_torch(kind: str, network: dict, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    told = {**row(), "name": kind, "network": network}
-    told |= {"code_activation": "linear"} if kind == "variational" else {}
-    told |= {"layer_epochs": 1} if kind == "stacked" else {}
-    model = Autoencoder(params.plugin("autoencoders", told), (1, 8, 8)).eval()
+    settings = {**row(), "name": kind, "network": network}
+    settings |= {"code_activation": "linear"} if kind == "variational" else {}
+    settings |= {"layer_epochs": 1} if kind == "stacked" else {}
+    model = Autoencoder(params.plugin("autoencoders", settings), (1, 8, 8)).eval()
     onnx.export(model, (1, 8, 8), tmp_path / "encoder.onnx")
     x = np.random.default_rng(0).integers(0, 256, (37, 1, 8, 8), dtype=np.uint8)
     assert onnx.difference(model, tmp_path / "encoder.onnx", x) < 1e-5

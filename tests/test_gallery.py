@@ -73,16 +73,16 @@ class Project:
         pca = plugins.load("baselines", "pca")
         flat = self.x.reshape(len(self.x), -1).astype(np.float32) / 255
         state = pca.fit(pca.Config(code_size=2), flat[:7], seed=0)
-        made = self.folder / "artifacts/mnist_5k"
-        (made / "encoders/pca").mkdir(parents=True)
-        (made / f"clusterings/{ROW}").mkdir(parents=True)
+        home = self.folder / "artifacts/mnist_5k"
+        (home / "encoders/pca").mkdir(parents=True)
+        (home / f"clusterings/{ROW}").mkdir(parents=True)
         row = {"name": "pca", "code_size": 2}
         config = {"kind": "baseline", "row": row, "input_shape": list(self.x.shape[1:])}
-        encoders.write_state(made / "encoders/pca", state)
-        encoders.write(made / "encoders/pca", config, pca.encode(state, flat), {}, {})
+        encoders.write_state(home / "encoders/pca", state)
+        encoders.write(home / "encoders/pca", config, pca.encode(state, flat), {}, {})
         info = {"row": {"encoder": "pca"}, "encoder": "pca"}
         clusters = np.arange(len(PATHS)) % 2
-        clusterings.write(made / f"clusterings/{ROW}", info, {}, clusters)
+        clusterings.write(home / f"clusterings/{ROW}", info, {}, clusters)
 
     def run(self, *words: str | Path) -> None:
         gallery.main([ROW, "--pictures", str(self.photos), *map(str, words)])
@@ -103,22 +103,22 @@ class Tags(HTMLParser):
 
     def __init__(self, html: str):
         super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, dict[str, str | None], str]] = []
+        self.elements: list[tuple[str, dict[str, str | None], str]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs), ""))
+        self.elements.append((tag, dict(attrs), ""))
 
     def handle_endtag(self, tag: str) -> None:
-        self.found.append(("/" + tag, {}, ""))
+        self.elements.append(("/" + tag, {}, ""))
 
     def handle_data(self, data: str) -> None:
-        if self.found:
-            tag, attrs, text = self.found[-1]
-            self.found[-1] = (tag, attrs, text + data)
+        if self.elements:
+            tag, attrs, text = self.elements[-1]
+            self.elements[-1] = (tag, attrs, text + data)
 
     def of(self, tag: str) -> list[tuple[dict[str, str | None], str]]:
-        return [(attrs, text) for name, attrs, text in self.found if name == tag]
+        return [(attrs, text) for name, attrs, text in self.elements if name == tag]
 
 
 def embedded(html: str) -> tuple[dict[str, Any], list[list[int]]]:
@@ -128,12 +128,12 @@ def embedded(html: str) -> tuple[dict[str, Any], list[list[int]]]:
 
 def test_page_tells_clusters_names_dates_outliers_and_copies(project: Project) -> None:
     project.run()
-    told, similar = embedded(project.page.read_text(encoding="utf-8"))
-    assert [(s["cluster"], s["size"]) for s in told["sections"]] == [(0, 5), (1, 5)]
-    assert told["paths"] == [PATHS[row] for row in told["rows"]]
-    assert told["dates"][told["rows"].index(4)] == "2019-05-04"
-    assert [{told["rows"][at] for at in group} for group in told["groups"]] == [{3, 5}]
-    assert told["rows"][told["outliers"][0]] == 7
+    content, similar = embedded(project.page.read_text(encoding="utf-8"))
+    assert [(s["cluster"], s["size"]) for s in content["sections"]] == [(0, 5), (1, 5)]
+    assert content["paths"] == [PATHS[row] for row in content["rows"]]
+    assert content["dates"][content["rows"].index(4)] == "2019-05-04"
+    assert [{content["rows"][at] for at in group} for group in content["groups"]] == [{3, 5}]
+    assert content["rows"][content["outliers"][0]] == 7
     assert len(similar) == len(PATHS)
     assert sorted(f.name for f in project.page.parent.iterdir()) == [
         "covers-000.png",
@@ -147,25 +147,25 @@ def test_of_too_many_pictures_some_are_drawn(
 ) -> None:
     monkeypatch.setattr(gallery, "MAX_SHOWN", 6)
     gallery.main([ROW])
-    told, similar = embedded(project.page.read_text(encoding="utf-8"))
-    assert len(told["rows"]) == len(similar) == 6
-    assert len(set(told["paths"])) == 6
+    content, similar = embedded(project.page.read_text(encoding="utf-8"))
+    assert len(content["rows"]) == len(similar) == 6
+    assert len(set(content["paths"])) == 6
     assert "6 drawn of 10 pictures" in project.page.read_text(encoding="utf-8")
     sheet = np.array(Image.open(project.page.with_name("pictures-000.png")))
-    for at, path in enumerate(told["paths"]):
-        shown = sheet[1:9, 10 * at + 1 : 10 * at + 9]
-        np.testing.assert_array_equal(shown, project.x[PATHS.index(path)].transpose(1, 2, 0))
+    for at, path in enumerate(content["paths"]):
+        thumbnail = sheet[1:9, 10 * at + 1 : 10 * at + 9]
+        np.testing.assert_array_equal(thumbnail, project.x[PATHS.index(path)].transpose(1, 2, 0))
 
 
 def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
     project.run()
-    told, _ = embedded(project.page.read_text(encoding="utf-8"))
+    content, _ = embedded(project.page.read_text(encoding="utf-8"))
     sheet = np.array(Image.open(project.page.with_name("pictures-000.png")))
     assert sheet.shape == (160, 160, 3)  # 16 of 8 pixels with a margin on both sides
-    for at, row in enumerate(told["rows"]):
+    for at, row in enumerate(content["rows"]):
         top, left = 10 * (at // 16) + 1, 10 * (at % 16) + 1
-        shown = sheet[top : top + 8, left : left + 8]
-        np.testing.assert_array_equal(shown, project.x[row].transpose(1, 2, 0))
+        thumbnail = sheet[top : top + 8, left : left + 8]
+        np.testing.assert_array_equal(thumbnail, project.x[row].transpose(1, 2, 0))
 
 
 def test_page_runs_its_own_script_only_and_asks_nobody(project: Project) -> None:
@@ -221,8 +221,8 @@ def test_without_names_there_are_rows(project: Project, lines: int | None) -> No
     else:
         project.name_samples(lines)
     project.run()
-    told, _ = embedded(project.page.read_text(encoding="utf-8"))
-    assert (told["paths"], told["dates"]) == (None, None)
+    content, _ = embedded(project.page.read_text(encoding="utf-8"))
+    assert (content["paths"], content["dates"]) == (None, None)
     with pytest.raises(UserError, match="no files to link to"):
         project.run("--folders", "links", "--to", "sorted")
     project.run("--folders", "copies", "--to", "sorted")
@@ -262,9 +262,9 @@ def test_folders_hold_every_picture_once_and_change_nothing(project: Project, ho
     assert contents(project.photos) == before
     for cluster, folder in enumerate(("sorted/0", "sorted/1 red things")):
         own = [project.photos / path for path in PATHS[cluster::2]]
-        made = list(Path(folder).iterdir())
-        assert sorted(f.read_bytes() for f in made) == sorted(f.read_bytes() for f in own)
-        assert all(f.is_symlink() == (how == "links") for f in made)
+        pictures = list(Path(folder).iterdir())
+        assert sorted(f.read_bytes() for f in pictures) == sorted(f.read_bytes() for f in own)
+        assert all(f.is_symlink() == (how == "links") for f in pictures)
     names = sorted(f.name for f in Path("sorted/0").iterdir())
     assert {"plain.png", "PLAIN (2).png"} <= set(names)  # one name where case does not count
 
@@ -309,9 +309,9 @@ def test_commands_are_told_and_nothing_is_imported_for_it() -> None:
         command = [sys.executable, *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    told = ask("-m", "narrows", "--help")
-    assert told.returncode == 0
-    assert "gallery" in told.stdout
+    help_page = ask("-m", "narrows", "--help")
+    assert help_page.returncode == 0
+    assert "gallery" in help_page.stdout
     unknown = ask("-m", "narrows", "galery")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("narrows: no command 'galery'; usage:")

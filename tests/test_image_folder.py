@@ -145,7 +145,7 @@ def test_what_cannot_be_used_is_told() -> None:
     data = load()
     heic = "broken" if "HEIF" in _pictures.formats() else "needs the package pillow-heif"
     assert data.names == ["a.jpg", "copy.png"]
-    assert {one.path: one.reason.partition(":")[0] for one in data.skipped} == {
+    assert {file.path: file.reason.partition(":")[0] for file in data.skipped} == {
         "bomb.png": "too large",
         "cut.jpg": "truncated",
         "cut.png": "truncated",
@@ -162,7 +162,7 @@ def test_what_cannot_be_used_is_told() -> None:
         "pipe.png": "not a regular file",
         "up": "a link that leads out of the folder",
     }
-    assert all(str(Path.cwd()) not in one.reason for one in data.skipped)
+    assert all(str(Path.cwd()) not in file.reason for file in data.skipped)
 
 
 def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:
@@ -246,7 +246,7 @@ def test_the_documents_layout_works_as_it_stands() -> None:
     assert data.names == ["train/0.png", "train/1.png", "train/2.png"]
     assert data.labels.tolist() == [0, 1, 0]
     assert data.label_names == ("4", "10")
-    assert [one.path for one in data.skipped] == ["test.csv", "test/3.png"]
+    assert [file.path for file in data.skipped] == ["test.csv", "test/3.png"]
     assert len(load(size=28).x) == 4  # without labels, all of them
 
 
@@ -283,7 +283,7 @@ def test_folders_may_be_deeper_than_python_recurses(tmp_path: Path) -> None:
         os.chdir("d")
     Path("f.png").write_bytes(b"deep")
     try:
-        paths = [one.path for one in _files.find(tmp_path / "photos", {".png"}, (), False)]
+        paths = [file.path for file in _files.find(tmp_path / "photos", {".png"}, (), False)]
     finally:
         Path("f.png").unlink()
         for _ in range(1200):

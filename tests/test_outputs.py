@@ -49,8 +49,8 @@ def test_two_processes_cannot_write_one_output() -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", code], **pipes) as other:  # type: ignore[call-overload]
         assert other.stdout.readline() == "in\n"
-        told = rf"artifacts/x: another process \(pid {other.pid}\) is writing it"
-        with pytest.raises(UserError, match=told), outputs.output(Path("artifacts/x")):
+        message = rf"artifacts/x: another process \(pid {other.pid}\) is writing it"
+        with pytest.raises(UserError, match=message), outputs.output(Path("artifacts/x")):
             pass
         other.kill()
     with outputs.output(Path("artifacts/x")):

@@ -123,9 +123,9 @@ def test_every_example_is_tried() -> None:
 def test_the_blocks_of_the_documentation_are_accepted() -> None:
     text = (ROOT / "docs/own-data.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    told = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
-    assert {block["name"] for block in told} == set(NAMES)
-    for block in told:
+    sections = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
+    assert {block["name"] for block in sections} == set(NAMES)
+    for block in sections:
         params.plugin("datasets", block)
 
 
@@ -133,14 +133,14 @@ def test_the_blocks_of_the_documentation_are_accepted() -> None:
 def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
     folder = results / name / "results" / name
     page = (folder / "report.html").read_text()
-    found = rows(folder / "clusterings.csv")[-1]
-    assert found["split"] == "all"
+    scores = rows(folder / "clusterings.csv")[-1]
+    assert scores["split"] == "all"
     if name in ("image_folder", "text"):
-        assert float(found["acc"]) == 1.0
+        assert float(scores["acc"]) == 1.0
     else:
         assert "This data has no labels" in page
-        assert found["acc"] == ""
-    assert int(found["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
+        assert scores["acc"] == ""
+    assert int(scores["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
 
 
 def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:
@@ -151,8 +151,8 @@ def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:
 
 def test_prepare_runs_again_only_when_files_change(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", {"unused": row()})
-    told = {"name": "image_folder", "path": str(pictures(tmp_path / "photos")), "size": 12}
-    project.write(project.read() | {"dataset": told})
+    section = {"name": "image_folder", "path": str(pictures(tmp_path / "photos")), "size": 12}
+    project.write(project.read() | {"dataset": section})
     assert project.repro("prepare") == ["prepare"]
     data, folder = project.folder / "data/image_folder", tmp_path / "photos"
     names = [sample["path"] for sample in rows(data / "samples.csv")]

@@ -33,10 +33,10 @@ def test_a_folder_is_prepared_beside_the_users_project(
     assert Path("params.yaml").read_text() == "mine"
     assert project.parent == tmp_path / "here/.work/projects"
     assert project.name.startswith("my-best-photo-s-home-date-1-")
-    told = YAML(typ="safe").load(project / "params.yaml")
-    assert told["dataset"]["path"] == str(photos)
-    assert told["n_clusters"] == "auto"
-    assert gallery.ROW in told["clusterings"]
+    settings = YAML(typ="safe").load(project / "params.yaml")
+    assert settings["dataset"]["path"] == str(photos)
+    assert settings["n_clusters"] == "auto"
+    assert gallery.ROW in settings["clusterings"]
     x = np.load(project / "data/image_folder/x.npy")
     assert x.shape == (40, 3, 32, 32)
     assert own_project.make("image_folder", photos) == project
@@ -50,16 +50,16 @@ def test_a_folder_is_prepared_beside_the_users_project(
 def larger_than_learned(project: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thumbnails show the originals, in the order of x.npy, also where files have come since."""
     monkeypatch.chdir(project)
-    made = Path("artifacts/image_folder")
-    (made / f"clusterings/{gallery.ROW}").mkdir(parents=True)
+    artifacts = Path("artifacts/image_folder")
+    (artifacts / f"clusterings/{gallery.ROW}").mkdir(parents=True)
     info = {"row": {"encoder": "conv"}, "encoder": "conv"}
-    clusterings.write(made / f"clusterings/{gallery.ROW}", info, {}, np.zeros(40, int))
+    clusterings.write(artifacts / f"clusterings/{gallery.ROW}", info, {}, np.zeros(40, int))
     chosen = gallery._base.read_row(gallery.ROW)
     with Image.open(photos / "dark/0 é.png") as first:
         first.save(photos / "another.bmp")
-    shown = gallery.thumbnails(chosen, photos)
-    assert shown.shape == (40, 3, 96, 96)
-    shrunk = shown.reshape(40, 3, 32, 3, 32, 3).mean(axis=(3, 5))
+    thumbnails = gallery.thumbnails(chosen, photos)
+    assert thumbnails.shape == (40, 3, 96, 96)
+    shrunk = thumbnails.reshape(40, 3, 32, 3, 32, 3).mean(axis=(3, 5))
     assert np.abs(shrunk - chosen.x).mean() < 3
     (photos / "dark/0 é.png").unlink()
     assert gallery.thumbnails(chosen, photos) is chosen.x

@@ -136,14 +136,14 @@ def test_resolved_is_what_the_file_says_with_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         (["fetch.py", "x"], "narrows: usage: python pipelines/fetch.py"),
         (["cluster.py"], "n_clusters.json is missing; run `dvc repro choose_k`"),
         (["report.py"], "narrows: data/mnist_5k/x.npy is missing; run `dvc repro prepare`"),
     ],
 )
-def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], told: str) -> None:
+def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], message: str) -> None:
     for name in ("pipelines", "params.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     done = subprocess.run(
@@ -153,7 +153,7 @@ def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], told
         text=True,
     )
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -31,10 +31,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def scores(project: Project) -> dict[str, object]:
-    told: dict[str, object] = json.loads(
+    content: dict[str, object] = json.loads(
         (project.folder / "results/digits/summary.json").read_text()
     )
-    return told
+    return content
 
 
 def test_results_are_complete(project: Project) -> None:
@@ -73,11 +73,11 @@ def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     summary = json.loads((project.folder / "results/digits/summary.json").read_text())
     for key in clusterings:
-        found = runs[key].data.metrics["test/acc"]
-        assert found == pytest.approx(summary["clusterings"][key]["acc"], abs=1e-4)
+        value = runs[key].data.metrics["test/acc"]
+        assert value == pytest.approx(summary["clusterings"][key]["acc"], abs=1e-4)
     narrow = runs["narrow"].data
-    found = narrow.metrics["test/mse"]
-    assert found == pytest.approx(summary["autoencoders"]["narrow"]["test"]["mse"], abs=1e-4)
+    value = narrow.metrics["test/mse"]
+    assert value == pytest.approx(summary["autoencoders"]["narrow"]["test"]["mse"], abs=1e-4)
     assert narrow.params.items() >= {"code_size": "6", "network.hidden": "[16]"}.items()
     history = client.get_metric_history(runs["narrow"].info.run_id, "val/loss")
     assert [point.step for point in history] == [1, 2, 3, 4]
@@ -189,8 +189,8 @@ def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path:
     again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
     again.repro("cluster")
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
-        one, other = (p.folder / "artifacts/digits" / file for p in (project, again))
-        assert one.read_bytes() == other.read_bytes()
+        first, second = (p.folder / "artifacts/digits" / file for p in (project, again))
+        assert first.read_bytes() == second.read_bytes()
 
 
 PREDICT = """

@@ -90,16 +90,16 @@ def test_only_the_better_one_becomes_champion(project: Path, capsys) -> None:
 
     seeds("narrow-kmeans")
     assert promote.main(["narrow-kmeans"]) == 3
-    told = capsys.readouterr().out
-    assert "narrow-kmeans is not promoted: 0." in told
-    assert "lower; more than 0.0" in told
+    output = capsys.readouterr().out
+    assert "narrow-kmeans is not promoted: 0." in output
+    assert "lower; more than 0.0" in output
     version, champion = registry.champion("digits") or ("", None)
     assert (version, champion and champion.clustering) == ("1", "pca-kmeans")
     assert promote.main(["narrow-kmeans", "--anyway"]) == 0
     assert promote.main(["pca-kmeans"]) == 0
-    found = tracking.open_client().get_model_version_by_alias("narrows-digits", "champion")
-    assert (str(found.version), found.tags["clustering"]) == ("3", "pca-kmeans")
-    run = tracking.open_client().get_run(found.run_id)
+    model_version = tracking.open_client().get_model_version_by_alias("narrows-digits", "champion")
+    assert (str(model_version.version), model_version.tags["clustering"]) == ("3", "pca-kmeans")
+    run = tracking.open_client().get_run(model_version.run_id)
     assert run.info.run_name == "pca-kmeans"
     logged = {file.suffix for file in Path(project / "mlruns").rglob("model/**/*")}
     assert not logged & {".pkl", ".pickle", ".joblib"}
@@ -119,9 +119,9 @@ def test_the_champion_is_applied_to_new_samples(project: Path, capsys) -> None:
     np.save("new.npy", np.load("data/digits/x.npy")[:5])
     expected = np.load("artifacts/digits/clusterings/pca-kmeans/clusters.npz")["clusters"][:5]
     apply.main(["--run", "champion", "new.npy", "-n", "1"])
-    told = [line.split(",") for line in capsys.readouterr().out.splitlines()]
-    assert [int(line[2]) for line in told[1:]] == expected.tolist()
-    assert [line[told[0].index("similar_1")] for line in told[1:]] == [
+    lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert [int(line[2]) for line in lines[1:]] == expected.tolist()
+    assert [line[lines[0].index("similar_1")] for line in lines[1:]] == [
         f"row {row}" for row in range(1, 6)
     ]
     Path("new.txt").touch()
@@ -138,12 +138,12 @@ class Touch:
 
 def test_weights_run_no_code(project: Path) -> None:
     file = Path("artifacts/digits/encoders/narrow/weights.pt")
-    kept = file.read_bytes()
+    weights = file.read_bytes()
     torch.save(Touch(), file)
     with pytest.raises(UserError, match="holds more than weights"):
         saved.load(Path("artifacts/digits"), "narrow-kmeans")
     assert not Path("touched").exists()
-    file.write_bytes(kept)
+    file.write_bytes(weights)
 
 
 def test_commands_are_told() -> None:
@@ -191,13 +191,13 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
     expected = saved.load(Path("artifacts/digits"), "pca-kmeans").describe(x[:1000])
     process = served(port)
     try:
-        status, (one,) = ask(port, {"inputs": x[:1].tolist()})
+        status, (answer,) = ask(port, {"inputs": x[:1].tolist()})
         assert status == 200
-        assert one["cluster"] == expected.clusters[0]
-        assert one["code"] == pytest.approx(expected.codes[0].tolist(), abs=1e-5)
-        assert one["soft"] == pytest.approx(expected.soft[0].tolist(), abs=1e-5)
-        assert one["distance"] == pytest.approx(expected.distances[0], abs=1e-5)
-        assert one["reconstruction_error"] == pytest.approx(expected.errors[0], abs=1e-5)
+        assert answer["cluster"] == expected.clusters[0]
+        assert answer["code"] == pytest.approx(expected.codes[0].tolist(), abs=1e-5)
+        assert answer["soft"] == pytest.approx(expected.soft[0].tolist(), abs=1e-5)
+        assert answer["distance"] == pytest.approx(expected.distances[0], abs=1e-5)
+        assert answer["reconstruction_error"] == pytest.approx(expected.errors[0], abs=1e-5)
         process.kill()
         process.wait()
         time.sleep(0.5)
@@ -209,9 +209,9 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
             ((x[:1] / 255).tolist(), "pixels are whole numbers from 0 to 255, found 0.3"),
             ([[["a"]]], "could not convert string to float: 'a'"),
         ):
-            status, told = ask(port, {"inputs": wrong})
+            status, message = ask(port, {"inputs": wrong})
             assert status == 400
-            assert sentence in told
+            assert sentence in message
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

@@ -24,11 +24,11 @@ TABLE = re.compile(r"<!-- (results/\S+\.csv)(?:, split test)?: (.*) -->\n((?:\|.
 
 
 def test_every_result_of_the_default_has_its_table() -> None:
-    told = [file for file, _, _ in TABLE.findall(README)]
+    files = [file for file, _, _ in TABLE.findall(README)]
     assert {
         f"results/mnist_5k/{name}.csv" for name in ("clusterings", "autoencoders", "codes")
-    } <= set(told)
-    assert len(told) == README.count("<!-- results/")
+    } <= set(files)
+    assert len(files) == README.count("<!-- results/")
 
 
 @pytest.mark.parametrize(("file", "columns", "table"), TABLE.findall(README))
@@ -38,10 +38,12 @@ def test_tables_are_the_results(file: str, columns: str, table: str) -> None:
     measured = {
         row[key]: row for row in csv.DictReader(lines) if row.get("split", "test") == "test"
     }
-    shown = [line.strip("|").split("|") for line in table.splitlines()[2:]]
-    told = {cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in shown}
-    assert sorted(told) == sorted(measured)
-    for row, cells in told.items():
+    table_lines = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    table_rows = {
+        cells[0].strip("` "): [cell.strip() for cell in cells[1:]] for cells in table_lines
+    }
+    assert sorted(table_rows) == sorted(measured)
+    for row, cells in table_rows.items():
         for name, cell in zip(names, cells, strict=True):
             digits = len(cell.partition(".")[2])
             value = measured[row][name]

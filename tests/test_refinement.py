@@ -64,14 +64,14 @@ def killed_at(stop: int) -> OnUpdate:
     return killed
 
 
-def same(one: Refined, other: Refined) -> bool:
-    weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+def same(a: Refined, b: Refined) -> bool:
+    weights = zip(a.model.parameters(), b.model.parameters(), strict=True)
     return (
-        np.array_equal(one.soft, other.soft)
-        and np.array_equal(one.codes, other.codes)
-        and np.array_equal(one.assignments, other.assignments)
-        and one.history == other.history
-        and all(torch.equal(a, b) for a, b in weights)
+        np.array_equal(a.soft, b.soft)
+        and np.array_equal(a.codes, b.codes)
+        and np.array_equal(a.assignments, b.assignments)
+        and a.history == b.history
+        and all(torch.equal(p, q) for p, q in weights)
     )
 
 
@@ -109,9 +109,9 @@ class TestContract:
         """Other values in the rest change no weight."""
         chosen, x = method(name, max_updates=1), samples()
         x[~job(tmp_path).fitted] = 255 - x[~job(tmp_path).fitted]
-        one = refine(chosen, job(tmp_path / "one", name))
-        other = refine(chosen, job(tmp_path / "other", name, x=x))
-        weights = zip(one.model.parameters(), other.model.parameters(), strict=True)
+        first = refine(chosen, job(tmp_path / "one", name))
+        second = refine(chosen, job(tmp_path / "other", name, x=x))
+        weights = zip(first.model.parameters(), second.model.parameters(), strict=True)
         assert all(torch.equal(a, b) for a, b in weights)
 
     def test_start_with_one_cluster_is_refused(self, family, name, tmp_path) -> None:

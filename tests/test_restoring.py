@@ -77,10 +77,10 @@ def test_every_run_names_its_commit_lock_and_data(project: Project) -> None:
 def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> None:
     run = first()
     assert restore.main([run.info.run_id, "restored"]) == 0
-    told = capsys.readouterr().out
-    assert "missing" not in told
+    output = capsys.readouterr().out
+    assert "missing" not in output
     command = "rm -rf artifacts/digits/encoders/narrow && PYTHONPATH=src dvc repro --single-item"
-    assert f"{command} --force encode" in told
+    assert f"{command} --force encode" in output
     there = Path("restored")
     assert (
         there / "src/narrows/models/penalties/new.py"
@@ -89,14 +89,14 @@ def test_a_run_of_two_commits_ago_is_made_again(project: Project, capsys) -> Non
     restored.folder = there.resolve()
     assert restored.read()["autoencoders"]["narrow"]["code_size"] == 7
     assert not (there / "artifacts/digits/encoders/narrow").exists()
-    command = f"cd {told.split('cd ')[-1]}"  # as it is printed
+    command = f"cd {output.split('cd ')[-1]}"  # as it is printed
     subprocess.run(command, shell=True, check=True, env=restored.env)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(there)
-        made = lookup.find("narrow")
+        repeated = lookup.find("narrow")
     expected = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
     assert len(expected) > 8
-    assert {k: v for k, v in made.data.metrics.items() if k != "seconds"} == expected
+    assert {k: v for k, v in repeated.data.metrics.items() if k != "seconds"} == expected
     with pytest.raises(UserError, match="restored is not empty"):
         restore.main([run.info.run_id, "restored"])
 
@@ -109,10 +109,10 @@ def test_what_is_missing_is_said(project: Project, capsys, monkeypatch) -> None:
     cache.rename(cache.with_name("away"))
     monkeypatch.setattr(lookup, "artifact", lambda run, path: None)
     assert restore.main([run.info.run_id]) == 3
-    told = capsys.readouterr().out
-    assert "missing: what was changed since commit" in told
-    assert "missing: code_size: 7 in the run, 6 in params.yaml of the folder" in told
-    assert "missing: data and artifacts: the commit has no dvc.lock" in told
+    output = capsys.readouterr().out
+    assert "missing: what was changed since commit" in output
+    assert "missing: code_size: 7 in the run, 6 in params.yaml of the folder" in output
+    assert "missing: data and artifacts: the commit has no dvc.lock" in output
     monkeypatch.undo()
     monkeypatch.chdir(project.folder)
     assert restore.main([run.info.run_id, "restored-bare"]) == 3

@@ -50,13 +50,13 @@ def test_rows_in_the_order_of_their_classes_are_mixed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_x", "is_test", "found"),
+    ("n_x", "is_test", "message"),
     [
         (2, None, "2 rows are split into 2 train, 0 val, 0 test"),
         (5, np.ones(5, dtype=bool), "5 rows are split into 0 train, 0 val, 5 test"),
         (30, np.zeros(30, dtype=bool), "30 rows are split into 27 train, 3 val, 0 test"),
     ],
 )
-def test_too_few_rows_are_a_sentence(n_x: int, is_test: np.ndarray | None, found: str) -> None:
-    with pytest.raises(UserError, match=found):
+def test_too_few_rows_are_a_sentence(n_x: int, is_test: np.ndarray | None, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         assign(n_x, is_test, test_fraction=0.2, val_fraction=0.1, seed=0)

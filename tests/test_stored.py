@@ -30,19 +30,19 @@ def on_disk(x: torch.Tensor, folder: Path) -> StoredSamples:
 def mapped(file: Path) -> int:
     """Kilobytes of a file that are in this process's memory."""
     maps = psutil.Process().memory_maps()
-    return sum(one.rss for one in maps if one.path == str(file)) // 1024
+    return sum(region.rss for region in maps if region.path == str(file)) // 1024
 
 
 def test_reads_as_a_tensor_does(tmp_path: Path) -> None:
     x, _ = digits()
-    found = on_disk(x, tmp_path)
-    assert len(found) == len(x)
-    assert found.shape == tuple(x.shape)
+    from_disk = on_disk(x, tmp_path)
+    assert len(from_disk) == len(x)
+    assert from_disk.shape == tuple(x.shape)
     chosen = torch.tensor([7, 3, 599, 3])
-    assert torch.equal(found[chosen], x[chosen])
-    assert torch.equal(found[10:20], x[10:20])
-    assert torch.equal(found[::7], x[::7])
-    assert torch.equal(torch.cat(list(found.split(256))), x)
+    assert torch.equal(from_disk[chosen], x[chosen])
+    assert torch.equal(from_disk[10:20], x[10:20])
+    assert torch.equal(from_disk[::7], x[::7])
+    assert torch.equal(torch.cat(list(from_disk.split(256))), x)
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells which pages of a file are in memory")
@@ -50,10 +50,10 @@ def test_leaves_nothing_of_the_file_in_memory(tmp_path: Path) -> None:
     file = tmp_path / "x.npy"
     np.save(file, np.ones((4096, 1, 32, 32), np.uint8))
     x = np.load(file, mmap_mode="r")
-    found = StoredSamples(x, np.arange(len(x)))
+    from_disk = StoredSamples(x, np.arange(len(x)))
     assert int(x.sum(dtype=int)) == x.size
     assert mapped(file) > 4000
-    assert int(found[torch.arange(4000)].sum()) == 4000 * 1024
+    assert int(from_disk[torch.arange(4000)].sum()) == 4000 * 1024
     assert mapped(file) == 0
     assert sum(int(block.sum(dtype=int)) for block in blocks.blocks(x)) == x.size
     assert mapped(file) == 0
@@ -64,15 +64,15 @@ def test_an_epoch_takes_all_samples_stretch_by_stretch(
 ) -> None:
     monkeypatch.setattr(stored, "BLOCK", 10)
     monkeypatch.setattr(stored, "N_STRETCHES", 4)
-    found = on_disk(digits()[0], tmp_path)
-    batches = Shuffled(found, 40, lambda: 0, torch.device("cpu"))
+    from_disk = on_disk(digits()[0], tmp_path)
+    batches = Shuffled(from_disk, 40, lambda: 0, torch.device("cpu"))
     order = [rows for block in batches for rows in block]
     assert torch.equal(torch.cat(order).sort().values, torch.arange(600))
     stretches = [set((rows // 10).tolist()) for rows in order]
-    assert all(len(one) == 4 for one in stretches)
-    assert max(max(one) - min(one) for one in stretches) > 20  # from anywhere
+    assert all(len(stretch) == 4 for stretch in stretches)
+    assert max(max(stretch) - min(stretch) for stretch in stretches) > 20  # from anywhere
     assert any(rows.tolist() != sorted(rows.tolist()) for rows in order)
-    again = Shuffled(found, 40, lambda: 1, torch.device("cpu"))
+    again = Shuffled(from_disk, 40, lambda: 1, torch.device("cpu"))
     assert not torch.equal(torch.cat(order), torch.cat([rows for block in again for rows in block]))
 
 
@@ -84,19 +84,19 @@ def test_trains_as_well_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     train, val = digits()
     train_x, val_x = on_disk(train, tmp_path), on_disk(val, tmp_path / "val")
     work = tmp_path / "disk"
-    found = fitting.fit(chosen, train_x, val_x, seed=0, device="cpu", work=work)
-    losses = [one.history[-1]["val/loss"] for one in (found, in_memory)]
+    from_disk = fitting.fit(chosen, train_x, val_x, seed=0, device="cpu", work=work)
+    losses = [training.history[-1]["val/loss"] for training in (from_disk, in_memory)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
-    assert losses[0] < 0.9 * found.history[0]["val/loss"]
-    codes = autoencoder.encode_all(found.model, train_x)
-    np.testing.assert_array_equal(codes, autoencoder.encode_all(found.model, train))
+    assert losses[0] < 0.9 * from_disk.history[0]["val/loss"]
+    codes = autoencoder.encode_all(from_disk.model, train_x)
+    np.testing.assert_array_equal(codes, autoencoder.encode_all(from_disk.model, train))
 
 
 def test_deep_clustering_gives_the_same(tmp_path: Path) -> None:
     chosen = method("idec", max_updates=2)
     x = on_disk(samples(), tmp_path)
-    one = refine(chosen, job(tmp_path / "memory"))
-    assert same(one, refine(chosen, job(tmp_path / "disk", x=x)))
+    refined = refine(chosen, job(tmp_path / "memory"))
+    assert same(refined, refine(chosen, job(tmp_path / "disk", x=x)))
 
 
 def test_errors_are_those_of_samples_in_memory(
@@ -109,14 +109,14 @@ def test_errors_are_those_of_samples_in_memory(
     def halved(x: torch.Tensor) -> torch.Tensor:
         return unit.to_unit(x) / 2
 
-    told = encoders.errors_by_split(halved, data)
+    errors = encoders.errors_by_split(halved, data)
     assert isinstance(data.samples("train"), torch.Tensor)
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
     assert isinstance(data.samples("train"), StoredSamples)
-    assert encoders.errors_by_split(halved, data) == told
+    assert encoders.errors_by_split(halved, data) == errors
     for i, split in enumerate(splits.NAMES):
         clean = unit.to_unit(torch.from_numpy(data.x[data.split == i]))
-        assert told[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
+        assert errors[split]["mse"] == pytest.approx((clean / 2).square().mean().item())
 
 
 def test_few_are_drawn_of_what_would_not_fit(
@@ -126,9 +126,9 @@ def test_few_are_drawn_of_what_would_not_fit(
     data = Prepared("digits", x, np.zeros(1200, np.uint8), "")
     assert len(data.in_memory("train")) == 1200
     monkeypatch.setattr(blocks, "VALUES_IN_MEMORY", 100 * 64 + 63)
-    few = data.in_memory("train")
-    assert few.shape == (100, 1, 8, 8)
-    assert torch.equal(few, data.in_memory("train"))
+    subset = data.in_memory("train")
+    assert subset.shape == (100, 1, 8, 8)
+    assert torch.equal(subset, data.in_memory("train"))
 
 
 def test_prepare_writes_what_numpy_would(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_prepare_writes_what_numpy_would(tmp_path: Path) -> None:
     ):
         prepare.save(tmp_path / f"{i}.npy", array)
         np.save(tmp_path / f"numpy-{i}.npy", np.ascontiguousarray(array))
-        told = (tmp_path / f"{i}.npy").read_bytes()
-        assert told == (tmp_path / f"numpy-{i}.npy").read_bytes()
+        content = (tmp_path / f"{i}.npy").read_bytes()
+        assert content == (tmp_path / f"numpy-{i}.npy").read_bytes()

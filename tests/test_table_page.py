@@ -60,7 +60,7 @@ def features() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     x, segments = features()
@@ -90,29 +90,29 @@ def records(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(made: Path) -> None:
+def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(page_folder: Path) -> None:
     table.main(["pca-kmeans"])
-    profile = [row for row in records(made / "profile.csv") if row["cluster"] == "0"]
+    profile = [row for row in records(page_folder / "profile.csv") if row["cluster"] == "0"]
     colours = {row["category"]: row for row in profile if row["column"] == "colour"}
     assert (colours[RED]["here"], colours[RED]["elsewhere"]) == ("1", "0")
     effects = [abs(float(row["effect"])) for row in profile]
     assert effects == sorted(effects, reverse=True)
     assert profile[-1]["column"] == "gaps"
-    odd = records(made / "outliers.csv")
+    odd = records(page_folder / "outliers.csv")
     assert odd[0]["row"] == "<b>7</b>"
     assert {odd[0]["column"], odd[1]["column"]} == {EVIL, "double"}
     double = next(row for row in odd if row["row"] == "<b>7</b>" and row["column"] == "double")
     assert float(double["value"]) == 0
     assert float(double["expected"]) > 2
-    told = [(rule["if"], rule["then"]) for rule in records(made / "rules.csv")]
-    assert (f"colour = {RED}", "cluster 0") in told
-    longer = [left for left, right in told if right == "cluster 0" and " and " in left]
+    pairs = [(rule["if"], rule["then"]) for rule in records(page_folder / "rules.csv")]
+    assert (f"colour = {RED}", "cluster 0") in pairs
+    longer = [left for left, right in pairs if right == "cluster 0" and " and " in left]
     assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
 
 
-def test_page_shows_names_as_names_and_loads_nothing(made: Path) -> None:
+def test_page_shows_names_as_names_and_loads_nothing(page_folder: Path) -> None:
     table.main(["pca-kmeans"])
-    html = (made / "index.html").read_text(encoding="utf-8")
+    html = (page_folder / "index.html").read_text(encoding="utf-8")
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "&lt;b&gt;7&lt;/b&gt;" in html
@@ -120,7 +120,7 @@ def test_page_shows_names_as_names_and_loads_nothing(made: Path) -> None:
     assert not re.search(r"""(src=|https?://|style=)""", html)
 
 
-def test_mistakes_are_sentences(made: Path) -> None:
+def test_mistakes_are_sentences(page_folder: Path) -> None:
     file = Path("data/mnist_5k/schema/schema.json")
     file.write_text("{}")
     with pytest.raises(UserError, match="describes no table; found nothing"):
@@ -128,7 +128,7 @@ def test_mistakes_are_sentences(made: Path) -> None:
     file.unlink()
     with pytest.raises(UserError, match=r"schema\.json is missing; run `dvc repro prepare`"):
         table.main(["pca-kmeans"])
-    assert not made.exists()
+    assert not page_folder.exists()
 
 
 def test_frame_has_the_units_of_the_table() -> None:
@@ -144,10 +144,10 @@ def test_frame_has_the_units_of_the_table() -> None:
 
 
 def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
-    told = pd.DataFrame({"n": [1.0, 2.0, math.nan, 4.0], "c": ["r", "g", "r", None]})
-    found = _columns.recognise(told, {}, max_categories=30)
-    x, _ = _columns.encode(told, found, "rows.csv")
-    frame = table_frame.decoded(x, table_frame.used({"columns": found}))
+    source = pd.DataFrame({"n": [1.0, 2.0, math.nan, 4.0], "c": ["r", "g", "r", None]})
+    columns = _columns.recognise(source, {}, max_categories=30)
+    x, _ = _columns.encode(source, columns, "rows.csv")
+    frame = table_frame.decoded(x, table_frame.used({"columns": columns}))
     assert frame["n"].isna().tolist() == [False, False, True, False]
     assert frame["c"].tolist() == ["r", "g", "r", "(missing)"]
 
@@ -166,8 +166,8 @@ def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
 def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
     """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
     x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])
-    told = (x, np.zeros_like(x), np.array([1, 2]))
-    relative = outliers.by_column(*told, outliers.usual(*told))
+    arrays = (x, np.zeros_like(x), np.array([1, 2]))
+    relative = outliers.by_column(*arrays, outliers.usual(*arrays))
     assert outliers.scores(relative).argmax() == 9
     assert relative[9].argmax() == 1
 
@@ -179,19 +179,21 @@ def test_rules_need_confidence_and_say_it_shortly() -> None:
     frame = pd.DataFrame({"a": a, "b": rng.choice(["x", "y"], 90), "c": "same"})
     clusters = (a >= 60).astype(int)
     mined = rules.mine(frame, clusters, profiles.traits(frame, clusters))
-    found = {(row["if"], row["then"]): row for row in mined.rules.to_dict("records")}
-    rule = found["a is high", "cluster 1"]
+    records = {(row["if"], row["then"]): row for row in mined.rules.to_dict("records")}
+    rule = records["a is high", "cluster 1"]
     assert (rule["confidence"], rule["support"]) == (1, pytest.approx(1 / 3))
     assert rule["lift"] == pytest.approx(3)
-    assert ("a is high and b = x", "cluster 1") not in found
+    assert ("a is high and b = x", "cluster 1") not in records
     support = dict(zip(mined.itemsets["items"], mined.itemsets["support"], strict=True))
     assert support["a is high and cluster 1"] == pytest.approx(1 / 3)
     assert mined.min_support == 0.05
 
 
-def test_one_cluster_alone_has_a_page(made: Path) -> None:
-    folder = made.parents[1] / "clusterings/pca-kmeans"
+def test_one_cluster_alone_has_a_page(page_folder: Path) -> None:
+    folder = page_folder.parents[1] / "clusterings/pca-kmeans"
     clusterings.write(folder, {"row": {}, "encoder": "pca"}, {}, np.zeros(N, int))
     table.main(["pca-kmeans"])
-    assert "no other row to compare with" in (made / "index.html").read_text(encoding="utf-8")
+    assert "no other row to compare with" in (page_folder / "index.html").read_text(
+        encoding="utf-8"
+    )
     assert page.value(math.inf) == "\u221e"

@@ -106,9 +106,9 @@ def test_a_mistake_is_a_sentence(options: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("separator", ["", ";;", '"', "\n", "\r"])
 def test_a_separator_is_one_character(separator: str) -> None:
-    told = {"name": "text", "path": "rows.csv", "separator": separator}
+    settings = {"name": "text", "path": "rows.csv", "separator": separator}
     with pytest.raises(UserError, match=r"^datasets.separator: accepted is one character"):
-        params.plugin("datasets", told)
+        params.plugin("datasets", settings)
 
 
 def test_a_new_file_of_another_kind_is_not_read() -> None:

@@ -23,7 +23,7 @@ EVIL = "<script>alert(1)</script>.txt"
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Twenty documents, even ones of bread and flour, odd ones of ships, all of `the`."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -59,14 +59,14 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return artifacts / "texts/pca-kmeans"
 
 
-def test_page_tells_terms_and_names_as_names(made: Path) -> None:
+def test_page_tells_terms_and_names_as_names(page_folder: Path) -> None:
     text.main(["pca-kmeans"])
-    with (made / "terms.csv").open(newline="") as stream:
-        told = {(row["cluster"], row["term"]): row for row in csv.DictReader(stream)}
-    assert told["0", "flour"]["here"] == "1"
-    assert told["1", "ship"]["elsewhere"] == "0"
-    assert ("0", "ship") not in told
-    html = (made / "index.html").read_text(encoding="utf-8")
+    with (page_folder / "terms.csv").open(newline="") as stream:
+        records = {(row["cluster"], row["term"]): row for row in csv.DictReader(stream)}
+    assert records["0", "flour"]["here"] == "1"
+    assert records["1", "ship"]["elsewhere"] == "0"
+    assert ("0", "ship") not in records
+    html = (page_folder / "index.html").read_text(encoding="utf-8")
     assert "<script" not in html
     assert "<b>bread" not in html
     assert "&lt;b&gt;bread&lt;/b&gt;" in html
@@ -74,17 +74,17 @@ def test_page_tells_terms_and_names_as_names(made: Path) -> None:
     assert "Precision" not in html
 
 
-def test_every_cluster_has_the_documents_nearest_to_its_mean(made: Path) -> None:
+def test_every_cluster_has_the_documents_nearest_to_its_mean(page_folder: Path) -> None:
     text.main(["pca-kmeans"])
     codes = np.load("artifacts/mnist_5k/encoders/pca/codes.npy")[1::2]
     nearest = np.linalg.norm(codes - codes.mean(axis=0), axis=1).argmin()
-    listed = (made / "index.html").read_text(encoding="utf-8").split("<ol")[2]
+    listed = (page_folder / "index.html").read_text(encoding="utf-8").split("<ol")[2]
     first = re.search(r"<li[^>]*>(.*)</li>", listed)
     assert first is not None
     assert first[1] == f"{2 * nearest + 1}.txt"
 
 
-def test_noise_has_the_documents_nearest_to_its_mean(made: Path) -> None:
+def test_noise_has_the_documents_nearest_to_its_mean(page_folder: Path) -> None:
     stored = StoredClustering(Path("artifacts/mnist_5k/clusterings/pca-kmeans"))
     clusters = stored.clusters
     clusters[1::3] = -1
@@ -92,23 +92,23 @@ def test_noise_has_the_documents_nearest_to_its_mean(made: Path) -> None:
     text.main(["pca-kmeans"])
     codes = np.load("artifacts/mnist_5k/encoders/pca/codes.npy")[1::3]
     nearest = np.linalg.norm(codes - codes.mean(axis=0), axis=1).argmin()
-    listed = (made / "index.html").read_text(encoding="utf-8").split("<ol")[-1]
+    listed = (page_folder / "index.html").read_text(encoding="utf-8").split("<ol")[-1]
     first = re.search(r"<li[^>]*>(.*)</li>", listed)
     assert first is not None
     assert first[1] == f"{3 * nearest + 1}.txt"
 
 
-def test_precision_is_that_of_the_report(made: Path) -> None:
+def test_precision_is_that_of_the_report(page_folder: Path) -> None:
     Path("results/mnist_5k").mkdir(parents=True)
     lines = ["autoencoder,precision_1,precision_5,precision_10", "pca,0.5,0.25,0.125", "pixels,,,"]
     Path("results/mnist_5k/codes.csv").write_text("\n".join(lines))
     text.main(["pca-kmeans"])
-    assert "<td>0.250</td>" in (made / "index.html").read_text(encoding="utf-8")
-    found = page.precisions(Path("results/mnist_5k/codes.csv"), ["pixels", "pca", "deep"])
-    assert found == [("pca", [0.5, 0.25, 0.125])], "without labels the cells are empty"
+    assert "<td>0.250</td>" in (page_folder / "index.html").read_text(encoding="utf-8")
+    precisions = page.precisions(Path("results/mnist_5k/codes.csv"), ["pixels", "pca", "deep"])
+    assert precisions == [("pca", [0.5, 0.25, 0.125])], "without labels the cells are empty"
 
 
-def test_query_finds_the_nearest(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_query_finds_the_nearest(page_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("narrows.data.datasets.text")
     Path("letter.txt").write_text("The ship! A ship.")
     for query, cluster in (("flour for the bread", "0"), ("letter.txt", "1")):
@@ -120,10 +120,10 @@ def test_query_finds_the_nearest(made: Path, capsys: pytest.CaptureFixture[str])
         assert distances == sorted(distances)
     with pytest.raises(UserError, match="no word of 'zebra' is a term of mnist_5k"):
         text.main(["pca-kmeans", "--query", "zebra"])
-    assert not made.exists()
+    assert not page_folder.exists()
 
 
 def test_terms_of_one_cluster_alone() -> None:
     """There is nothing to be above of but nothing."""
-    found = terms.top_terms(np.array([[0.5, 0.0]]), ["a", "b"], np.array([-1]), n=5)
-    assert found == {-1: [terms.Term("a", 1.0, 0.0)]}
+    top_terms = terms.top_terms(np.array([[0.5, 0.0]]), ["a", "b"], np.array([-1]), n=5)
+    assert top_terms == {-1: [terms.Term("a", 1.0, 0.0)]}

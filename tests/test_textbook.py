@@ -26,8 +26,8 @@ def textbook(monkeypatch: pytest.MonkeyPatch) -> Any:
         short = {"train": dataclasses.replace(cfg.train, epochs=1, batch_size=20)}
         short |= {"layer_epochs": 1} if chosen.name == "stacked" else {}
         chosen = dataclasses.replace(chosen, config=dataclasses.replace(cfg, **short))
-        found: fitting.Fitted = fitted(chosen, data, seed)
-        return found
+        model: fitting.Fitted = fitted(chosen, data, seed)
+        return model
 
     fitted = module.fit
     monkeypatch.setattr(module, "fit", fit)
@@ -40,8 +40,8 @@ NAMES = ("linear", "sparse", "denoising", "repair", "contractive", "variational"
 @pytest.mark.parametrize("name", [*NAMES, "stacked"])
 def test_a_claim_runs(textbook: Any, name: str) -> None:
     assert {*NAMES, "stacked"} == set(textbook.CLAIMS)
-    drawn = np.random.default_rng(0).integers(0, 256, (60, 1, 28, 28), dtype=np.uint8)
-    x = torch.from_numpy(drawn)
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 1, 28, 28), dtype=np.uint8)
+    x = torch.from_numpy(pixels)
     data = textbook.Data(x[:40], x[40:], textbook.to_unit(x[40:]))
     claim = textbook.CLAIMS[name](data, seed=1)  # pictures are of seed 0
     assert any(letter.isdigit() for letter in claim.message)

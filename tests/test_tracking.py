@@ -53,13 +53,13 @@ def test_a_run_tells_what_it_was_and_what_it_found(tmp_path: Path) -> None:
     (run,) = runs()
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "deep"
-    given_params = {"network": "mlp", "network.hidden": "[128]", "code_size": "32", "depth": "1"}
-    assert run.data.params == given_params
+    expected_params = {"network": "mlp", "network.hidden": "[128]", "code_size": "32", "depth": "1"}
+    assert run.data.params == expected_params
     assert run.data.metrics == {"val/loss": 0.5, "train/loss": 0.25}
     assert run.data.tags.items() >= {"stage": "train", "dataset": "digits"}.items()
-    (given,) = run.inputs.dataset_inputs
-    assert (given.dataset.name, given.dataset.digest) == ("digits", "abcdef01")
-    assert json.loads(given.dataset.schema) == {"shape": [10, 1, 8, 8]}
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("digits", "abcdef01")
+    assert json.loads(data.dataset.schema) == {"shape": [10, 1, 8, 8]}
     files = [f.name for f in (tmp_path / "mlruns/artifacts/digits").rglob("*") if f.is_file()]
     assert "config.json" in files
     (picture,) = [name for name in files if name.endswith(".png")]
@@ -147,10 +147,10 @@ def test_eight_workers_on_a_fresh_store_lose_nothing(tmp_path: Path) -> None:
     """MLflow looks for an experiment or a data set and then inserts it: both happen eight times."""
     (tmp_path / "mlruns/mlflow.db").unlink()
     subprocess.run([sys.executable, "-c", EIGHT], check=True)
-    found, names = runs(), [f"{worker}-{i}" for worker in range(8) for i in range(2)]
-    assert sorted(run.info.run_name for run in found) == names
-    assert len({run.inputs.dataset_inputs[0].dataset.digest for run in found}) == 1
-    for run in found:
+    finished, names = runs(), [f"{worker}-{i}" for worker in range(8) for i in range(2)]
+    assert sorted(run.info.run_name for run in finished) == names
+    assert len({run.inputs.dataset_inputs[0].dataset.digest for run in finished}) == 1
+    for run in finished:
         assert run.info.status == "FINISHED"
         assert len(tracking.open_client().get_metric_history(run.info.run_id, "val/loss")) == 20
 
@@ -262,8 +262,8 @@ def test_a_store_that_does_not_open_is_told_without_its_password(monkeypatch) ->
         monkeypatch.setenv("MLFLOW_TRACKING_URI", dead)
         with pytest.raises(UserError) as error, start():
             pass
-        shown = dead.replace("secret", "***")
-        assert str(error.value).startswith(f"MLflow's store {shown} does not open: ")
+        address = dead.replace("secret", "***")
+        assert str(error.value).startswith(f"MLflow's store {address} does not open: ")
         assert "secret" not in str(error.value)
 
 

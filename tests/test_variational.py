@@ -122,8 +122,10 @@ def test_it_learns_to_generate(tmp_path) -> None:
 
     def nearest(model) -> float:
         coder = measures.of_model(model)
-        drawn = pictures.generate(coder, to_unit(val[:4]), seed=0)["samples"]
-        return torch.cdist(drawn.flatten(1), to_unit(train).flatten(1)).min(1).values.mean().item()
+        generated = pictures.generate(coder, to_unit(val[:4]), seed=0)["samples"]
+        return (
+            torch.cdist(generated.flatten(1), to_unit(train).flatten(1)).min(1).values.mean().item()
+        )
 
     def on_epoch(epoch, metrics, model, layer=0) -> None:
         if epoch in (0, 30):

@@ -38,9 +38,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": row(epochs=2)})
-    made.repro()
-    return made
+    copy = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": row(epochs=2)})
+    copy.repro()
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def addresses(project: Project) -> Iterator[list[str]]:
         port = free.getsockname()[1]
     server = project.start("-m", "narrows", "ui", "--port", str(port))
     assert server.stdout is not None
-    told = [server.stdout.readline() for _ in range(3)]
+    lines = [server.stdout.readline() for _ in range(3)]
     for _ in range(120):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
@@ -59,7 +59,7 @@ def addresses(project: Project) -> Iterator[list[str]]:
         except OSError:
             assert server.poll() is None
             time.sleep(1)
-    yield [found for line in told for found in re.findall(r"http://\S+", line)]
+    yield [address for line in lines for address in re.findall(r"http://\S+", line)]
     server.terminate()
     try:
         server.wait(timeout=30)

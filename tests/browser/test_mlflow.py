@@ -47,15 +47,15 @@ def sources(pictures: Any) -> list[str]:
 
 def test_the_address_shows_every_row_and_the_ladder_first(page: Any, addresses: list[str]) -> None:
     open_runs(page, addresses[0])
-    told = text(page)
-    assert f"{len(ROWS)} matching runs" in told
+    page_text = text(page)
+    assert f"{len(ROWS)} matching runs" in page_text
     for name in ROWS:
         assert line(page, name).is_visible(), name
-    assert told.index("Ladder (") < told.index("Pictures (")
+    assert page_text.index("Ladder (") < page_text.index("Pictures (")
     overview = page.locator("img[src*='images%2Frobustness']")  # in the experiment's description
     assert overview.evaluate("e => e.complete && e.naturalWidth") > 100
     assert tile(page, "cluster/acc").is_visible()
-    assert "digits: a run is a row of params.yaml" in told
+    assert "digits: a run is a row of params.yaml" in page_text
 
 
 def test_the_table_has_the_metrics_of_every_row(page: Any, addresses: list[str]) -> None:
@@ -103,9 +103,9 @@ def test_a_run_tells_what_it_is(page: Any, addresses: list[str]) -> None:
     open_runs(page, addresses[0])
     page.get_by_role("link", name="narrow-dec", exact=True).click()
     page.get_by_text("has to beat").wait_for()
-    told = text(page)
-    assert "narrow-dec: dec on the code of narrow" in told
-    assert "its start" in told
+    page_text = text(page)
+    assert "narrow-dec: dec on the code of narrow" in page_text
+    assert "its start" in page_text
     page.get_by_text("Show more", exact=True).first.click()
     picture = page.locator("img[src*='images%2Fsheet']")
     picture.wait_for()
@@ -121,8 +121,8 @@ def test_the_compare_page_has_params_and_metrics_of_two_runs(
     page.get_by_role("button", name="Compare", exact=True).click()
     page.get_by_text("Comparing 2 Runs").first.wait_for()
     page.get_by_text("train.epochs", exact=True).first.wait_for()
-    told = text(page)
-    for found in (
+    page_text = text(page)
+    for words in (
         "narrow",
         "other",
         "train.epochs",
@@ -131,4 +131,4 @@ def test_the_compare_page_has_params_and_metrics_of_two_runs(
         "test/mse",
         "best_epoch",
     ):
-        assert found in told, found
+        assert words in page_text, words

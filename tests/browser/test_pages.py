@@ -28,21 +28,21 @@ def pages(project: Project) -> dict[str, Path]:
 def test_a_page_is_whole_on_its_own(
     browser: Any, pages: dict[str, Path], name: str, scheme: str, width: int
 ) -> None:
-    told: list[str] = []
-    asked: list[str] = []
+    messages: list[str] = []
+    requests: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("requestfailed", lambda request: told.append(f"failed: {request.url}"))
+    page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: messages.append(f"failed: {request.url}"))
     page.goto(pages[name].as_uri())
     page.evaluate(  # lazy pictures load when they come into sight
         """async () => { for (let y = 0; y < document.body.scrollHeight; y += 600) {
         scrollTo(0, y); await new Promise(requestAnimationFrame) } }"""
     )
     page.wait_for_load_state("networkidle")
-    assert told == []
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert messages == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     wide = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1] == width
     broken = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth).length"

@@ -59,8 +59,8 @@ def commands() -> list[str]:
 def project(tmp_path: Path) -> Project:
     """Rows of the names that the README uses, on the same data, in a git repository."""
     encoders = {key: row(epochs=1) for key in ("deep", "deep-sigmoid", "conv", "undercomplete")}
-    made = Project(tmp_path / "narrows", encoders)
-    params = made.read()
+    copy = Project(tmp_path / "narrows", encoders)
+    params = copy.read()
     params["dataset"]["name"] = "mnist_5k"
     params["searches"] = {"small-codes": params["searches"]["tuned"] | {"row": "undercomplete"}}
     umap = {"name": "umap_gmm", "n_epochs": 20}
@@ -72,20 +72,20 @@ def project(tmp_path: Path) -> Project:
         "affine-conv-self-label": labelled,
     }
     params["seeds"] |= {"values": [0, 1, 2, 3, 4], "rows": ["pca-umap-gmm"]}
-    made.write(params)
+    copy.write(params)
     for name in ("Makefile", "pyproject.toml", "constraints.txt", ".gitignore", "examples"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(
-            ROOT / name, made.folder / name
+            ROOT / name, copy.folder / name
         )
     for name in ("pyproject.toml", "constraints.txt"):  # older than the environment
-        os.utime(made.folder / name, (0, 0))
-    (made.folder / ".venv").symlink_to(sys.prefix)
-    shutil.rmtree(made.folder / ".dvc")
-    (made.folder / "results/mnist_5k").mkdir()
-    typed(made, "git init --quiet && dvc init --quiet")
-    commit(made)
+        os.utime(copy.folder / name, (0, 0))
+    (copy.folder / ".venv").symlink_to(sys.prefix)
+    shutil.rmtree(copy.folder / ".dvc")
+    (copy.folder / "results/mnist_5k").mkdir()
+    typed(copy, "git init --quiet && dvc init --quiet")
+    commit(copy)
     pictures(tmp_path / "Photos")
-    return made
+    return copy
 
 
 def commit(project: Project) -> None:
@@ -153,8 +153,8 @@ def test_every_command_works(project: Project) -> None:
             assert f"def {name}(" in (ROOT / "tests" / file).read_text(), command
             continue
         known[command] = True
-        for told, short in SHORTER.items():
-            command = command.replace(told, short)
+        for long, short in SHORTER.items():
+            command = command.replace(long, short)
         port = free_port()
         if command == "make dashboard":
             page = f"http://127.0.0.1:{port}/dashboard"
