@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+pytest.register_assert_rewrite("helpers")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from toy_artifacts import in_project, read_csv
 
+from helpers.toy_artifacts import in_project, read_csv
 from narrows.report.clustering_figures import choose_examples
 from narrows.stages import report
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
-from test_own_data import example
 
+from helpers.own_data import example
 from narrows.commands import apply
 from narrows.data import names, new_files
 from narrows.errors import UserError

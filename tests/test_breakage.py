@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import finished
 import pytest
-import store
-from project import ROOT, row
-from test_kills import assert_clean, environment
+
+from helpers import finished, mlflow_store
+from helpers.project import ROOT, row
+from helpers.stages import assert_clean, environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 SEARCH = {
@@ -26,7 +26,7 @@ SEARCH = {
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of stage `encode`."""
     folder = tmp_path_factory.mktemp("done")
-    store.place(folder)
+    mlflow_store.place(folder)
     finished.make(folder, "encode", autoencoders={"narrow": row(epochs=2)})
     return folder
 

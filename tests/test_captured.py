@@ -1,23 +1,24 @@
 """Steps that are recorded once and replayed: the same training, without Python in between.
 
-Where there is no GPU a tape stands for the CUDA graph: it replays the same kernels on the same
-addresses, so it shows alike what a step must not do. The last test wants a GPU.
+Where there is no GPU helpers/tape.py stands for the CUDA graph. The last test wants a GPU.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from test_contracts import members, plugin, row
-from test_refinement import job, method
-from test_training import digits, training_row
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from helpers.kinds import ADAM, FAST, ROWS
+from helpers.plugins import members, plugin, row
+from helpers.refinements import job, method
+from helpers.tape import recorded
+from helpers.trainings import digits, training_row
 from narrows.clustering import refine
 from narrows.config import plugins
 from narrows.config.plugins import Plugin
@@ -25,80 +26,9 @@ from narrows.data.unit import to_unit
 from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.training import cuda_graph, fitting
 from narrows.training.cuda_graph import WARM_UP, Captured
-from narrows.training.steps import Stepping
 
-ADAM = plugins.load("optimizers", "adam")
-FAST = Plugin("optimizers", "adam", ADAM.Config(lr=0.002))
+__all__ = ["recorded"]  # a fixture
 SGD = Plugin("optimizers", "sgd", plugins.load("optimizers", "sgd").Config(lr=0.1))
-
-
-class Tape(TorchDispatchMode):
-    """Records what a step calls, with which tensors, and calls it again."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[Any, ...]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        self.calls.append((func, args, kwargs or {}, out))
-        return out
-
-    @torch.no_grad()
-    def play(self) -> None:
-        for func, args, kwargs, out in self.calls:
-            for old, new in zip(tree_leaves(out), tree_leaves(func(*args, **kwargs)), strict=True):
-                if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
-
-
-def taped(once: Callable[[], None]) -> Callable[[], None]:
-    """Like a graph, which does nothing while it is recorded: the first replay is the recording."""
-    tape = Tape()
-    with tape:
-        once()
-    plays = iter([lambda: None])
-    return lambda: next(plays, tape.play)()
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Captured]]:
-    """Trainings on the CPU record their steps; yields the recorders."""
-    started, recorders = Stepping.on_train_start, list[Captured]()
-
-    def start(module: Stepping) -> None:
-        started(module)
-        for group in module.optimizer().param_groups:
-            group["lr"] = torch.tensor(group["lr"])
-        captured = Captured(module.step, taped)
-        recorders.append(captured)
-        module.recorded = lambda batches: [captured(*batch) for batch in batches]
-
-    monkeypatch.setattr(Stepping, "on_train_start", start)
-    yield recorders
-    assert recorders
-    assert all(captured.replay for captured in recorders)
-
-
-def mlp(**options: Any) -> Plugin:
-    return Plugin("networks", "mlp", plugins.load("networks", "mlp").Config(hidden=(7,), **options))
-
-
-CONV = plugins.load("networks", "conv").Config(channels=(4, 6), batch_norm=True)
-CONTRACTIVE = plugins.load("penalties", "contractive").Config(weight=0.1, directions=2)
-ROWS = {
-    "plain": row(),
-    "noise": row("plain", corruption=plugin("corruptions", "gaussian")),
-    "affine": row("plain", corruption=plugin("corruptions", "affine")),
-    "occlusion": row("plain", corruption=plugin("corruptions", "occlusion")),
-    "sparse": row("plain", penalty=plugin("penalties", "l1")),
-    "kl": row("plain", code_activation="sigmoid", penalty=plugin("penalties", "kl_sparsity")),
-    "contractive": row("plain", penalty=Plugin("penalties", "contractive", CONTRACTIVE)),
-    "variational": row("variational"),
-    "stacked": row("stacked"),
-    "conv": row("plain", network=Plugin("networks", "conv", CONV)),
-    "dropout": row("plain", network=mlp(batch_norm=True, dropout=0.3)),
-}
 
 
 def trained(chosen: Plugin, work: Path, **changes: Any) -> fitting.Fitted:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
-from test_contracts import members, plugin
 
+from helpers.plugins import members, plugin
 from narrows.clustering import centres, mixture, neighbours, umap
 from narrows.config import plugins
 from narrows.config.plugins import Plugin

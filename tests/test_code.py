@@ -30,8 +30,8 @@ def rows() -> dict[str, Row]:
 
 
 def load() -> Params:
-    from finished import PARAMS
-    from project import row
+    from helpers.finished import PARAMS
+    from helpers.project import row
 
     narrow = row()
     conv = {**narrow, "network": {"name": "conv", "channels": [4]}}

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import finished
 import numpy as np
 import pytest
 
+from helpers import finished
 from narrows import tracking
 from narrows.commands import compare
 from narrows.errors import UserError

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
-from finished import PARAMS
-from project import row
 
+from helpers.finished import PARAMS
+from helpers.project import row
 from narrows.config import params
 from narrows.stages import cluster, deep_cluster, encode, evaluate, runner, sections, seeds, tune
 from narrows.store.rows import Row

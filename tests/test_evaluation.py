@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from test_contracts import build, plugin, row
 
+from helpers.plugins import build, plugin, row
 from narrows.evaluation import measures, pictures
 from narrows.evaluation.measures import Coder
 from narrows.models.autoencoder import Autoencoder

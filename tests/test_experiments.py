@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from project import Project, row
 from ruamel.yaml import YAML
+
+from helpers.project import Project, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 AUTOENCODERS = f"""

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from project import row
 
+from helpers.project import row
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.explore import onnx

@@ -1,6 +1,5 @@
 """kill -9 of any process of a stage, at any moment: the next run ends as an uninterrupted one."""
 
-import os
 import random
 import shutil
 import signal
@@ -10,12 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import finished
 import psutil
 import pytest
-import store
 from mlflow import MlflowClient
-from project import ROOT, Project, row
+
+from helpers import finished, mlflow_store
+from helpers.project import ROOT, Project, row
+from helpers.stages import assert_clean, environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 DRIVER = """
@@ -50,12 +50,6 @@ if __name__ == "__main__":
 
     errors.run(driver.main)
 """
-
-
-def environment(folder: Path) -> dict[str, str]:
-    env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
-    path = f"{ROOT / 'src'}{os.pathsep}{folder}"
-    return env | {"PYTHONPATH": path, "NARROWS_WORKERS": "3", "OMP_NUM_THREADS": "1"}
 
 
 def start(folder: Path, *command: str) -> subprocess.Popen[bytes]:
@@ -104,12 +98,6 @@ def files(home: Path) -> dict[str, bytes]:
     return {str(f.relative_to(home)): f.read_bytes() for f in home.rglob("*") if f.is_file()}
 
 
-def assert_clean(folder: Path) -> None:
-    """No unfinished work is left."""
-    assert not list(folder.rglob("*.part"))
-    assert not list((folder / ".work/checkpoints").glob("*"))
-
-
 @pytest.mark.parametrize("kind", ["driver", "worker", "forkserver"])
 def test_rows_survive_kills_at_any_moment(kind: str, tmp_path: Path) -> None:
     draw = random.Random(kind)
@@ -150,7 +138,7 @@ ENCODERS = {"pca", "narrow", "other"}
 
 def test_a_training_survives_kills_of_its_worker(tmp_path: Path) -> None:
     """All workers are killed twice, when the others' rows are done and one is in training."""
-    store.place(tmp_path)
+    mlflow_store.place(tmp_path)
     finished.make(tmp_path, autoencoders={"narrow": row(epochs=400), "other": row(epochs=2)})
     stage = start(tmp_path, "-u", str(ROOT / "pipelines/encode.py"))
     assert stage.stdout is not None

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_page import clustering, render
 
+from helpers.pages import clustering, render
 from narrows import tracking
 from narrows.commands import ui
 from narrows.errors import UserError

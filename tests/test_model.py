@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_contracts import build, row
 
+from helpers.plugins import build, row
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.models import autoencoder, losses

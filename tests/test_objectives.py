@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_contracts import build, row
 
+from helpers.plugins import build, row
 from narrows.data.on_disk import Samples, StoredSamples
 from narrows.search.objectives import _base
 

@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 import torch
-from test_contracts import plugin
+
+from helpers.plugins import plugin
 
 
 def test_adam_of_keras_adds_eps_before_the_correction() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from project import ROOT
 from ruamel.yaml import YAML
-from test_own_data import pictures
 
+from helpers.own_data import pictures
+from helpers.project import ROOT
 from narrows.commands import gallery
 from narrows.errors import UserError
 from narrows.explore.gallery import project as own_project

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from test_contracts import plugin, row
 from torch import Tensor, nn
 
+from helpers.plugins import plugin, row
 from narrows.config.plugins import Plugin, load
 from narrows.models.jacobian import frobenius_squared
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from project import Project, deep_row, row
+
+from helpers.project import Project, deep_row, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 ROWS = {"narrow": row(), "other": row(epochs=2)}

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from project import Project, row
 from sklearn.datasets import load_digits
 
+from helpers.project import Project, row
 from narrows.config import params
 from narrows.data import prepared
 from narrows.errors import UserError

@@ -14,11 +14,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import finished
 import numpy as np
 import pytest
 import torch
 
+from helpers import finished
 from narrows import __main__, tracking
 from narrows.clustering import saved
 from narrows.commands import apply, promote

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_artifacts import LABELS, Reported, in_project, read_csv
 
+from helpers.toy_artifacts import LABELS, Reported, in_project, read_csv
 from narrows.errors import UserError
 from narrows.report import artifacts, tables
 from narrows.stages import report

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from project import Project, row
 
+from helpers.project import Project, row
 from narrows.commands import restore
 from narrows.errors import UserError
 from narrows.tracking import lookup, provenance

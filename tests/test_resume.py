@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from project import Project, row
+
+from helpers.project import Project, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 LONG = row(epochs=200)  # of some 20 ms, so that a signal comes in the midst of it

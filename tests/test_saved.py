@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from test_contracts import build, plugin, row
 
+from helpers.plugins import build, plugin, row
 from narrows.clustering import saved
 from narrows.clustering.saved import Saved
 from narrows.clustering.state import one_hot

@@ -13,8 +13,8 @@ import optuna
 import pytest
 import sqlalchemy
 import torch
-from project import row
 
+from helpers.project import row
 from narrows.config import params, plugins, search_space
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Search

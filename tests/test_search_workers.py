@@ -13,9 +13,9 @@ import optuna
 import psutil
 import pytest
 from mlflow import MlflowClient
-from project import Project, row
-from test_ray import HEAD, PORT, cluster
 
+from helpers.project import Project, row
+from helpers.ray_nodes import HEAD, PORT, cluster
 from narrows.search import studies
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_refinement import LABELS, KilledError, job, killed_at, method, same
 
+from helpers.refinements import LABELS, KilledError, job, killed_at, method, same
 from narrows.clustering import refine as refinement
 from narrows.clustering.job import prepare_start
 from narrows.clustering.refine import refine

@@ -6,9 +6,9 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from test_refinement import job, method, same, samples
-from test_training import digits, fit, training_row
 
+from helpers.refinements import job, method, same, samples
+from helpers.trainings import digits, fit, training_row
 from narrows.clustering.refine import refine
 from narrows.data import blocks, prepare, splits, unit
 from narrows.data import on_disk as stored

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from test_captured import ADAM, FAST, ROWS, plugin, recorded
-from test_training import Killed, digits, training_row
 
+from helpers.kinds import ADAM, FAST, ROWS
+from helpers.plugins import plugin
+from helpers.tape import recorded
+from helpers.trainings import Killed, digits, training_row
 from narrows.config.plugins import Plugin
 from narrows.training import fitting, many_seeds
 from narrows.training.fitting import Fitted

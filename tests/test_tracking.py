@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import store
 
+from helpers import mlflow_store
 from narrows import tracking
 from narrows.errors import UserError
 from narrows.tracking import run as narrows_run
@@ -26,7 +26,7 @@ DATA = tracking.RunData("digits", "abcdef0123456789", (10, 1, 8, 8))
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.place(tmp_path)
+    mlflow_store.place(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_ROOT", raising=False)

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from test_contracts import plugin, row
 from torch import nn
 
+from helpers.plugins import plugin, row
 from narrows.config.plugins import Plugin
 from narrows.models.autoencoders import variational
 
@@ -108,8 +108,7 @@ def test_a_bounded_mean_is_refused(activation: str) -> None:
 def test_it_learns_to_generate(tmp_path) -> None:
     """Digits of 8 x 8: after thirty epochs a draw from the prior is nearer to a real digit than
     before, and the bound has risen."""
-    from test_training import digits, training_row
-
+    from helpers.trainings import digits, training_row
     from narrows.data.unit import to_unit
     from narrows.evaluation import measures, pictures
     from narrows.training import fitting

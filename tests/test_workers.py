@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import finished
 import pytest
-import store
 from mlflow import MlflowClient
-from project import row
 
+from helpers import finished, mlflow_store
+from helpers.project import row
 from narrows import tracking
 from narrows.config import params
 from narrows.config.params import Params
@@ -105,7 +104,7 @@ def test_runs_of_workers_elsewhere_are_logged_below_their_parent(
     p: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a node that reaches the studies, and not the driver's sqlite file of MLflow."""
-    store.place(tmp_path)
+    mlflow_store.place(tmp_path)
     finished.run(tmp_path, "fetch", "prepare")
     data = tracking.RunData("digits", "d", (1797, 64))
     with tracking.start_run("tuned search", "p", data, {"stage": "search"}) as parent:
@@ -130,7 +129,7 @@ def test_a_recorded_parent_is_the_parent_of_recorded_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    store.place(tmp_path)
+    mlflow_store.place(tmp_path)
     data = tracking.RunData("digits", "d", (2, 3))
     monkeypatch.setenv(recording.REMOTE, "1")
     with tracking.record() as recordings:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import Project
+
+from helpers.project import Project
 
 PAGES = {"report": "results/digits/report.html", "compare": "compare.html"}
 PAGES["gallery"] = "artifacts/digits/galleries/narrow-kmeans/index.html"

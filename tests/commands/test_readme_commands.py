@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project import ROOT, Project, deep_row, row
-from test_own_data import pictures
+
+from helpers.own_data import pictures
+from helpers.project import ROOT, Project, deep_row, row
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

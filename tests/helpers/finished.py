@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from project import ROOT, deep_row, row
 from ruamel.yaml import YAML
 
+from helpers.project import ROOT, deep_row, row
 from narrows.store import choices
 from narrows.store.choices import ChosenK
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import store
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parent.parent
+from helpers import mlflow_store
+
+ROOT = Path(__file__).parents[2]
 WHO = ("AUTHOR", "COMMITTER")
 
 
@@ -85,7 +86,7 @@ class Project:
                 },
             }
         )
-        store.place(folder)
+        mlflow_store.place(folder)
         if git:
             self.git("init", "--quiet")
         self.dvc("init", "--quiet", *([] if git else ["--no-scm"]))

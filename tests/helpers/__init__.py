@@ -1,0 +1,1 @@
+"""What tests share: small data, small rows, projects in a folder of their own."""
