@@ -129,15 +129,28 @@ def test_the_core_neither_probes_plugins_nor_knows_them_by_name() -> None:
                 assert not known, f"{file.relative_to(SRC)} knows {known}"
 
 
-@pytest.mark.parametrize("folder", ["src/narrows", "pipelines", "benchmarks"])
+def test_test_files_do_not_import_one_another() -> None:
+    for file in (ROOT / "tests").rglob("*.py"):
+        others = [name for name in imports(file) if name.startswith("test_")]
+        assert not others, f"{file.relative_to(ROOT)} imports {others}; move it to tests/helpers"
+
+
+def new_names(node: ast.AST) -> list[str]:
+    """Names that a piece of code gives to something."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return [name]
+        case ast.arg(arg=name) | ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return [name]
+        case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)):
+            return [name]
+    return []
+
+
+@pytest.mark.parametrize("folder", ["src/narrows", "pipelines", "benchmarks", "tests"])
 def test_names_are_words_of_the_field(folder: str) -> None:
     """A name says what a thing is, not how one came by it."""
     for file in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            names: list[str] = []
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names = [node.id]
-            elif isinstance(node, ast.FunctionDef):
-                names = [node.name, *(a.arg for a in (*node.args.args, *node.args.kwonlyargs))]
-            bad = BANNED & set(names)
+            bad = BANNED & set(new_names(node))
             assert not bad, f"{file.relative_to(ROOT)}:{node.lineno}: {bad}"  # type: ignore[attr-defined]
