@@ -64,7 +64,7 @@ test: .venv/installed-dev  ## set up, then run all tests
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-commands: .venv/installed-dev  ## the commands of README.md, typed into a small copy of the project
-	python -m pytest -n0 --timeout 1200 tests/commands
+	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --timeout 1200 tests/commands
 
 test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'

@@ -8,6 +8,7 @@ pytest.register_assert_rewrite("helpers")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package
 
 LONGEST = (
     *("test_pipeline.py", "test_experiments.py", "test_search_workers.py", "test_own_data.py"),

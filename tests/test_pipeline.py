@@ -94,6 +94,14 @@ def test_a_second_repro_runs_nothing(project: Project) -> None:
     assert project.repro() == []
 
 
+def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
+    before = scores(project)
+    (project.folder / "mlruns").rename(tmp_path / "mlruns")
+    assert project.repro() == []
+    assert project.dvc("repro", "--force", "--single-item", "report")
+    assert scores(project) == before
+
+
 OTHER = {"encoders/other", "evaluations/encoders/other"}
 
 
@@ -176,18 +184,10 @@ def test_a_row_that_fails_leaves_all_others_finished(project: Project) -> None:
     assert project.computed("encode") == set(), "what had finished stays"
 
 
-def test_deleting_mlruns_loses_no_result(project: Project, tmp_path: Path) -> None:
-    project.repro()
-    before = scores(project)
-    (project.folder / "mlruns").rename(tmp_path / "mlruns")
-    assert project.repro() == []
-    assert project.dvc("repro", "--force", "--single-item", "report")
-    assert scores(project) == before
-
-
 def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
     params = project.read()
     again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
+    again.write(again.read() | {"searches": {}})
     again.repro("cluster")
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
         first, second = (p.folder / "artifacts/digits" / file for p in (project, again))
