@@ -1,6 +1,8 @@
 """Databases of studies: trials of workers that died, servers that are away for a while."""
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -85,6 +87,41 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_tried_again(
     for storage in storages:
         storage.remove_session()
         storage.engine.dispose()
+
+
+DIE = """
+import os, signal, sys
+from narrows.search import database
+import optuna
+study = optuna.load_study(study_name="killed", storage=database.open_storage(sys.argv[1]))
+
+def objective(trial):
+    database.mark(trial)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+study.optimize(objective, n_trials=1)
+"""
+
+
+def test_a_trial_whose_process_was_killed_on_this_machine_is_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path}/studies.db"
+    storage = database.open_storage(url)  # whose grace period is three minutes
+    study = open_study(storage, "killed")
+    assert subprocess.run([sys.executable, "-c", DIE, url]).returncode == -9
+    assert states(study) == ["RUNNING"]
+    optuna.storages.fail_stale_trials(study)
+    assert states(study) == ["FAIL", "WAITING"]
+    again = study.ask()
+    optuna.storages.fail_stale_trials(study)
+    assert states(study) == ["FAIL", "RUNNING"], "the mark that it has inherited is not its own"
+    database.mark(again)
+    optuna.storages.fail_stale_trials(study)
+    assert states(study) == ["FAIL", "RUNNING"], "this process lives"
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def test_a_server_that_is_killed_and_comes_back_is_waited_for(server: Any) -> None:

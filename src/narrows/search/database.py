@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import socket
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import sqlalchemy
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import (
     ArgumentError,
     IntegrityError,
@@ -30,6 +33,7 @@ from narrows.store import outputs
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
+PROCESS = "process"  # user attribute of a trial: its number, its machine and its process
 MAX_RETRIES = 10
 retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_values=True)
 """Puts a failed trial into its study's queue again, with what it has reported to the pruner."""
@@ -67,16 +71,40 @@ def grace_period(heartbeat: int) -> int:
     return 3 * heartbeat
 
 
+def mark(trial: optuna.Trial) -> None:
+    """Writes into a trial which process runs it, so that others on its machine see when it dies."""
+    process = psutil.Process()
+    owner = f"{socket.gethostname()} {process.pid}@{process.create_time():.0f}"
+    trial.set_user_attr(PROCESS, f"{trial.number} {owner}")
+
+
+def is_abandoned(trial: FrozenTrial) -> bool:
+    """Whether the process that runs a trial has died, as far as this machine can say.
+
+    The mark that a repeated trial has inherited names another number and says nothing.
+    """
+    mark = re.fullmatch(r"(\d+) (\S+) (\d+)@(\d+)", str(trial.user_attrs.get(PROCESS, "")))
+    if mark is None or (int(mark[1]), mark[2]) != (trial.number, socket.gethostname()):
+        return False
+    try:
+        return f"{psutil.Process(int(mark[3])).create_time():.0f}" != mark[4]
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Storage(RDBStorage):
     """Optuna's database, which also notices trials whose workers died before their first sign of
-    life; Optuna looks only at those that have given one."""
+    life, and at once those whose workers died on this machine; Optuna looks only at trials that
+    have given a sign, and waits for the next ones."""
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         silent_since = datetime.now() - timedelta(seconds=self.grace_period or 0)
         running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
         old = {t._trial_id for t in running if t.datetime_start and t.datetime_start < silent_since}
         silent = sorted(old - self._ids_with_heartbeat()) if old else []
-        return [*super()._get_stale_trial_ids(study_id), *silent]
+        abandoned = [t._trial_id for t in running if is_abandoned(t)]
+        stale = super()._get_stale_trial_ids(study_id)
+        return list(dict.fromkeys([*stale, *silent, *abandoned]))
 
     def _ids_with_heartbeat(self) -> set[int]:
         with self.engine.connect() as connection:

@@ -25,7 +25,7 @@ from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder
-from narrows.search import studies
+from narrows.search import database, studies
 from narrows.search.objectives._base import Objective, Trained
 from narrows.search.sampler import first_number
 from narrows.store import code
@@ -185,6 +185,7 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
         nonlocal has_ended
         numbers.append(trial.number)
+        database.mark(trial)
         if limits.n_finished is not None:
             studies.refuse_surplus(study, trial, limits.n_finished)
         record = study.get_trials(deepcopy=False)[trial.number]
