@@ -43,7 +43,7 @@ class Train:
 
 
 @config
-class Row:
+class AutoencoderRow:
     """What a row of `autoencoders:` says, whatever its kind: base of every kind's `Config`."""
 
     network: Annotated[Plugin, "networks"]
@@ -78,7 +78,7 @@ class Kind(Protocol):
     """A file of this folder. This module has verbs for a kind whose encoder's output is the code
     and that is trained in one phase; such a kind imports those that it does not define."""
 
-    Config: type[Row]
+    Config: type[AutoencoderRow]
 
     HAS_POSTERIOR: bool
     """Whether the code is the mean of a distribution q(z|x): the kind is a `Variational` one."""
@@ -144,7 +144,7 @@ def variational(kind: Kind) -> Variational | None:
 HAS_POSTERIOR = False
 
 
-def build(cfg: Row, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
+def build(cfg: AutoencoderRow, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
     """The modules of an encoder whose output is the code, and of its decoder."""
     from torch import nn
 
@@ -157,27 +157,27 @@ def build(cfg: Row, input_shape: tuple[int, ...]) -> dict[str, nn.Module]:
     }
 
 
-def encode(cfg: Row, parts: nn.ModuleDict, x: Tensor) -> Tensor:
+def encode(cfg: AutoencoderRow, parts: nn.ModuleDict, x: Tensor) -> Tensor:
     """Codes (B, D) of samples (B, ...)."""
     z: Tensor = parts["encoder"](x).float()  # from bf16, where it is trained so
     return z
 
 
-def decode(cfg: Row, parts: nn.ModuleDict, z: Tensor) -> Tensor:
+def decode(cfg: AutoencoderRow, parts: nn.ModuleDict, z: Tensor) -> Tensor:
     """Reconstructions (B, ...) from codes (B, D)."""
     x_hat: Tensor = activation(cfg.output_activation)(parts["decoder"](z))
     return x_hat
 
 
 def loss(
-    cfg: Row, parts: nn.ModuleDict, noisy: Tensor, clean: Tensor
+    cfg: AutoencoderRow, parts: nn.ModuleDict, noisy: Tensor, clean: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The code (B, D) that a penalty acts on, and the terms whose sum is minimised."""
     z = encode(cfg, parts, noisy)
     return z, {"reconstruction": reconstruction_loss(cfg, parts["decoder"](z).float(), clean)}
 
 
-def layers(cfg: Row) -> Sequence[Plugin]:
+def layers(cfg: AutoencoderRow) -> Sequence[Plugin]:
     """No rows: all is trained at once."""
     return ()
 
@@ -186,7 +186,7 @@ def start(parts: nn.ModuleDict, layers: Sequence[nn.ModuleDict]) -> None:
     """Nothing is taken over."""
 
 
-def reconstruction_loss(cfg: Row, raw: Tensor, clean: Tensor) -> Tensor:
+def reconstruction_loss(cfg: AutoencoderRow, raw: Tensor, clean: Tensor) -> Tensor:
     """The row's loss between the decoder's last layer, before activation, and the clean batch."""
     from narrows.models import losses
 

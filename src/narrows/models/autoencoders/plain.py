@@ -9,7 +9,7 @@ from __future__ import annotations
 from narrows.config.plugins import config
 from narrows.models.autoencoders._base import (
     HAS_POSTERIOR,
-    Row,
+    AutoencoderRow,
     build,
     decode,
     encode,
@@ -22,5 +22,5 @@ __all__ = ["HAS_POSTERIOR", "Config", "build", "decode", "encode", "layers", "lo
 
 
 @config
-class Config(Row):
+class Config(AutoencoderRow):
     pass

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PositiveInt
 
 from narrows.config.plugins import Plugin, config, load
-from narrows.models.autoencoders._base import HAS_POSTERIOR, Row, build, decode, encode, loss
+from narrows.models.autoencoders._base import (
+    HAS_POSTERIOR,
+    AutoencoderRow,
+    build,
+    decode,
+    encode,
+    loss,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +30,7 @@ __all__ = ["HAS_POSTERIOR", "Config", "build", "decode", "encode", "layers", "lo
 
 
 @config
-class Config(Row):
+class Config(AutoencoderRow):
     layer_epochs: PositiveInt
     """Epochs of each layer, at most; `train.epochs` are those of the fine-tuning."""
 

@@ -14,7 +14,7 @@ from pydantic import NonNegativeFloat, PositiveFloat
 
 from narrows.config.plugins import config
 from narrows.models.autoencoders import _base
-from narrows.models.autoencoders._base import Row, decode, layers, start
+from narrows.models.autoencoders._base import AutoencoderRow, decode, layers, start
 from narrows.models.networks._base import Network
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ HAS_POSTERIOR = True
 
 
 @config
-class Config(Row):
+class Config(AutoencoderRow):
     beta: NonNegativeFloat = 1.0
     """Weight of the KL divergence (Higgins et al. 2017); 1 is the bound on log p."""
     free_bits: NonNegativeFloat = 0.0

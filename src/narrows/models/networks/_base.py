@@ -16,7 +16,7 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "sigmoid", "tanh", "li
 
 
 @config
-class Layers(Part):
+class NetworkOptions(Part):
     """Base of every network's `Config`."""
 
     @property
@@ -35,7 +35,7 @@ class Network(Protocol):
     """A file of this folder. No activation follows the last layer of either half: the row chooses
     it. Weights are drawn from torch's global generator, which the caller has seeded."""
 
-    Config: type[Layers]
+    Config: type[NetworkOptions]
 
     def encoder(self, cfg: Any, input_shape: tuple[int, ...], width: int) -> nn.Module:
         """A module from (B, *input_shape) to (B, width).

@@ -10,14 +10,14 @@ from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.networks._base import Activation, Layers, activation, initialise
+from narrows.models.networks._base import Activation, NetworkOptions, activation, initialise
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @config
-class Config(Layers):
+class Config(NetworkOptions):
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Channels per convolution, input side first; each one halves height and width, rounding up."""
     activation: Activation = "relu"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
-from narrows.models.networks._base import Activation, Layers, activation, initialise
+from narrows.models.networks._base import Activation, NetworkOptions, activation, initialise
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @config
-class Config(Layers):
+class Config(NetworkOptions):
     hidden: tuple[PositiveInt, ...]
     """Units per hidden layer, input side first; () joins input and code by one layer."""
     activation: Activation = "relu"
