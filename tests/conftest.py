@@ -6,6 +6,7 @@ import pytest
 
 pytest.register_assert_rewrite("helpers")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NARROWS_WORKERS", "1")  # of each test's stages; tests run side by side
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package

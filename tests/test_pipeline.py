@@ -141,21 +141,21 @@ def edit(project: Project, file: str, text: str) -> None:
 
 def test_an_edited_statement_reruns_the_rows_that_reach_it(project: Project) -> None:
     edit(project, "models/baselines/pca.py", "\nEDITED = 1\n")  # the codes stay the same
-    own = {"encoders/pca", "evaluations/encoders/pca", "seed_encoders/1/pca"}
-    assert project.computed("evaluate", "seeds") == own
+    own = {"encoders/pca", "evaluations/encoders/pca"}
+    assert project.computed("evaluate") == own
 
 
 def test_an_edited_comment_or_a_plugin_that_no_row_selects_reruns_nothing(project: Project) -> None:
     edit(project, "models/baselines/pca.py", "\n# edited\n")
     edit(project, "training/optimizers/adadelta.py", "\nEDITED = 1\n")
     edit(project, "data/datasets/mnist.py", "\nEDITED = 1\n")
-    assert project.computed("evaluate", "seeds") == set()
+    assert project.computed("evaluate") == set()
 
 
 def test_a_comment_in_params_runs_no_stage(project: Project) -> None:
     file = project.folder / "params.yaml"
     file.write_text("# a comment\n" + file.read_text())
-    assert project.repro("seeds") == []
+    assert project.repro("evaluate") == []
 
 
 def test_a_damaged_file_is_computed_again(project: Project) -> None:
