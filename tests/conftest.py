@@ -11,10 +11,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package
 
-LONGEST = (
-    *("test_pipeline.py", "test_experiments.py", "test_search_workers.py", "test_own_data.py"),
-    *("test_resume.py", "test_kills.py", "test_comparison.py", "test_promotion.py"),
-)
+LONGEST = ("test_pipeline.py", "test_search_workers.py", "test_resume.py", "test_kills.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
