@@ -1,6 +1,7 @@
 """Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NARROWS_WORKERS", "1")  # of each test's stages; tests run side by side
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DVC_NO_ANALYTICS"] = "1"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as jobs in the background have it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package
 
 LONGEST = ("test_pipeline.py", "test_search_workers.py", "test_resume.py", "test_kills.py")
