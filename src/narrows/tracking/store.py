@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import filelock
 
-from narrows.errors import UserError
+from narrows.errors import UserError, mask_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -119,8 +119,8 @@ def _connect(store: str, pid: int) -> MlflowClient:
             engine.dispose()
         return client
     except (SQLAlchemyError, ImportError, OSError, mlflow.MlflowException) as error:
-        message = str(error).splitlines()[0].replace(store, "it")
-        masked = url.render_as_string(hide_password=True)
+        message = mask_passwords(str(error).splitlines()[0].replace(store, "it"))
+        masked = mask_passwords(store)
         remedy = "" if file is None else _remedy(file)
         raise UserError(f"MLflow's store {masked} does not open: {message}{remedy}") from None
 
@@ -133,7 +133,7 @@ def _parse(store: str) -> URL:
         return sqlalchemy.make_url(store)
     except ArgumentError:
         raise UserError(
-            f"MLFLOW_TRACKING_URI is {store!r}; accepted are URLs of a database "
+            f"MLFLOW_TRACKING_URI is {mask_passwords(store)!r}; accepted are URLs of a database "
             "(sqlite:///..., postgresql+psycopg://...) or of a server (http://...)"
         ) from None
 
