@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 R = TypeVar("R")
 V = TypeVar("V")
 
+REMOTE = "NARROWS_REMOTE"
+"""Environment variable that is set where a task runs away from the project's own processes."""
 MAX_ATTEMPTS = 3
 """How often a row is begun again whose worker died, by a lack of memory for instance."""
 

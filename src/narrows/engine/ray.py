@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from narrows.engine._base import MAX_ATTEMPTS, Files, Outcome, Slot
+from narrows.engine._base import MAX_ATTEMPTS, REMOTE, Files, Outcome, Slot
 from narrows.errors import UserError
 from narrows.store.digests import digest_of
 from narrows.store.files import atomic_write
@@ -33,8 +33,6 @@ OWN = frozenset(
 """Variables that are a machine's own and do not travel, nor do Ray's (RAY_...) and Slurm's."""
 PATIENCE = 10.0
 """Seconds in which a cluster has to answer."""
-REMOTE = "NARROWS_REMOTE"
-"""Set where a task runs away from the project's folder."""
 
 
 def each(

@@ -14,8 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from narrows.engine._base import Files, Outcome, Slot
-from narrows.engine.ray import REMOTE
+from narrows.engine._base import REMOTE, Files, Outcome, Slot
 from narrows.errors import UserError
 
 R = TypeVar("R")

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from narrows.engine._base import REMOTE
 from narrows.tracking import run as runs
 from narrows.tracking import store
 from narrows.tracking.run import Run, RunData
-
-REMOTE = "NARROWS_REMOTE"
 
 
 @dataclass
