@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from narrows import engine, tracking
 from narrows.config.params import Params
 from narrows.data import prepared
 from narrows.engine import Files, Slot
+from narrows.engine.processes import n_cores
 from narrows.errors import UserError, say
 from narrows.search import database, runs, trials
 from narrows.tracking.recording import Recording
@@ -69,7 +69,7 @@ def work(task: WorkerTask) -> list[Recording]:
 
 def threads_each(n_workers: int) -> int:
     """Number of threads for each of the workers that share this machine's cores."""
-    return max(1, (os.cpu_count() or 1) // n_workers)
+    return max(1, n_cores() // n_workers)
 
 
 def run_workers(
