@@ -159,11 +159,17 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name for name in chosen.split(",") if name]
+    return [str(i) for i in range(_n_gpus())]
+
+
+@functools.cache
+def _n_gpus() -> int:
+    """Number of NVIDIA GPUs of this machine; its driver is asked once, which takes a second."""
     try:
         listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return []
-    return [str(i) for i, line in enumerate(listing.stdout.splitlines()) if line.startswith("GPU")]
+        return 0
+    return sum(line.startswith("GPU") for line in listing.stdout.splitlines())
 
 
 def _begin(threads: int, gpu: str | None) -> None:

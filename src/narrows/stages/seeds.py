@@ -12,7 +12,7 @@ from typing import Any
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
-from narrows.engine.processes import visible_gpus
+from narrows.engine import Slot
 from narrows.stages import cluster, deep_cluster, encode, runner
 from narrows.stages.runner import Setting
 from narrows.store import choices, encoders
@@ -28,7 +28,8 @@ def main() -> None:
     keys = list(dict.fromkeys(methods[key].encoder for key in p.seeds.rows))
     slot = runner.slot_on(p.device)
 
-    together = [together_row(own, settings, p, key) for key in keys if is_together(p, key)]
+    batched = [key for key in keys if is_together(p, key, slot)]
+    together = [together_row(own, settings, p, key) for key in batched]
     batches = own.artifacts / "seed_batches"
     runner.refresh("seeds", batches, together if settings else [], slot, runner.REFINING)
     batch_of = {row.folder.name: row for row in together}
@@ -41,13 +42,12 @@ def main() -> None:
     runner.refresh("seeds", own.artifacts / "seeds", rows, slot, runner.REFINING)
 
 
-def is_together(p: Params, key: str) -> bool:
-    """Whether an encoder is trained from all other seeds at once, as one batch of models."""
+def is_together(p: Params, key: str, slot: Slot) -> bool:
+    """Whether an encoder is trained from all other seeds at once, as one batch of models: where
+    params.yaml leaves it open, on a GPU."""
     if key not in p.autoencoders:
         return False
-    if p.seeds.together == "auto":
-        return p.device == "cuda" or (p.device == "auto" and bool(visible_gpus()))
-    return p.seeds.together
+    return slot.gpus > 0 if p.seeds.together == "auto" else p.seeds.together
 
 
 def together_row(own: Setting, settings: list[Setting], p: Params, key: str) -> Row:
