@@ -24,7 +24,7 @@ from narrows.config import plugins
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, say
-from narrows.store import outputs, rows
+from narrows.store import finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
 FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
@@ -102,7 +102,7 @@ def slot_on(device: str) -> Slot:
     on_mac = platform.system() == "Darwin" and platform.machine() == "arm64"
     if device == "mps" or (device == "auto" and on_mac):
         return Slot(cores=os.cpu_count())  # the one GPU of the machine
-    here = engine.name() == "processes"
+    here = engine.name() == engine.HERE
     on_gpu = device == "cuda" or (device == "auto" and here and bool(visible_gpus()))
     return Slot(gpus=1.0) if on_gpu else ONE_CORE
 
@@ -149,24 +149,26 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     Raises:
         UserError: rows failed; a line for each, when all others have ended.
     """
-    prints = {row.name: row.fingerprint() for row in members}
-    stale = [row for row in members if not rows.is_current(row, prints[row.name])]
-    missing = [row for row in stale if not rows.restore(row, prints[row.name])]
+    fingerprints = {row.name: row.fingerprint() for row in members}
+    stale = [row for row in members if not rows.is_current(row, fingerprints[row.name])]
+    missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
     if stale:
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
         say(f"{stage}: {len(missing)} of {len(members)} rows to compute{known}")
-    attempts = [rows.attempt(row, prints[row.name]) for row in missing]
+    attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
     for outcome in engine.each(compute, attempts, slot, _files, preload):
         attempt = outcome.row
         if outcome.error is None:
             tracking.replay(outcome.value or [])
-            rows.finish(attempt, prints[attempt.row.name])
+            rows.finish(attempt, fingerprints[attempt.row.name])
             n_done += 1
             say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
         else:
             failures.append(_sentence(outcome))
+    if attempts:
+        finished.bound()
     if failures:
         raise UserError("\n".join(failures))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.store import encoders, rows
+from narrows.store import encoders
 from narrows.store.encoders import History, StoredEncoder
 from narrows.store.reading import (
     existing,
@@ -24,6 +24,7 @@ from narrows.store.reading import (
     read_json,
     read_weights,
 )
+from narrows.store.rows import StoredRow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,20 +36,8 @@ PREFIX = "state_"
 
 
 @dataclass(frozen=True)
-class StoredClustering:
+class StoredClustering(StoredRow):
     """The files of one clustering, each read when it is asked for; raises as encoders do."""
-
-    folder: Path
-
-    @property
-    def key(self) -> str:
-        """Key of its row."""
-        return self.folder.name
-
-    @property
-    def identity(self) -> str:
-        """Under which MLflow finds its run."""
-        return rows.identity(self.folder)
 
     @cached_property
     def info(self) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from narrows.store import rows
 from narrows.store.files import write_csv
 from narrows.store.reading import read_array, read_arrays, read_columns, read_json, read_weights
+from narrows.store.rows import StoredRow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,23 +25,11 @@ History = Sequence[Mapping[str, int | float]]
 
 
 @dataclass(frozen=True)
-class StoredEncoder:
+class StoredEncoder(StoredRow):
     """The files of one encoder, each read when it is asked for.
 
     Reading raises `UserError` where a file is missing or damaged.
     """
-
-    folder: Path
-
-    @property
-    def key(self) -> str:
-        """Key of its row."""
-        return self.folder.name
-
-    @property
-    def identity(self) -> str:
-        """Under which MLflow finds its run."""
-        return rows.identity(self.folder)
 
     @cached_property
     def config(self) -> dict[str, Any]:

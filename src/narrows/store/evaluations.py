@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from narrows.store.reading import read_arrays, read_json
+from narrows.store.rows import StoredRow
 
 
 @dataclass(frozen=True)
-class StoredEvaluation:
+class StoredEvaluation(StoredRow):
     """The files of one evaluation; raises as encoders do."""
-
-    folder: Path
 
     @cached_property
     def scores(self) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 
-FINISHED = Path(".work/finished")
+from narrows.store.outputs import WORK
+
+FINISHED = WORK / "finished"
 LIMIT = 10 * 2**30
 """Bytes; NARROWS_FINISHED_BYTES names another limit, 0 remembers nothing."""
 
@@ -27,15 +29,34 @@ def remember(folder: Path, fingerprint: str) -> None:
     partial = FINISHED / f".{fingerprint}.{os.getpid()}.part"
     _link(folder, partial)
     partial.replace(place)
-    _bound()
+
+
+def knows(fingerprint: str) -> bool:
+    """Whether the store has a row."""
+    return (FINISHED / fingerprint).exists()
 
 
 def recall(fingerprint: str, folder: Path) -> None:
-    """Links the files of a row into the empty folder, where the store has the row."""
+    """Links the files of a row that the store has into the empty folder."""
     place = FINISHED / fingerprint
-    if place.exists():
-        os.utime(place)  # the last that was used is the last that goes
-        _link(place, folder)
+    os.utime(place)  # the last that was used is the last that goes
+    _link(place, folder)
+
+
+def bound() -> None:
+    """Deletes the oldest rows beyond the limit, and what killed processes have left. It looks at
+    every row that is there, so it is called once for all rows of a stage."""
+    for partial in FINISHED.glob(".*.part"):
+        if not psutil.pid_exists(int(partial.name.split(".")[2])):  # of a process that was killed
+            shutil.rmtree(partial, ignore_errors=True)
+    by_age = sorted(FINISHED.glob("*/"), key=lambda place: place.stat().st_mtime_ns)
+    sizes = {place: sum(f.stat().st_size for f in place.iterdir()) for place in by_age}
+    excess = sum(sizes.values()) - limit()
+    for place in by_age:
+        if excess <= 0:
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        excess -= sizes[place]
 
 
 def limit() -> int:
@@ -50,17 +71,3 @@ def _link(source: Path, target: Path) -> None:
             os.link(file, target / file.name)
         except OSError:  # another file system, or one without links
             shutil.copy2(file, target / file.name)
-
-
-def _bound() -> None:
-    for partial in FINISHED.glob(".*.part"):
-        if not psutil.pid_exists(int(partial.name.split(".")[2])):  # of a process that was killed
-            shutil.rmtree(partial, ignore_errors=True)
-    by_age = sorted(FINISHED.glob("*/"), key=lambda place: place.stat().st_mtime_ns)
-    sizes = {place: sum(f.stat().st_size for f in place.iterdir()) for place in by_age}
-    excess = sum(sizes.values()) - limit()
-    for place in by_age:
-        if excess <= 0:
-            return
-        shutil.rmtree(place, ignore_errors=True)
-        excess -= sizes[place]

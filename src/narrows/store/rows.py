@@ -20,11 +20,12 @@ from typing import Any
 from narrows.errors import UserError
 from narrows.store import code, finished
 from narrows.store.digests import digest_of, name_of
+from narrows.store.outputs import WORK
 
 FORMAT = 1
 """Counts up when what this room writes into a row's folder means something else than before."""
 FILE = "row.json"
-CHECKPOINTS = Path(".work/checkpoints")
+CHECKPOINTS = WORK / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,8 @@ def finish(done: Attempt, fingerprint: Fingerprint) -> None:
 
 def restore(row: Row, fingerprint: Fingerprint) -> bool:
     """Whether the row was computed before and is back in its folder without being computed."""
+    if not finished.knows(fingerprint.digest()):
+        return False
     begun = attempt(row, fingerprint)
     finished.recall(fingerprint.digest(), begun.folder)
     if not is_whole(begun.folder, fingerprint):  # links share what somebody wrote into a file
@@ -209,14 +212,26 @@ def write_index(home: Path, rows: Sequence[Row]) -> None:
     (home / "rows.json").write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
 
 
-def identity(folder: Path) -> str:
-    """Under which MLflow finds the run of the row in this folder.
+@dataclass(frozen=True)
+class StoredRow:
+    """The folder of a finished row; what its files hold is said by those who inherit from it."""
 
-    Raises:
-        UserError: row.json is missing or damaged.
-    """
-    try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return str(record["identity"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{folder / FILE} is missing or damaged; run `dvc repro`") from None
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """Key of the row."""
+        return self.folder.name
+
+    @property
+    def identity(self) -> str:
+        """Under which MLflow finds its run.
+
+        Raises:
+            UserError: row.json is missing or damaged.
+        """
+        file = self.folder / FILE
+        try:
+            return str(json.loads(file.read_text(encoding="utf-8"))["identity"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{file} is missing or damaged; run `dvc repro`") from None
