@@ -1,6 +1,5 @@
 """Finished stages in a folder, made without DVC."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,20 +7,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from helpers.project import ROOT, deep_row, row
+from helpers.project import BASE, ROOT, deep_row, environment, row
 from narrows.store import choices
 from narrows.store.choices import ChosenK
 
 KMEANS = {"name": "kmeans", "n_init": 2}
 PARAMS = {
-    "seed": 0,
-    "device": "cpu",
-    "devices": 1,
-    "num_nodes": 1,
-    "dataset": {"name": "digits"},
-    "prepare": {"test_fraction": 0.2, "val_fraction": 0.2},
-    "n_clusters": 10,
-    "baselines": {"pca": {"name": "pca", "code_size": 6}},
+    **BASE,
     "autoencoders": {"narrow": row(epochs=2), "other": row(epochs=1)},
     "searches": {},
     "evaluate": {"corruptions": {}, "map_rows": 50, "nll_draws": 2},
@@ -46,10 +38,9 @@ for stage in sys.argv[1:]:
 
 def run(folder: Path, *stages: str) -> None:
     """Stages, one after the other in one process, which imports what they need once."""
-    env = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    env["PYTHONPATH"] = str(ROOT / "src")
     command = [sys.executable, "-c", RUN, *stages]
-    assert subprocess.run(command, cwd=folder, env=env).returncode == 0
+    done = subprocess.run(command, cwd=folder, env=environment(ROOT / "src"))
+    assert done.returncode == 0
 
 
 def change(folder: Path, **sections: Any) -> None:

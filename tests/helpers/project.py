@@ -15,6 +15,26 @@ ROOT = Path(__file__).parents[2]
 WHO = ("AUTHOR", "COMMITTER")
 
 
+BASE: dict[str, Any] = {
+    "seed": 0,
+    "device": "cpu",
+    "devices": 1,
+    "num_nodes": 1,
+    "dataset": {"name": "digits"},
+    "prepare": {"test_fraction": 0.2, "val_fraction": 0.2},
+    "n_clusters": 10,
+    "baselines": {"pca": {"name": "pca", "code_size": 6}},
+}
+"""What params.yaml says in every small project."""
+
+
+def environment(*sources: Path) -> dict[str, str]:
+    """The environment of a project's processes: nothing of a project around it, and the folders
+    that Python imports from."""
+    env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+    return env | {"PYTHONPATH": os.pathsep.join(map(str, sources))}
+
+
 def row(**changes: Any) -> dict[str, Any]:
     """A row of `autoencoders:` that trains in a second."""
     none = {"name": "none"}
@@ -53,14 +73,7 @@ class Project:
         keys = ["pca", *autoencoders]
         self.write(
             {
-                "seed": 0,
-                "device": "cpu",
-                "devices": 1,
-                "num_nodes": 1,
-                "dataset": {"name": "digits"},
-                "prepare": {"test_fraction": 0.2, "val_fraction": 0.2},
-                "n_clusters": 10,
-                "baselines": {"pca": {"name": "pca", "code_size": 6}},
+                **BASE,
                 "autoencoders": autoencoders,
                 "searches": {
                     "tuned": {
@@ -93,10 +106,10 @@ class Project:
 
     @property
     def env(self) -> dict[str, str]:
-        env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
+        env = environment(self.folder / "src")
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         people = {f"GIT_{who}_{what}": "a@b.c" for who in WHO for what in ("NAME", "EMAIL")}
-        return env | people | {"PYTHONPATH": str(self.folder / "src"), "PATH": binaries}
+        return env | people | {"PATH": binaries}
 
     def read(self) -> dict[str, Any]:
         params: dict[str, Any] = YAML(typ="safe").load(self.folder / "params.yaml")

@@ -1,15 +1,17 @@
 """Stages as processes: what they need, and what they may not leave."""
 
-import os
 from pathlib import Path
 
+from helpers import project
 from helpers.project import ROOT
 
 
 def environment(folder: Path) -> dict[str, str]:
-    env = {k: v for k, v in os.environ.items() if k not in ("DVC_ROOT", "MLFLOW_TRACKING_URI")}
-    path = f"{ROOT / 'src'}{os.pathsep}{folder}"
-    return env | {"PYTHONPATH": path, "NARROWS_WORKERS": "3", "OMP_NUM_THREADS": "1"}
+    """That of stages of a project whose folder has modules of its own."""
+    return project.environment(ROOT / "src", folder) | {
+        "NARROWS_WORKERS": "3",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def assert_clean(folder: Path) -> None:
