@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full gallery promote serve compare search dashboard seeds-table bench test test-commands test-browser check ui
+.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -70,8 +70,12 @@ test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real b
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	python -m pytest -n0 --timeout 1200 tests/browser
 
-check: .venv/installed-dev  ## set up, then lint, format, types and the other pre-commit hooks
+check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
 	pre-commit run --all-files
+	python -m pytest -q -n0 tests/maintainer
+
+results:  ## publish: what README and docs show of results/ goes to docs/results, and into their tables
+	python benchmarks/published.py
 
 UI_PORT ?= 5000
 

@@ -2,8 +2,8 @@
 
     python benchmarks/bench.py [--quick] [--only training dec ...]
 
-A whole run writes results/bench.json and the table in docs/benchmarks.md; with --quick or --only it
-is printed alone.
+A whole run writes benchmarks/results/bench.json and the table in docs/benchmarks.md; with --quick
+or --only it is printed alone.
 """
 
 import argparse

@@ -3,7 +3,8 @@
     python benchmarks/bench_gpu.py [--quick] [--device cuda]
 
 It needs torch, Lightning and the default data, neither MLflow nor the peers: a machine with a GPU
-often has no more. A whole run writes results/bench-gpu.json and its table in docs/benchmarks.md.
+often has no more. A whole run writes benchmarks/results/bench-gpu.json and its table in
+docs/benchmarks.md.
 """
 
 import argparse

@@ -50,7 +50,7 @@ def write(about: dict[str, Any], results: list[Figure], name: str | None) -> Non
     print(page)
     if name is None:
         return
-    file = ROOT / f"results/{name}.json"
+    file = ROOT / f"benchmarks/results/{name}.json"
     file.write_text(json.dumps({"machine": about, "figures": results}, indent=2) + "\n")
     before, begin, rest = PAGE.read_text().partition(f"<!-- {name} -->\n")
     after = rest.partition(END)[2]

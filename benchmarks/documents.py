@@ -6,7 +6,7 @@ K-means, deep embedded clustering.
 49,000 pictures drawn from all 70,000 of MNIST, which the documents had as files with labels beside
 others without; 34,300 to learn from and 14,700 to validate; 784-500-500-2000-10 with MSE, batches
 of 2048, 500 epochs of Adam at 1e-3. A line of the documents' own figures and one per seed go to
-results/documents.csv. Killed, it goes on where it was.
+src/narrows/report/documents.csv. Killed, it goes on where it was.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from narrows.store.rows import CHECKPOINTS
 from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results/documents.csv"
-Record = dict[str, Any]  # a line of results/documents.csv
+RESULTS = ROOT / "src/narrows/report/documents.csv"
+Record = dict[str, Any]  # a line of documents.csv
 THEIRS: Record = {
     "seed": "documents",
     "epochs": 500,

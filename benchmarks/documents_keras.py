@@ -4,7 +4,7 @@
 
 Is the documents' validation MSE what their code gives, or one of its luckier runs? Keras, its Adam,
 its start of the weights; MNIST as documents.py has left it in data/mnist/raw. A line for the seed
-goes to results/documents_keras.csv.
+goes to benchmarks/results/documents_keras.csv.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 from keras import layers
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results/documents_keras.csv"
+RESULTS = ROOT / "benchmarks/results/documents_keras.csv"
 N_ROWS, N_TRAIN = 49_000, 34_300
 
 

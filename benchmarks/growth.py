@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--quick]
 
 Each point is a process of its own with one thread, so that its peak memory is its own.
-results/growth.csv has the points, results/growth.png the curves with their slopes on logarithmic
-axes.
+benchmarks/results/growth.csv has the points, growth.png beside it the curves with their slopes on
+logarithmic axes.
 """
 
 import argparse
@@ -148,11 +148,11 @@ def main() -> None:
     rows = points(options.quick)
     if options.quick:
         return
-    with (ROOT / "results/growth.csv").open("w", newline="") as stream:
+    with (ROOT / "benchmarks/results/growth.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    draw(rows, ROOT / "results/growth.png")
+    draw(rows, ROOT / "benchmarks/results/growth.png")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 k is given, the last epoch counts, every picture is clustered and scored, no label is used for any
 choice; encoders learn from 90 % of the pictures. A line for each row and seed is added to
-results/papers.csv; lines that are there already are not measured again. CHANGES says how rows
-differ from params.yaml, which is written for 5,000 pictures.
+benchmarks/results/papers.csv; lines that are there already are not measured again. CHANGES says
+how rows differ from params.yaml, which is written for 5,000 pictures.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from narrows.models.autoencoder import Autoencoder, encode_all
 from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results/papers.csv"
+RESULTS = ROOT / "benchmarks/results/papers.csv"
 K = 10
 EPOCHS = {"denoising-conv": 5, "deep": 10}
 CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
@@ -61,7 +61,7 @@ def rows() -> params.Params:
 
 
 def measured() -> list[dict[str, Any]]:
-    """The lines of results/papers.csv."""
+    """The lines of benchmarks/results/papers.csv."""
     if not RESULTS.exists():
         return []
     with RESULTS.open(newline="") as stream:

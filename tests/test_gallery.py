@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.project import EXPERIMENT
 from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
 from narrows.store import clusterings, encoders
 
-ROOT = Path(__file__).parent.parent
 ROW = "pca-kmeans"
 PATHS = [  # no name may be read as anything but a name
     "plain.png",
@@ -46,7 +46,7 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         self.photos = folder / "my photos #1"
-        shutil.copy(ROOT / "params.yaml", folder)
+        shutil.copy(EXPERIMENT, folder / "params.yaml")
         rng = np.random.default_rng(0)
         x = rng.integers(0, 60, (len(PATHS), 3, 8, 8)).astype(np.uint8)
         x[1::2, 0] += 190

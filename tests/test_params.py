@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.project import EXPERIMENT, ROOT
 from narrows.config import params
 from narrows.config.plugins import resolved
 from narrows.errors import UserError
 from narrows.store import choices
 
-ROOT = Path(__file__).parent.parent
-RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+RAW = YAML(typ="safe").load(EXPERIMENT.read_text())
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path, text: str | None, message: s
 def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
     """YAML 1.2: 1e-3 is a number, no is a string."""
     file = tmp_path / "params.yaml"
-    file.write_text((ROOT / "params.yaml").read_text().replace("lr: 1.0e-3", "lr: 1e-3"))
+    file.write_text(EXPERIMENT.read_text().replace("lr: 1.0e-3", "lr: 1e-3"))
     assert params.load(file).autoencoders["deep"].config.train.optimizer.config.lr == 0.001
 
 
@@ -158,11 +158,7 @@ def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], mess
 
 
 def test_a_typo_under_clusterings_stops_fetch_without_a_traceback(tmp_path: Path) -> None:
-    text = (
-        (ROOT / "params.yaml")
-        .read_text()
-        .replace("clusterer: {name: kmeans", "clusterer: {nam: kmeans", 1)
-    )
+    text = EXPERIMENT.read_text().replace("clusterer: {name: kmeans", "clusterer: {nam: kmeans", 1)
     (tmp_path / "params.yaml").write_text(text)
     done = subprocess.run(
         [sys.executable, ROOT / "pipelines/fetch.py"], cwd=tmp_path, capture_output=True, text=True
@@ -252,7 +248,7 @@ def test_a_file_that_would_stop_the_parser_is_a_sentence(
 @pytest.mark.parametrize("seed", ["0x" + "f" * 200_000, f"[{', '.join(['aaaa'] * 5000)}]"])
 def test_a_value_of_any_length_makes_a_short_sentence(tmp_path: Path, seed: str) -> None:
     file = tmp_path / "params.yaml"
-    file.write_text((ROOT / "params.yaml").read_text().replace("seed: 0", f"seed: {seed}", 1))
+    file.write_text(EXPERIMENT.read_text().replace("seed: 0", f"seed: {seed}", 1))
     with pytest.raises(UserError, match=r"params.yaml: seed: .*, found") as error:
         params.load(file)
     assert len(str(error.value)) < 1500

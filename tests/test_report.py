@@ -117,6 +117,21 @@ def test_reconstructions_and_summary(reported: Reported, x: np.ndarray) -> None:
     }
 
 
+def test_headline_has_the_best_of_each_kind(reported: Reported) -> None:
+    """`good` reaches .8 on the five test rows; `deep` is the only trained encoder."""
+    headline = json.loads((reported.folder / "results/toy/headline.json").read_text())
+    (row,) = (
+        r
+        for r in read_csv(reported.folder / "results/toy/clusterings.csv")
+        if (r["clustering"], r["split"]) == ("good", "test")
+    )
+    names = ("acc", "nmi", "ari", "purity", "silhouette", "n_clusters_found")
+    assert headline["clustering"] == {name: float(f"{float(row[name]):.4g}") for name in names}
+    assert headline["clustering"]["acc"] == 0.8
+    assert headline["baseline"] == {"acc": 0.6, "nmi": 0}
+    assert headline["autoencoder"] == {"mse": 0.01235, "linear_probe": 1}
+
+
 def test_updates_are_scored_afterwards(reported: Reported) -> None:
     """One cluster holds 11 of 20 of label 0; the other clustering misses one of 20."""
     data = artifacts.read_data(reported.folder / "data/toy")

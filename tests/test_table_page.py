@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.project import EXPERIMENT
 from narrows.commands import table
 from narrows.config import plugins
 from narrows.data import table_frame
@@ -21,7 +22,6 @@ from narrows.evaluation import outliers
 from narrows.explore.table import page, profiles, rules
 from narrows.store import clusterings, encoders
 
-ROOT = Path(__file__).parent.parent
 EVIL = "<script>alert(1)</script>"
 RED = f"red {EVIL}"
 N = 300
@@ -62,7 +62,7 @@ def features() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(EXPERIMENT, tmp_path / "params.yaml")
     x, segments = features()
     data, artifacts = Path("data/mnist_5k"), Path("artifacts/mnist_5k")
     for folder in (

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.project import EXPERIMENT
 from narrows.commands import text
 from narrows.config import plugins
 from narrows.errors import UserError
@@ -17,7 +18,6 @@ from narrows.explore.text import page, terms
 from narrows.store import clusterings, encoders
 from narrows.store.clusterings import StoredClustering
 
-ROOT = Path(__file__).parent.parent
 TERMS = ["<b>bread</b>", "bread", "flour", "ship", "the"]
 EVIL = "<script>alert(1)</script>.txt"
 
@@ -26,7 +26,7 @@ EVIL = "<script>alert(1)</script>.txt"
 def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Twenty documents, even ones of bread and flour, odd ones of ships, all of `the`."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(EXPERIMENT, tmp_path / "params.yaml")
     x = np.random.default_rng(0).uniform(0.5, 0.6, (20, 5)).astype(np.float32)
     x[::2, 3] = 0
     x[1::2, :3] = 0

@@ -13,6 +13,8 @@ from helpers import mlflow_store
 
 ROOT = Path(__file__).parents[2]
 WHO = ("AUTHOR", "COMMITTER")
+EXPERIMENT = Path(__file__).parents[1] / "experiment.yaml"
+"""A whole params.yaml, of tests alone: that of the project is the user's own."""
 
 
 BASE: dict[str, Any] = {
@@ -67,8 +69,6 @@ class Project:
         shutil.copy(ROOT / "dvc.yaml", folder)
         shutil.copy(ROOT / ".dvcignore", folder)
         shutil.copy(ROOT / ".gitignore", folder)
-        (folder / "results").mkdir()
-        shutil.copy(ROOT / "results/documents.csv", folder / "results")
         kmeans = {"name": "kmeans", "n_init": 2}
         keys = ["pca", *autoencoders]
         self.write(

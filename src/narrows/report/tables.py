@@ -253,7 +253,7 @@ def write(tables: Tables, folder: Path) -> None:
 
 
 def summary(tables: Tables) -> dict[str, Any]:
-    """The nested scores for `dvc metrics`: what a change of code may move, so no seconds."""
+    """All scores by row, for whoever reads them by program, and for `narrows compare`."""
     nested: dict[str, Any] = {"autoencoders": {}, "clusterings": {}, "codes": {}}
     for row in tables.autoencoders:
         if row["split"] != "train":

@@ -23,6 +23,7 @@ from narrows.report import (
     claims,
     clustering_figures,
     encoder_figures,
+    headline,
     ladder,
     page,
     run_notes,
@@ -179,10 +180,14 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
 
 
 def write(report: Report, folder: Path) -> None:
-    """The tables, summary.json and report.html, beside the figures that are there."""
+    """The tables, two files of scores and report.html, beside the figures that are there."""
     tables.write(report.tables, folder)
-    summary = json.dumps(tables.summary(report.tables), indent=2) + "\n"
-    (folder / "summary.json").write_text(summary)
+    scores = {
+        "summary": tables.summary(report.tables),
+        "headline": headline.headline(report.tables, report.ranking, report.baselines),
+    }
+    for name, values in scores.items():
+        (folder / f"{name}.json").write_text(json.dumps(values, indent=2) + "\n")
     (folder / "report.html").write_text(page.render(report), encoding="utf-8")
 
 

@@ -1,8 +1,9 @@
-"""Which sections of params.yaml a stage's rows are made of.
+"""Which sections of params.yaml a stage's rows are made of, and the code that computes them.
 
 Stage `fetch` writes them to artifacts/<dataset>/params/<stage>.json each time, and the stage
 depends on that file: a comment runs nothing, and dvc.lock holds one digest for a stage where it
-would hold every value of every row.
+would hold every value of every row. The digest of the package's files in it makes a stage look
+after an edit, wherever the package lies; the fingerprints of its rows decide.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
+from narrows.store import code
 
 DEVICES = ("device", "devices", "num_nodes")
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -37,8 +39,11 @@ def write(p: Params) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = {name for sections in SECTIONS.values() for name in sections}
     texts = {name: json.dumps(plain(resolved(getattr(p, name)))) for name in names}
+    package, data = code.files_digest(), code.files_digest("data")
     for stage, sections in SECTIONS.items():
-        text = "{\n" + ",\n".join(f'"{name}": {texts[name]}' for name in sections) + "\n}\n"
+        lines = [f'"{name}": {texts[name]}' for name in sections]
+        lines.append(f'"code": "{data if stage == "prepare" else package}"')
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
         file = folder / f"{stage}.json"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
