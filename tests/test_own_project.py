@@ -1,4 +1,4 @@
-"""A folder of pictures as a project of its own: `python -m narrows gallery --data FOLDER`."""
+"""A folder of pictures as a project of its own: `narrows gallery --data FOLDER`."""
 
 import json
 import os
@@ -12,9 +12,8 @@ from ruamel.yaml import YAML
 
 from helpers.own_data import pictures
 from helpers.project import ROOT
-from narrows.commands import gallery
+from narrows.commands import _project, gallery
 from narrows.errors import UserError
-from narrows.explore.gallery import project as own_project
 from narrows.store import clusterings
 
 NAME = """my "best" photo's $HOME `date` #1 & é"""
@@ -27,8 +26,8 @@ def test_a_folder_is_prepared_beside_the_users_project(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     Path("params.yaml").write_text("mine")
-    project = own_project.make("image_folder", Path("..", NAME))
-    own_project.repro(project, "prepare")
+    project = _project.of_pictures(Path("..", NAME), gallery.ROW)
+    _project.dvc(project, "repro", "prepare")
     assert sorted(os.listdir()) == [".work", "params.yaml"]
     assert Path("params.yaml").read_text() == "mine"
     assert project.parent == tmp_path / "here/.work/projects"
@@ -39,11 +38,11 @@ def test_a_folder_is_prepared_beside_the_users_project(
     assert gallery.ROW in settings["clusterings"]
     x = np.load(project / "data/image_folder/x.npy")
     assert x.shape == (40, 3, 32, 32)
-    assert own_project.make("image_folder", photos) == project
+    assert _project.of_pictures(photos, gallery.ROW) == project
     with pytest.raises(UserError, match="dvc repro failed in"):
-        own_project.repro(project, "nothing")
+        _project.dvc(project, "repro", "nothing")
     with pytest.raises(UserError, match="none is no folder"):
-        own_project.make("image_folder", Path("none"))
+        _project.of_pictures(Path("none"), gallery.ROW)
     larger_than_learned(project, photos, monkeypatch)
 
 

@@ -108,14 +108,14 @@ def read_row(key: str | None) -> FinishedRow:
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """Parser of a command's arguments, whose usage says `python -m narrows <command>`.
+    """Parser of a command's arguments, whose usage says `narrows <command>`.
 
     Args:
         module: `__name__` of the command's module.
         description: first thing that its help says, line breaks kept.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m narrows {module.rpartition('.')[2]}",
+        prog=f"narrows {module.rpartition('.')[2]}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,8 +1,8 @@
 """What a finished clustering says about new files: clusters, outliers, the most similar known ones.
 
-python -m narrows apply --run conv-kmeans ~/new/pictures ~/one.jpg
-python -m narrows apply --run champion new.csv --to new.parquet
-python -m narrows apply ~/new/pictures --to ~/new/page
+narrows apply --run conv-kmeans ~/new/pictures ~/one.jpg
+narrows apply --run champion new.csv --to new.parquet
+narrows apply ~/new/pictures --to ~/new/page
 
 A path is a folder or a file as the dataset takes them, or an .npy of samples as its x.npy has
 them. With a name that ends in .csv or .parquet, --to is a table, otherwise a page of pictures in a
@@ -237,17 +237,22 @@ def save(rows: pd.DataFrame, file: Path) -> None:
             rows.to_parquet(partial, index=False)
 
 
-def arguments(words: Sequence[str]) -> argparse.Namespace:
-    """The command line, checked."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     runs = "row of clusterings or deep_clusterings, or champion; the last row if not given"
     parser.add_argument("--run", help=runs)
     parser.add_argument("--to", type=Path, help="a .csv, a .parquet, or a new folder for a page")
     parser.add_argument("-n", type=int, default=5, help="how many similar samples")
-    options = parser.parse_args(words)
+    return parser
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """The options, checked."""
+    options = parser().parse_args(words)
     if options.n < 1:
-        parser.error("-n: at least 1")
+        parser().error("-n: at least 1")
     options.paths = [path.expanduser() for path in options.paths]
     options.to = options.to.expanduser() if options.to else None
     return options

@@ -1,11 +1,12 @@
 """Rows, git revisions or MLflow runs side by side, as one page and as tables.
 
-python -m narrows compare conv-kmeans pca-kmeans
-python -m narrows compare conv-kmeans HEAD~3 --output since.html
+narrows compare conv-kmeans pca-kmeans
+narrows compare conv-kmeans HEAD~3 --output since.html
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from narrows.explore.compare.sides import Side
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the page and prints the tables."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     accepted = "a row of params.yaml, REVISION:ROW, a git revision, or an MLflow run's id or name"
     parser.add_argument("sides", nargs="+", metavar="SIDE", help=accepted)
     parser.add_argument("--output", type=Path, default=Path("compare.html"), help="the page's file")
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the page and prints the tables."""
+    options = parser().parse_args(words)
     if len(options.sides) < 2:
         raise UserError(f"two sides or more are compared, found {options.sides[0]!r} alone")
 

@@ -1,9 +1,10 @@
 """A trained encoder as an ONNX file.
 
-python -m narrows export conv
-python -m narrows export affine-conv-self-label encoder.onnx
+narrows export conv
+narrows export affine-conv-self-label encoder.onnx
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,17 @@ from narrows.store.files import atomic_write
 from narrows.store.reading import existing
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the file and compares its codes with torch's on the first samples."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("row", help="of autoencoders, searches or deep_clusterings")
     parser.add_argument("file", nargs="?", type=Path, help="<row>.onnx if not given")
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the file and compares its codes with torch's on the first samples."""
+    options = parser().parse_args(words)
 
     import numpy as np
 

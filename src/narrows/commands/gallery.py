@@ -1,8 +1,8 @@
 """A clustered picture dataset as one page that opens offline, or as a folder for each cluster.
 
-python -m narrows gallery affine-conv-self-label
-python -m narrows gallery --folders links --to ~/sorted --names saved.json
-python -m narrows gallery --data ~/Photos
+narrows gallery affine-conv-self-label
+narrows gallery --folders links --to ~/sorted --names saved.json
+narrows gallery --data ~/Photos
 
 With --data the folder becomes a project of its own in .work/projects/, with the rows of
 examples/image_folder.yaml, and is clustered first; params.yaml and artifacts here are not touched.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.commands import _base
+from narrows.commands import _base, _project
 from narrows.commands._base import FinishedRow
 from narrows.config import plugins
 from narrows.data import blocks
@@ -27,7 +27,6 @@ from narrows.errors import UserError
 from narrows.explore import residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
-from narrows.explore.gallery import project as own_project
 from narrows.rendering import sprites
 from narrows.store import outputs
 
@@ -40,8 +39,8 @@ def main(words: Sequence[str]) -> int:
     options = arguments(words)
     if options.data:
         row = options.row or ROW
-        project = own_project.make("image_folder", options.data, row)
-        own_project.repro(project, "cluster", "deep_cluster")
+        project = _project.of_pictures(options.data, row)
+        _project.dvc(project, "repro", "cluster", "deep_cluster")
         os.chdir(project)
         os.environ.pop("DVC_ROOT", None)
         options.row = row
@@ -131,19 +130,24 @@ def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None
         print(f"gallery: {n_missing} pictures are no longer in {source}", flush=True)
 
 
-def arguments(words: Sequence[str]) -> argparse.Namespace:
-    """The command line, checked; paths are absolute, because --data changes the folder."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--data", type=Path, help="a folder of pictures that is to be clustered")
     parser.add_argument("--pictures", type=Path, help="folder of the originals")
     parser.add_argument("--folders", choices=["links", "copies"], help="instead of the page")
     parser.add_argument("--to", type=Path, help="where the folders go: a new or empty folder")
     parser.add_argument("--names", type=Path, help="JSON saved by the page, names the folders")
-    options = parser.parse_args(words)
+    return parser
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """The options, checked; paths are absolute, because --data changes the folder."""
+    options = parser().parse_args(words)
     if (options.folders is None) != (options.to is None):
-        parser.error("--folders and --to go together")
+        parser().error("--folders and --to go together")
     if options.names and not options.folders:
-        parser.error("--names goes with --folders")
+        parser().error("--names goes with --folders")
     if options.to:
         options.to = options.to.expanduser().absolute()
     if options.data:

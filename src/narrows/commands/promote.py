@@ -1,10 +1,11 @@
 """A clustering becomes the champion, if it is the better one over several seeds.
 
-python -m narrows promote affine-conv-self-label
+narrows promote affine-conv-self-label
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -22,14 +23,19 @@ if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
 
 
-def main(words: Sequence[str]) -> int:
-    """Registers the clustering; 0 if it is the champion now, 3 if it is not better."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("row", help="of clusterings or deep_clusterings, or a search")
     parser.add_argument(
         "--anyway", action="store_true", help="also if it is not better, or does not compare"
     )
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Registers the clustering; 0 if it is the champion now, 3 if it is not better."""
+    options = parser().parse_args(words)
 
     import numpy as np
 

@@ -1,9 +1,10 @@
 """Code, params and data of an MLflow run, in a new folder.
 
-python -m narrows restore conv-kmeans
-python -m narrows restore 3f0c2e9a7b1d4c5e8f60718293a4b5c6 before
+narrows restore conv-kmeans
+narrows restore 3f0c2e9a7b1d4c5e8f60718293a4b5c6 before
 """
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from narrows.commands import _base
 from narrows.errors import UserError
 
 
-def main(words: Sequence[str]) -> int:
-    """Fills the folder; 0, or 3 if something is missing, which is printed."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("run", help="id of an MLflow run, or its name: the latest one of it")
     parser.add_argument("folder", nargs="?", type=Path, help="restored-<row>-<id> if not given")
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Fills the folder; 0, or 3 if something is missing, which is printed."""
+    options = parser().parse_args(words)
 
     from narrows.tracking import lookup, provenance, restore
 

@@ -1,8 +1,9 @@
 """MLflow answers requests with the champion, on this machine only.
 
-python -m narrows serve --port 5001
+narrows serve --port 5001
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,16 @@ from narrows.config import params
 from narrows.errors import UserError
 
 
-def main(words: Sequence[str]) -> int:
-    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("--port", type=int, default=5001, help="5001 if not given")
-    port = parser.parse_args(words).port
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+    port = parser().parse_args(words).port
 
     from narrows import tracking
     from narrows.tracking import registry

@@ -1,10 +1,11 @@
 """A clustered table as one page that opens offline: profiles of the clusters, odd rows, rules.
 
-python -m narrows table pca-kmeans
+narrows table pca-kmeans
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return _base.row_parser(__name__, __doc__)
+
+
 def main(words: Sequence[str]) -> int:
     """Writes the page and its CSVs."""
-    finished = _base.read_row(_base.row_parser(__name__, __doc__).parse_args(words).row)
+    finished = _base.read_row(parser().parse_args(words).row)
     columns = table_frame.used(table_frame.schema(finished.data, "table"))
     frame = table_frame.decoded(finished.x, columns)
     traits = profiles.traits(frame, finished.clusters)

@@ -1,10 +1,11 @@
 """Clustered documents as one page that opens offline, or the documents nearest to a query.
 
-python -m narrows text pca-kmeans
-python -m narrows text pca-kmeans --query "who won the election"
-python -m narrows text pca-kmeans --query letter.txt -n 5
+narrows text pca-kmeans
+narrows text pca-kmeans --query "who won the election"
+narrows text pca-kmeans --query letter.txt -n 5
 """
 
+import argparse
 import csv
 import sys
 import tempfile
@@ -29,16 +30,21 @@ N_TERMS = 12
 N_HEARTS = 5
 
 
-def main(words: Sequence[str]) -> int:
-    """Writes the page, or prints the documents nearest to a query."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--query", help="a file, or words: prints the documents nearest to it")
     parser.add_argument("-n", type=int, default=10, help="how many of them")
-    options = parser.parse_args(words)
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Writes the page, or prints the documents nearest to a query."""
+    options = parser().parse_args(words)
     if options.n < 1:
-        parser.error("-n: at least 1")
+        parser().error("-n: at least 1")
     if options.query is not None and not options.query.strip():
-        parser.error("--query: a file, or words")
+        parser().error("--query: a file, or words")
     finished = _base.read_row(options.row)
     schema = table_frame.schema(finished.data, "text")
     if options.query is not None:

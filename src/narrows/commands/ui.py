@@ -1,8 +1,9 @@
 """MLflow's page on the runs of this folder, on this machine only.
 
-python -m narrows ui --port 5000
+narrows ui --port 5000
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,16 @@ from narrows.config import params
 from narrows.errors import UserError
 
 
-def main(words: Sequence[str]) -> int:
-    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _base.parser(__name__, __doc__)
     parser.add_argument("--port", type=int, default=5000, help="5000 if not given")
-    port = parser.parse_args(words).port
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+    port = parser().parse_args(words).port
 
     from narrows import tracking
     from narrows.tracking import views

@@ -44,7 +44,7 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
     key runs and this one is to leave.
 
     Args:
-        options: what `parse` returns.
+        options: what `checked` returns.
     """
     params.select(p.searches, options.search, "searches")
     deadline = time.time() + options.timeout if options.timeout else None  # workers share the clock
@@ -145,13 +145,8 @@ def write_page(gains: summary.Gains, plots: dict[str, Figure]) -> Path:
     return page
 
 
-def parse(words: Sequence[str], description: str | None) -> argparse.Namespace:
-    """Options of a command line; ends the process with 2 where they are wrong."""
-    parser = argparse.ArgumentParser(
-        prog="search.py",
-        description=description,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what a search takes on the command line."""
     parser.add_argument("search", help="key of `searches` in params.yaml")
     parser.add_argument("--timeout", type=seconds, help="when to end: a time like 90s, 30m or 2h")
     parser.add_argument("--n-trials", type=int, help="when to end: finished trials to add")
@@ -161,6 +156,10 @@ def parse(words: Sequence[str], description: str | None) -> argparse.Namespace:
     parser.add_argument("--storage", help=STORAGE)
     parser.add_argument("--if-running", choices=("join", "leave"), default="join", help=IF_RUNNING)
     parser.add_argument("--heartbeat", type=int, default=60, help=HEARTBEAT)
+
+
+def checked(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Options of a command line; ends the process with 2 where they are wrong."""
     options = parser.parse_args(words)
     if options.timeout is None and options.n_trials is None:
         parser.error("--timeout or --n-trials says when to end")

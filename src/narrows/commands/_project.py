@@ -1,0 +1,181 @@
+"""A project on somebody's data: the pipeline, an example's rows, and nothing shared with others.
+
+What it starts from, the skeleton, is in an installed package below narrows/skeleton, in a checkout
+at its top.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+import narrows
+from narrows.errors import UserError
+from narrows.explore.gallery import folders
+
+PROJECTS = Path(".work/projects")
+FILES = ("dvc.yaml", ".dvcignore", ".gitignore")
+README = """# {title}
+
+A project of narrows: groups in {place}.
+
+    dvc repro                          # every row of params.yaml that is not current
+    narrows ui                         # the runs side by side on MLflow's page
+
+`params.yaml` says what is done. `results/{dataset}/report.html` compares the rows, {look}.
+`dvc.yaml` has the stages, `pipelines/` what they start; `artifacts/`, `data/`, `mlruns/` and
+`.work/` can be made again and are not in git.
+"""
+LOOKS = {
+    "image_folder": "`narrows gallery` makes a page of the pictures by group",
+    "table": "`narrows table` a page of the groups of rows and of odd ones",
+    "text": "`narrows text` a page of the documents by group",
+}
+
+
+def skeleton() -> Path:
+    """Folder with the files that every project starts from, and with the examples."""
+    package = Path(narrows.__file__).resolve().parent
+    installed = package / "skeleton"
+    return installed if installed.exists() else package.parents[1]
+
+
+def create(target: Path, example: str, dataset: Mapping[str, Any]) -> None:
+    """Makes a new folder a project of its own; all of it or nothing.
+
+    Args:
+        target: a folder that is not there yet, or an empty one.
+        example: the rows are those of examples/<example>.yaml.
+        dataset: replaces keys of its section `dataset`.
+
+    Raises:
+        UserError: the folder is not empty, cannot be written, or DVC fails.
+    """
+    folders.check(target, None)
+    place = str(dataset.get("path", dataset["name"]))
+    with folders.new(target) as folder:
+        write_pipeline(folder)
+        write_params(folder, example, dataset)
+        words = {"title": target.name, "place": place, "dataset": dataset["name"]}
+        look = LOOKS.get(example, "`narrows compare ROW ROW` two of them in detail")
+        readme = README.format(**words, look=look)
+        (folder / "README.md").write_text(readme, encoding="utf-8")
+        initialise(folder, target.absolute().parent)
+
+
+def of_pictures(data: Path, row: str) -> Path:
+    """The project of a folder of pictures in .work/projects/, with one clustering of
+    examples/image_folder.yaml; it is the same folder each time, so that a second run repeats only
+    what changed.
+
+    Raises:
+        UserError: no such folder, or DVC fails.
+    """
+    if not data.is_dir():
+        raise UserError(f"{data} is no folder")
+    place = data.resolve()
+    try:
+        place.as_posix().encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the name of the folder {place!r} is no UTF-8; rename it") from None
+    name = re.sub(r"[^a-z0-9]+", "-", place.name.lower()).strip("-")[:40] or "data"
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
+    folder = PROJECTS.resolve() / f"{name}-{digest}"
+    for link in (folder / "pipelines", folder / "src", *folder.glob("pipelines/*.py")):
+        if link.is_symlink():  # of an earlier version, into the checkout
+            link.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_pipeline(folder)
+    write_params(folder, "image_folder", {"path": place.as_posix()}, row)
+    if not (folder / ".dvc").exists():
+        dvc(folder, "init", "--no-scm", "--quiet")
+        dvc(folder, "config", "core.analytics", "false")
+    return folder
+
+
+def write_pipeline(folder: Path) -> None:
+    """Copies dvc.yaml and the scripts that it starts."""
+    shutil.copytree(
+        skeleton() / "pipelines",
+        folder / "pipelines",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    for file in FILES:
+        shutil.copy(skeleton() / file, folder / file)
+
+
+def write_params(
+    folder: Path, example: str, dataset: Mapping[str, Any], row: str | None = None
+) -> None:
+    """Writes params.yaml with the comments of the example.
+
+    Args:
+        row: the one clustering to make, with the encoders that it needs; None makes all.
+    """
+    yaml = YAML()
+    yaml.width = 100
+    params = yaml.load(skeleton() / "examples" / f"{example}.yaml")
+    params["dataset"].update(dataset)
+    if row is not None:
+        _keep_only(params, row)
+    yaml.dump(params, folder / "params.yaml")
+
+
+def initialise(folder: Path, parent: Path) -> None:
+    """Makes a folder a repository of DVC, and one of git where there is git and the place is in
+    none yet.
+
+    Args:
+        parent: folder that it will lie in.
+    """
+    if shutil.which("git") is None:
+        dvc(folder, "init", "--quiet", "--no-scm")
+    elif _succeeds("git", "-C", str(parent), "rev-parse", "--show-toplevel"):
+        dvc(folder, "init", "--quiet", "--subdir")
+    else:
+        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+        dvc(folder, "init", "--quiet")
+    dvc(folder, "config", "core.analytics", "false")
+
+
+def dvc(folder: Path, *words: str) -> None:
+    """Runs DVC in a project's folder, with this very package; raises `UserError` if it fails."""
+    env = {key: value for key, value in os.environ.items() if key != "DVC_ROOT"}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
+    own = str(Path(narrows.__file__).resolve().parents[1])
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (own, env.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "dvc", *words]
+    if subprocess.run(command, cwd=folder, env=env, check=False).returncode:
+        raise UserError(f"dvc {words[0]} failed in {folder}")
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _keep_only(params: dict[str, Any], row: str) -> None:
+    """Takes out of params.yaml what a clustering does without; an unknown row is left for the
+    stages to name."""
+    sections = [params[name] for name in ("clusterings", "deep_clusterings")]
+    encoders = {params["choose_k"]["encoder"]}
+    encoders |= {section[row]["encoder"] for section in sections if row in section}
+    for section in sections:
+        for key in [key for key in section if key != row]:
+            del section[key]
+    for section in (params["baselines"], params["autoencoders"]):
+        needed = {key for key in encoders if key in section}
+        for key in list(needed):
+            while (key := section[key].get("like", key)) not in needed and key in section:
+                needed.add(key)
+        for key in [key for key in section if key not in needed]:
+            del section[key]

@@ -1,0 +1,137 @@
+"""What is installed and what this folder works with: a line each, and how to get what is missing.
+
+narrows doctor
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from narrows.commands import _base
+from narrows.errors import UserError, mask_passwords
+
+EXTRAS = {  # module: what it is for, and what to install
+    "onnx": ("narrows export", "narrows[onnx]"),
+    "ray": ("NARROWS_ENGINE=ray", "narrows[ray]"),
+    "submitit": ("NARROWS_ENGINE=slurm", "narrows[slurm]"),
+    "pillow_heif": ("HEIC pictures", "pillow-heif"),
+    "openpyxl": (".xlsx tables", "openpyxl"),
+    "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
+    "psycopg": ("studies on PostgreSQL", "'psycopg[binary]'"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return _base.parser(__name__, __doc__)
+
+
+def main(words: Sequence[str]) -> int:
+    """Prints the lines; 1 where something that every project needs is missing."""
+    parser().parse_args(words)
+    checks = (versions, device, project, pipeline, runs, studies, extras, room)
+    n_bad = 0
+    for check in checks:
+        for is_good, line in _lines(check):
+            n_bad += not is_good
+            print(f"{'ok' if is_good else '!!':4}{line}", flush=True)
+    return int(n_bad > 0)
+
+
+def _lines(check: Callable[[], Iterator[tuple[bool, str]]]) -> Iterator[tuple[bool, str]]:
+    try:
+        yield from check()
+    except UserError as error:
+        yield False, f"{check.__name__:10}{error}"
+
+
+def versions() -> Iterator[tuple[bool, str]]:
+    """This package, Python, and the libraries that everything stands on."""
+    names = ("torch", "torchvision", "pytorch-lightning", "mlflow", "dvc", "optuna")
+    parts = [f"{name} {metadata.version(name)}" for name in names]
+    narrows = f"narrows {metadata.version('narrows')}, Python {platform.python_version()}"
+    yield True, f"versions  {', '.join([narrows, *parts])}"
+
+
+def device() -> Iterator[tuple[bool, str]]:
+    """What trains where params.yaml says `device: auto`."""
+    import torch
+
+    from narrows.engine.processes import n_cores
+
+    cores = f"{n_cores()} CPU cores"
+    if torch.cuda.is_available():
+        cards = {torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
+        yield True, f"device    {torch.cuda.device_count()} x {', '.join(cards)}; {cores}"
+    elif torch.backends.mps.is_available():
+        yield True, f"device    the GPU of this Mac; {cores}"
+    else:
+        yield True, f"device    {cores}, no GPU that torch {torch.__version__} can use"
+
+
+def project() -> Iterator[tuple[bool, str]]:
+    """params.yaml of this folder."""
+    from narrows.config import params
+
+    if not Path("params.yaml").exists():
+        advice = "narrows new FOLDER --data PATH makes a project"
+        yield False, f"project   no params.yaml in {Path.cwd()}; {advice}"
+        return
+    p = params.load()
+    n_encoders = len(p.baselines) + len(p.autoencoders)
+    n_clusterings = len(p.clusterings) + len(p.deep_clusterings)
+    rows = f"{n_encoders} encoders, {n_clusterings} clusterings, {len(p.searches)} searches"
+    yield True, f"project   params.yaml on {p.dataset.name}: {rows}"
+
+
+def pipeline() -> Iterator[tuple[bool, str]]:
+    """DVC and git of this folder."""
+    has_dvc, has_pipeline = Path(".dvc").is_dir(), Path("dvc.yaml").exists()
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    has_git = shutil.which("git") is not None
+    done = subprocess.run(command, capture_output=True, text=True) if has_git else None
+    at = f"git at {done.stdout.strip()}" if done and not done.returncode else "no commit of git"
+    if not has_dvc or not has_pipeline:
+        lacking = "dvc.yaml" if not has_pipeline else ".dvc; dvc init makes it"
+        yield False, f"pipeline  no {lacking}"
+    else:
+        remotes = Path(".dvc/config").read_text(encoding="utf-8").count("[remote ")
+        yield True, f"pipeline  DVC, {remotes} remotes for results; {at}"
+
+
+def runs() -> Iterator[tuple[bool, str]]:
+    """Where MLflow's runs go."""
+    from narrows import tracking
+
+    uri = mask_passwords(tracking.uri())
+    known = tracking.open_client() is not None
+    yield True, f"runs      {uri}{'' if known else ', which the first run makes'}"
+
+
+def studies() -> Iterator[tuple[bool, str]]:
+    """Where the trials of searches go."""
+    from narrows.search import database
+
+    yield True, f"studies   {mask_passwords(database.url())}"
+
+
+def extras() -> Iterator[tuple[bool, str]]:
+    """Libraries that only some rows and commands need."""
+    present = [name for name in EXTRAS if importlib.util.find_spec(name)]
+    lacking = [f"{p} (pip install {i})" for name, (p, i) in EXTRAS.items() if name not in present]
+    advice = f"; not there: {', '.join(lacking)}" if lacking else ""
+    yield True, f"extras    {', '.join(present) or 'none'}{advice}"
+
+
+def room() -> Iterator[tuple[bool, str]]:
+    """Free space on the disk of this folder."""
+    free = shutil.disk_usage(os.curdir).free / 1e9
+    yield free > 1, f"disk      {free:,.0f} GB free here"

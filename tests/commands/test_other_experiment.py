@@ -1,0 +1,50 @@
+"""Tests belong to the tool: another experiment in the checkout makes none of them fail."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.project import ROOT, environment
+
+SAMPLE = (
+    "params dvc_yaml gallery text_page table_page architecture code report stage_script".split()
+)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tracked files with somebody's params.yaml, results and README."""
+    copy = tmp_path_factory.mktemp("checkout")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listing.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    shutil.copy(ROOT / "examples/points.yaml", copy / "params.yaml")
+    (copy / "README.md").write_text("# Mine\n")
+    shutil.rmtree(copy / "docs/results")
+    for file in ("results/points/clusterings.csv", "results/points/headline.json", "dvc.lock"):
+        (copy / file).parent.mkdir(parents=True, exist_ok=True)
+        (copy / file).write_text("schema: '2.0'\n")
+    return copy
+
+
+def pytest_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", *words]
+    env = environment(folder / "src")
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+def test_all_tests_are_collected(checkout: Path) -> None:
+    done = pytest_in(checkout, "--collect-only")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_sample_of_them_passes(checkout: Path) -> None:
+    done = pytest_in(checkout, *(f"tests/test_{name}.py" for name in SAMPLE))
+    assert done.returncode == 0, done.stdout[-3000:]
