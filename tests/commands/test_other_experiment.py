@@ -9,9 +9,7 @@ import pytest
 
 from helpers.project import ROOT, environment
 
-SAMPLE = (
-    "params dvc_yaml gallery text_page table_page architecture code report stage_script".split()
-)
+SAMPLE = ("params", "dvc_yaml", "gallery", "text_page", "table_page", "architecture", "report")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +23,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     shutil.copy(ROOT / "examples/points.yaml", copy / "params.yaml")
     (copy / "README.md").write_text("# Mine\n")
     shutil.rmtree(copy / "docs/results")

@@ -49,13 +49,16 @@ def skeleton() -> Path:
     return installed if installed.exists() else package.parents[1]
 
 
-def create(target: Path, example: str, dataset: Mapping[str, Any]) -> None:
+def create(
+    target: Path, example: str, dataset: Mapping[str, Any], labels: str | None = None
+) -> None:
     """Makes a new folder a project of its own; all of it or nothing.
 
     Args:
         target: a folder that is not there yet, or an empty one.
         example: the rows are those of examples/<example>.yaml.
         dataset: replaces keys of its section `dataset`.
+        labels: what its key `labels` could be, for a comment.
 
     Raises:
         UserError: the folder is not empty, cannot be written, or DVC fails.
@@ -64,7 +67,7 @@ def create(target: Path, example: str, dataset: Mapping[str, Any]) -> None:
     place = str(dataset.get("path", dataset["name"]))
     with folders.new(target) as folder:
         write_pipeline(folder)
-        write_params(folder, example, dataset)
+        write_params(folder, example, dataset, labels=labels)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
         look = LOOKS.get(example, "`narrows compare ROW ROW` two of them in detail")
         readme = README.format(**words, look=look)
@@ -115,17 +118,28 @@ def write_pipeline(folder: Path) -> None:
 
 
 def write_params(
-    folder: Path, example: str, dataset: Mapping[str, Any], row: str | None = None
+    folder: Path,
+    example: str,
+    dataset: Mapping[str, Any],
+    row: str | None = None,
+    labels: str | None = None,
 ) -> None:
     """Writes params.yaml with the comments of the example.
 
     Args:
         row: the one clustering to make, with the encoders that it needs; None makes all.
+        labels: what `dataset.labels` could be, for a comment.
     """
     yaml = YAML()
     yaml.width = 100
     params = yaml.load(skeleton() / "examples" / f"{example}.yaml")
-    params["dataset"].update(dataset)
+    section = params["dataset"]
+    if section["name"] != dataset.get("name", section["name"]):
+        section.clear()  # the example's rows on data of another kind, whose keys are others
+    section.update(dataset)
+    if labels is not None:
+        section.setdefault("labels", None)
+        section.yaml_add_eol_comment(f"perhaps {labels}: for scores only", "labels")
     if row is not None:
         _keep_only(params, row)
     yaml.dump(params, folder / "params.yaml")

@@ -28,12 +28,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Writes the project, and says what it saw and how to go on."""
+    """Writes the project, and says what is there and how to go on."""
     options = parser().parse_args(words)
     folder = options.folder.expanduser()
-    sight = look.look(options.data)
-    _project.create(folder, sight.example, sight.dataset)
-    for line in sight.lines:
+    proposal = look.look(options.data)
+    _project.create(folder, proposal.example, proposal.dataset, proposal.labels)
+    for line in proposal.lines:
         print(line)
     print(f"\n{folder}: a project with the rows for such data. Go on with\n")
     print(f"    cd {shlex.quote(str(folder))} && dvc repro", flush=True)

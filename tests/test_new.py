@@ -1,0 +1,124 @@
+"""`narrows new`: a project on somebody's data, all of it or nothing."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.own_data import pictures, table
+from narrows import __main__
+from narrows.commands import _project, new
+from narrows.config import params
+from narrows.errors import UserError
+
+NAME = """my "best" photo's $HOME #1 & é"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of no project; git looks no further up than it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+
+def listing(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_pictures_become_a_project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = pictures(tmp_path / NAME)
+    assert new.main([f"{NAME} sorted", "--data", NAME]) == 0
+    folder = tmp_path / f"{NAME} sorted"
+    files = {"params.yaml", "dvc.yaml", "README.md", ".gitignore", ".dvcignore", "pipelines"}
+    assert listing(folder) == files | {".git", ".dvc", ".dvcignore"}
+    p = params.load(folder / "params.yaml")
+    assert p.dataset.config.path == str(photos)
+    assert "conv-umap-gmm" in p.clusterings
+    text = (folder / "params.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# Pictures of your own")
+    assert "pixels a side" in text
+    said = capsys.readouterr().out
+    assert "40" in said
+    assert said.rstrip().endswith("&& dvc repro")
+
+
+def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:
+    rows = table(tmp_path / "data")
+    new.main(["mine", "--data", str(rows)])
+    _project.dvc(tmp_path / "mine", "repro", "prepare")
+    assert np.load(tmp_path / "mine/data/table/x.npy").shape[0] == 60
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd="mine", capture_output=True, text=True, check=True
+    ).stdout
+    assert "?? dvc.lock" in status
+    assert "data/" not in status
+
+
+def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    _project.write_params(folder, "table", {"name": "table", "path": "t.csv"}, labels="segment")
+    text = (folder / "params.yaml").read_text()
+    assert "# perhaps segment: for scores only" in text
+    assert params.load(folder / "params.yaml").dataset.config.labels is None
+
+
+def test_within_a_repository_of_git_the_project_is_a_part_of_it(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    new.main(["mine", "--data", "points"])
+    assert not (tmp_path / "mine/.git").exists()
+    assert (tmp_path / "mine/.dvc").exists()
+
+
+def test_without_git_the_project_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_project.shutil, "which", lambda _: None)
+    new.main(["mine", "--data", "points"])
+    assert not (tmp_path / "mine/.git").exists()
+    assert (tmp_path / "mine/.dvc").exists()
+
+
+def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("notes")
+    with pytest.raises(UserError, match="mine is not empty"):
+        new.main(["mine", "--data", "points"])
+    assert listing(tmp_path / "mine") == {"notes.txt"}
+
+
+@pytest.mark.parametrize("data", ["nowhere", "nowhere.csv", "pointz"])
+def test_wrong_data_makes_no_folder(data: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=data):
+        new.main(["mine", "--data", data])
+    assert listing(tmp_path) == set()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_place_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(UserError, match="locked/mine: Permission denied"):
+        new.main(["locked/mine", "--data", "points"])
+
+
+def test_completion_knows_commands_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+    __main__.main("--print-completion", "bash")
+    script = capsys.readouterr().out
+    assert "doctor" in script
+    assert "--if-running" in script
+    with pytest.raises(UserError, match="accepted are bash, zsh, tcsh, found 'fish'"):
+        __main__.main("--print-completion", "fish")
+
+
+def test_doctor_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        __main__.main("doctor")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 10
+    assert f"!!  project   no params.yaml in {tmp_path}" in "\n".join(lines)
+    new.main(["mine", "--data", "points"])
+    os.chdir("mine")
+    capsys.readouterr()
+    __main__.main("doctor")
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("ok") for line in lines), lines
