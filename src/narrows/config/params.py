@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field, PlainValidator, PositiveInt
 
-from narrows.config import plugins, search_space, yaml_file
+from narrows.config import inheritance, plugins, search_space, yaml_file
 from narrows.config.messages import abbreviated, cut, nearest
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
@@ -137,7 +137,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 def from_dict(raw: Any) -> Params:
     """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
-    params: Params = _build(Params, raw, "")
+    complete = inheritance.written_out(raw)
+    try:
+        params: Params = _build(Params, complete, "")
+    except UserError as error:
+        raise UserError(f"{error}{inheritance.note(raw, str(error))}") from None
     for sections in (
         ("baselines", "autoencoders", "searches"),
         ("clusterings", "deep_clusterings"),

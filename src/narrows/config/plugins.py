@@ -64,6 +64,20 @@ def load(family: str, name: str) -> ModuleType:
     return import_module(f"narrows.{room}.{family}.{name}")
 
 
+def common_options(family: str, *names: Any) -> set[str]:
+    """Options that these plug-ins of a family have from a base of all of them, and which so mean
+    the same in each; none where one of them is not known.
+
+    >>> sorted(common_options("optimizers", "adam", "sgd"))
+    []
+    """
+    if not all(isinstance(name, str) and is_available(family, name) for name in names):
+        return set()
+    bases = [set(load(family, name).Config.__mro__) for name in names]
+    shared = filter(dataclasses.is_dataclass, set.intersection(*bases))
+    return {field.name for cls in shared for field in dataclasses.fields(cls)}
+
+
 @functools.cache
 def folder(family: str) -> Path:
     """The folder of a family, in the room that its plug-ins serve.
