@@ -6,6 +6,7 @@ docs/adr/0027 says why these are not YAML's merge keys.
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -54,22 +55,10 @@ def merged(base: Any, changes: Any) -> Any:
         return changes
     if "name" in changes and changes["name"] != base.get("name"):
         return changes
-    inner = {key: merged(base[key], value) for key, value in changes.items() if key in base}
-    return {**base, **changes, **inner}
-
-
-def with_bases(rows: dict[str, Any], keys: set[str]) -> set[str]:
-    """These keys of a section, and those of all rows that they inherit from.
-
-    >>> sorted(with_bases({"a": {}, "b": {"like": "a"}, "c": {"like": "b"}}, {"b"}))
-    ['a', 'b']
-    """
-    needed: set[str] = set()
-    for key in keys:
-        while key in rows and key not in needed:
-            needed.add(key)
-            key = rows[key].get(LIKE) if isinstance(rows[key], dict) else None
-    return needed
+    return {
+        key: merged(base.get(key), changes[key]) if key in changes else copy.deepcopy(base[key])
+        for key in {**base, **changes}
+    }
 
 
 def note(params: Any, message: str) -> str:
