@@ -67,8 +67,9 @@ def note(params: Any, message: str) -> str:
         return ""
     section = params.get(match[1])
     row = section.get(match[2]) if isinstance(section, dict) else None
-    is_heir = isinstance(row, dict) and LIKE in row
-    return f" (what the row does not say is that of {cut(row[LIKE])!r})" if is_heir else ""
+    if not (isinstance(row, dict) and LIKE in row):
+        return ""
+    return f" (what the row does not say is that of {cut(row[LIKE])!r})"
 
 
 def _written_out(name: str, rows: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def config(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly."""
-    strict = pydantic.ConfigDict(strict=True, extra="forbid")
+    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly, and
+    whose numbers are finite."""
+    strict = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
     checked = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
     return cast(type[T], checked)
 
