@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from narrows.clustering import matching, metrics, refine
 from narrows.clustering.job import Job
 from narrows.clustering.state import hardened
-from narrows.config import params, plugins, search_space
+from narrows.config import inheritance, params, plugins, search_space, yaml_file
 from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
 from narrows.models import encoders
@@ -56,7 +55,7 @@ def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
 
 def rows() -> params.Params:
     """params.yaml with `CHANGES`."""
-    raw = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    raw = inheritance.written_out(yaml_file.read(ROOT / "params.yaml"))
     return params.from_dict(search_space.changed(copy.deepcopy(raw), CHANGES))
 
 

@@ -17,10 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from ruamel.yaml import YAML
 from torch import Tensor
 
-from narrows.config import params, plugins
+from narrows.config import inheritance, params, plugins, yaml_file
 from narrows.config.plugins import Plugin
 from narrows.data import splits
 from narrows.data.unit import to_unit
@@ -31,7 +30,7 @@ from narrows.rendering import figures, grids
 from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
-RAW = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+RAW = inheritance.written_out(yaml_file.read(ROOT / "params.yaml"))
 FULL = {"train.batch_size": 256, "train.patience": None, "train.schedule": {"name": "cosine"}}
 ADAM = {"name": "adam", "lr": 1e-3}
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from contenders.job import Job
 from contenders.optuna_example import per_hour
+from narrows.config import inheritance
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def fit(job: Job) -> float:
     """Returns trials per hour, from the first one's start to the last one's end."""
     yaml = YAML(typ="safe")
-    raw = yaml.load(ROOT / "params.yaml")
+    raw = inheritance.written_out(yaml.load(ROOT / "params.yaml"))
     row = raw["autoencoders"]["undercomplete"]
     row["train"] |= {"epochs": job.epochs, "batch_size": job.batch_size, "patience": None}
     row["train"]["schedule"] = {"name": "none"}

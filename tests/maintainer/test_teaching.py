@@ -33,7 +33,7 @@ def changed(words: list[str]) -> dict[str, Any]:
             *folders, key = path.lstrip("+~").split(".")
             place = values
             for folder in folders:
-                place = place[folder]
+                place = place.setdefault(folder, {}) if path.startswith("+") else place[folder]
             assert path.startswith("+") != (key in place), f"{path} is there, or is not"
             place[key] = yaml.load(value)
             if path.startswith("~"):

@@ -19,6 +19,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 import narrows
+from narrows.config import inheritance
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
 
@@ -180,16 +181,11 @@ def _succeeds(*command: str) -> bool:
 def _keep_only(params: dict[str, Any], row: str) -> None:
     """Takes out of params.yaml what a clustering does without; an unknown row is left for the
     stages to name."""
-    sections = [params[name] for name in ("clusterings", "deep_clusterings")]
+    complete = inheritance.written_out(params)  # what a row is like may go
     encoders = {params["choose_k"]["encoder"]}
-    encoders |= {section[row]["encoder"] for section in sections if row in section}
-    for section in sections:
-        for key in [key for key in section if key != row]:
-            del section[key]
-    for section in (params["baselines"], params["autoencoders"]):
-        needed = {key for key in encoders if key in section}
-        for key in list(needed):
-            while (key := section[key].get("like", key)) not in needed and key in section:
-                needed.add(key)
-        for key in [key for key in section if key not in needed]:
-            del section[key]
+    for section in ("clusterings", "deep_clusterings"):
+        encoders |= {complete[section][row]["encoder"]} if row in complete[section] else set()
+    needed = {"clusterings": {row}, "deep_clusterings": {row}}
+    needed |= {"baselines": encoders, "autoencoders": encoders}
+    for section, keys in needed.items():
+        params[section] = {key: complete[section][key] for key in complete[section] if key in keys}

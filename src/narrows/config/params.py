@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field, PlainValidator, PositiveInt
 
-from narrows.config import plugins, search_space, yaml_file
+from narrows.config import inheritance, plugins, search_space, yaml_file
 from narrows.config.messages import abbreviated, cut, nearest
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
@@ -25,12 +25,15 @@ from narrows.config.sections import (
     Evaluate,
     Prepare,
     Search,
+    Seed,
     Seeds,
 )
 from narrows.errors import UserError
 
-KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")  # keys of rows become folders and names of stages
-SEEDS = 2**32  # numpy's RandomState, which scikit-learn draws from, takes no larger ones
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # keys of rows become names of folders
+LARGEST = 10**6
+"""Largest whole number of a row where its `Config` sets no bound: no code, layer or batch is meant
+to be larger, and a slip of the keyboard would end in a message about memory."""
 
 
 def _k(value: Any) -> Any:
@@ -40,11 +43,14 @@ def _k(value: Any) -> Any:
     raise ValueError(f"n_clusters: accepted are auto and numbers from 2 on, found {text}")
 
 
+_K = PlainValidator(_k, json_schema_input_type=Annotated[int, Field(ge=2)] | Literal["auto"])
+
+
 @config
 class Params:
     """All of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0, lt=SEEDS)]
+    seed: Seed
     """Seeds splits, weights, shuffling, noise and clusterers: one seed, one result on a CPU."""
     device: Literal["auto", "cpu", "cuda", "mps"]
     """Where training runs; auto takes an accelerator where there is one."""
@@ -56,7 +62,7 @@ class Params:
     """Where the data comes from, a file in src/narrows/data/datasets/."""
     prepare: Prepare
     """How samples are split into train, val and test."""
-    n_clusters: Annotated[int | Literal["auto"], PlainValidator(_k)]
+    n_clusters: Annotated[int | Literal["auto"], _K]
     """Number k of clusters for the methods that need one; never read off the labels. `auto` takes
     what stage `choose_k` recommends."""
     baselines: dict[str, Annotated[Plugin, "baselines"]]
@@ -94,10 +100,6 @@ class Params:
                 )
         for key, search in self.searches.items():
             self._try_out(key, search)
-        for i, seed in enumerate(self.seeds.values):
-            if seed >= SEEDS:
-                text = abbreviated(seed)
-                raise ValueError(f"seeds.values.{i}: should be less than {SEEDS}, found {text}")
         rows = {**self.clusterings, **self.deep_clusterings}
         for key in self.seeds.rows:
             if key not in rows:
@@ -137,7 +139,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 def from_dict(raw: Any) -> Params:
     """Checks a mapping of the shape of params.yaml; raises `UserError` as `load` does."""
-    params: Params = _build(Params, raw, "")
+    complete = inheritance.written_out(raw)
+    try:
+        params: Params = _build(Params, complete, "")
+    except UserError as error:
+        raise UserError(f"{error}{inheritance.note(raw, str(error))}") from None
     for sections in (
         ("baselines", "autoencoders", "searches"),
         ("clusterings", "deep_clusterings"),
@@ -169,7 +175,9 @@ def _build(hint: Any, raw: Any, where: str) -> Any:
     if typing.get_origin(hint) is dict:
         for key in _mapping(raw, where):
             if not (isinstance(key, str) and KEY.fullmatch(key)):
-                raise UserError(f"{where}: {abbreviated(key)} is no name: use a-z, 0-9, - and _")
+                raise UserError(
+                    f"{where}: {abbreviated(key)} is no name: use a-z, 0-9, - and _, 100 at most"
+                )
         return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
     if typing.get_origin(hint) is tuple and isinstance(raw, list):
         item = typing.get_args(hint)[0]
@@ -185,11 +193,12 @@ def _plugin(family: str, raw: Any, where: str) -> Plugin:
         unknown = f"{abbreviated(name)} is not known{nearest(name, names)}"
         problem = "is missing" if name is None else unknown
         raise UserError(f"{where}.name {problem}; accepted are {', '.join(names)}")
-    return Plugin(family, name, _fill(plugins.load(family, name).Config, rest, where))
+    cls = plugins.load(family, name).Config
+    return Plugin(family, name, _fill(cls, rest, where, largest_of(family)))
 
 
-def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
-    hints = _hints(cls)
+def _fill(cls: Any, raw: dict[str, Any], where: str, largest: int = LARGEST) -> Any:
+    hints = types_of(cls)
     dot = f"{where}." if where else ""
     for key in raw:
         if key not in hints:
@@ -200,6 +209,8 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
         if field.name not in raw and not has_default:
             raise UserError(f"{dot}{field.name} is missing")
     values = {key: _build(hints[key], value, f"{dot}{key}") for key, value in raw.items()}
+    for key in sorted(values.keys() - bounded(cls)):
+        _check_numbers(values[key], f"{dot}{key}", largest)
     try:
         return cls(**values)
     except pydantic.ValidationError as error:
@@ -211,8 +222,39 @@ def _fill(cls: Any, raw: dict[str, Any], where: str) -> Any:
         raise UserError(f"{dot}{path}: {problem}, found {text}") from None
 
 
+def largest_of(family: str) -> int:
+    """Largest whole number of a plug-in of the family that sets no bound: a picture may have more
+    pixels than a code has numbers.
+
+    >>> largest_of("networks"), largest_of("datasets")
+    (1000000, 4294967296)
+    """
+    return 2**32 if family == "datasets" else LARGEST
+
+
+def _check_numbers(value: Any, where: str, largest: int) -> None:
+    if isinstance(value, tuple):
+        for i, item in enumerate(value):
+            _check_numbers(item, f"{where}.{i}", largest)
+    elif isinstance(value, int) and value > largest:
+        raise UserError(f"{where}: should be at most {largest:,}, found {abbreviated(value)}")
+
+
 @functools.cache
-def _hints(cls: Any) -> dict[str, Any]:
+def bounded(cls: Any) -> frozenset[str]:
+    """Fields of a dataclass whose types say themselves how large a number may be."""
+    return frozenset(key for key, hint in types_of(cls).items() if _is_bounded(hint))
+
+
+def _is_bounded(hint: Any) -> bool:
+    inner = (*typing.get_args(hint), *getattr(hint, "metadata", ()))
+    has_bound = any(getattr(hint, word, None) is not None for word in ("le", "lt"))
+    return has_bound or any(map(_is_bounded, inner))
+
+
+@functools.cache
+def types_of(cls: Any) -> dict[str, Any]:
+    """The type of each field of a dataclass, with what it is annotated with."""
     return typing.get_type_hints(cls, include_extras=True)
 
 

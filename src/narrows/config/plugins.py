@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def config(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly."""
-    strict = pydantic.ConfigDict(strict=True, extra="forbid")
+    """Class decorator: a frozen dataclass whose types and ranges pydantic checks, strictly, and
+    whose numbers are finite."""
+    strict = pydantic.ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
     checked = pydantic.dataclasses.dataclass(cls, frozen=True, kw_only=True, config=strict)
     return cast(type[T], checked)
 
@@ -62,6 +63,20 @@ def load(family: str, name: str) -> ModuleType:
     """The plug-in file as a module."""
     room = folder(family).parent.name
     return import_module(f"narrows.{room}.{family}.{name}")
+
+
+def common_options(family: str, *names: Any) -> set[str]:
+    """Options that these plug-ins of a family have from a base of all of them, and which so mean
+    the same in each; none where one of them is not known.
+
+    >>> sorted(common_options("optimizers", "adam", "sgd"))
+    []
+    """
+    if not all(isinstance(name, str) and is_available(family, name) for name in names):
+        return set()
+    bases = [set(load(family, name).Config.__mro__) for name in names]
+    shared = filter(dataclasses.is_dataclass, set.intersection(*bases))
+    return {field.name for cls in shared for field in dataclasses.fields(cls)}
 
 
 @functools.cache

@@ -107,6 +107,8 @@ class Choices:
 
 
 Space = Mapping[str, Range | Layers | Choices]
+AsWritten = dict[str, list[Any] | Range | Layers]
+"""A space as params.yaml has it."""
 
 
 def parse(raw: Any) -> Space:

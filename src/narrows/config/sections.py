@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PlainValidator, PositiveInt
+from pydantic import Field, PlainValidator, PositiveInt
 
 from narrows.config import search_space
 from narrows.config.plugins import Plugin, config
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's RandomState takes no larger ones
 
 
 @config
@@ -72,7 +73,9 @@ class Search:
 
     row: str
     """Key of a row of `autoencoders`; a trial is this row with other values."""
-    space: Annotated[Any, PlainValidator(search_space.parse)]
+    space: Annotated[
+        Any, PlainValidator(search_space.parse, json_schema_input_type=search_space.AsWritten)
+    ]
     """Values to try by dotted key of the row; src/narrows/config/search_space.py has the forms."""
     objectives: tuple[Annotated[Plugin, "objectives"], ...]
     """Measures of a trial, files in src/narrows/search/objectives/; the first picks the winner."""
@@ -95,7 +98,7 @@ class Search:
 class Seeds:
     """Clusterings that are computed from several seeds."""
 
-    values: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
+    values: Annotated[tuple[Seed, ...], Field(min_length=1)]
     """Seeds of weights, shuffling, noise and clusterers; the splits stay those of `seed`."""
     rows: tuple[str, ...]
     """Keys of `clusterings` and `deep_clusterings` that are computed again under every seed."""
