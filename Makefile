@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser check ui
+.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser torture check ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,12 @@ test-commands: .venv/installed-dev  ## the commands of README.md, typed into a s
 test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	python -m pytest -n0 --timeout 1200 tests/browser
+
+MINUTES ?= 20
+SEED ?= 0
+
+torture: .venv/installed-dev  ## break the tool on purpose for some minutes: make torture MINUTES=20 SEED=0
+	PYTHONPATH=tests python -m torture --minutes $(MINUTES) --seed $(SEED)
 
 check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
 	pre-commit run --all-files
