@@ -105,7 +105,7 @@ class Clusters:
     def memberships(self, x: Data | np.ndarray | Any | None = None) -> np.ndarray:
         """Shares (N, K) of samples x in the clusters, of the known samples if x is not given; a
         method without any gives a single 1 a row, and zeros for noise. Raises as `predict` does."""
-        return self.verbs.soft(self.codes if x is None else self.encoder.encode(x))
+        return self.verbs.soft(np.array(self.codes) if x is None else self.encoder.encode(x))
 
     def describe(self, x: np.ndarray | Any, n_similar: int = 5) -> Description:
         """All that it says of new samples x (N, ...): `answer` with codes, clusters, memberships
