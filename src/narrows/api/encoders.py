@@ -24,6 +24,7 @@ from narrows.data.unit import WHITE, to_unit
 from narrows.errors import UserError
 from narrows.models import encoders
 from narrows.models.autoencoder import Autoencoder, cpu_weights, encode_all, restored
+from narrows.models.devices import device_named
 
 if TYPE_CHECKING:
     from narrows.training.early_stopping import OnEpoch
@@ -166,6 +167,7 @@ def fit(
     from narrows.training import fitting
     from narrows.training.lightning import isolate_rng
 
+    device_named(device)  # refuses one that is not there before anything is read
     chosen = rows.with_epochs(chosen, epochs)
     train, val = samples.samples("train"), samples.samples("val")
     on_epoch = on_epoch or fitting.quiet
