@@ -128,9 +128,9 @@ def test_a_finished_clustering_describes_new_samples(
     """A known sample is most similar to itself, and white pictures are odd."""
     monkeypatch.chdir(project)
     done, data = nw.open("pca-kmeans"), nw.load_data("digits")
-    told = done.describe(data.x[5:8], n_similar=2)
-    assert told.similar[:, 0].tolist() == [5, 6, 7]
-    assert told.answer.clusters.tolist() == done.clusters[5:8].tolist()
+    described = done.describe(data.x[5:8], n_similar=2)
+    assert described.similar[:, 0].tolist() == [5, 6, 7]
+    assert described.answer.clusters.tolist() == done.clusters[5:8].tolist()
     assert done.describe(np.full((1, 8, 8), 255)).is_outlier.tolist() == [True]
     row = nw.score(done, data)
     assert row["n"] == 359
@@ -205,12 +205,12 @@ def test_pictures_come_in_three_layouts() -> None:
 def test_results_can_be_pickled_and_leave_the_random_state_alone(blobs: np.ndarray) -> None:
     np.random.seed(3)
     torch.manual_seed(3)
-    state, drawn = np.random.get_state()[1].copy(), torch.get_rng_state()
+    state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
     fitted = nw.fit(SMALL, blobs)
     method = {"name": "dcn", "max_updates": 1, "interval": 2}
     refined = nw.refine(method, fitted, blobs, n_clusters=3)
     assert np.array_equal(np.random.get_state()[1], state)
-    assert torch.equal(torch.get_rng_state(), drawn)
+    assert torch.equal(torch.get_rng_state(), torch_state)
     for result in (fitted, refined):
         again = pickle.loads(pickle.dumps(result))
         verb = "encode" if result is fitted else "predict"

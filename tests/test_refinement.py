@@ -11,7 +11,7 @@ from helpers.plugins import build, members, plugin, row
 from helpers.refinements import LABELS, KilledError, job, killed_at, method, same, samples
 from narrows.clustering import health
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import Job, prepare_start
+from narrows.clustering.job import prepare_start
 from narrows.clustering.matching import renumbering
 from narrows.clustering.refine import refine
 from narrows.clustering.state import hardened
@@ -122,7 +122,7 @@ class TestCollapse:
 
     def test_noise_alone_is_one_of_two_clusters(self, tmp_path, monkeypatch) -> None:
         """The start finds two clusters, every later look noise alone."""
-        monkeypatch.setattr(Job, "cluster", lambda *_: ({}, np.full(120, -1)))
+        monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, np.full(120, -1)))
         chosen = method("self_label", max_updates=2)
         with pytest.raises(UserError, match=r"worth 0\.0 equal ones and the largest holds 0%"):
             refine(chosen, job(tmp_path, n_clusters=2))

@@ -9,7 +9,7 @@ import torch
 
 from helpers.refinements import LABELS, KilledError, job, killed_at, method, same
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import Job, prepare_start
+from narrows.clustering.job import prepare_start
 from narrows.clustering.refine import refine
 from narrows.clustering.state import hardened
 
@@ -48,7 +48,7 @@ def test_goes_on_whatever_the_clusterer_finds(name, case, tmp_path, monkeypatch)
     clusters = CLUSTERINGS[case][LABELS]
     if case == "more":
         clusters[:10] = 1
-    monkeypatch.setattr(Job, "cluster", lambda *_: ({}, clusters))
+    monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, clusters))
     chosen = method(name, reset_every=1, max_updates=2, tolerance=0.0, on_collapse="start")
     refined = refine(chosen, job(tmp_path, name))
     assert refined.soft.shape == (120, 3)
@@ -66,7 +66,7 @@ def test_clusters_keep_their_place_and_one_without_codes_its_centre(
     module._look()
     codes = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
     clusters = np.array([1, 0, -1])[LABELS]
-    monkeypatch.setattr(Job, "cluster", lambda *_: ({}, clusters))
+    monkeypatch.setattr(refinement, "cluster_codes", lambda *_: ({}, clusters))
     monkeypatch.setattr(refinement, "encode_all", lambda *_: codes)
     monkeypatch.setattr(module, "optimizer", lambda: SimpleNamespace(state={}))
     own = [int(module.start.clusters[label == LABELS][0]) for label in range(3)]

@@ -32,10 +32,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from narrows.api import rows
 from narrows.api.clusters import Clusters, refine
-from narrows.api.data import CHANNELS, Data
+from narrows.api.data import Data, picture_shape
 from narrows.api.encoders import Fitted, fit
 from narrows.api.rows import Words
-from narrows.clustering.codes import cluster_codes
+from narrows.clustering.codes import fit_predict
 from narrows.clustering.saved import clusterer_verbs
 from narrows.config.plugins import Plugin
 from narrows.data.scaling import Scaling
@@ -46,7 +46,16 @@ from narrows.errors import UserError
 __all__ = ["Autoencoder", "Clustering", "DeepClustering"]
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class CodesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """`transform` gives codes, float32 whatever the samples are."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class Autoencoder(CodesMixin, BaseEstimator):
     """An autoencoder: samples to codes of `code_size` numbers and back.
 
     Args:
@@ -150,9 +159,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Mean of `score_samples`; y is ignored."""
         return float(self.score_samples(X).mean())
 
-    def __sklearn_tags__(self) -> Tags:
-        return single_precision(super().__sklearn_tags__())
-
     @property
     def _n_features_out(self) -> int:
         return int(self.fitted_.row.config.code_size)
@@ -237,7 +243,7 @@ class Clustering(ClusterMixin, BaseEstimator):
         everything, seed = np.full(len(z), True), seed_of(self.random_state)
         with value_errors():
             chosen = rows.plugin("clusterers", self.clusterer)
-            self.state_, labels = cluster_codes(chosen, z, everything, self.n_clusters, seed)
+            self.state_, labels = fit_predict(chosen, z, everything, self.n_clusters, seed)
         self.labels_ = labels.astype(np.int64)
         return self
 
@@ -258,9 +264,7 @@ class Clustering(ClusterMixin, BaseEstimator):
             return np.asarray(clusterer_verbs(chosen, self.state_)[place](z))
 
 
-class DeepClustering(
-    ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator
-):
+class DeepClustering(CodesMixin, ClusterMixin, BaseEstimator):
     """Clusters of samples, found while an autoencoder is refined with them.
 
     Args:
@@ -345,9 +349,6 @@ class DeepClustering(
         with value_errors():
             return clusters.encoder.encode(samples)
 
-    def __sklearn_tags__(self) -> Tags:
-        return single_precision(super().__sklearn_tags__())
-
     @property
     def _n_features_out(self) -> int:
         return self.autoencoder_._n_features_out
@@ -374,25 +375,6 @@ def shape_of(X: Any) -> tuple[int, ...]:
     """Shape of what scikit-learn takes for an array: a frame, a sparse matrix, lists, ..."""
     shape = getattr(X, "shape", None)
     return tuple(np.asarray(X).shape if shape is None else shape)
-
-
-def picture_shape(shape: Any, n_values: int) -> tuple[int, int, int] | None:
-    """Shape (C, H, W) of pictures of this shape; None for rows of a table."""
-    if shape is None:
-        return None
-    sides = (1, *shape) if len(shape) == 2 else tuple(shape)
-    if len(sides) != 3 or sides[0] not in CHANNELS or np.prod(sides) != n_values:
-        raise UserError(
-            f"pictures are (H, W) or (C, H, W), of 1 or 3 channels and here of {n_values} values, "
-            f"found {tuple(shape)}"
-        )
-    return sides
-
-
-def single_precision(tags: Tags) -> Tags:
-    """Tags of an estimator whose codes are float32, whatever the samples are."""
-    tags.transformer_tags.preserves_dtype = ["float32"]
-    return tags
 
 
 def seed_of(random_state: Any) -> int:

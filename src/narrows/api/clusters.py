@@ -19,7 +19,7 @@ from narrows.api.encoders import Fitted, fit
 from narrows.api.rows import Context, Words
 from narrows.clustering import choose_k, saved
 from narrows.clustering.centres import means
-from narrows.clustering.codes import cluster_codes
+from narrows.clustering.codes import fit_predict
 from narrows.clustering.saved import Saved
 from narrows.clustering.state import State, hardened
 from narrows.config.plugins import Plugin
@@ -155,7 +155,7 @@ def cluster(
     codes, learned_from = fitted.encode(samples), splits.mask(samples.split, context.cluster_on)
     k = _number(n_clusters, context, lambda: codes[learned_from], seed)
     began = time.perf_counter()
-    state, clusters = cluster_codes(clusterer, codes, learned_from, k, seed)
+    state, clusters = fit_predict(clusterer, codes, learned_from, k, seed)
     return Clusters(
         clusters,
         codes,

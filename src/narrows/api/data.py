@@ -157,6 +157,19 @@ def as_samples(x: Any) -> np.ndarray:
     return array
 
 
+def picture_shape(shape: Any, n_values: int) -> tuple[int, int, int] | None:
+    """Shape (C, H, W) of pictures of this shape; None for rows of a table."""
+    if shape is None:
+        return None
+    sides = (1, *shape) if len(shape) == 2 else tuple(shape)
+    if len(sides) != 3 or sides[0] not in CHANNELS or np.prod(sides) != n_values:
+        raise UserError(
+            f"pictures are (H, W) or (C, H, W), of 1 or 3 channels and here of {n_values} values, "
+            f"found {tuple(shape)}"
+        )
+    return sides
+
+
 def scaled(x: np.ndarray) -> tuple[np.ndarray, Scaling | None]:
     """Samples as they are stored, and how they came there; None for what stays as it is."""
     if x.ndim == 4 and x.dtype == np.uint8:

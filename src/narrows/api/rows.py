@@ -112,6 +112,7 @@ class PlacedClustering(Clustering):
     """A row of `clusterings` with what it refers to."""
 
     context: Any
+    """A `Context`."""
 
 
 @config
@@ -119,6 +120,7 @@ class PlacedDeepClustering(DeepClustering):
     """A row of `deep_clusterings` with what it refers to."""
 
     context: Any
+    """A `Context`."""
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:

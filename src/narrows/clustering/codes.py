@@ -10,7 +10,7 @@ from narrows.config.plugins import Plugin
 from narrows.errors import UserError
 
 
-def cluster_codes(
+def fit_predict(
     clusterer: Plugin, codes: np.ndarray, fitted: np.ndarray, n_clusters: int, seed: int
 ) -> tuple[State, np.ndarray]:
     """Fits a clusterer.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.clustering.codes import cluster_codes
+from narrows.clustering.codes import fit_predict
 from narrows.clustering.state import State, load_state, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
@@ -47,11 +47,6 @@ class Job:
     on_update: OnUpdate = ignore
     """Called after every look at the whole set, counted from 0, with the health of the run."""
 
-    def cluster(self, codes: np.ndarray) -> tuple[State, np.ndarray]:
-        """What the start's clusterer learns from the fitted ones of the codes (N, D), and clusters
-        (N,) of all of them, under its own numbers."""
-        return cluster_codes(self.start, codes, self.fitted, self.n_clusters, self.seed)
-
 
 @dataclass(frozen=True)
 class Start:
@@ -74,7 +69,7 @@ def prepare_start(job: Job) -> Start:
     file = job.work / "start.npz"
     if not file.exists():
         job.work.mkdir(parents=True, exist_ok=True)
-        state, clusters = job.cluster(codes)
+        state, clusters = cluster_codes(job, codes)
         used = np.unique(clusters[job.fitted & (clusters >= 0)])
         if len(used) < 2:
             raise UserError(f"start: {job.start.name} finds {len(used)} clusters, it needs two")
@@ -83,3 +78,12 @@ def prepare_start(job: Job) -> Start:
         save_state(file, {**state, "names": names}, clusters=names[clusters])
     state, arrays = load_state(file)
     return Start(codes, state, arrays["clusters"])
+
+
+def cluster_codes(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
+    """Fits the start's clusterer on the fitted ones of the codes (N, D).
+
+    Returns:
+        What it has learned, and clusters (N,) of all codes, under its own numbers.
+    """
+    return fit_predict(job.start, codes, job.fitted, job.n_clusters, job.seed)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from narrows.clustering import health
 from narrows.clustering.deep_clusterers._base import DeepClusterer
-from narrows.clustering.job import Job, Record, Start, prepare_start
+from narrows.clustering.job import Job, Record, Start, cluster_codes, prepare_start
 from narrows.clustering.matching import renumbering
 from narrows.clustering.state import State, hardened, load_state, one_hot, save_state
 from narrows.config.plugins import Plugin
@@ -243,7 +243,7 @@ class Refine(Stepping):
             return {}, soft
         if not self.history:
             return self.start.state, one_hot(self.start.clusters, self.n_clusters)
-        state, clusters = self.job.cluster(codes)
+        state, clusters = cluster_codes(self.job, codes)
         names = renumbering(clusters, before, self.n_clusters)
         return {**state, "names": names}, one_hot(names[clusters], self.n_clusters)
 
@@ -287,7 +287,7 @@ class Refine(Stepping):
         self._codes = None
         # 2. new clusters, under the numbers of those that they share most samples with
         codes = self.codes()  # (N, D)
-        _, clusters = self.job.cluster(codes)
+        _, clusters = cluster_codes(self.job, codes)
         clusters = renumbering(clusters, self._clusters_before(), self.n_clusters)[clusters]
         self._replace_parts(codes, clusters)
         # 3. the targets are those of the new parts

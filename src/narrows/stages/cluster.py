@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows import tracking
-from narrows.clustering.codes import cluster_codes
+from narrows.clustering.codes import fit_predict
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
@@ -80,7 +80,7 @@ def cluster(
         fitted = splits.mask(split, settings["cluster_on"])
         n_clusters = settings["n_clusters"]
         began = time.perf_counter()
-        state, clusters = cluster_codes(row.clusterer, codes, fitted, n_clusters, setting.seed)
+        state, clusters = fit_predict(row.clusterer, codes, fitted, n_clusters, setting.seed)
         seconds = time.perf_counter() - began
         info = {
             "row": resolved(row),
