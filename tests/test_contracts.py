@@ -329,6 +329,7 @@ class TestClusterer:
         soft = clusterer.module.soft(state, z)
         assert np.allclose(soft.sum(axis=1), clusters >= 0)
         assert hardened(soft).tolist() == clusters.tolist()
+        assert clusterer.module.HAS_MEMBERSHIPS or set(np.unique(soft)) <= {0.0, 1.0}
 
     def test_obeys_its_seed(self, family, name) -> None:
         clusterer, z = plugin(family, name), self.blobs()

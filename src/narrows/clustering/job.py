@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.codes import fit_predict
 from narrows.clustering.state import State, load_state, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
@@ -86,6 +86,4 @@ def cluster_codes(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:
     Returns:
         What it has learned, and clusters (N,) of all codes, under its own numbers.
     """
-    clusterer: Clusterer = job.start.module
-    state = clusterer.fit(job.start.config, codes[job.fitted], job.n_clusters, job.seed)
-    return state, clusterer.predict(state, codes)
+    return fit_predict(job.start, codes, job.fitted, job.n_clusters, job.seed)

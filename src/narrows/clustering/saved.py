@@ -5,7 +5,7 @@ Only arrays, weights and words are read: no file of the artifacts can run code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from narrows.clustering.clusterers._base import Clusterer
 from narrows.clustering.deep_clusterers._base import DeepClusterer
 from narrows.clustering.state import State, hardened
 from narrows.config import params
+from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored
+from narrows.models.baselines._base import Baseline
 from narrows.store import clusterings
 from narrows.store.encoders import StoredEncoder
 
@@ -111,17 +113,20 @@ def load(artifacts: Path, key: str) -> Saved:
     def reconstruct(x: Tensor) -> np.ndarray:
         return decode(encode(x))
 
+    codes, clusters = stored.codes, stored.clusters
     if not stored.is_deep:
-        n_clusters = int(stored.clusters.max()) + 1
-        cluster, soft = _clusterer(row["clusterer"], stored.state)
-        centres = means(stored.codes, stored.clusters, n_clusters)
+        clusterer = params.plugin("clusterers", row["clusterer"])
+        cluster, soft = clusterer_verbs(clusterer, stored.state)
+        centres = means(codes, clusters, int(clusters.max()) + 1)
         return Saved(shape, encode, cluster, soft, reconstruct, centres)
     learned, memberships = stored.learned, stored.soft
     assert memberships is not None
-    refined, _ = _coder(model(config, learned["model"]))
+    refined, _ = model_verbs(model(config, learned["model"]))
     n_clusters = memberships.shape[1]  # the last of them may hold no known sample
-    cluster, soft = _refined(row, stored.state, learned["parts"], n_clusters)
-    centres = means(stored.codes, stored.clusters, n_clusters)
+    method = params.plugin("deep_clusterers", row["method"])
+    start = params.plugin("clusterers", row["start"])
+    cluster, soft = refined_verbs(method, start, stored.state, learned["parts"], n_clusters)
+    centres = means(codes, clusters, n_clusters)
     return Saved(shape, refined, cluster, soft, reconstruct, centres)
 
 
@@ -133,8 +138,10 @@ def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:
     """
     stored = StoredEncoder(folder)
     if stored.is_baseline:
-        return stored.config, *_baseline(stored)
-    return stored.config, *_coder(model(stored.config, stored.weights))
+        row = params.plugin("baselines", stored.config["row"])
+        shape = tuple(stored.config["input_shape"])
+        return stored.config, *baseline_verbs(row, stored.state, shape)
+    return stored.config, *model_verbs(model(stored.config, stored.weights))
 
 
 def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
@@ -143,16 +150,22 @@ def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:
     return restored(row, tuple(config["input_shape"]), weights)
 
 
-def _refined(
-    row: dict[str, Any], state: State, parts: dict[str, Tensor], n_clusters: int
+def refined_verbs(
+    method: Plugin, start: Plugin, state: State, parts: dict[str, Tensor], n_clusters: int
 ) -> tuple[Cluster, Soft]:
-    """Clusters and memberships as the method's parts give them; where a clusterer's state is saved,
-    as that clusterer does: after a collapse, and for a method without memberships of its own."""
-    method = params.plugin("deep_clusterers", row["method"])
+    """Clusters and memberships as the method's parts give them; where a clusterer's state is there,
+    as that clusterer does: after a collapse, and for a method without memberships of its own.
+
+    Args:
+        method: of the family `deep_clusterers`.
+        start: clusterer that gave the first clusters.
+        state: what it has learned, empty where the parts say all.
+        parts: what the method has learned beside the encoder, on the CPU.
+    """
     module: DeepClusterer = method.module
     if state:
         names = state["names"]  # by the start's number, -1 where it has no name; the last is noise
-        numbered, shares = _clusterer(row["start"], state)
+        numbered, shares = clusterer_verbs(start, state)
         named = np.flatnonzero(names[:-1] >= 0)
 
         def renamed(z: np.ndarray) -> np.ndarray:
@@ -170,24 +183,29 @@ def _refined(
     return lambda z: hardened(soft(z)), soft
 
 
-def _baseline(stored: StoredEncoder) -> tuple[Encode, Decode]:
-    row, state = params.plugin("baselines", stored.config["row"]), stored.state
+def baseline_verbs(
+    row: Plugin, state: Mapping[str, np.ndarray], shape: tuple[int, ...]
+) -> tuple[Encode, Decode]:
+    """The two ways of a baseline with what it has learned, for samples of this shape."""
+    baseline: Baseline = row.module
 
     def encode(x: Tensor) -> np.ndarray:
-        codes: np.ndarray = row.module.encode(state, to_unit(x).flatten(1).numpy())
-        return codes.astype(np.float32, copy=False)  # as `encoding.save` does
+        codes: np.ndarray = baseline.encode(state, to_unit(x).flatten(1).numpy())
+        return codes.astype(np.float32, copy=False)  # as `encoders.write` does
 
     def decode(z: np.ndarray) -> np.ndarray:
-        x_hat: np.ndarray = row.module.decode(state, z)
-        return x_hat.reshape(len(z), *stored.config["input_shape"])
+        x_hat: np.ndarray = baseline.decode(state, z)
+        return x_hat.reshape(len(z), *shape)
 
     return encode, decode
 
 
-def _coder(model: Autoencoder) -> tuple[Encode, Decode]:
+def model_verbs(model: Autoencoder) -> tuple[Encode, Decode]:
+    """The two ways of an autoencoder, on its device."""
     return lambda x: encode_all(model, x), lambda z: decode_all(model, torch.from_numpy(z)).numpy()
 
 
-def _clusterer(row: dict[str, Any], state: State) -> tuple[Cluster, Soft]:
-    module: Clusterer = params.plugin("clusterers", row).module
+def clusterer_verbs(clusterer: Plugin, state: State) -> tuple[Cluster, Soft]:
+    """The two ways of a clusterer with what it has learned."""
+    module: Clusterer = clusterer.module
     return lambda z: module.predict(state, z), lambda z: module.soft(state, z)

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from narrows.config.plugins import Plugin
 from narrows.data import blocks, splits
+from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
 from narrows.data.unit import to_unit
 from narrows.models import reconstruction
+from narrows.models.autoencoder import Autoencoder, corrupt, reconstruct_all
 from narrows.models.baselines._base import Baseline
 
 SSIM_PICTURES = 1_000  # of a split, evenly spaced: the mean moves by less than .01
@@ -34,37 +37,59 @@ def fit_baseline(
     row: Plugin, data: Prepared, seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The state that a baseline learns from train samples, and its codes (N, D) of all samples."""
-
-    def flat(x: Tensor) -> np.ndarray:
-        return to_unit(x).flatten(1).numpy()
-
     baseline: Baseline = row.module
-    state = baseline.fit(row.config, flat(data.in_memory("train")), seed)
+    state = baseline_state(row, data, seed)
     batches = data.samples().split(blocks.n_together(data.x.shape[1:]))
-    return state, np.concatenate([baseline.encode(state, flat(x)) for x in batches])
+    return state, np.concatenate([baseline.encode(state, _flat(x)) for x in batches])
+
+
+def baseline_state(row: Plugin, data: Prepared, seed: int) -> dict[str, np.ndarray]:
+    """The arrays by name that a baseline learns from train samples."""
+    baseline: Baseline = row.module
+    return baseline.fit(row.config, _flat(data.in_memory("train")), seed)
+
+
+def _flat(x: Tensor) -> np.ndarray:
+    return to_unit(x).flatten(1).numpy()
+
+
+def pictures(
+    row: Plugin, data: Prepared, seed: int
+) -> Callable[[Autoencoder], dict[str, np.ndarray]]:
+    """What a model makes of the validation samples that every picture shows, under the row's
+    corruption: x, noisy and reconstruction, (16, ...) each, in [0, 1]."""
+    x = to_unit(data.view())
+    noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(seed))
+
+    def view(model: Autoencoder) -> dict[str, np.ndarray]:
+        x_hat = reconstruct_all(model, noisy)
+        return {"x": x.numpy(), "noisy": noisy.numpy(), "reconstruction": x_hat.numpy()}
+
+    return view
 
 
 def errors_by_split(
     reconstruct: Callable[[Tensor], Tensor], data: Prepared
 ) -> dict[str, dict[str, float | None]]:
-    """mse, bce, psnr and ssim of clean samples on train, val and test.
+    """`errors` of clean samples on train, val and test."""
+    return {name: errors(reconstruct, data.samples(name)) for name in splits.NAMES}
+
+
+def errors(reconstruct: Callable[[Tensor], Tensor], samples: Samples) -> dict[str, float | None]:
+    """mse and bce per value, psnr in dB and ssim of samples (N, ...) as stored.
 
     Args:
         reconstruct: samples (N, ...) as stored, to reconstructions (N, ...) in [0, 1].
     """
-    errors: dict[str, dict[str, float | None]] = {}
-    for name in splits.NAMES:
-        samples = data.samples(name)
-        mse = bce = 0.0
-        for batch in samples.split(blocks.n_together(data.x.shape[1:])):
-            x, x_hat = to_unit(batch), reconstruct(batch).cpu()
-            mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
-            bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)
-        part = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
-        errors[name] = {
-            "mse": mse,
-            "bce": bce,
-            "psnr": reconstruction.psnr(mse),
-            "ssim": reconstruction.ssim(to_unit(part), reconstruct(part).cpu()),
-        }
-    return errors
+    mse = bce = 0.0
+    for batch in samples.split(blocks.n_together(samples.shape[1:])):
+        x, x_hat = to_unit(batch), reconstruct(batch).cpu()
+        mse += len(batch) / len(samples) * reconstruction.mse(x, x_hat)
+        bce += len(batch) / len(samples) * reconstruction.bce(x, x_hat)
+    part = samples[:: math.ceil(len(samples) / SSIM_PICTURES)]
+    return {
+        "mse": mse,
+        "bce": bce,
+        "psnr": reconstruction.psnr(mse),
+        "ssim": reconstruction.ssim(to_unit(part), reconstruct(part).cpu()),
+    }

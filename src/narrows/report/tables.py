@@ -87,7 +87,7 @@ def clustering_rows(clustering: ReportedClustering, data: LabelledData, seed: in
             "encoder": clustering.encoder,
             "clusterer": clustering.clusterer,
             "split": split,
-            **_scores(data, clustering.clusters, split, seed),
+            **clustering_scores(data, clustering.clusters, split, seed),
             "seconds": clustering.info["seconds"],
             "seed": clustering.info["seed"],
         }
@@ -325,7 +325,7 @@ def _probes(data: LabelledData, encoder: ReportedEncoder, seed: int) -> Row:
     }
 
 
-def _scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> Row:
+def clustering_scores(data: LabelledData, clusters: np.ndarray, split: str, seed: int) -> Row:
     """Scores of clusters (N,) on the samples of one split, or of "all"; None where undefined."""
     chosen = data.mask(split)
     pairs = train_pairs(data, clusters)

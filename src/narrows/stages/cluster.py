@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from narrows import tracking
+from narrows.clustering.codes import fit_predict
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.config.sections import Clustering
 from narrows.data import splits
-from narrows.errors import UserError
 from narrows.stages import runner
 from narrows.stages.runner import Setting
 from narrows.store import choices, clusterings, encoders
@@ -77,17 +77,10 @@ def cluster(
     with setting.run(key, attempt.identity, run_data, tags) as run:
         encoded = {"kind": config["row"]["name"], "code_size": codes.shape[1]}
         run.log_params({**settings, **encoded})
-        fitted = codes[splits.mask(split, settings["cluster_on"])]
+        fitted = splits.mask(split, settings["cluster_on"])
         n_clusters = settings["n_clusters"]
-        if n_clusters > len(fitted):
-            raise UserError(
-                f"params.yaml: n_clusters is {n_clusters}, but there are {len(fitted)} rows to "
-                f"cluster_on: {settings['cluster_on']}"
-            )
         began = time.perf_counter()
-        clusterer = row.clusterer.module
-        state = clusterer.fit(row.clusterer.config, fitted, n_clusters, setting.seed)
-        clusters = clusterer.predict(state, codes).astype(np.int32)
+        state, clusters = fit_predict(row.clusterer, codes, fitted, n_clusters, setting.seed)
         seconds = time.perf_counter() - began
         info = {
             "row": resolved(row),
@@ -97,5 +90,5 @@ def cluster(
             "seed": setting.seed,
             "seconds": seconds,
         }
-        clusterings.write(attempt.folder, info, state, clusters)
+        clusterings.write(attempt.folder, info, state, clusters.astype(np.int32))
         run.log_metrics({"seconds": seconds})

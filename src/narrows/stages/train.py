@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from narrows import tracking
 from narrows.config.plugins import Plugin, resolved
@@ -17,12 +16,10 @@ from narrows.errors import UserError, say
 from narrows.models import encoders
 from narrows.models.autoencoder import (
     Autoencoder,
-    corrupt,
     cpu_weights,
     encode_all,
     reconstruct_all,
     restored,
-    to_unit,
 )
 from narrows.models.devices import device_named
 from narrows.stages import log
@@ -61,7 +58,7 @@ def train(
     if not processes.leads:
         fit(fitting.quiet)  # ends this process
     config = encoders.config(key, "autoencoder", resolved(row), data)
-    view = pictures(row, data, setting.seed)
+    view = encoders.pictures(row, data, setting.seed)
     tags = {"stage": "train", "autoencoder": key}
     run_data = tracking.RunData(data.name, data.digest, data.x.shape)
     resumes = attempt.checkpoints.exists()
@@ -73,19 +70,6 @@ def train(
             raise UserError(f"params.yaml: autoencoders.{key}: {error}") from None
         write(attempt, config, fitted, view(fitted.model), data, setting.seed)
         log_training(run, attempt)
-
-
-def pictures(row: Plugin, data: Prepared, seed: int) -> Callable[[Autoencoder], Samples]:
-    """What a model makes of the validation samples that every picture shows, under the row's
-    corruption: x, noisy and reconstruction, (16, ...) each."""
-    x = to_unit(data.view())
-    noisy = corrupt(row.config.corruption, x, torch.Generator().manual_seed(seed))
-
-    def view(model: Autoencoder) -> Samples:
-        x_hat = reconstruct_all(model, noisy)
-        return {"x": x.numpy(), "noisy": noisy.numpy(), "reconstruction": x_hat.numpy()}
-
-    return view
 
 
 def on_epoch(
@@ -175,5 +159,5 @@ def encode_seed(setting: Setting, key: str, row: Plugin, batch: Path, attempt: A
     weights, record = stored.read_seed(batch, setting.seed)
     model = restored(row, data.x.shape[1:], weights).to(device_named(setting.device))
     config = encoders.config(key, "autoencoder", resolved(row), data)
-    samples = pictures(row, data, setting.seed)(model)
+    samples = encoders.pictures(row, data, setting.seed)(model)
     write(attempt, config, Fitted(model, **record), samples, data, setting.seed)

@@ -11,9 +11,13 @@ from narrows.clustering.state import State
 
 @runtime_checkable
 class Clusterer(Protocol):
-    """A method that clusters codes; the three functions of its module, beside its `Config`."""
+    """A method that clusters codes; the three functions of its module, beside its `Config`
+    and `HAS_MEMBERSHIPS`."""
 
     Config: type[Any]
+
+    HAS_MEMBERSHIPS: bool
+    """Whether `soft` says more than `predict`: how sure the cluster of a code is."""
 
     def fit(self, cfg: Any, z: np.ndarray, n_clusters: int, seed: int) -> State:
         """Arrays by name, all that the method has learned from the codes z (N, D).

@@ -12,6 +12,8 @@ from narrows.clustering.neighbours import trainable_subset
 from narrows.clustering.state import State
 from narrows.config.plugins import config
 
+HAS_MEMBERSHIPS = True
+
 
 @config
 class Config:

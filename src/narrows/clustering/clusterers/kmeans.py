@@ -20,6 +20,8 @@ MAX_AT_ONCE = 500_000
 BATCH = 10_240
 """Codes of a mini-batch, ten times scikit-learn's default."""
 
+HAS_MEMBERSHIPS = True
+
 
 @config
 class Config:

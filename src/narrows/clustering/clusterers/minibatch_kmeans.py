@@ -10,6 +10,8 @@ from narrows.clustering.neighbours import at_most, trainable
 from narrows.clustering.state import State
 from narrows.config.plugins import config
 
+HAS_MEMBERSHIPS = True
+
 
 @config
 class Config:

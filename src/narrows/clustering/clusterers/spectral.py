@@ -22,6 +22,8 @@ from narrows.clustering.neighbours import (
 from narrows.clustering.state import State, one_hot
 from narrows.config.plugins import config
 
+HAS_MEMBERSHIPS = False
+
 
 @config
 class Config:

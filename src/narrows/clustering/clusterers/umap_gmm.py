@@ -15,6 +15,8 @@ from narrows.clustering.state import State
 from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
 
+HAS_MEMBERSHIPS = True
+
 
 @config
 class Config(Map):

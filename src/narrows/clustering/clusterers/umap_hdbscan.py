@@ -22,6 +22,8 @@ from narrows.clustering.state import State, one_hot
 from narrows.clustering.umap import Map, fit_map, place
 from narrows.config.plugins import config
 
+HAS_MEMBERSHIPS = False
+
 
 @config
 class Config(Map):

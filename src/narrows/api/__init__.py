@@ -1,0 +1,1 @@
+"""The pipeline in Python: the functions behind `import narrows as nw`, and what they return."""

@@ -1,0 +1,39 @@
+"""Codes as clusters: a clusterer learns from some of them and gives all a cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.state import State
+from narrows.config.plugins import Plugin
+from narrows.errors import UserError
+
+
+def fit_predict(
+    clusterer: Plugin, codes: np.ndarray, fitted: np.ndarray, n_clusters: int, seed: int
+) -> tuple[State, np.ndarray]:
+    """Fits a clusterer.
+
+    Args:
+        clusterer: of the family `clusterers`.
+        codes: codes (N, D) of all samples.
+        fitted: mask (N,) of those that are learned from.
+        n_clusters: number that a method by density ignores.
+        seed: of everything random.
+
+    Returns:
+        What it has learned, and clusters (N,) of all codes; -1 is noise.
+
+    Raises:
+        UserError: there are fewer codes to learn from than clusters, fewer than two, or one is not
+            finite.
+    """
+    method: Clusterer = clusterer.module
+    learned_from = codes[fitted]
+    if n_clusters > len(learned_from):
+        raise UserError(
+            f"n_clusters is {n_clusters}, but there are {len(learned_from)} rows to learn from"
+        )
+    state = method.fit(clusterer.config, learned_from, n_clusters, seed)
+    return state, method.predict(state, codes)
