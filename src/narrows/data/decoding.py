@@ -30,12 +30,18 @@ def decode(content: bytes) -> tuple[str, str]:
     return content.decode(encoding, "replace"), encoding
 
 
-def open_text(stream: IO[bytes]) -> tuple[io.TextIOWrapper, str]:
+def open_text(stream: IO[bytes], encoding: str | None = None) -> tuple[io.TextIOWrapper, str]:
     """A file's bytes from their start as text, ends of lines as they are, and the encoding.
 
     The text is read from the file bit by bit; closing it closes the file.
+
+    Args:
+        encoding: one that the user has named, in which reading raises `UnicodeError` where bytes
+            are no text; None looks at the bytes.
     """
     stream.seek(0)
+    if encoding:
+        return io.TextIOWrapper(stream, encoding, newline=""), encoding
     encoding = encoding_of(iter(lambda: stream.read(BLOCK), b""))
     stream.seek(0)
     return io.TextIOWrapper(stream, encoding, errors="replace", newline=""), encoding
