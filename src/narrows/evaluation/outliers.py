@@ -85,17 +85,25 @@ def by_column(
     x_hat: Float[np.ndarray, "N D"],
     ends: Integer[np.ndarray, " C"],
     usual: Float[np.ndarray, " C"],
+    beyond: Float[np.ndarray, "N C"],
 ) -> Float[np.ndarray, "N C"]:
     """Squared error of each row in each column, over what is usual in that column: 1 is usual.
 
-    Without that, columns that cannot be reconstructed would hide what is odd in the others.
+    Without that, columns that cannot be reconstructed would hide what is odd in the others. An
+    encoder sees values in [0, 1] only; how far one lay outside is an error in full.
+
+    Args:
+        beyond: how far each column's value lay outside [0, 1].
 
     >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
     >>> x_hat = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]])
-    >>> by_column(x, x_hat, np.array([2, 3]), np.array([1.0, 2.0])).tolist()
+    >>> ends, usual = np.array([2, 3]), np.array([1.0, 2.0])
+    >>> by_column(x, x_hat, ends, usual, np.zeros((2, 2))).tolist()
     [[1.0, 0.0], [1.0, 2.0]]
+    >>> by_column(x, x_hat, ends, usual, np.array([[0.0, 0.0], [0.0, 4.0]])).tolist()
+    [[1.0, 0.0], [1.0, 10.0]]
     """
-    errors = squared(x, x_hat, ends)
+    errors = squared(x, x_hat, ends) + np.square(beyond, dtype=np.float64)
     return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
 
 
