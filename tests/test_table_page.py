@@ -115,6 +115,35 @@ def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(page_folde
     assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
 
 
+def test_a_value_outside_the_range_is_the_oddest_and_is_shown_in_full(page_folder: Path) -> None:
+    """The range of `double` is 0 to 20; 1,000,000 lies 49,999 such ranges above it."""
+    x, outside = np.load("data/mnist_5k/x.npy"), np.zeros((N, 5), np.float32)
+    x[21, 1], outside[21, 1] = 1, 49_999
+    np.save("data/mnist_5k/x.npy", x)
+    beyond.write(Path("data/mnist_5k/schema"), outside)
+    table.main(["pca-kmeans"])
+    odd = records(page_folder / "outliers.csv")[0]
+    assert (odd["row"], odd["column"], odd["value"]) == ("<b>21</b>", "double", "1e+06")
+    assert "<b>double</b> 1,000,000" in (page_folder / "index.html").read_text(encoding="utf-8")
+    beyond.write(Path("data/mnist_5k/schema"), outside[1:])
+    with pytest.raises(UserError, match=r"beyond\.npz should be of shape \(300, 5\), found"):
+        table.main(["pca-kmeans"])
+    Path("data/mnist_5k/schema/beyond.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"beyond\.npz is damaged"):
+        table.main(["pca-kmeans"])
+
+
+def test_an_encoder_without_a_loss_tells_no_outlier(page_folder: Path) -> None:
+    folder, x = Path("artifacts/mnist_5k/encoders/pca"), features()[0]
+    encoders.write_state(folder, {})
+    config = {"kind": "baseline", "row": {"name": "identity"}, "input_shape": [11]}
+    encoders.write(folder, config, x, {}, {})
+    table.main(["pca-kmeans"])
+    html = (page_folder / "index.html").read_text(encoding="utf-8")
+    assert "reconstructs the rows without a loss: there is no outlier to tell" in html
+    assert records(page_folder / "outliers.csv") == []
+
+
 def test_page_shows_names_as_names_and_loads_nothing(page_folder: Path) -> None:
     table.main(["pca-kmeans"])
     html = (page_folder / "index.html").read_text(encoding="utf-8")

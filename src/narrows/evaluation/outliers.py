@@ -11,6 +11,8 @@ N_BLAMED = 3
 """Columns that are named for an odd row, at most."""
 LEAST_SHARE = 0.05
 """Share of a row's errors from which a column is named."""
+ROUNDING = 1e-4
+"""Deviation of the roots up to which reconstructions are copies, but for rounding."""
 OUTLIER_SCORE = 3.5
 """Deviations from the median that make an outlier: Iglewicz & Hoaglin 1993, as cited by the NIST
 handbook, 1.3.5.17."""
@@ -18,7 +20,7 @@ handbook, 1.3.5.17."""
 
 def limit(errors: Float[np.ndarray, " N"]) -> float:
     """The mean squared error above which one is unusual: its root lies 3.5 deviations above the
-    median of the roots; infinite where all are alike.
+    median of the roots; infinite where all are alike, as of an encoder without a loss.
 
     Median and median absolute deviation instead of mean and deviation, so that outliers do not
     hide themselves.
@@ -32,7 +34,7 @@ def limit(errors: Float[np.ndarray, " N"]) -> float:
     roots = np.sqrt(errors)
     median = np.median(roots)
     deviation = np.median(np.abs(roots - median)) / 0.6745  # a normal distribution's
-    if deviation < 1e-6:  # a copy
+    if deviation < ROUNDING:
         return float("inf")
     return float((median + OUTLIER_SCORE * deviation) ** 2)
 

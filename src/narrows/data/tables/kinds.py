@@ -109,11 +109,11 @@ def _of_numbers(cells: Cells, values: np.ndarray, max_categories: int) -> Kind:
 
 def _is_even(values: np.ndarray) -> bool:
     """Whether different values lie as even as chance may put them between the least and the
-    largest: the test of Kolmogorov and Smirnov, at 5 %."""
+    largest: the test of Kolmogorov and Smirnov, at 1 %."""
     ascending = np.sort(values.astype(np.float64))
     shares = (ascending - ascending[0]) / (ascending[-1] - ascending[0])
     n = len(shares)
-    return bool(np.abs(shares - (np.arange(n) + 0.5) / n).max() < 1.36 / n**0.5)
+    return bool(np.abs(shares - (np.arange(n) + 0.5) / n).max() < 1.63 / n**0.5)
 
 
 def _of_words(cells: Cells, max_categories: int, why: str) -> Kind:
