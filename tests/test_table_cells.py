@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from narrows.data.datasets import table
 from narrows.data.datasets._base import Dataset, NothingLeft
-from narrows.data.tables import dates
+from narrows.data.tables import dates, reading
 from narrows.errors import UserError
 
 
@@ -81,6 +81,11 @@ def test_a_separator_at_the_end_of_rows_moves_no_value() -> None:
         (csv({"a": AGE, "b": PLAN}).replace(",", ";"), "by ';' there are 2; set dataset.separator"),
         ('a,b\n1,x\n2,"y\n3,x\n', "unexpected end of data; a quote is not closed"),
         ('a,b\n1,"x"y\n', "not a table that can be read: ',' expected after '\"'"),
+        (
+            ",".join(map(str, range(2000))) + "\n1" * 2000,
+            "most rows have fewer values than the header",
+        ),
+        ("a" + "," * 100_001, "t.csv has 100,002 columns; 100,000 at most are taken"),
         ("", "not a table that can be read: it has no header"),
         (",,\n", "not a table that can be read: it has no header"),
     ],
@@ -200,6 +205,12 @@ def test_four_digits_are_no_date() -> None:
     assert column(data, "code")["kind"] == "numeric"
 
 
+def test_na_among_words_is_a_word() -> None:
+    """The country code of Namibia."""
+    data = load(csv({"land": ["NA", "DE", ""] * 20, "age": AGE}))
+    assert column(data, "land")["categories"] == ["(missing)", "DE", "NA"]
+
+
 def test_words_of_params_yaml_are_gaps_everywhere() -> None:
     text = csv({"n": [-99, 1, 2] * 20, "w": ["none", "x", "y"] * 20})
     data = load(text, missing=(-99, "none"))
@@ -247,6 +258,12 @@ def test_every_type_of_parquet_is_used_or_left_out_with_a_reason() -> None:
     assert column(data, "old")["first"] == -1e11
     assert column(data, "large")["n_different"] == 40
     assert column(data, "flag")["categories"] == ["False", "True"]
+
+
+def test_a_claim_of_more_rows_than_memory_holds_is_a_sentence() -> None:
+    """Runs of equal values say so in a few bytes: 8 bytes each of 10^12 are 7,450.6 GiB."""
+    with pytest.raises(UserError, match=r"1,000,000 rows of 1,000,000 columns need 7,450\.6 GiB"):
+        reading._check_size(10**6, 10**6, Path("t.csv"))
 
 
 # Dates

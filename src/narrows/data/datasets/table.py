@@ -152,10 +152,15 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
             raise UserError(f"{path}: column {column['name']!r} is missing; found {there}")
     if not sheet.n_rows:
         raise NothingLeft(f"{path} has a header and no rows", [Skipped(str(path), "no rows")])
-    table = {name: cells(name, column, layout.missing) for name, column in sheet.columns.items()}
+    naming = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
+    used = {c["name"] for c in schema["columns"] if "features" in c or c["kind"] == "names"}
+    table = {
+        name: cells(name, column, layout.missing)
+        for name, column in sheet.columns.items()
+        if name in used
+    }
     encoded = columns.encode(table, sheet.n_rows, schema["columns"])
     remarks = [*sheet.remarks, *account.named(encoded.remarks)]
-    naming = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
     return Dataset(
         encoded.x,
         labels=None,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
 SEPARATORS = ",;\t|"
 BLOCK = 1_000_000  # cells that are Python's strings at once
+MAX_COLUMNS = 100_000
 NEARLY_ALL = 0.9
 N_LINES = 100  # rows at most that a title takes
 
@@ -81,8 +82,12 @@ def _parquet(stream: IO[bytes], file: Path) -> Sheet:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(stream)
+        source = parquet.ParquetFile(stream)
+        _check_size(source.metadata.num_rows, source.metadata.num_columns, file)
+        table = source.read()
         table.validate(full=True)  # offsets that lead out of the file's memory
+    except UserError:
+        raise
     except Exception as error:  # parsers of hostile bytes raise anything
         message = " ".join(str(error).split())[:200]
         raise UserError(f"{file}: not a table that can be read: {message}") from None
@@ -90,6 +95,20 @@ def _parquet(stream: IO[bytes], file: Path) -> Sheet:
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise UserError(f"{file}: there are two columns {twice[0]!r}")
     return Sheet(dict(zip(names, table.columns, strict=True)), table.num_rows, [])
+
+
+def _check_size(n_rows: int, n_columns: int, file: Path) -> None:
+    """Refuses what memory does not hold: a few bytes of Parquet may say a billion rows."""
+    import psutil
+
+    needed, free = 8 * n_rows * n_columns, psutil.virtual_memory().available
+    if needed > free:
+        raise UserError(
+            f"{file}: {n_rows:,} rows of {n_columns:,} columns need {needed / 2**30:,.1f} GiB of "
+            f"memory, {free / 2**30:,.1f} GiB are free"
+        )
+    if n_columns > MAX_COLUMNS:
+        raise UserError(f"{file} has {n_columns:,} columns; {MAX_COLUMNS:,} at most are taken")
 
 
 def _csv(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
@@ -117,10 +136,11 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
     header = next((row for row in rows if _n_filled(row)), None)
     if header is None:
         raise UserError(f"{file}: not a table that can be read: it has no header")
+    _check_size(1, len(header), file)
     n_above, n_rows = len(lines), 0
     names, renamed = _names(header)
     chunks: list[list[pa.Array]] = [[] for _ in names]
-    short, has_surplus = _Rows(), False
+    short, has_surplus = _ShortRows(), False
     while block := list(itertools.islice(rows, max(1, BLOCK // len(names)))):
         if not n_rows:
             _check_header(header, block, file, layout, lines[n_above:])
@@ -128,6 +148,10 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
         for column, cells in zip(chunks, _cut(block, len(names), n_rows, file, short), strict=True):
             column.append(pa.array(cells, pa.large_string()))
         n_rows += len(block)
+        if short.n_cells > max(BLOCK, n_rows * len(names) / 2):  # a short file would fill memory
+            raise UserError(
+                f"{file}: most rows have fewer values than the header, which has {len(names):,}"
+            )
     remarks = []
     if has_surplus:
         remarks.append("rows end with a separator that the header does not have")
@@ -150,19 +174,21 @@ def _numbered(reader: Reader, lines: list[int]) -> Iterator[list[str]]:
 
 
 @dataclass
-class _Rows:
-    """How many rows something is true of, and the first of them, counted from 1."""
+class _ShortRows:
+    """How many rows lack values, the first of them, counted from 1, and how many values."""
 
     n: int = 0
     first: int = 0
+    n_cells: int = 0
 
-    def count(self, row: int) -> None:
+    def count(self, row: int, n_cells: int) -> None:
         self.first = self.first or row
         self.n += 1
+        self.n_cells += n_cells
 
 
 def _cut(
-    block: list[list[str]], width: int, n_before: int, file: Path, short: _Rows
+    block: list[list[str]], width: int, n_before: int, file: Path, short: _ShortRows
 ) -> list[tuple[str, ...]]:
     """The columns of a block of rows, whose surplus has to be empty.
 
@@ -173,7 +199,7 @@ def _cut(
     if set(map(len, block)) != {width}:
         for i, row in enumerate(block):
             if len(row) < width:
-                short.count(n_before + i + 1)
+                short.count(n_before + i + 1, width - len(row))
                 row += [""] * (width - len(row))
             elif any(cell.strip() for cell in row[width:]):
                 raise UserError(
