@@ -13,11 +13,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
+from scipy import sparse
 
 from helpers.own_data import example
+from narrows.clustering.saved import Saved
 from narrows.commands import apply
 from narrows.data import names, new_files
 from narrows.errors import UserError
+from narrows.explore.apply import Known, describe
 
 RUN = """
 import os, sys
@@ -227,6 +230,51 @@ def test_rows_are_checked_by_the_schema(
     with pytest.raises(UserError, match="a page is made of pictures"):
         apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "page")])
     assert not list(tmp_path.glob("*page*"))
+
+
+def test_without_a_loss_no_outlier_is_called_and_what_was_assumed_is_said(
+    projects: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two components are all that a size and one of two colours have."""
+    monkeypatch.chdir(projects / "table")
+    (tmp_path / "new.csv").write_text("colour,size,\nred,0.1,\nblue,1e6,\nblue,,\n")
+    apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "table.csv")])
+    assert pd.read_csv(tmp_path / "table.csv")["outlier"].isna().all()
+    *said, last = capsys.readouterr().err.splitlines()
+    assert "reconstructs known samples without a loss: there is no outlier to tell" in last
+    assert any("'size': 1 gaps count as its middle" in line for line in said)
+    assert any("1 values lie far beyond -1.288 to 11.514, for example 1e6" in line for line in said)
+    assert said[-1] == "apply: columns are read as data/table/schema/assumed.txt says"
+    assert "column 'colour': categorical; 2: blue, red" in (
+        Path("data/table/schema/assumed.txt").read_text()
+    )
+    (tmp_path / "none.csv").write_text("colour,size\n")
+    with pytest.raises(UserError, match=r"nothing can be used \(skipped: 1 no rows\)"):
+        apply.main([str(tmp_path / "none.csv")])
+
+
+def test_a_value_outside_the_range_is_an_outlier() -> None:
+    """Two columns that are reconstructed with errors of .1; the last row's second value lies 3
+    ranges above what its feature can say."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.2, 0.8, (100, 2)).astype(np.float32)
+    clustering = Saved(
+        input_shape=(2,),
+        encode=lambda samples: samples.numpy(),
+        cluster=lambda z: np.zeros(len(z), int),
+        soft=lambda z: np.ones((len(z), 1)),
+        reconstruct=lambda samples: samples.numpy() + rng.normal(0, 0.1, samples.shape),
+        centres=np.zeros((1, 2)),
+    )
+    columns = [{"name": "a", "features": [0, 1]}, {"name": "b", "features": [1, 2]}]
+    known = Known(x, x, np.arange(100), columns, sparse.csr_array((100, 2)))
+    new, beyond = np.array([[0.5, 0.5], [0.5, 1]], np.float32), np.array([[0, 0], [0, 3.0]])
+    answer = describe(clustering, known, new, beyond, 1)
+    assert answer.is_outlier.tolist() == [False, True]
+    assert answer.reasons[1].startswith("b (")
 
 
 def test_documents_without_a_known_term_are_skipped(

@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from helpers.project import EXPERIMENT
 from narrows.commands import table
 from narrows.config import plugins
 from narrows.data import table_frame
-from narrows.data.datasets import _columns
+from narrows.data.tables import beyond
+from narrows.data.tables import columns as table_columns
+from narrows.data.tables.cells import cells
+from narrows.data.tables.reading import Layout
 from narrows.errors import UserError
 from narrows.evaluation import outliers
 from narrows.explore.table import page, profiles, rules
@@ -73,6 +77,7 @@ def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(parents=True)
     np.save(data / "x.npy", x)
     (data / "schema/schema.json").write_text(json.dumps({"dataset": "table", "columns": columns()}))
+    beyond.write(data / "schema", np.zeros((N, 5), np.float32))
     with (data / "samples.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["path", "date"], *([f"<b>{i}</b>", ""] for i in range(N))])
     pca = plugins.load("baselines", "pca")
@@ -110,6 +115,35 @@ def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(page_folde
     assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
 
 
+def test_a_value_outside_the_range_is_the_oddest_and_is_shown_in_full(page_folder: Path) -> None:
+    """The range of `double` is 0 to 20; 1,000,000 lies 49,999 such ranges above it."""
+    x, outside = np.load("data/mnist_5k/x.npy"), np.zeros((N, 5), np.float32)
+    x[21, 1], outside[21, 1] = 1, 49_999
+    np.save("data/mnist_5k/x.npy", x)
+    beyond.write(Path("data/mnist_5k/schema"), outside)
+    table.main(["pca-kmeans"])
+    odd = records(page_folder / "outliers.csv")[0]
+    assert (odd["row"], odd["column"], odd["value"]) == ("<b>21</b>", "double", "1e+06")
+    assert "<b>double</b> 1,000,000" in (page_folder / "index.html").read_text(encoding="utf-8")
+    beyond.write(Path("data/mnist_5k/schema"), outside[1:])
+    with pytest.raises(UserError, match=r"beyond\.npz should be of shape \(300, 5\), found"):
+        table.main(["pca-kmeans"])
+    Path("data/mnist_5k/schema/beyond.npz").write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"beyond\.npz is damaged"):
+        table.main(["pca-kmeans"])
+
+
+def test_an_encoder_without_a_loss_tells_no_outlier(page_folder: Path) -> None:
+    folder, x = Path("artifacts/mnist_5k/encoders/pca"), features()[0]
+    encoders.write_state(folder, {})
+    config = {"kind": "baseline", "row": {"name": "identity"}, "input_shape": [11]}
+    encoders.write(folder, config, x, {}, {})
+    table.main(["pca-kmeans"])
+    html = (page_folder / "index.html").read_text(encoding="utf-8")
+    assert "reconstructs the rows without a loss: there is no outlier to tell" in html
+    assert records(page_folder / "outliers.csv") == []
+
+
 def test_page_shows_names_as_names_and_loads_nothing(page_folder: Path) -> None:
     table.main(["pca-kmeans"])
     html = (page_folder / "index.html").read_text(encoding="utf-8")
@@ -145,9 +179,12 @@ def test_frame_has_the_units_of_the_table() -> None:
 
 def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
     source = pd.DataFrame({"n": [1.0, 2.0, math.nan, 4.0], "c": ["r", "g", "r", None]})
-    columns = _columns.recognise(source, {}, max_categories=30)
-    x, _ = _columns.encode(source, columns, "rows.csv")
-    frame = table_frame.decoded(x, table_frame.used({"columns": columns}))
+    sheet = {n: cells(n, pa.chunked_array([pa.array(source[n])])) for n in source}
+    layout = Layout(",", ".", None, None, 0, ())
+    schema = [table_columns.recognise(column, None, layout, 30) for column in sheet.values()]
+    table_columns.place(schema)
+    x = table_columns.encode(sheet, len(source), schema).x
+    frame = table_frame.decoded(x, table_frame.used({"columns": schema}))
     assert frame["n"].isna().tolist() == [False, False, True, False]
     assert frame["c"].tolist() == ["r", "g", "r", "(missing)"]
 
@@ -167,7 +204,7 @@ def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
     """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
     x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])
     arrays = (x, np.zeros_like(x), np.array([1, 2]))
-    relative = outliers.by_column(*arrays, outliers.usual(*arrays))
+    relative = outliers.by_column(*arrays, outliers.usual(*arrays), np.zeros((10, 2)))
     assert outliers.scores(relative).argmax() == 9
     assert relative[9].argmax() == 1
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from narrows.clustering import neighbours, saved
 from narrows.commands import _base
@@ -32,6 +33,8 @@ from narrows.config.params import Params
 from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
 from narrows.data.new_files import NewSamples
+from narrows.data.prepare import ASSUMED, N_LINES, shortened
+from narrows.data.tables import beyond
 from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Description, Known
@@ -58,7 +61,9 @@ def main(words: Sequence[str]) -> int:
     with finished(p, options.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
         new = new_files.read(options.paths, data, x)
-        description = apply.describe(saved.load(artifacts, key), known, new.x, options.n)
+        description = apply.describe(
+            saved.load(artifacts, key), known, new.x, new.beyond, options.n
+        )
     samples = names.read(data / "samples.csv", len(x))
     known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
     rows = table(new, description, known_names, bool(known.columns))
@@ -72,15 +77,26 @@ def main(words: Sequence[str]) -> int:
             keys = p.dataset.name, key
             page(folder, options.to, keys, new, description, known, samples, root)
             save(rows, folder / "samples.csv")
-    for warning in new.warnings:
-        print(f"apply: {warning}", file=sys.stderr)
-    n_outliers = int(description.is_outlier.sum())
-    message = f"apply: {len(new.x):,} samples by {key}, {n_outliers:,} outliers"
+    remarks = shortened(new.warnings, n=N_LINES - 2)
+    if known.columns:
+        remarks.append(f"columns are read as {data / ASSUMED} says")
+    for remark in remarks:
+        print(f"apply: {remark}", file=sys.stderr)
+    message = f"apply: {len(new.x):,} samples by {key}, {counted_outliers(description)}"
     if new.skipped:
         skipped = counted([file for _, file in new.skipped])
         message += f"; skipped {skipped}, see the column `skipped`"
     print(message + (f"; {options.to}" if options.to else ""), file=sys.stderr, flush=True)
     return 0
+
+
+def counted_outliers(description: Description) -> str:
+    """How many outliers there are, or that none can be told."""
+    if not np.isfinite(description.limit):
+        return (
+            "whose encoder reconstructs known samples without a loss: there is no outlier to tell"
+        )
+    return f"{int(description.is_outlier.sum()):,} outliers"
 
 
 def table(
@@ -89,6 +105,7 @@ def table(
     """A line for each sample, and one for each file that was skipped."""
     import pandas as pd
 
+    n = len(new.x)
     columns: dict[str, Any] = {
         "path": [printable(path) for path in new.paths],
         "name": new.names,
@@ -99,9 +116,10 @@ def table(
     }
     if has_columns:
         columns |= {"score": description.scores, "columns": description.reasons}
+    can_tell = np.isfinite(description.limit)
     columns |= {
         "rank": description.ranks,
-        "outlier": pd.array(description.is_outlier, dtype="boolean"),
+        "outlier": pd.array(description.is_outlier if can_tell else [None] * n, dtype="boolean"),
     }
     for i in range(description.similar.shape[1]):
         columns[f"similar_{i + 1}"] = [known_names[row] for row in description.similar[:, i]]
@@ -200,7 +218,10 @@ def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
     train = np.flatnonzero(np.load(split) == splits.NAMES.index("train"))
     schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
-    return Known(x, np.asarray(stored.codes), train, table_frame.used(schema))
+    columns = table_frame.used(schema)
+    shape = (len(x), len(columns))
+    outside = beyond.read(data / "schema", shape) if columns else sparse.csr_array(shape)
+    return Known(x, np.asarray(stored.codes), train, columns, outside)
 
 
 @contextmanager

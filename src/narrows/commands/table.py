@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from narrows.commands import _base
+from narrows.commands._base import FinishedRow
 from narrows.data import table_frame
+from narrows.data.tables import beyond
 from narrows.evaluation import outliers
 from narrows.explore import residuals
 from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
 from narrows.store import outputs
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,8 +34,8 @@ def main(words: Sequence[str]) -> int:
     frame = table_frame.decoded(finished.x, columns)
     traits = profiles.traits(frame, finished.clusters)
     x_hat = residuals.reconstructed(finished.artifacts, finished.encoder, finished.x)
-    names = finished.names
-    odd, n_odd = odd_rows(finished.x, x_hat, frame, columns, finished.clusters, names)
+    outside = beyond.read(finished.data / "schema", (len(finished.x), len(columns))).toarray()
+    odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
         dataset=finished.dataset,
         clustering=finished.key,
@@ -57,25 +56,35 @@ def main(words: Sequence[str]) -> int:
 
 
 def odd_rows(
-    x: np.ndarray,
+    finished: FinishedRow,
     x_hat: np.ndarray,
-    frame: pd.DataFrame,
+    outside: np.ndarray,
     columns: Sequence[dict[str, Any]],
-    clusters: np.ndarray,
-    names: Sequence[str],
-) -> tuple[list[Odd], int]:
-    """The oddest rows, at most 50, and how many there are in all."""
+) -> tuple[list[Odd], int | None]:
+    """The oddest rows, at most 50, and how many there are in all: None where the encoder
+    reconstructs without a loss, so that none can be told.
+
+    Args:
+        x_hat: reconstructions (N, D).
+        outside: how far values lie outside what became 0 to 1, (N, C).
+        columns: columns that became features.
+    """
+    x = finished.x
     ends = np.array([column["features"][1] for column in columns])
-    relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends))
+    relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends), outside)
     scores = outliers.scores(relative)
+    if not np.isfinite(outliers.limit(scores)):
+        return [], None
     rows = outliers.unusual(scores)
     worst = rows[: page.N_ODD]
+    values = table_frame.decoded(x[worst], columns, outside[worst])
     expected = table_frame.decoded(x_hat[worst], columns)
+    names = finished.names
     odd = []
     for place, row in enumerate(worst):
         reasons = [
-            (str(frame.columns[c]), frame.iat[row, c], expected.iat[place, c], share)
+            (str(values.columns[c]), values.iat[place, c], expected.iat[place, c], share)
             for c, share in outliers.blamed(relative[row])
         ]
-        odd.append(Odd(names[row], int(clusters[row]), float(scores[row]), reasons))
+        odd.append(Odd(names[row], int(finished.clusters[row]), float(scores[row]), reasons))
     return odd, len(rows)

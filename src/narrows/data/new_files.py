@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows.config import plugins
+from narrows.data import table_frame
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
 from narrows.errors import UserError
 from narrows.store.reading import existing
@@ -31,6 +32,9 @@ class NewSamples:
     """Date of every sample, ISO 8601, or empty."""
     skipped: list[tuple[Path, Skipped]]
     """Path of the user's, and what was left out of it."""
+    beyond: np.ndarray
+    """How far values of a table lie outside what became 0 to 1, (N, C) by its columns that became
+    features as `Dataset` has it; (N, 0) of other data."""
     warnings: list[str]
     """Sentences on what was changed so that it fits."""
 
@@ -62,12 +66,14 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
         skipped += [(path, reason) for reason in part.skipped]
     if not parts:
         raise UserError(f"nothing can be used (skipped: {counted([s for _, s in skipped])})")
+    n_columns = len(table_frame.used(schema))
     return NewSamples(
         x=np.concatenate([part.x for _, part in parts]),
         paths=[path for path, part in parts for _ in part.x],
         names=[name for _, part in parts for name in part.names or _numbered(part)],
         dates=[date for _, part in parts for date in part.dates or [""] * len(part.x)],
         skipped=skipped,
+        beyond=np.concatenate([_beyond(part, n_columns) for _, part in parts]),
         warnings=[warning for _, part in parts for warning in part.warnings],
     )
 
@@ -120,6 +126,12 @@ def _encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndar
             None
         )
     return dataset
+
+
+def _beyond(data: Dataset, n_columns: int) -> np.ndarray:
+    if data.beyond is not None:
+        return data.beyond
+    return np.zeros((len(data.x), n_columns), np.float32)
 
 
 def _numbered(data: Dataset) -> list[str]:

@@ -8,6 +8,7 @@ what was left out in skipped.csv, and schema/ says how new samples are encoded.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from narrows.config.plugins import Plugin
 from narrows.config.sections import Prepare
 from narrows.data import blocks, splits
 from narrows.data.datasets._base import Dataset, counted
+from narrows.data.tables import beyond
 from narrows.store.files import atomic_write, write_csv
+
+N_LINES = 15  # on the terminal
+ASSUMED = "schema/assumed.txt"
 
 
 def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: Path) -> Dataset:
@@ -45,11 +50,28 @@ def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: 
 
 
 def summary(data: Dataset, folder: Path) -> list[str]:
-    """Sentences on what was written into `folder`: samples, what was skipped, warnings."""
+    """Sentences on what was written into `folder`, fifteen at most: samples, what was skipped,
+    what was assumed, and where that is in full."""
     text = f"{len(data.x):,} samples of shape {tuple(data.x.shape[1:])}"
     if data.skipped:
         text += f"; skipped {counted(data.skipped)}, see {folder / 'skipped.csv'}"
-    return [text, *data.warnings]
+    if not data.account:
+        return shortened([text, *data.warnings], f", see {folder / ASSUMED}")
+    return [
+        *shortened([text, *data.warnings], "", N_LINES - 1),
+        f"all that was assumed is in {folder / ASSUMED}",
+    ]
+
+
+def shortened(sentences: Sequence[str], where: str = "", n: int = N_LINES) -> list[str]:
+    """The first sentences, n lines in all; the last says how many more there are, and where.
+
+    >>> shortened(["a", "b", "c"], ", see d", 2)
+    ['a', 'and 2 more, see d']
+    """
+    if len(sentences) <= n:
+        return list(sentences)
+    return [*sentences[: n - 1], f"and {len(sentences) - n + 1:,} more{where}"]
 
 
 def save(file: Path, array: np.ndarray) -> None:
@@ -69,7 +91,8 @@ def save(file: Path, array: np.ndarray) -> None:
 
 
 def save_schema(folder: Path, data: Dataset) -> None:
-    """schema.json and arrays.npz: how `encode` of the dataset turns new samples into x."""
+    """schema.json and arrays.npz: how `encode` of the dataset turns new samples into x; the same in
+    words in assumed.txt; of a table what of it lies beyond [0, 1] in beyond.npz."""
     folder.mkdir(exist_ok=True)
     text = json.dumps(data.schema, indent=2, ensure_ascii=False)
     with atomic_write(folder / "schema.json") as partial:
@@ -77,3 +100,8 @@ def save_schema(folder: Path, data: Dataset) -> None:
     arrays: dict[str, Any] = dict(data.arrays)
     with atomic_write(folder / "arrays.npz") as partial:
         np.savez(partial, **arrays)
+    sentences = data.account or data.warnings
+    with atomic_write(folder.parent / ASSUMED) as partial:
+        partial.write_text("".join(f"{sentence}\n" for sentence in sentences), encoding="utf-8")
+    if data.beyond is not None:
+        beyond.write(folder, data.beyond)

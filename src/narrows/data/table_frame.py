@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from narrows.data.datasets._columns import MISSING_ON
+from narrows.data.tables.columns import MISSING_ON, extent
 from narrows.errors import UserError
 from narrows.store.reading import existing
 
@@ -34,14 +34,19 @@ def used(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [column for column in schema.get("columns", []) if "features" in column]
 
 
-def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def decoded(
+    x: Float[np.ndarray, "N D"],
+    columns: Sequence[dict[str, Any]],
+    beyond: Float[np.ndarray, "N C"] | None = None,
+) -> pd.DataFrame:
     """Numbers and dates in their own units, categories as words, NaN or None for what is missing.
 
-    Of a reconstruction a category is the likeliest one. Numbers beyond the ends that became 0 and
-    1 have come to these ends.
+    Of a reconstruction a category is the likeliest one.
 
     Args:
         columns: what `used` returns.
+        beyond: how far values lie outside the ends that became 0 and 1; without it they are these
+            ends, so that a single wrong entry does not move a mean.
 
     Example:
         0.25 of the way from 10 to 30, the second of two colours, a date at its later end:
@@ -58,18 +63,25 @@ def decoded(x: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]) -> p
         (15.0, 'g', '1970-01-02')
     """
     frame: dict[str, Any] = {}
-    for column in columns:
+    for c, column in enumerate(columns):
         start, stop = column["features"]
         features = np.asarray(x[:, start:stop], np.float64)
         if column["kind"] == "categorical":
             words = np.array(column["categories"], object)[features.argmax(axis=1)]
             frame[column["name"]] = np.where(features.any(axis=1), words, None)
             continue
-        values = column["low"] + features[:, 0] * (column["high"] - column["low"])
+        scaled = features[:, 0] if beyond is None else features[:, 0] + beyond[:, c]
+        values = column["low"] + scaled * extent(column)
         if column["has_missing"]:
             values[features[:, -1] > MISSING_ON / 2] = np.nan
         if column["kind"] == "date":
-            frame[column["name"]] = pd.to_datetime(np.round(values), unit="s")
+            frame[column["name"]] = _dates(values)
         else:
             frame[column["name"]] = values
     return pd.DataFrame(frame)
+
+
+def _dates(seconds: np.ndarray) -> np.ndarray:
+    """datetime64[s] of seconds since 1970, in any year."""
+    dates = np.round(np.nan_to_num(seconds)).astype("datetime64[s]")
+    return np.where(np.isnan(seconds), np.datetime64("NaT", "s"), dates)

@@ -11,6 +11,8 @@ N_BLAMED = 3
 """Columns that are named for an odd row, at most."""
 LEAST_SHARE = 0.05
 """Share of a row's errors from which a column is named."""
+ROUNDING = 1e-4
+"""Deviation of the roots up to which reconstructions are copies, but for rounding."""
 OUTLIER_SCORE = 3.5
 """Deviations from the median that make an outlier: Iglewicz & Hoaglin 1993, as cited by the NIST
 handbook, 1.3.5.17."""
@@ -18,7 +20,7 @@ handbook, 1.3.5.17."""
 
 def limit(errors: Float[np.ndarray, " N"]) -> float:
     """The mean squared error above which one is unusual: its root lies 3.5 deviations above the
-    median of the roots; infinite where all are alike.
+    median of the roots; infinite where all are alike, as of an encoder without a loss.
 
     Median and median absolute deviation instead of mean and deviation, so that outliers do not
     hide themselves.
@@ -32,7 +34,7 @@ def limit(errors: Float[np.ndarray, " N"]) -> float:
     roots = np.sqrt(errors)
     median = np.median(roots)
     deviation = np.median(np.abs(roots - median)) / 0.6745  # a normal distribution's
-    if deviation < 1e-6:  # a copy
+    if deviation < ROUNDING:
         return float("inf")
     return float((median + OUTLIER_SCORE * deviation) ** 2)
 
@@ -85,17 +87,25 @@ def by_column(
     x_hat: Float[np.ndarray, "N D"],
     ends: Integer[np.ndarray, " C"],
     usual: Float[np.ndarray, " C"],
+    beyond: Float[np.ndarray, "N C"],
 ) -> Float[np.ndarray, "N C"]:
     """Squared error of each row in each column, over what is usual in that column: 1 is usual.
 
-    Without that, columns that cannot be reconstructed would hide what is odd in the others.
+    Without that, columns that cannot be reconstructed would hide what is odd in the others. An
+    encoder sees values in [0, 1] only; how far one lay outside is an error in full.
+
+    Args:
+        beyond: how far each column's value lay outside [0, 1].
 
     >>> x = np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 5.0]])
     >>> x_hat = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, 3.0]])
-    >>> by_column(x, x_hat, np.array([2, 3]), np.array([1.0, 2.0])).tolist()
+    >>> ends, usual = np.array([2, 3]), np.array([1.0, 2.0])
+    >>> by_column(x, x_hat, ends, usual, np.zeros((2, 2))).tolist()
     [[1.0, 0.0], [1.0, 2.0]]
+    >>> by_column(x, x_hat, ends, usual, np.array([[0.0, 0.0], [0.0, 4.0]])).tolist()
+    [[1.0, 0.0], [1.0, 10.0]]
     """
-    errors = squared(x, x_hat, ends)
+    errors = squared(x, x_hat, ends) + np.square(beyond, dtype=np.float64)
     return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
 
 

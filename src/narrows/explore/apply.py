@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
+from scipy import sparse
 
 from narrows.clustering import neighbours
 from narrows.clustering.saved import Answer, Saved
@@ -31,6 +32,8 @@ class Known:
     """Training rows of x."""
     columns: Sequence[dict[str, Any]]
     """Columns of a table that became features; empty for other data."""
+    beyond: sparse.csr_array
+    """How far values of a table lie outside what became 0 to 1, (M, C); (M, 0) of other data."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Description:
     is_outlier: Bool[np.ndarray, " N"]
     """Whether the score is above `limit`."""
     limit: float
-    """Score that `outliers.limit` gives for the training rows."""
+    """Score that `outliers.limit` gives for the training rows; infinite where the encoder
+    reconstructs them without a loss, so that no outlier can be told."""
     reasons: list[str]
     """Columns with the largest shares of the score of a table's row; otherwise empty."""
     similar: Integer[np.ndarray, "N K"]
@@ -56,17 +60,21 @@ class Description:
     """Distances of the codes of `similar`."""
 
 
-def describe(clustering: Saved, known: Known, x: np.ndarray, n_similar: int) -> Description:
+def describe(
+    clustering: Saved, known: Known, x: np.ndarray, beyond: np.ndarray, n_similar: int
+) -> Description:
     """Clusters, scores and the most similar known samples for new ones.
 
     Args:
         x: new samples (N, ...) of the shape, type and scale of `known.x`.
+        beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`.
         n_similar: number of similar samples for each new one.
     """
     score = _Score(clustering, known)
+    size = blocks.n_together(x.shape[1:])
     parts = [
-        (clustering.describe(part), *score.of(part))
-        for part in blocks.blocks(x, blocks.n_together(x.shape[1:]))
+        (clustering.describe(part), *score.of(part, outside))
+        for part, outside in zip(blocks.blocks(x, size), blocks.blocks(beyond, size), strict=True)
     ]
     answers = [answer for answer, _, _ in parts]
     answer = Answer(
@@ -96,25 +104,28 @@ class _Score:
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns
         n = min(MAX_COMPARED, blocks.n_in_memory(known.x.shape[1:]))
-        x = blocks.take(known.x, blocks.subset(known.train, n, seed=0))
+        rows = blocks.subset(known.train, n, seed=0)
+        x = blocks.take(known.x, rows)
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])
         if self.columns:
             self.by_column = outliers.usual(x, x_hat, self.ends)
-        self.usual = np.sort(self._scored(x, x_hat)[0])
+        self.usual = np.sort(self._scored(x, x_hat, known.beyond[rows].toarray())[0])
         self.limit = outliers.limit(self.usual)
 
-    def of(self, x: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    def of(self, x: np.ndarray, beyond: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """Scores (N,), and of a table the columns to blame."""
-        scores, relative = self._scored(x, self._reconstructed(x))
+        scores, relative = self._scored(x, self._reconstructed(x), beyond)
         if relative is None:
             return scores, [""] * len(x)
         return scores, [self._reason(row) for row in relative]
 
-    def _scored(self, x: np.ndarray, x_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def _scored(
+        self, x: np.ndarray, x_hat: np.ndarray, beyond: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         if not self.columns:
             return np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1), None
-        relative = outliers.by_column(x, x_hat, self.ends, self.by_column)
+        relative = outliers.by_column(x, x_hat, self.ends, self.by_column, beyond)
         return outliers.scores(relative), relative
 
     def _reason(self, relative: np.ndarray) -> str:

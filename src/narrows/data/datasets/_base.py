@@ -54,8 +54,13 @@ class Dataset:
     """What `encode` needs to turn new rows into x in the same way, as JSON."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Arrays that `encode` needs as well."""
+    beyond: np.ndarray | None = None
+    """float32 (N, C) of a table's C columns that became features: how far values lie above or,
+    negative, below the range that became 0 to 1, in units of this range."""
     warnings: Sequence[str] = ()
-    """Sentences on what was changed so that it fits."""
+    """Sentences on what was assumed, and what was changed so that it fits."""
+    account: Sequence[str] = ()
+    """All of these in full, a line for every column; empty where `warnings` are all."""
 
     def __post_init__(self) -> None:
         x = self.x

@@ -1,28 +1,28 @@
 """A table of your own, CSV or Parquet: numbers, categories and dates, also with gaps.
 
-Every column's kind is recognised, written to schema/schema.json and can be overruled here. Numbers
-become [0, 1] from their 0.1 % to their 99.9 % quantile, categories one feature each, dates the time
-and their place in the year and in the week.
+Every column's kind is decided by nine in ten of its cells, written to schema/ and can be overruled
+here. Numbers become [0, 1] from their 0.1 % to their 99.9 % quantile, categories one feature each,
+dates the time and their place in the year and in the week.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from narrows.config.plugins import config
-from narrows.data.datasets import _columns, _files
-from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.data.datasets import _files
+from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, numbered
+from narrows.data.tables import account, columns, reading
+from narrows.data.tables.cells import Cells, cells
+from narrows.data.tables.reading import CSV, PARQUET, Layout, Sheet
 from narrows.errors import UserError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
+NO_LABEL = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"})
 
 
 @config
@@ -35,6 +35,17 @@ class Config:
     """Character between the values of a CSV."""
     decimal: str = "."
     """Decimal point in the numbers of a CSV."""
+    thousands: str | None = None
+    """Character that groups the digits of numbers in a CSV; null takes , or . (whichever is no
+    decimal point) in columns that show it. Spaces and apostrophes always may."""
+    encoding: str | None = None
+    """Encoding of a CSV, as Python calls it; null goes by its byte order mark, takes UTF-8, and
+    cp1252 where it is none."""
+    skip_rows: NonNegativeInt = 0
+    """Lines above the header of a CSV, like a title."""
+    missing: tuple[str | int | float, ...] = ()
+    """Words or numbers that are gaps in every column. In columns of numbers and dates whatever is
+    none is a gap anyway."""
     labels: str | None = None
     """Column for scoring only, never a feature. Rows without a label are left out."""
     names: str | None = None
@@ -47,6 +58,24 @@ class Config:
     """Columns that are categories, whatever they look like."""
     max_categories: Annotated[int, Field(ge=2)] = 30
     """Most categories of a column, `(other)` included, which takes the rarest."""
+
+    def __post_init__(self) -> None:
+        for key in ("separator", "decimal", "thousands"):
+            value = getattr(self, key)
+            if value is not None and (len(value) != 1 or value in '"\r\n'):
+                raise ValueError(
+                    f"{key}: accepted is one character, no quote and no end of a line, found "
+                    f"{value!r}"
+                )
+        if self.decimal == self.thousands:
+            raise ValueError(f"thousands: {self.thousands!r} is the decimal point already")
+        try:
+            self.encoding is None or "".encode(self.encoding)
+        except (LookupError, UnicodeError):
+            raise ValueError(
+                f"encoding: accepted are null and an encoding of Python like utf-16 or cp1250, "
+                f"found {self.encoding!r}"
+            ) from None
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
@@ -62,49 +91,39 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     file, (listed,) = _files.located(cfg.path), _files.read(raw_dir)
     if listed.problem:
         raise UserError(f"params.yaml: dataset.path: {file} {listed.problem}")
+    layout = _layout(cfg)
     with _files.open_listed(file.parent, listed) as stream:
-        table = _read(stream, file, cfg.separator, cfg.decimal)
-    for key in ("labels", "names", "ignore", "numeric", "categorical"):
-        names = getattr(cfg, key)
-        for name in names if isinstance(names, tuple) else [names] if names else []:
-            if name not in table.columns:
-                columns_there = ", ".join(map(str, table.columns[:20]))
-                raise UserError(
-                    f"params.yaml: dataset.{key}: {file} has no column {name!r}; it has "
-                    f"{columns_there}"
-                )
-    skipped: list[Skipped] = []
-    if cfg.labels:
-        without = table[cfg.labels].isna().to_numpy()
-        skipped = [Skipped(f"row {i + 1}", "no label") for i in np.flatnonzero(without).tolist()]
-        table = table[~without]
-    columns = _columns.recognise(table, _kinds(cfg), cfg.max_categories)
-    if not len(table) or not any(column["kind"] in _columns.USED for column in columns):
-        raise UserError(
-            f"params.yaml: dataset.path: {file} has {len(table):,} rows and no column to learn "
-            f"from ({_columns.summary(columns).strip('; ') or 'no column'})"
+        sheet = reading.read(stream, file, layout)
+    _check_names(cfg, sheet, file)
+    table, skipped = _labelled(sheet, cfg.labels, layout.missing)
+    n_rows = sheet.n_rows - len(skipped)
+    schema = [
+        columns.recognise(column, _kinds(cfg).get(name), layout, cfg.max_categories)
+        for name, column in table.items()
+    ]
+    columns.place(schema)
+    if not n_rows or not columns.feature_names(schema):
+        raise NothingLeft(
+            f"params.yaml: dataset.path: {file} has {n_rows:,} rows and no column to learn from "
+            f"({account.summary(schema)})",
+            skipped,
         )
-    x, bent = _columns.encode(table, columns, str(file))
-    rare = {column["name"] for column in columns if column["kind"] == "categorical"}
-    odd = [f"column {name!r}: {change}" for name, change in bent.items() if name not in rare]
-    labels, label_names = None, None
-    if cfg.labels:
-        labels, label_names = numbered(_words(table[cfg.labels]))
+    encoded = columns.encode(table, n_rows, schema)
+    rare = {column["name"] for column in schema if column["kind"] == "categorical"}
+    remarks = {name: text for name, text in encoded.remarks.items() if name not in rare}
+    labels, label_names = numbered(_words(table[cfg.labels])) if cfg.labels else (None, None)
+    general = [account.summary(schema), *sheet.remarks]
     return Dataset(
-        x,
+        encoded.x,
         labels,
         is_test=None,
         names=_words(table[cfg.names]) if cfg.names else None,
         label_names=label_names,
         skipped=skipped,
-        schema={
-            "dataset": "table",
-            "separator": cfg.separator,
-            "decimal": cfg.decimal,
-            "features": _columns.feature_names(columns),
-            "columns": columns,
-        },
-        warnings=[f"{len(columns)} columns: {_columns.summary(columns)}", *odd],
+        schema=_schema(layout, schema),
+        beyond=encoded.beyond,
+        warnings=[*general, *account.by_kind(schema), *account.named(remarks)],
+        account=[*general, *account.by_column(schema, remarks)],
     )
 
 
@@ -113,35 +132,79 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
 
     Raises:
         UserError: no table, or a column that was learned from is missing.
+        NothingLeft: a table without rows.
     """
     try:
+        layout = Layout(**{key: schema[key] for key in Layout._fields})
+    except KeyError as error:
+        raise UserError(
+            f"the schema of the known rows has no {error}: it is of an older version; run "
+            "`dvc repro prepare`"
+        ) from None
+    try:
         with path.open("rb") as stream:
-            table = _read(stream, path, schema["separator"], schema["decimal"])
+            sheet = reading.read(stream, path, layout)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    x, bent = _columns.encode(table, schema["columns"], str(path))
-    warnings = [f"{path}: column {name!r}: {change}" for name, change in bent.items()]
-    columns = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
-    names = _words(table[columns[0]]) if columns and columns[0] in table.columns else None
-    return Dataset(x, None, None, names=names, schema=schema, warnings=warnings)
+    for column in schema["columns"]:
+        if "features" in column and column["name"] not in sheet.columns:
+            there = columns.listed(sheet.columns)
+            raise UserError(f"{path}: column {column['name']!r} is missing; found {there}")
+    if not sheet.n_rows:
+        raise NothingLeft(f"{path} has a header and no rows", [Skipped(str(path), "no rows")])
+    naming = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
+    used = {c["name"] for c in schema["columns"] if "features" in c or c["kind"] == "names"}
+    table = {
+        name: cells(name, column, layout.missing)
+        for name, column in sheet.columns.items()
+        if name in used
+    }
+    encoded = columns.encode(table, sheet.n_rows, schema["columns"])
+    remarks = [*sheet.remarks, *account.named(encoded.remarks)]
+    return Dataset(
+        encoded.x,
+        labels=None,
+        is_test=None,
+        names=_words(table[naming[0]]) if naming and naming[0] in table else None,
+        schema=schema,
+        beyond=encoded.beyond,
+        warnings=[f"{path}: {remark}" for remark in remarks],
+    )
 
 
-def _read(stream: IO[bytes], file: Path, separator: str, decimal: str) -> pd.DataFrame:
-    import pandas as pd
+def _layout(cfg: Config) -> Layout:
+    missing = tuple(map(str, cfg.missing))
+    return Layout(cfg.separator, cfg.decimal, cfg.thousands, cfg.encoding, cfg.skip_rows, missing)
 
-    try:
-        if file.suffix.lower() in PARQUET:
-            table = pd.read_parquet(stream)
-        else:
-            table = pd.read_csv(stream, sep=separator, decimal=decimal, low_memory=False)
-    except Exception as error:  # parsers of hostile bytes raise anything
-        message = " ".join(str(error).split())[:200]
-        raise UserError(f"{file}: not a table that can be read: {message}") from None
-    table.columns = table.columns.map(str)
-    if not table.columns.is_unique:
-        twice = sorted(set(table.columns[table.columns.duplicated()]))
-        raise UserError(f"{file}: there are two columns {twice[0]!r}")
-    return table
+
+def _schema(layout: Layout, schema: list[columns.Column]) -> dict[str, Any]:
+    features = columns.feature_names(schema)
+    return {"dataset": "table", **layout._asdict(), "features": features, "columns": schema}
+
+
+def _check_names(cfg: Config, sheet: Sheet, file: Path) -> None:
+    for key in ("labels", "names", "ignore", "numeric", "categorical"):
+        names = getattr(cfg, key)
+        for name in names if isinstance(names, tuple) else [names] if names else []:
+            if name not in sheet.columns:
+                raise UserError(
+                    f"params.yaml: dataset.{key}: {file} has no column {name!r}; it has "
+                    f"{columns.listed(sheet.columns, 20)}"
+                )
+
+
+def _labelled(
+    sheet: Sheet, labels: str | None, missing: Sequence[str]
+) -> tuple[dict[str, Cells], list[Skipped]]:
+    """Columns of the rows that have a label, and the rows that have none."""
+    import pyarrow as pa
+
+    if not labels:
+        return {name: cells(name, column, missing) for name, column in sheet.columns.items()}, []
+    has_label = cells(labels, sheet.columns[labels], (*missing, *NO_LABEL)).places >= 0
+    rows = pa.array(has_label)
+    table = {n: cells(n, column.filter(rows), missing) for n, column in sheet.columns.items()}
+    return table, [Skipped(f"row {i + 1}", "no label") for i in np.flatnonzero(~has_label).tolist()]
 
 
 def _kinds(cfg: Config) -> dict[str, str]:
@@ -152,5 +215,5 @@ def _kinds(cfg: Config) -> dict[str, str]:
     return kinds
 
 
-def _words(values: pd.Series) -> list[str]:
-    return [str(value) for value in _columns.words(values)]
+def _words(column: Cells) -> list[str]:
+    return [columns.MISSING if word is None else word for word in column.rows(column.words())]

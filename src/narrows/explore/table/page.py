@@ -54,8 +54,8 @@ class Findings:
     """Columns whose means are seconds since 1970."""
     odd: Sequence[Odd]
     """The oddest rows."""
-    n_odd: int
-    """Number of all odd rows."""
+    n_odd: int | None
+    """Number of all odd rows; None where the encoder reconstructs without a loss."""
     mined: MinedRules
     """Rules over columns and clusters."""
     plane: np.ndarray
@@ -90,7 +90,9 @@ def _html(findings: Findings) -> str:
     environment.filters["value"] = value
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
     environment.globals["mean"] = lambda trait, number: (
-        value(pd.Timestamp(number, unit="s")) if trait.column in findings.dates else value(number)
+        value(pd.Timestamp(np.datetime64(round(number), "s")))
+        if trait.column in findings.dates
+        else value(number)
     )
     hues = {cluster: 360 * i / len(findings.sizes) for i, cluster in enumerate(findings.sizes)}
     colours = [
@@ -122,7 +124,7 @@ def value(cell: Any) -> str:
     if cell is None or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell)):
         return "missing"
     if isinstance(cell, pd.Timestamp):
-        return str(cell.date())
+        return str(cell.to_datetime64().astype("datetime64[D]"))  # of any year
     if isinstance(cell, float):
         if not math.isfinite(cell):
             return "\u221e" if cell > 0 else "-\u221e"

@@ -69,8 +69,8 @@ def is_words(column: pd.Series) -> bool:
 def numbers(column: pd.Series) -> np.ndarray:
     """A column of numbers or dates as float64 (N,), NaN where it is missing; dates in seconds."""
     if pd.api.types.is_datetime64_any_dtype(column):
-        seconds: np.ndarray = (column - pd.Timestamp(0)).dt.total_seconds().to_numpy(np.float64)
-        return seconds
+        dates = column.to_numpy().astype("datetime64[s]")  # whose years may be any
+        return np.where(np.isnat(dates), np.nan, dates.astype(np.int64).astype(np.float64))
     return column.to_numpy(np.float64)
 
 

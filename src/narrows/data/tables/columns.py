@@ -1,0 +1,289 @@
+"""Columns of a table as features in [0, 1], by a schema that encodes new rows in the same way.
+
+The schema is plain mappings, as JSON has them: the report for people, and all that is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+
+from narrows.data.tables import dates, kinds
+from narrows.data.tables.cells import DAY_S, Cells
+from narrows.data.tables.kinds import USED
+from narrows.data.tables.reading import Layout
+from narrows.errors import UserError
+
+Column = dict[str, Any]
+TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does not squeeze the rest
+VARIANCE = 0.04  # of a category's features together: numbers have about as much from 0 to 1
+WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
+MISSING_ON = 0.5  # the feature that marks a gap; 0 where there is none
+FAR = 3.0  # ranges beyond the range of a column from which a value is told of
+OTHER, MISSING = "(other)", "(missing)"
+CYCLES = {"year": dates.YEAR_S, "week": 7.0 * DAY_S}
+CHOSEN = "as params.yaml says"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows of a table as features, and what features cannot say of them."""
+
+    x: np.ndarray
+    """Features float32 (N, D) in [0, 1]."""
+    beyond: np.ndarray
+    """float32 (N, C) of the used columns: how far a number or a date lies above (or, negative,
+    below) the range that became 0 to 1, in units of this range; 0 within it and of categories."""
+    remarks: dict[str, str]
+    """By column, what had to be bent to fit."""
+
+
+def recognise(cells: Cells, chosen: str | None, layout: Layout, max_categories: int) -> Column:
+    """What a column is.
+
+    Args:
+        chosen: the kind that the user has named.
+
+    Returns:
+        "name", "kind", "why", "n_missing", "n_different" (None of what is ignored or nested) and,
+        of a kind that is used, what its encoding needs.
+
+    Raises:
+        UserError: no value is of the chosen kind.
+    """
+    if chosen:
+        kind, rule = kinds.Kind(chosen, CHOSEN), kinds.reading(cells, chosen, layout)
+    else:
+        kind, rule = kinds.decide(cells, layout, max_categories)
+    is_counted = chosen != "ignored" and cells.type not in ("nested", "bytes")
+    column: Column = {
+        "name": cells.name,
+        "kind": kind.name,
+        "why": kind.why,
+        "n_missing": cells.n_missing,
+        "n_different": len(cells.values) if is_counted else None,
+        **rule,
+    }
+    if kind.name == "numeric":
+        return column | _range(cells.rows(kinds.as_numbers(cells, rule)), cells.name)
+    if kind.name == "date":
+        seconds = kinds.as_seconds(cells, rule)
+        column["first"], column["last"] = dates.ends(seconds[~np.isnan(seconds)])
+        return column | _range(cells.rows(_real(seconds, column)), cells.name)
+    if kind.name == "categorical":
+        return column | _categories(cells, max_categories)
+    return column
+
+
+def place(columns: Sequence[Column]) -> None:
+    """Gives every column that is used "features", the first of its columns of x and their end."""
+    start = 0
+    for column in columns:
+        if column["kind"] in USED:
+            stop = start + len(_feature_names(column))
+            column["features"] = [start, stop]
+            start = stop
+
+
+def encode(sheet: Mapping[str, Cells], n_rows: int, columns: Sequence[Column]) -> Encoded:
+    """Rows by the schema of `recognise` and `place`.
+
+    A category that was not there before counts as other, where there was any, or as none;
+    what is no number or no date counts as missing.
+
+    Args:
+        sheet: cells by column; all that are used have to be there.
+    """
+    used = [column for column in columns if column["kind"] in USED]
+    x = np.empty((n_rows, used[-1]["features"][1] if used else 0), np.float32)
+    beyond = np.zeros((n_rows, len(used)), np.float32)
+    remarks: dict[str, str] = {}
+    encoders: dict[str, Callable[[Cells, Column], tuple[np.ndarray, np.ndarray | float, str]]]
+    encoders = {"numeric": _number, "categorical": _category, "date": _date}
+    for i, column in enumerate(used):
+        start, stop = column["features"]
+        features, outside, remark = encoders[column["kind"]](sheet[column["name"]], column)
+        x[:, start:stop] = features
+        beyond[:, i] = outside
+        if remark:
+            remarks[column["name"]] = remark
+    return Encoded(x, beyond, remarks)
+
+
+def feature_names(columns: Sequence[Column]) -> list[str]:
+    """Names of the columns of x, in order."""
+    return [name for column in columns if column["kind"] in USED for name in _feature_names(column)]
+
+
+def extent(column: Column) -> float:
+    """What counts as the range of a column of numbers or dates where it is not 0: of a single
+    number its size, of a single date a year."""
+    single = dates.YEAR_S if column["kind"] == "date" else max(1.0, abs(float(column["high"])))
+    return float(column["high"] - column["low"]) or single
+
+
+def ends(column: Column, low: str, high: str) -> str:
+    """The range of a column in its own units.
+
+    >>> ends({"kind": "numeric", "low": 0.5, "high": 1e6}, "low", "high")
+    '0.5 to 1e+06'
+    """
+    if column["kind"] == "date":
+        kind = Cells("", "times", np.array([column[low], column[high]]), np.empty(0, int))
+        return " to ".join(kind.words())
+    return f"{column[low]:.6g} to {column[high]:.6g}"
+
+
+def listed(names: Collection[Any], n: int = 10) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    first = [str(name) for name in list(names)[:n]]
+    return ", ".join(first) + (f" and {len(names) - n:,} more" if len(names) > n else "")
+
+
+def _range(values: np.ndarray, name: str) -> Column:
+    """The middle for what is missing, and the ends that become 0 and 1, of values (N,)."""
+    present = np.sort(values[~np.isnan(values)])
+    if not len(present):
+        raise UserError(f"params.yaml: dataset: column {name!r} holds no value of the kind given")
+    last = len(present) - 1
+    low, high = present[ceil(TAILS[0] * last)], present[floor(TAILS[1] * last)]
+    if low >= high:  # of nearly constant ones all that there is
+        low, high = present[0], present[-1]
+    return {
+        "low": float(low),
+        "high": float(high),
+        "least": float(present[0]),
+        "largest": float(present[-1]),
+        "middle": float(present[last // 2] + present[(last + 1) // 2]) / 2,
+        "has_missing": len(present) < len(values),
+    }
+
+
+def _categories(cells: Cells, max_categories: int) -> Column:
+    counts: dict[str, int] = {MISSING: cells.n_missing} if cells.n_missing else {}
+    for word, n in zip(cells.words(), cells.counts.tolist(), strict=True):
+        counts[word] = counts.get(word, 0) + n
+    order = sorted(counts, key=lambda word: (-counts[word], word))
+    categories = order[:max_categories]
+    if len(order) > max_categories:
+        categories = [word for word in order[: max_categories - 1] if word != OTHER] + [OTHER]
+    shares = np.array([counts.get(word, 0) for word in categories]) / len(cells.places)
+    rest = max(0.0, 1 - float(shares.sum())) if OTHER in categories else 0.0
+    chance = 1 - float((shares**2).sum()) - rest**2  # the variance of 0 and 1, of all together
+    return {
+        "categories": categories,
+        "on": round(min(1.0, (VARIANCE / max(chance, 1e-6)) ** 0.5), 6),
+    }
+
+
+def _feature_names(column: Column) -> list[str]:
+    name = column["name"]
+    if column["kind"] == "categorical":
+        return [f"{name}={word}" for word in column["categories"]]
+    parts = [name]
+    if column["kind"] == "date":
+        parts += [f"{name} {wave} of {cycle}" for cycle in CYCLES for wave in ("sine", "cosine")]
+    return [*parts, f"{name} is missing"] if column["has_missing"] else parts
+
+
+def _number(cells: Cells, column: Column) -> tuple[np.ndarray, np.ndarray, str]:
+    by_value = kinds.as_numbers(cells, column)
+    numbers = cells.rows(by_value)
+    scaled, beyond = _scaled(numbers, column)
+    remarks = [_odd(cells, np.isnan(by_value), "are no numbers"), _new_gaps(numbers, column)]
+    if np.abs(beyond).max() > FAR:
+        remarks.append(_far(cells, by_value, column))
+    return _with_missing([scaled], numbers, column), beyond, _joined(remarks)
+
+
+def _date(cells: Cells, column: Column) -> tuple[np.ndarray, np.ndarray, str]:
+    by_value = kinds.as_seconds(cells, column)
+    real = _real(by_value, column)
+    seconds = cells.rows(real)
+    known = np.where(np.isnan(seconds), column["middle"], seconds)
+    waves = [
+        0.5 + WAVE * wave(2 * np.pi * known / period)
+        for period in CYCLES.values()
+        for wave in (np.sin, np.cos)
+    ]
+    scaled, beyond = _scaled(seconds, column)
+    is_open = np.isnan(real) & ~np.isnan(by_value)
+    remarks = [
+        _odd(cells, np.isnan(by_value), "are no dates"),
+        _odd(cells, is_open, 'are far from all others, stand for "no date"'),
+        _new_gaps(seconds, column),
+    ]
+    if np.abs(beyond).max() > FAR:
+        remarks.append(_far(cells, real, column))
+    return _with_missing([scaled, *waves], seconds, column), beyond, _joined(remarks)
+
+
+def _category(cells: Cells, column: Column) -> tuple[np.ndarray, float, str]:
+    known = {word: i for i, word in enumerate(column["categories"])}
+    words = cells.words()
+    other = known.get(OTHER, -1)
+    by_value = np.array([known.get(word, other) for word in words], int)
+    features = np.zeros((len(cells.places), len(known)), np.float32)
+    places = np.append(by_value, known.get(MISSING, other))[cells.places]
+    rows = np.flatnonzero(places >= 0)
+    features[rows, places[rows]] = column["on"]
+    unseen = np.array([word not in known for word in words], bool)
+    counts, n_gaps = cells.counts, 0 if MISSING in known else cells.n_missing
+    if not unseen.any() and not n_gaps:
+        return features, 0.0, ""
+    examples = sorted({*words[unseen], *([MISSING] if n_gaps else [])})
+    n = int(counts[unseen].sum()) + n_gaps
+    return features, 0.0, f"{n:,} values of other categories, for example {listed(examples[:3])}"
+
+
+def _real(seconds: np.ndarray, column: Column) -> np.ndarray:
+    """Seconds, NaN of open dates."""
+    return np.where(dates.is_open(seconds, column["first"], column["last"]), np.nan, seconds)
+
+
+def _scaled(values: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """From low to high as 0 to 1, cut there, what is missing as the middle; and what was cut."""
+    present = np.where(np.isnan(values), column["middle"], values)
+    unit = (present - column["low"]) / extent(column)
+    inside = np.clip(unit, 0, (column["high"] - column["low"]) / extent(column))
+    return inside, unit - inside
+
+
+def _with_missing(features: list[np.ndarray], values: np.ndarray, column: Column) -> np.ndarray:
+    gaps = [MISSING_ON * np.isnan(values)] if column["has_missing"] else []
+    return np.column_stack([*features, *gaps])
+
+
+def _odd(cells: Cells, is_odd: np.ndarray, what: str) -> str:
+    if not is_odd.any():
+        return ""
+    n, examples = int(cells.counts[is_odd].sum()), cells.words()[is_odd]
+    return f"{n:,} values {what} and count as missing, for example {listed(examples, 3)}"
+
+
+def _far(cells: Cells, by_value: np.ndarray, column: Column) -> str:
+    excess = np.maximum(by_value - column["high"], column["low"] - by_value) / extent(column)
+    is_far = np.nan_to_num(excess) > FAR
+    n = int(cells.counts[is_far].sum())
+    worst = np.argsort(-np.where(is_far, excess, -1), kind="stable")[: min(3, is_far.sum())]
+    usual = ends(column, "low", "high")
+    return f"{n:,} values lie far beyond {usual}, for example {listed(cells.words()[worst], 3)}"
+
+
+def _new_gaps(values: np.ndarray, column: Column) -> str:
+    n = int(np.isnan(values).sum())
+    if not n or column["has_missing"]:
+        return ""
+    return f"{n:,} gaps count as its middle, since the rows that were learned from have none"
+
+
+def _joined(remarks: Sequence[str]) -> str:
+    return "; ".join(remark for remark in remarks if remark)

@@ -1,0 +1,271 @@
+"""A CSV or a Parquet file as named columns; of a CSV all cells are text, nothing is guessed."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from narrows.data import decoding
+from narrows.errors import UserError
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+    import pyarrow as pa
+
+CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
+SEPARATORS = ",;\t|"
+BLOCK = 1_000_000  # cells that are Python's strings at once
+MAX_COLUMNS = 100_000
+NEARLY_ALL = 0.9
+N_LINES = 100  # rows at most that a title takes
+
+
+class Layout(NamedTuple):
+    """How a user's tables are written; kept in the schema, so that new ones are read alike."""
+
+    separator: str
+    """Character between the values of a CSV."""
+    decimal: str
+    """Decimal point in text."""
+    thousands: str | None
+    """What groups the digits of numbers in text; None where columns may show it themselves."""
+    encoding: str | None
+    """Encoding of a CSV; None where its bytes say it."""
+    skip_rows: int
+    """Lines above the header of a CSV."""
+    missing: Sequence[str]
+    """Words that are gaps in every column."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The cells of a table."""
+
+    columns: dict[str, pa.ChunkedArray]
+    """Cells (N,) by the name of the column; text, or what Parquet has."""
+    n_rows: int
+    """Number of rows."""
+    remarks: list[str]
+    """Sentences on what was assumed."""
+
+
+def read(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
+    """All cells of a table.
+
+    Args:
+        stream: its bytes.
+        file: its name, for messages; the suffix says what it is.
+
+    Raises:
+        UserError: no table, two columns of one name in Parquet, rows wider than the header, or a
+            header that looks like a title or like another separator.
+    """
+    if file.suffix.lower() in PARQUET:
+        return _parquet(stream, file)
+    try:
+        return _csv(stream, file, layout)
+    except csv.Error as error:
+        hint = "; a quote is not closed" if "end of data" in str(error) else ""
+        raise UserError(f"{file}: not a table that can be read: {error}{hint}") from None
+    except UnicodeError as error:
+        raise UserError(f"{file} is not written in {layout.encoding}: {error}") from None
+
+
+def _parquet(stream: IO[bytes], file: Path) -> Sheet:
+    from pyarrow import parquet
+
+    try:
+        source = parquet.ParquetFile(stream)
+        _check_size(source.metadata.num_rows, source.metadata.num_columns, file)
+        table = source.read()
+        table.validate(full=True)  # offsets that lead out of the file's memory
+    except UserError:
+        raise
+    except Exception as error:  # parsers of hostile bytes raise anything
+        message = " ".join(str(error).split())[:200]
+        raise UserError(f"{file}: not a table that can be read: {message}") from None
+    names = [str(name) for name in table.column_names]
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise UserError(f"{file}: there are two columns {twice[0]!r}")
+    return Sheet(dict(zip(names, table.columns, strict=True)), table.num_rows, [])
+
+
+def _check_size(n_rows: int, n_columns: int, file: Path) -> None:
+    """Refuses what memory does not hold: a few bytes of Parquet may say a billion rows."""
+    import psutil
+
+    needed, free = 8 * n_rows * n_columns, psutil.virtual_memory().available
+    if needed > free:
+        raise UserError(
+            f"{file}: {n_rows:,} rows of {n_columns:,} columns need {needed / 2**30:,.1f} GiB of "
+            f"memory, {free / 2**30:,.1f} GiB are free"
+        )
+    if n_columns > MAX_COLUMNS:
+        raise UserError(f"{file} has {n_columns:,} columns; {MAX_COLUMNS:,} at most are taken")
+
+
+def _csv(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
+    text, encoding = decoding.open_text(stream, layout.encoding)
+    with text:
+        sheet = _cells(text, file, layout)
+    if not layout.encoding and (remark := decoding.remark(encoding)):
+        sheet.remarks.insert(0, remark)
+    return sheet
+
+
+def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
+    """Rows of text, block by block, as columns."""
+    import pyarrow as pa
+
+    for _ in range(layout.skip_rows):
+        text.readline()
+    csv.field_size_limit(1 << 30)  # of the whole process, which may have set another
+    is_space = layout.separator == " "
+    reader = csv.reader(
+        text, delimiter=layout.separator, skipinitialspace=not is_space, strict=True
+    )
+    lines: list[int] = []
+    rows = _numbered(reader, lines)
+    header = next((row for row in rows if _n_filled(row)), None)
+    if header is None:
+        raise UserError(f"{file}: not a table that can be read: it has no header")
+    _check_size(1, len(header), file)
+    n_above, n_rows = len(lines), 0
+    names, renamed = _names(header)
+    chunks: list[list[pa.Array]] = [[] for _ in names]
+    short, has_surplus = _ShortRows(), False
+    while block := list(itertools.islice(rows, max(1, BLOCK // len(names)))):
+        if not n_rows:
+            _check_header(header, block, file, layout, lines[n_above:])
+        has_surplus |= max(map(len, block)) > len(names)
+        for column, cells in zip(chunks, _cut(block, len(names), n_rows, file, short), strict=True):
+            column.append(pa.array(cells, pa.large_string()))
+        n_rows += len(block)
+        if short.n_cells > max(BLOCK, n_rows * len(names) / 2):  # a short file would fill memory
+            raise UserError(
+                f"{file}: most rows have fewer values than the header, which has {len(names):,}"
+            )
+    remarks = []
+    if has_surplus:
+        remarks.append("rows end with a separator that the header does not have")
+    if short.n:
+        remarks.append(
+            f"{short.n:,} rows have fewer values than the header, for example row {short.first}: "
+            "their last columns are gaps"
+        )
+    columns = [pa.chunked_array(column, pa.large_string()) for column in chunks]
+    return Sheet(dict(zip(names, columns, strict=True)), n_rows, remarks + renamed)
+
+
+def _numbered(reader: Reader, lines: list[int]) -> Iterator[list[str]]:
+    """Rows that are not empty; of the first ones the lines that they end in are added."""
+    for row in reader:
+        if row:
+            if len(lines) <= N_LINES:
+                lines.append(reader.line_num)
+            yield row
+
+
+@dataclass
+class _ShortRows:
+    """How many rows lack values, the first of them, counted from 1, and how many values."""
+
+    n: int = 0
+    first: int = 0
+    n_cells: int = 0
+
+    def count(self, row: int, n_cells: int) -> None:
+        self.first = self.first or row
+        self.n += 1
+        self.n_cells += n_cells
+
+
+def _cut(
+    block: list[list[str]], width: int, n_before: int, file: Path, short: _ShortRows
+) -> list[tuple[str, ...]]:
+    """The columns of a block of rows, whose surplus has to be empty.
+
+    Args:
+        n_before: number of rows before the block.
+        short: counts the rows that are filled up with gaps.
+    """
+    if set(map(len, block)) != {width}:
+        for i, row in enumerate(block):
+            if len(row) < width:
+                short.count(n_before + i + 1, width - len(row))
+                row += [""] * (width - len(row))
+            elif any(cell.strip() for cell in row[width:]):
+                raise UserError(
+                    f"{file}: row {n_before + i + 1} has {len(row)} values and the header "
+                    f"{width}; values that hold the separator stand in quotes"
+                )
+            else:
+                del row[width:]
+    return list(zip(*block, strict=True))
+
+
+def _names(header: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of the columns, all different, and remarks on those that had to be made up.
+
+    >>> _names(["a", " a", ""])
+    (['a', 'a.1', 'Unnamed: 2'], ["there are two columns 'a'; the second is called 'a.1'"])
+    """
+    names: dict[str, None] = {}
+    remarks = []
+    for i, cell in enumerate(header):
+        name = cell.strip() or f"Unnamed: {i}"
+        unique, n = name, 0
+        while unique in names:
+            n += 1
+            unique = f"{name}.{n}"
+        if n:
+            order = "second" if n == 1 else f"{n + 1}th"
+            remarks.append(f"there are two columns {name!r}; the {order} is called {unique!r}")
+        names[unique] = None
+    return list(names), remarks
+
+
+def _check_header(
+    header: Sequence[str],
+    block: Sequence[Sequence[str]],
+    file: Path,
+    layout: Layout,
+    lines: Sequence[int],
+) -> None:
+    """Refuses a header that is a title above the table, or a file with another separator.
+
+    Args:
+        block: first rows.
+        lines: lines of the first of these, counted from 1 below `skip_rows`.
+    """
+    width, usual = len(header), Counter(map(len, block)).most_common(1)[0][0]
+    n_wide = sum(any(cell.strip() for cell in row[width:]) for row in block)
+    if n_wide >= NEARLY_ALL * len(block) or _n_filled(header) < width / 2:
+        candidates = zip(lines, block, strict=False)
+        complete = (n for n, row in candidates if _n_filled(row) >= max(2, usual / 2))
+        above = layout.skip_rows + next(complete, 2) - 1
+        raise UserError(
+            f"{file}: its header is {layout.separator.join(header)[:80]!r}, and nearly all rows "
+            f"have {max(usual, width)} values; if it is a title, leave out the lines above the "
+            f"header by dataset.skip_rows: {above}"
+        )
+    if width == 1:
+        for other in SEPARATORS.replace(layout.separator, ""):
+            if other in header[0] and sum(other in "".join(row) for row in block) >= (
+                NEARLY_ALL * len(block)
+            ):
+                raise UserError(
+                    f"{file}: there is one column by the separator {layout.separator!r}, by "
+                    f"{other!r} there are {header[0].count(other) + 1}; set dataset.separator"
+                )
+
+
+def _n_filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
