@@ -10,6 +10,7 @@ from torch import Tensor
 from narrows.config.plugins import Plugin
 from narrows.data import blocks, splits
 from narrows.data.prepared import Prepared
+from narrows.data.repeats import first_equal
 from narrows.data.unit import to_unit
 from narrows.models import reconstruction
 from narrows.models.baselines._base import Baseline
@@ -40,8 +41,10 @@ def fit_baseline(
 
     baseline: Baseline = row.module
     state = baseline.fit(row.config, flat(data.in_memory("train")), seed)
-    batches = data.samples().split(blocks.n_together(data.x.shape[1:]))
-    return state, np.concatenate([baseline.encode(state, flat(x)) for x in batches])
+    samples = data.samples()
+    batches = samples.split(blocks.n_together(data.x.shape[1:]))
+    codes = np.concatenate([baseline.encode(state, flat(x)) for x in batches])
+    return state, codes[first_equal(samples)]
 
 
 def errors_by_split(
