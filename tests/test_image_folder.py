@@ -110,8 +110,7 @@ def test_every_orientation_is_as_pillow_turns_it(orientation: int) -> None:
 def test_other_modes_become_eight_bits() -> None:
     clear = np.zeros((8, 8, 4), np.uint8)
     picture("clear.png", clear)
-    deep = np.full((8, 8), 65535 // 2, np.uint16)
-    picture("deep.png", deep)
+    picture("deep.png", np.repeat([[0, 65535]], 32, axis=0).reshape(8, 8).astype(np.uint16))
     Image.new("CMYK", (8, 8), (0, 0, 0, 0)).save("photos/print.jpg")
     Image.new("1", (8, 8), 1).save("photos/two.png")
     data = load(size=8, background=200)
@@ -248,6 +247,54 @@ def test_the_documents_layout_works_as_it_stands() -> None:
     assert data.label_names == ("4", "10")
     assert [file.path for file in data.skipped] == ["test.csv", "test/3.png"]
     assert len(load(size=28).x) == 4  # without labels, all of them
+
+
+def test_names_are_the_same_however_their_accents_are_written() -> None:
+    """A Mac's names in the folder; in the CSV those of Notepad, with one of Windows' paths."""
+    for i, name in enumerate(["Ka\u0308fer.png", "Biene.png", "Mu\u0308cken/1.png"]):
+        picture(name, NOISE[i:])
+    lines = (
+        "filename,label\nK\u00e4fer.png, K\u00e4fer \nBiene.png,Ka\u0308fer\nM\u00fccken\\1.png,x\n"
+    )
+    Path("photos/labels.csv").write_text(lines, encoding="utf-16")
+    data = load(labels="labels.csv", size=8)
+    assert data.labels.tolist() == [0, 0, 1]
+    assert data.label_names == ("K\u00e4fer", "x")
+    assert data.warnings[1:] == ["photos/labels.csv: it was read as UTF-16"]
+    data = load(labels="folders", size=8)
+    assert data.label_names == ("M\u00fccken",)
+
+
+def test_names_that_lead_nowhere_are_told() -> None:
+    """Four pictures without a label, and four names without a picture."""
+    for i in range(5):
+        picture(f"IMG {i}.png", NOISE[i:])
+    names = ["IMG 0.png", *(f"IMG_{i}.png" for i in range(1, 5))]
+    Path("photos/labels.csv").write_text("filename,label\n" + ",a\n".join(names) + ",b\n")
+    data = load(labels="labels.csv", size=8)
+    assert data.names == ["IMG 0.png"]
+    assert data.warnings[1] == (
+        "photos/labels.csv names 4 pictures that are not there, for example 'IMG_1.png', and 4 "
+        "have no label, for example 'IMG 1.png'"
+    )
+
+
+def test_what_is_excluded_is_not_looked_at_and_told() -> None:
+    """What a NAS makes always; names anywhere, and paths from the folder on."""
+    names = ["a.png", "@eaDir/a.png/M.png", "b/thumb_1.png", "b/@eaDir/x.png", "b/c/d.png"]
+    for i, name in enumerate([*names, "c/d.png", "__MACOSX/a.png"]):
+        picture(name, NOISE[i:])
+    data = load(size=8, exclude=("thumb_*", "b/c"))
+    assert data.names == ["a.png", "c/d.png"]
+    assert data.skipped == [
+        ("@eaDir", "excluded: @eaDir"),
+        ("__MACOSX", "excluded: __MACOSX"),
+        ("b/@eaDir", "excluded: @eaDir"),
+        ("b/c", "excluded: b/c"),
+        ("b/thumb_1.png", "excluded: thumb_*"),
+    ]
+    again = image_folder.encode(data.schema, {}, Path("photos"))
+    assert again.names == data.names
 
 
 @pytest.mark.parametrize(

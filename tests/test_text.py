@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from narrows.config import params
+from narrows.data import tokens
 from narrows.data.datasets import text
 from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.errors import UserError
@@ -66,6 +67,70 @@ def test_a_column_of_a_csv() -> None:
     assert data.names == ["row 1", "row 3"]
     assert data.labels.tolist() == [1, 0]
     assert data.skipped == [("row 2", "empty"), ("row 4", "duplicate: of row 1")]
+
+
+def test_scripts_without_spaces_have_pairs_for_terms() -> None:
+    """Two topics with the same polite end: of the pairs, those of two documents."""
+    write(
+        a="天气公园\uff0c谢谢你。",
+        b="公园天气\uff0c谢谢你。",
+        c="股票市场\uff0c谢谢你。",
+        d="市场股票 (NYSE)\uff0c谢谢你。",
+    )
+    data = load(min_documents=2, max_share=0.5)
+    assert data.schema["terms"] == ["公园", "天气", "市场", "股票"]
+    assert data.warnings == [
+        "4 documents, 4 terms; 4 documents are in scripts without spaces: their terms are pairs of "
+        "neighbouring characters"
+    ]
+    Path("new.txt").write_text("今天天气好", encoding="utf-8")
+    new = text.encode(data.schema, data.arrays, Path("new.txt"))
+    assert new.x[0].tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("written", "terms"),
+    [
+        ("Cafe\u0301 caf\u00e9", ["caf\u00e9"]),  # an accent apart, and as one letter
+        ("हिन्दी में", ["में", "हिन्दी"]),  # vowels are marks
+        ("น้ำใจ", ["น้ำ", "ำใ", "ใจ"]),
+        ("東京タワー 2 々", ["ワー", "京タ", "東京", "タワ", "々"]),
+        ("한국어 단어", ["단어", "한국어"]),
+        (
+            "Zei\u00adtung \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            ["zeitung", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+        ),
+        ("don't x_y 2024", ["2024", "don", "x_y"]),
+    ],
+)
+def test_terms_of_every_script(written: str, terms: list[str]) -> None:
+    assert sorted(set(tokens.tokens(written))) == sorted(terms)
+
+
+def test_letters_are_read_as_they_were_written() -> None:
+    """Notepad's UTF-16; and the same without its mark, which is no text."""
+    write(a="sea ship", b="sea tree")
+    Path("docs/c.txt").write_text("sea ship harbour", encoding="utf-16")
+    Path("docs/d.txt").write_bytes("sea dough".encode("utf-16-le"))
+    data = load()
+    assert data.schema["terms"] == ["harbour", "sea", "ship", "tree"]
+    assert data.skipped == [("d.txt", "no text: it has zero bytes")]
+    assert data.warnings == [
+        "1 of 3 documents, for example c.txt: it was read as UTF-16",
+        "3 documents, 4 terms",
+    ]
+    Path("rows.csv").write_text("Wo\u0308rter,kind\nsea,s\ntree,l\n", encoding="utf-16")
+    data = load("rows.csv", column="W\u00f6rter")
+    assert data.names == ["row 1", "row 2"]
+    assert data.warnings[0] == "rows.csv: it was read as UTF-16"
+
+
+def test_what_is_excluded_is_left_out() -> None:
+    write(a="sea ship", b="sea tree", old__c="road", **{"@eaDir__d": "cow"})
+    data = load(exclude=("old",))
+    assert data.names == ["a.txt", "b.txt"]
+    assert [path for path, _ in data.skipped] == ["@eaDir", "old"]
+    assert text.encode(data.schema, data.arrays, Path("docs")).names == data.names
 
 
 def test_new_documents_are_encoded_the_same_way() -> None:

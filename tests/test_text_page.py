@@ -13,6 +13,7 @@ import pytest
 from helpers.project import EXPERIMENT
 from narrows.commands import text
 from narrows.config import plugins
+from narrows.data import tokens
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
 from narrows.store import clusterings, encoders
@@ -40,7 +41,7 @@ def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(parents=True)
     np.save(data / "x.npy", x)
     schema = {"dataset": "text", "terms": TERMS, "stop_words": None, "embeddings": None}
-    schema |= {"column": None, "separator": ","}
+    schema |= {"column": None, "separator": ",", "exclude": [], "tokens": tokens.RULE}
     (data / "schema/schema.json").write_text(json.dumps(schema))
     np.savez(data / "schema/arrays.npz", idf=np.ones(5))
     with (data / "samples.csv").open("w", newline="") as stream:

@@ -12,6 +12,7 @@ from narrows.clustering.codes import fit_predict
 from narrows.clustering.state import State, load_state, save_state
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
+from narrows.data.repeats import first_equal
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, encode_all
 
@@ -57,6 +58,8 @@ class Start:
     `clusters`, -1 for a cluster that no fitted sample is in; the last is that of noise."""
     clusters: np.ndarray
     """Clusters (N,), numbered from 0 without gaps; -1 is noise."""
+    first: np.ndarray
+    """Row (N,) of the first sample that is equal to each."""
 
 
 def prepare_start(job: Job) -> Start:
@@ -65,7 +68,8 @@ def prepare_start(job: Job) -> Start:
     Raises:
         UserError: fewer than two clusters.
     """
-    codes = encode_all(job.model.eval(), job.x)  # batch norm as it was learned
+    first = first_equal(job.x)
+    codes = encode_all(job.model.eval(), job.x)[first]  # batch norm as it was learned
     file = job.work / "start.npz"
     if not file.exists():
         job.work.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,7 @@ def prepare_start(job: Job) -> Start:
         names[used] = np.arange(len(used))
         save_state(file, {**state, "names": names}, clusters=names[clusters])
     state, arrays = load_state(file)
-    return Start(codes, state, arrays["clusters"])
+    return Start(codes, state, arrays["clusters"], first)
 
 
 def cluster_codes(job: Job, codes: np.ndarray) -> tuple[State, np.ndarray]:

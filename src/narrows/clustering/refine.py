@@ -129,7 +129,7 @@ class Refine(Stepping):
     def codes(self) -> np.ndarray:
         """Codes (N, D) of all samples under the weights as they are; encoded once for them."""
         if self._codes is None:
-            self._codes = encode_all(self.model.eval(), self.x)
+            self._codes = encode_all(self.model.eval(), self.x)[self.start.first]
         return self._codes
 
     # --- the steps of an update -------------------------------------------------------------
@@ -251,7 +251,7 @@ class Refine(Stepping):
         """The method's own memberships (N, K), if it has any."""
         z = torch.from_numpy(codes).to(self.device)
         soft = self.method.soft(self.cfg, self.parts, z)
-        return None if soft is None else soft.cpu().numpy()
+        return None if soft is None else soft.cpu().numpy()[self.start.first]
 
     def _judge(self, clusters: np.ndarray, before: np.ndarray) -> Record:
         """The record of this update, from the samples that are learned from.

@@ -20,6 +20,7 @@ from narrows.clustering.deep_clusterers._base import DeepClusterer
 from narrows.clustering.state import State, hardened
 from narrows.config import params
 from narrows.config.plugins import Plugin
+from narrows.data.repeats import first_equal
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored
@@ -72,12 +73,21 @@ class Saved:
         Raises:
             UserError: samples of another shape.
         """
-        return self.cluster(self.encode(self._samples(x)))
+        return self.cluster(self.codes(x))
 
-    def describe(self, x: np.ndarray) -> Answer:
-        """All that is known of samples x (N, ...); raises as `predict` does."""
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        """Codes (N, D) of samples x (N, ...), equal ones of equal samples; raises as `predict`."""
         samples = self._samples(x)
-        z = self.encode(samples)
+        return self.encode(samples)[first_equal(samples)]
+
+    def describe(self, x: np.ndarray, z: np.ndarray | None = None) -> Answer:
+        """All that is known of samples x (N, ...); raises as `predict` does.
+
+        Args:
+            z: their codes (N, D), where they are known.
+        """
+        samples = self._samples(x)
+        z = self.codes(x) if z is None else z
         clusters = self.cluster(z)
         if not len(self.centres):
             raise UserError("the clustering has no cluster, all is noise")

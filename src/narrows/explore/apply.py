@@ -71,10 +71,12 @@ def describe(
         n_similar: number of similar samples for each new one.
     """
     score = _Score(clustering, known)
+    z, similar = _codes(clustering, known, x, n_similar)
     size = blocks.n_together(x.shape[1:])
+    together = zip(*(blocks.blocks(array, size) for array in (x, z, beyond)), strict=True)
     parts = [
-        (clustering.describe(part), *score.of(part, outside))
-        for part, outside in zip(blocks.blocks(x, size), blocks.blocks(beyond, size), strict=True)
+        (clustering.describe(part, own), *score.of(part, outside))
+        for part, own, outside in together
     ]
     answers = [answer for answer, _, _ in parts]
     answer = Answer(
@@ -85,7 +87,6 @@ def describe(
         errors=np.concatenate([a.errors for a in answers]),
     )
     scores = np.concatenate([part for _, part, _ in parts])
-    similar = neighbours.nearest(known.codes, answer.codes, n_similar)
     return Description(
         answer=answer,
         scores=scores,
@@ -96,6 +97,23 @@ def describe(
         similar=similar,
         similar_distances=np.linalg.norm(known.codes[similar] - answer.codes[:, None], axis=2),
     )
+
+
+def _codes(
+    clustering: Saved, known: Known, x: np.ndarray, n_similar: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (N, D) of new samples, and the rows (N, K) of the known ones nearest to them.
+
+    A sample that is equal to a known one has its code, which may differ in the last bits from what
+    the encoder makes of it beside others.
+    """
+    parts = blocks.blocks(x, blocks.n_together(x.shape[1:]))
+    z = np.concatenate([clustering.codes(part) for part in parts])
+    similar = neighbours.nearest(known.codes, z, n_similar)
+    for rows in similar.T[::-1]:  # the nearest last
+        is_equal = (blocks.take(known.x, rows) == x).reshape(len(x), -1).all(axis=1)
+        z[is_equal] = known.codes[rows[is_equal]]
+    return z, similar
 
 
 class _Score:

@@ -12,6 +12,7 @@ from narrows.config.plugins import Plugin
 from narrows.data import blocks, splits
 from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
+from narrows.data.repeats import first_equal
 from narrows.data.unit import to_unit
 from narrows.models import reconstruction
 from narrows.models.autoencoder import Autoencoder, corrupt, reconstruct_all
@@ -39,8 +40,10 @@ def fit_baseline(
     """The state that a baseline learns from train samples, and its codes (N, D) of all samples."""
     baseline: Baseline = row.module
     state = baseline_state(row, data, seed)
-    batches = data.samples().split(blocks.n_together(data.x.shape[1:]))
-    return state, np.concatenate([baseline.encode(state, _flat(x)) for x in batches])
+    samples = data.samples()
+    batches = samples.split(blocks.n_together(data.x.shape[1:]))
+    codes = np.concatenate([baseline.encode(state, _flat(x)) for x in batches])
+    return state, codes[first_equal(samples)]
 
 
 def baseline_state(row: Plugin, data: Prepared, seed: int) -> dict[str, np.ndarray]:

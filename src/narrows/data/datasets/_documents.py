@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from narrows.data import decoding
 from narrows.data.datasets import _files
 from narrows.data.datasets._base import Skipped
-from narrows.data.datasets._files import ListedFile
+from narrows.data.datasets._files import ListedFile, composed
 from narrows.errors import UserError
 
 FOLDERS = "folders"
@@ -29,12 +30,14 @@ class Documents(NamedTuple):
     """Label of every document; None without labels."""
     skipped: list[Skipped]
     """What was left out."""
+    remarks: list[str]
+    """How the letters were read where the files are not UTF-8."""
 
 
-def find(path: Path, is_remembered: bool = True) -> list[ListedFile]:
-    """The files that `read` takes."""
+def find(path: Path, exclude: Sequence[str], is_remembered: bool = True) -> list[ListedFile]:
+    """The files that `read` takes, without those that match a pattern."""
     suffixes = SUFFIXES if path.is_dir() else SUFFIXES | CSV
-    return _files.find(path, suffixes, is_remembered=is_remembered)
+    return _files.find(path, suffixes, is_remembered=is_remembered, exclude=exclude)
 
 
 def read(
@@ -63,18 +66,27 @@ def _folder(root: Path, files: Sequence[ListedFile], labels: str | None) -> Docu
         skipped += [Skipped(file.path, "no label") for file in used if not _folder_of(file)]
         used = [file for file in used if _folder_of(file)]
     texts, names, folders = [], [], []
+    by_remark: dict[str, list[str]] = {}
     contents = _files.in_order(root, used, lambda _, stream: stream.read())
     for file, content in zip(used, contents, strict=True):
-        text = _decoded(content)
-        if text.strip():
+        text, encoding = decoding.decode(content)
+        if not text.strip():
+            skipped.append(Skipped(file.path, "empty"))
+        elif "\0" in text:
+            skipped.append(Skipped(file.path, "no text: it has zero bytes"))
+        else:
             texts.append(text)
             names.append(file.path)
             folders.append(_folder_of(file))
-        else:
-            skipped.append(Skipped(file.path, "empty"))
+            by_remark.setdefault(decoding.remark(encoding), []).append(file.path)
     if not texts:
         raise _files.none_left(root, "document", skipped)
-    return Documents(texts, names, folders if labels else None, skipped)
+    remarks = [
+        f"{len(paths):,} of {len(texts):,} documents, for example {paths[0]}: {remark}"
+        for remark, paths in by_remark.items()
+        if remark
+    ]
+    return Documents(texts, names, folders if labels else None, skipped, remarks)
 
 
 def _table(
@@ -84,17 +96,20 @@ def _table(
     if file.problem:
         raise UserError(f"{path}: {file.problem}")
     with _files.open_listed(path.parent, file) as stream:
-        text = _decoded(stream.read())
+        text, encoding = decoding.decode(stream.read())
     csv.field_size_limit(1 << 30)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    columns = list(reader.fieldnames or ())
+    columns = reader.fieldnames = [composed(name) for name in reader.fieldnames or ()]
+    column, labels = composed(column), composed(labels) if labels else None
     for key, name in (("column", column), ("labels", labels)):
         if name and name not in columns:
             raise UserError(
                 f"params.yaml: dataset.{key}: {path} has no column {name!r}; it has "
                 f"{', '.join(columns) or 'none'}"
             )
-    documents = Documents([], [], [] if labels else None, [])
+    remark = decoding.remark(encoding)
+    remarks = [f"{path}: {remark}"] if remark else []
+    documents = Documents([], [], [] if labels else None, [], remarks)
     seen: dict[str, str] = {}
     for i, row in enumerate(_lines(reader, path), start=1):
         content, name = (row[column] or "").strip(), f"row {i}"
@@ -109,7 +124,7 @@ def _table(
             documents.texts.append(content)
             documents.names.append(name)
             if documents.labels is not None and labels:
-                documents.labels.append(row[labels])
+                documents.labels.append(composed(row[labels]))
     if not documents.texts:
         raise _files.none_left(path, "document", documents.skipped)
     return documents
@@ -122,13 +137,5 @@ def _lines(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
         raise UserError(f"{path}: not a table that can be read: {error}") from None
 
 
-def _decoded(content: bytes) -> str:
-    """UTF-8, or where it is not, Windows' Western letters."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
-
-
 def _folder_of(file: ListedFile) -> str:
-    return PurePosixPath(file.path).parent.name
+    return composed(PurePosixPath(file.path).parent.name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fnmatch
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +28,19 @@ from narrows.store.reading import existing
 LISTING = "files.csv"
 S = TypeVar("S")
 T = TypeVar("T")
+EXCLUDED = (
+    "@eaDir",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "#recycle",
+    "#snapshot",
+    "$RECYCLE.BIN",
+    "__MACOSX",
+    ".thumbnails",
+    "System Volume Information",
+    "lost+found",
+)
+"""Folders that a NAS, an archive or a system puts among a user's files."""
 N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
 
 
@@ -55,6 +70,7 @@ def find(
     suffixes: Collection[str],
     ignored: Collection[Path] = (),
     is_remembered: bool = True,
+    exclude: Sequence[str] = (),
 ) -> list[ListedFile]:
     """Every file below a folder, or the one file, by path; hidden ones are not looked at.
 
@@ -63,6 +79,8 @@ def find(
             special files and names that cannot be written as UTF-8.
         ignored: files that are left out of the list.
         is_remembered: keeps sizes and times in .work, for the next look.
+        exclude: patterns of names, or of paths where there is a / in them, beside `EXCLUDED`; a
+            folder that matches is a problem and is not entered.
     """
     root = path if path.is_dir() else path.parent
     cache_file = outputs.WORK / "listings" / f"{_name_of(path.resolve())}.json"
@@ -70,7 +88,7 @@ def find(
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         cache = {}
-    files = _files_below(path, suffixes, ignored)
+    files = _files_below(path, suffixes, ignored, exclude)
 
     def look(entry: tuple[Path, str]) -> tuple[ListedFile, list[int]]:
         file, problem = entry
@@ -99,11 +117,11 @@ def find(
 
 
 def _files_below(
-    path: Path, suffixes: Collection[str], ignored: Collection[Path]
+    path: Path, suffixes: Collection[str], ignored: Collection[Path], exclude: Sequence[str]
 ) -> list[tuple[Path, str]]:
     """Files and their problems, without those that are ignored."""
     if path.is_dir():
-        files = list(_walk(path, suffixes))
+        files = list(_walk(path, suffixes, (*EXCLUDED, *exclude)))
     else:
         files = [(path, _problem(path, path.is_file(), suffixes))]
     skip = {os.path.realpath(file) for file in ignored}
@@ -195,14 +213,25 @@ def _map(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
             yield from pool.map(use, items[start : start + 1000])
 
 
-def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """Files and their problems; folders are entered unless they are links."""
+def composed(text: str) -> str:
+    """The text with each letter and its accents as one character (NFC), however it came: a Mac
+    writes names of files with the accents apart."""
+    return unicodedata.normalize("NFC", text)
+
+
+def _walk(
+    top: Path, suffixes: Collection[str], exclude: Sequence[str]
+) -> Iterator[tuple[Path, str]]:
+    """Files and their problems; folders are entered unless they are links or excluded."""
     root = top.resolve()
+    patterns = [composed(pattern).strip("/") for pattern in exclude]
     # a stack and no recursion: folders may be deeper than Python's calls
     waiting: list[tuple[Path, os.DirEntry[str] | None]] = [(top, None)]
     while waiting:
         file, entry = waiting.pop()
-        if entry and entry.is_symlink():
+        if entry and (pattern := _excluded_by(patterns, file, top)):
+            yield file, f"excluded: {pattern}"
+        elif entry and entry.is_symlink():
             yield file, _link(file, root)
         elif entry and not entry.is_dir():
             yield file, _problem(file, entry.is_file(follow_symlinks=False), suffixes)
@@ -213,6 +242,16 @@ def _walk(top: Path, suffixes: Collection[str]) -> Iterator[tuple[Path, str]]:
                 yield file, f"cannot be read: {error.strerror}"
                 continue
             waiting += [(Path(i.path), i) for i in inside if not i.name.startswith(".")]
+
+
+def _excluded_by(patterns: Sequence[str], file: Path, top: Path) -> str:
+    """The first of the patterns (NFC) that a file or a folder matches; empty if none."""
+    name = composed(file.name)
+    for pattern in patterns:
+        whole = composed(file.relative_to(top).as_posix()) if "/" in pattern else name
+        if fnmatch.fnmatchcase(whole, pattern):
+            return pattern
+    return ""
 
 
 def _problem(file: Path, is_regular: bool, suffixes: Collection[str]) -> str:

@@ -5,19 +5,26 @@ Only formats that are named here are opened, because Pillow's others start progr
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from narrows.data.scales import WHITE_IS_0
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 HEIC = {".heic", ".heif"}
+FRAMED = {"GIF", "PNG", "TIFF", "WEBP"}
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 TAKEN, CHANGED, EXIF = 0x9003, 0x0132, 0x8769  # EXIF tags: DateTimeOriginal, DateTime, its folder
 ORIENTATION = 0x0112
+PHOTOMETRIC, SAMPLE_FORMAT, NODATA = 262, 339, 42113  # TIFF tags; the last is GDAL's, a text
+HUGE = 3e38  # floats as large as they can be mean that there is no value
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # as Pillow weighs red, green and blue
 SEQUENTIAL, SCAN = {0xC0, 0xC1}, 0xDA  # JPEG markers: of frames that are not progressive, a scan
 SEGMENTS = {*range(0xC0, 0xD0), *range(0xDA, 0xFF)}  # markers with a length behind them
 UPRIGHT = {  # by orientation, what is to be done; 1 is upright, others mean nothing
@@ -48,6 +55,23 @@ class Shape(NamedTuple):
     """Number of pixels above which a picture is not decoded."""
 
 
+class Picture(NamedTuple):
+    """A picture as it was drawn, and what its file was."""
+
+    pixels: np.ndarray
+    """uint8 (C, size, size); or of a kind of values that are no bytes float32, nan for nothing."""
+    kind: str
+    """Kind of the values, like "16 bits"; empty where they are bytes."""
+    date: str
+    """EXIF date, ISO 8601, or empty."""
+    format: str
+    """Pillow's name of the format."""
+    size: tuple[int, int]
+    """Width and height of the file's picture in pixels."""
+    has_more: bool
+    """Whether other frames follow, which are not looked at."""
+
+
 def formats() -> tuple[str, ...]:
     """What can be opened here: HEIC needs the package pillow-heif."""
     from PIL import Image
@@ -61,15 +85,15 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, "HEIF")
 
 
-def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[np.ndarray, str]:
-    """Pixels uint8 (C, size, size), upright, in the middle of the background; and the EXIF date.
+def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> Picture:
+    """The picture upright, in the middle of the background, and its EXIF date.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
     picture of 100 million pixels takes a few megabytes. Not so one of several scans, progressive
     ones among them, which libjpeg keeps as a whole: it counts with all its pixels.
 
     Raises:
-        Unreadable: not a picture, broken, cut, or larger than `shape.max_pixels`.
+        Unreadable: not a picture, broken, cut, without a value, or larger than `shape.max_pixels`.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -80,13 +104,14 @@ def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[
             width, height = image.size if _is_in_one_scan(stream) else whole
             if width * height > shape.max_pixels:
                 raise Unreadable(f"too large: {width} x {height} pixels")
+            kind = _kind(image)
             if image.format == "PNG":  # whose EXIF may follow the pixels: their faults come first
                 image.load()
             date = _date(image)
             image.load()
             turn = UPRIGHT.get(_exif(image, ORIENTATION))  # now, as Pillow has turned a TIFF itself
-            flat = _flat(image, shape)
-            small = _fitted(flat.transpose(Image.Transpose[turn]) if turn else flat, shape)
+            pixels = _values(image, kind, turn, shape) if kind else _drawn(image, turn, shape)
+            return Picture(pixels, kind, date, str(image.format), whole, _has_more(image))
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -95,8 +120,6 @@ def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> tuple[
         message = " ".join(str(error).split())[:100]
         kind = "truncated" if "truncated" in message.lower() else "broken"
         raise Unreadable(f"{kind}: {message or type(error).__name__}") from None
-    pixels = np.asarray(small)
-    return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), date
 
 
 def _is_in_one_scan(stream: IO[bytes]) -> bool:
@@ -116,34 +139,111 @@ def _is_in_one_scan(stream: IO[bytes]) -> bool:
         stream.seek(at)
 
 
-def _flat(image: Image, shape: Shape) -> Image:
-    """Without transparency, palette or more than 8 bits."""
+def _kind(image: Image) -> str:
+    """What the values are where they are no bytes; of a picture whose pixels are not decoded."""
+    tags = getattr(image, "tag_v2", {})  # of a TIFF
+    tiles = getattr(image, "tile", [])[:1]
+    raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in tiles]
+    has_sign = tags.get(SAMPLE_FORMAT, (1,))[0] == 2
+    if image.mode == "F":
+        kind = "floats"
+    elif image.mode.startswith("I"):
+        n_bits = 32 if any("32" in str(name) for name in raw) else 16
+        kind = f"{n_bits} bits with a sign" if has_sign else f"{n_bits} bits"
+    elif image.mode in {"RGB", "RGBA"} and any(";16" in str(name) for name in raw):
+        kind = "16 bits a colour"
+    elif image.mode == "L" and has_sign:
+        kind = "8 bits with a sign"
+    else:
+        return ""
+    return kind + (WHITE_IS_0 if tags.get(PHOTOMETRIC) == 0 else "")
+
+
+def _drawn(image: Image, turn: str | None, shape: Shape) -> np.ndarray:
+    """Pixels uint8 (C, size, size) of a picture of bytes."""
     from PIL import Image as pillow
 
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float32)
-        low = min(0.0, float(values.min()))
-        high = 65535.0 if image.mode.startswith("I") else float(values.max())
-        scaled = (values - low) / max(high - low, 1e-12) * 255
-        image = pillow.fromarray(np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8))
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = pillow.new("RGBA", image.size, (*[shape.background] * 3, 255))
         image = pillow.alpha_composite(ground, image)
-    return image.convert("RGB" if shape.colour else "L")
+    image = image.convert("RGB" if shape.colour else "L")
+    grey = shape.background
+    pixels = np.asarray(_fitted(image, turn, shape, (grey,) * 3 if shape.colour else grey))
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _fitted(image: Image, shape: Shape) -> Image:
-    """The whole picture, its aspect kept, in the middle of a square."""
+def _values(image: Image, kind: str, turn: str | None, shape: Shape) -> np.ndarray:
+    """Values float32 (C, size, size) of a picture that is none of bytes; nan where it has none.
+
+    Pixels without a value count for nothing: what is shrunk is how far the others are from their
+    mean, with zeros in the gaps, and it is divided by what ones become.
+    """
     from PIL import Image as pillow
 
+    values, has_value = _as_floats(image, kind)  # (H, W, B), (H, W)
+    if values.shape[2] == 3 and not shape.colour:
+        values = (values @ GREY)[..., None]
+    known = values[has_value]
+    if not known.size:
+        raise Unreadable("no value: none is a number")
+    low, mean, high = known.min(), known.mean(), known.max()
+    del known
+
+    def fitted(plane: np.ndarray) -> np.ndarray:
+        return np.asarray(_fitted(pillow.fromarray(plane), turn, shape, 0.0))
+
+    def shrunk(band: np.ndarray) -> np.ndarray:
+        plane = band - mean
+        plane[~has_value] = 0
+        return fitted(plane)
+
+    weights = fitted(has_value.astype(np.float32))  # (size, size), 0 beside the picture
+    far = np.stack([shrunk(band) for band in values.transpose(2, 0, 1)])  # (B, size, size)
+    small = (mean + far / np.maximum(weights, 0.5)).clip(low, high)
+    small[:, weights < 0.5] = np.nan
+    if np.isnan(small).all():
+        raise Unreadable("no value: hardly one is a number")
+    return np.repeat(small, 3, axis=0) if shape.colour and len(small) == 1 else small
+
+
+def _as_floats(image: Image, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values float32 (H, W, B), and which of the pixels (H, W) have one."""
+    raw = np.asarray(image)
+    if kind.startswith("32 bits") and "sign" not in kind:
+        raw = raw.view(np.uint32)  # Pillow has no such mode
+    elif kind.startswith("8 bits"):
+        raw = raw.view(np.int8)
+    values = np.asarray(raw, np.float32).reshape(image.height, image.width, -1)
+    has_value = np.asarray(((values > -HUGE) & (values < HUGE)).all(axis=2))  # not nan either
+    if kind.startswith("16 bits a colour"):
+        has_value &= (values[..., 3:] >= 128).all(axis=2)
+        return values[..., :3] * 257, has_value  # Pillow reads the upper half of the bits
+    with contextlib.suppress(Exception):  # any, of bytes that may be anything
+        tag = getattr(image, "tag_v2", {}).get(NODATA, image.info.get("transparency"))
+        has_value &= values[..., 0] != np.float32(str(tag).strip("\0 "))
+    return values, has_value
+
+
+def _fitted(image: Image, turn: str | None, shape: Shape, ground: Any) -> Image:
+    """The whole picture, upright, its aspect kept, in the middle of a square."""
+    from PIL import Image as pillow
+
+    if turn:
+        image = image.transpose(pillow.Transpose[turn])
     side, longer = shape.size, max(image.size)
     width, height = (max(1, round(side * length / longer)) for length in image.size)
     resized = image.resize((width, height), pillow.Resampling.LANCZOS, reducing_gap=2.0)
-    ground = (shape.background,) * 3 if shape.colour else shape.background
     square = pillow.new(image.mode, (side, side), ground)
     square.paste(resized, ((side - width) // 2, (side - height) // 2))
     return square
+
+
+def _has_more(image: Image) -> bool:
+    """Whether frames follow the first; a second picture in a JPEG is a copy for other screens."""
+    with contextlib.suppress(Exception):  # any, of bytes that may be anything
+        return image.format in FRAMED and bool(getattr(image, "is_animated", False))
+    return False
 
 
 def _date(image: Image) -> str:

@@ -9,8 +9,8 @@ import csv
 import functools
 import io
 import os
-import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Any
@@ -19,15 +19,17 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
+from narrows.data import decoding, scales
 from narrows.data.datasets import _files, _pictures
 from narrows.data.datasets._base import Dataset, Skipped, numbered
-from narrows.data.datasets._files import ListedFile
-from narrows.data.datasets._pictures import Shape
+from narrows.data.datasets._files import ListedFile, composed
+from narrows.data.datasets._pictures import Picture, Shape
 from narrows.errors import UserError
 from narrows.store import outputs
 
 FOLDERS = "folders"
 LABELS = "labels.csv"  # the copy of the user's file
+FEW = 3  # pictures without a label that are no sign of another spelling
 
 
 @config
@@ -48,6 +50,9 @@ class Config:
     max_pixels: PositiveInt = 50_000_000
     """Larger pictures are left out; a JPEG counts by what has to be decoded of it, which of a
     progressive one is all of it."""
+    exclude: tuple[str, ...] = ()
+    """Files and folders that are left out, by name or by path, * for anything. Folders that a NAS,
+    an archive or a system makes, like @eaDir and __MACOSX, always are."""
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
@@ -57,73 +62,117 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
         raise UserError(f"params.yaml: dataset.path: {root} is no folder")
     copies = {} if cfg.labels in (None, FOLDERS) else {LABELS: _label_file(cfg, root)}
     suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    _files.fetch(_files.find(root, suffixes, ignored=copies.values()), raw_dir, copies)
+    listed = _files.find(root, suffixes, ignored=copies.values(), exclude=cfg.exclude)
+    _files.fetch(listed, raw_dir, copies)
 
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
     """Pictures uint8 (N, C, size, size) in the order of their paths."""
     root, files = _files.located(cfg.path), _files.read(raw_dir)
-    labels = _labels(cfg, files, root, raw_dir)
     shape = Shape(cfg.size, cfg.colour, cfg.background, cfg.max_pixels)
-    return _load(root, files, shape, labels)
+    used, skipped = _files.usable(files)
+    labels, odd = _labels(cfg, [file.path for file in files], root, raw_dir)
+    if labels is not None:
+        skipped += [Skipped(file.path, "no label") for file in used if file.path not in labels]
+        used = [file for file in used if file.path in labels]
+    schema = {"dataset": "image_folder", **shape._asdict(), "exclude": list(cfg.exclude)}
+    return _load(root, used, skipped, schema, labels=labels, odd=odd)
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New pictures, a folder or one file, as `load` made those that were learned from."""
-    files = _files.find(path, _pictures.SUFFIXES | _pictures.HEIC, is_remembered=False)
+    suffixes = _pictures.SUFFIXES | _pictures.HEIC
+    files = _files.find(path, suffixes, is_remembered=False, exclude=schema["exclude"])
     root = path if path.is_dir() else path.parent
-    shape = Shape(**{name: schema[name] for name in Shape._fields})
-    return _load(root, files, shape, None)
+    return _load(root, *_files.usable(files), schema, ranges=schema["ranges"])
 
 
 def _load(
-    root: Path, files: Sequence[ListedFile], shape: Shape, labels: Mapping[str, str] | None
+    root: Path,
+    files: Sequence[ListedFile],
+    skipped: list[Skipped],
+    schema: Mapping[str, Any],
+    *,
+    labels: Mapping[str, str] | None = None,
+    odd: Sequence[str] = (),
+    ranges: scales.Ranges | None = None,
 ) -> Dataset:
-    used, skipped = _files.usable(files)
-    if labels is not None:
-        skipped += [Skipped(file.path, "no label") for file in used if file.path not in labels]
-        used = [file for file in used if file.path in labels]
-    decode = functools.partial(_decode, shape, _pictures.formats())
-    names: list[str] = []
-    dates: list[str] = []
+    """The pictures that can be used.
+
+    Args:
+        labels: by path; of all the files, or None.
+        odd: what is to be said of the labels.
+        ranges: scale of known pictures; None where it is to be learned from these ones.
+    """
+    shape = Shape(**{name: schema[name] for name in Shape._fields})
     outputs.WORK.mkdir(exist_ok=True)
-    with (
-        warnings.catch_warnings(),
-        _without_pillows_limit(),
-        tempfile.TemporaryFile(dir=outputs.WORK) as pixels,  # there may be more than fit in memory
-    ):
-        warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-        for file, result in zip(used, _files.in_order(root, used, decode), strict=True):
-            if isinstance(result, str):
-                skipped.append(Skipped(file.path, result))
-                continue
-            picture, date = result
-            pixels.write(picture.tobytes())
-            names.append(file.path)
-            dates.append(date)
-        if not names:
-            raise _files.none_left(root, "picture", skipped)
-        pixels.flush()
-        n_channels = 3 if shape.colour else 1
-        x_shape = (len(names), n_channels, shape.size, shape.size)
-        x = np.memmap(pixels, np.uint8, "c", shape=x_shape)
-    numbers, label_names = numbered([labels[name] for name in names]) if labels else (None, None)
+    size = (3 if shape.colour else 1, shape.size, shape.size)
+    with scales.Pictures(outputs.WORK, size, shape.background) as on_disk:
+        pictures = _read_into(on_disk, root, files, shape, skipped)
+        names = list(pictures)
+        scaled = on_disk.scaled(ranges)
+    skipped += [Skipped(names[row], fault) for row, fault in scaled.faults.items()]
+    if not scaled.rows:
+        raise _files.none_left(root, "picture", skipped)
+    if ranges is None:
+        notes = [_facts([*pictures.values()], shape)]
+        notes += scales.sentences(on_disk.extremes, scaled.ranges, names)
+    else:
+        notes = scales.beyond(scaled.cut, names)
+    used = [names[row] for row in scaled.rows]
+    numbers, label_names = numbered([labels[name] for name in used]) if labels else (None, None)
     return Dataset(
-        x,
+        scaled.x,
         numbers,
         is_test=None,
-        names=names,
-        dates=dates,
+        names=used,
+        dates=[pictures[name].date for name in used],
         label_names=label_names,
         skipped=sorted(skipped),
-        schema={"dataset": "image_folder", **shape._asdict()},
+        schema={**schema, "ranges": scaled.ranges},
+        warnings=[*notes, *odd],
     )
+
+
+def _read_into(
+    on_disk: scales.Pictures,
+    root: Path,
+    files: Sequence[ListedFile],
+    shape: Shape,
+    skipped: list[Skipped],
+) -> dict[str, Picture]:
+    """Reads all files, and says what they are, by path, without their pixels."""
+    pictures: dict[str, Picture] = {}
+    decode = functools.partial(_decode, shape, _pictures.formats())
+    with warnings.catch_warnings(), _without_pillows_limit():
+        warnings.simplefilter("ignore")  # of Pillow, about odd metadata
+        for file, result in zip(files, _files.in_order(root, files, decode), strict=True):
+            if isinstance(result, str):
+                skipped.append(Skipped(file.path, result))
+            else:
+                on_disk.add(result.pixels, result.kind)
+                pictures[file.path] = result._replace(pixels=np.empty(0))
+    return pictures
+
+
+def _facts(pictures: Sequence[Picture], shape: Shape) -> str:
+    """Which formats and sizes there were, and what of them was not used."""
+    counts = Counter(picture.format for picture in pictures).most_common()
+    formats = ", ".join(f"{n:,} {name}" for name, n in counts)
+    sizes = sorted((picture.size for picture in pictures), key=lambda size: size[0] * size[1])
+    ends = list(dict.fromkeys(f"{width:,} x {height:,}" for width, height in (sizes[0], sizes[-1])))
+    line = f"{formats}, of {' to '.join(ends)} pixels, fitted into {shape.size} x {shape.size}"
+    if n_small := sum(max(size) < shape.size for size in sizes):
+        line += f"; {n_small:,} of them are smaller and were enlarged"
+    if n_more := sum(picture.has_more for picture in pictures):
+        line += f"; {n_more:,} have several frames, of which the first is used"
+    return line
 
 
 def _decode(
     shape: Shape, accepted: tuple[str, ...], file: ListedFile, stream: IO[bytes]
-) -> tuple[np.ndarray, str] | str:
-    """Pixels and date of a picture, or why it cannot be used."""
+) -> Picture | str:
+    """A picture, or why it cannot be used."""
     if PurePosixPath(file.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
         return "needs the package pillow-heif"
     try:
@@ -144,22 +193,48 @@ def _label_file(cfg: Config, root: Path) -> Path:
 
 
 def _labels(
-    cfg: Config, files: Sequence[ListedFile], root: Path, raw_dir: Path
-) -> dict[str, str] | None:
-    """{path: label} of the pictures that have one; None without labels."""
+    cfg: Config, paths: Sequence[str], root: Path, raw_dir: Path
+) -> tuple[dict[str, str] | None, list[str]]:
+    """{path: label} of the pictures that have one, None without labels; and what is odd of them."""
     if cfg.labels is None:
-        return None
-    paths = {file.path for file in files}
+        return None, []
     if cfg.labels == FOLDERS:
-        parents = {path: PurePosixPath(path).parent.name for path in paths}
-        return {path: parent for path, parent in parents.items() if parent}
+        parents = {path: composed(PurePosixPath(path).parent.name) for path in paths}
+        return {path: parent for path, parent in parents.items() if parent}, []
     file = _label_file(cfg, root)
-    text = (raw_dir / LABELS).read_text(encoding="utf-8-sig", errors="replace")
+    text, encoding = decoding.decode((raw_dir / LABELS).read_bytes())
+    # train.csv may tell of train/0.png as train/0.png or as 0.png
+    near = PurePosixPath(os.path.relpath(file.parent, root).replace(os.sep, "/"))
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(composed(path), []).append(path)
+    labels: dict[str, str] = {}
+    missing: list[str] = []
+    for name, label in (rows := _rows(text, file)):
+        places = (PurePosixPath(name), near / name, near / file.stem / name)
+        named = [by_name[key] for place in places if (key := composed(str(place))) in by_name]
+        labels |= {path: label for some in named[::-1] for path in some}
+        missing += [] if named else [name]
+    if not labels:
+        example = f", for example {rows[0][0]!r}" if rows else ""
+        raise UserError(f"params.yaml: dataset.labels: {file} names no picture in {root}{example}")
+    remark = decoding.remark(encoding)
+    odd = [f"{file}: {remark}"] if remark else []
+    without = [path for path in paths if path not in labels]
+    if min(len(without), len(missing)) > FEW:
+        odd.append(
+            f"{file} names {len(missing):,} pictures that are not there, for example "
+            f"{missing[0]!r}, and {len(without):,} have no label, for example {without[0]!r}"
+        )
+    return labels, odd
+
+
+def _rows(text: str, file: Path) -> list[tuple[str, str]]:
+    """Names, with / between their parts, and labels of a CSV, where both are given."""
     csv.field_size_limit(1 << 17)  # of the whole process, which may have set another
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
-        columns = reader.fieldnames or ()
-        pairs = [(row.get("filename"), row.get("label")) for row in reader]
+        columns, *lines = [[composed(cell.strip()) for cell in line] for line in reader] or [[]]
     except csv.Error as error:
         raise UserError(
             f"params.yaml: dataset.labels: {file} is no table that can be read: {error}"
@@ -169,17 +244,9 @@ def _labels(
             f"params.yaml: dataset.labels: {file} should have the columns filename and label, "
             f"found {', '.join(columns)[:200] or 'none'}"
         )
-    rows = [(name, label) for name, label in pairs if name and label]
-    # train.csv may tell of train/0.png as train/0.png or as 0.png
-    near = PurePosixPath(os.path.relpath(file.parent, root).replace(os.sep, "/"))
-    labels: dict[str, str] = {}
-    for name, label in rows:
-        places = (PurePosixPath(name), near / name, near / file.stem / name)
-        labels |= {str(place): label for place in places[::-1] if str(place) in paths}
-    if not labels:
-        example = f", for example {rows[0][0]!r}" if rows else ""
-        raise UserError(f"params.yaml: dataset.labels: {file} names no picture in {root}{example}")
-    return labels
+    cells = [dict(zip(columns, line, strict=False)) for line in lines]
+    pairs = [(row.get("filename", ""), row.get("label", "")) for row in cells]
+    return [(name.replace("\\", "/"), label) for name, label in pairs if name and label]
 
 
 class _without_pillows_limit:

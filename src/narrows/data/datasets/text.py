@@ -2,12 +2,12 @@
 
 2,000 terms are what the deep clustering papers took of Reuters (Xie et al. 2016,
 arXiv:1511.06335). Rows have length 1 (scikit-learn's l2), so that all values are in [0, 1]; the
-papers' own scale is this one times the root of the number of terms.
+papers' own scale is this one times the root of the number of terms. `tokens` says what a term is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
+from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
 from narrows.data.datasets._base import Dataset, Skipped, numbered
 from narrows.errors import UserError
@@ -41,6 +42,9 @@ class Config:
     """Terms in more than this share of the documents tell nothing and are left out."""
     stop_words: Literal["english"] | None = None
     """Whether scikit-learn's list of English words is left out as well."""
+    exclude: tuple[str, ...] = ()
+    """Files and folders that are left out, by name or by path, * for anything. Folders that a NAS,
+    an archive or a system makes, like @eaDir and __MACOSX, always are."""
     embeddings: str | None = None
     """Name or folder of a locally installed model of sentence-transformers, instead of TF-IDF."""
 
@@ -57,7 +61,7 @@ def fetch(cfg: Config, raw_dir: Path) -> None:
     path = _files.located(cfg.path)
     if not path.is_dir() and path.suffix.lower() not in _documents.SUFFIXES | _documents.CSV:
         raise UserError(f"params.yaml: dataset.path: {path} is no folder, no .txt and no .csv")
-    _files.fetch(_documents.find(path), raw_dir)
+    _files.fetch(_documents.find(path, cfg.exclude), raw_dir)
 
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
@@ -68,15 +72,18 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         "dataset": "text",
         "column": cfg.column,
         "separator": cfg.separator,
+        "exclude": list(cfg.exclude),
         "embeddings": cfg.embeddings,
     }
+    notes = documents.remarks
     if cfg.embeddings:
         embedded = _embedded(cfg.embeddings, documents.texts)
         arrays = {"low": embedded.min(axis=0), "high": embedded.max(axis=0)}
         x = _unit(embedded, arrays)
     else:
         terms, arrays = _vocabulary(cfg, documents.texts)
-        schema |= {"stop_words": cfg.stop_words, "terms": terms}
+        schema |= {"tokens": tokens.RULE, "stop_words": cfg.stop_words, "terms": terms}
+        notes = [*notes, _summary(terms, documents.texts)]
         x = _tf_idf(documents.texts, schema, arrays)
     used, skipped = _with_terms(x, documents)
     labels, label_names = None, None
@@ -91,13 +98,14 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         skipped=skipped,
         schema=schema,
         arrays=arrays,
+        warnings=notes,
     )
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New documents as `load` made those that were learned from; unknown terms do not count, and
     documents without a known one are left out."""
-    listed = _documents.find(path, is_remembered=False)
+    listed = _documents.find(path, schema["exclude"], is_remembered=False)
     documents = _documents.read(path, listed, schema["column"], None, schema["separator"])
     if schema["embeddings"]:
         x = _unit(_embedded(schema["embeddings"], documents.texts), arrays)
@@ -106,8 +114,8 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     used, skipped = _with_terms(x, documents)
     if not used:
         raise _files.none_left(path, "document", skipped)
-    names = [documents.names[i] for i in used]
-    return Dataset(x[used], None, None, names, skipped=skipped, schema=schema)
+    names, notes = [documents.names[i] for i in used], documents.remarks
+    return Dataset(x[used], None, None, names, skipped=skipped, schema=schema, warnings=notes)
 
 
 def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[int], list[Skipped]]:
@@ -122,10 +130,10 @@ def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str,
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
+        analyzer=_analyzer(cfg.stop_words),
         max_features=cfg.n_terms,
         min_df=min(cfg.min_documents, len(texts)),
         max_df=max(cfg.max_share, 1.0 / len(texts)),
-        stop_words=cfg.stop_words,
     )
     try:
         vectorizer.fit(texts)
@@ -143,12 +151,33 @@ def _tf_idf(
 ) -> np.ndarray:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    if (rule := schema["tokens"]) != tokens.RULE:
+        raise UserError(f"schema.json: tokens should be {tokens.RULE!r}, found {rule!r}")
     vectorizer = TfidfVectorizer(
-        vocabulary=schema["terms"], stop_words=schema["stop_words"], dtype=np.float32
+        analyzer=_analyzer(schema["stop_words"]), vocabulary=schema["terms"], dtype=np.float32
     )
     vectorizer.idf_ = np.asarray(arrays["idf"], np.float32)
     x = vectorizer.transform(texts).toarray()
     return np.asarray(np.minimum(x, 1), np.float32)
+
+
+def _analyzer(stop_words: str | None) -> Callable[[str], list[str]]:
+    """Terms of a document without the words of a list of scikit-learn's."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    unwanted = ENGLISH_STOP_WORDS if stop_words else frozenset()
+    return lambda text: [term for term in tokens.tokens(text) if term not in unwanted]
+
+
+def _summary(terms: Sequence[str], texts: Sequence[str]) -> str:
+    """How many documents and terms there are, and of how many the terms are no words."""
+    line = f"{len(texts):,} documents, {len(terms):,} terms"
+    if n_pairs := sum(map(tokens.has_pairs, texts)):
+        line += (
+            f"; {n_pairs:,} documents are in scripts without spaces: their terms are pairs of "
+            "neighbouring characters"
+        )
+    return line
 
 
 def _embedded(model: str, texts: Sequence[str]) -> np.ndarray:
