@@ -89,7 +89,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     with _files.open_listed(file.parent, listed):
         key = _arrays.chosen(file, cfg.key, inside)
         array = _numbers(_arrays.opened(file, key), file)
-        layout = _layout(array.shape, cfg.layout, file)
+        layout = layout_of(array.shape, cfg.layout, file)
         words = _labels(cfg, file, raw_dir, len(array))
     low, high, usable = _ranges(array, layout)
     skipped = [_no_number(row) for row in np.flatnonzero(~usable).tolist()]
@@ -198,8 +198,12 @@ def _numbers(array: np.ndarray, file: Path) -> np.ndarray:
     return array
 
 
-def _layout(shape: tuple[int, ...], name: str, file: Path) -> Layout:
-    """What the axes are, by the user's word or by the shape."""
+def layout_of(shape: tuple[int, ...], name: str, file: Path) -> Layout:
+    """What the axes of an array are, by the user's word (`Config.layout`) or by its shape.
+
+    Raises:
+        UserError: they cannot be that, or more than one thing.
+    """
     sample, is_empty = shape[1:], 0 in shape[1:]
     fits = [FIRST, LAST] if len(shape) == 3 else []
     if len(shape) == 4:

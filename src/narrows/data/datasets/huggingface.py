@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE, ROWS, TEXTS, LISTING = "set.json", "rows.parquet", "texts.csv", "listing"
+WORDS = {"string", "large_string"}  # types of a column of words
 PICTURES, TABLE, TEXT = "pictures", "table", "text"
 BLOCK, PICTURE_BLOCK = 10_000, 100  # rows that are copied at once: pictures may be large
 NEEDED = "needs the package datasets, which is not installed: pip install datasets"
@@ -123,7 +124,7 @@ def kind_of(cfg: Config, features: Mapping[str, Any]) -> str:
         if len(_columns(cfg)) > 1:
             raise UserError(f"params.yaml: dataset.column: {picture!r} is pictures: take it alone")
         return PICTURES
-    if isinstance(cfg.column, str) and _type(features[cfg.column]) in ("string", "large_string"):
+    if isinstance(cfg.column, str) and _type(features[cfg.column]) in WORDS:
         return TEXT
     if not _table(cfg, features):
         kinds = ", ".join(f"{name} ({_type(kind)})" for name, kind in features.items())
@@ -196,8 +197,8 @@ def _asked(name: str, ask: Any) -> Any:
     except Exception as error:  # of files, of networks, of each kind of set
         message = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(
-            f"params.yaml: dataset: the library datasets has no {name} in its cache or from the hub: "
-            f"{message}"
+            f"params.yaml: dataset: {name} is not to be had by the library datasets, neither from "
+            f"its cache nor from the hub: {message}"
         ) from None
 
 
