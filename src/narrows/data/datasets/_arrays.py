@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import shutil
 import tempfile
@@ -99,7 +100,7 @@ def chosen(path: Path, key: str | None, besides: str | None = None) -> str:
     return key
 
 
-def _header(stream: IO[bytes]) -> tuple[Header, int]:
+def _header(stream: IO[bytes] | io.BufferedIOBase) -> tuple[Header, int]:
     """The header of an .npy, and how many bytes it takes."""
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     version = npy.read_magic(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def schema(shape: Shape) -> dict[str, Any]:
 
 
 def fitted(
-    pictures: Iterable[tuple[str, Image | IO[bytes] | str]], shape: Shape
+    pictures: Iterable[tuple[str, Image | bytes | str]], shape: Shape
 ) -> tuple[np.ndarray | None, list[str], list[Skipped]]:
     """x uint8 (N, C, size, size) of the pictures that can be used, or None of none; their names;
     and what was left out.
@@ -71,11 +71,15 @@ def fitted(
     return x, names, skipped
 
 
-def _pixels(picture: Image | IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> np.ndarray:
-    """uint8 (C, size, size)."""
-    from PIL import Image
+class _Stream(io.BytesIO):
+    """Bytes as an opened file."""
 
-    if not isinstance(picture, Image.Image):
+    name, mode = "", "rb"
+
+
+def _pixels(picture: Image | bytes, shape: Shape, accepted: tuple[str, ...]) -> np.ndarray:
+    """uint8 (C, size, size)."""
+    if isinstance(picture, bytes):
         return _decoded(picture, shape, accepted)
     is_flat = picture.mode == ("RGB" if shape.colour else "L")
     if is_flat and picture.size == (shape.size, shape.size):  # as it would come out again
@@ -83,12 +87,11 @@ def _pixels(picture: Image | IO[bytes], shape: Shape, accepted: tuple[str, ...])
         return pixels.transpose(2, 0, 1) if shape.colour else pixels[None]
     stream = io.BytesIO()
     picture.save(stream, "TIFF")  # has every kind of pixels, and packs none
-    return _decoded(stream, shape, accepted)
+    return _decoded(stream.getvalue(), shape, accepted)
 
 
-def _decoded(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> np.ndarray:
-    stream.seek(0)
-    pixels, *_ = _pictures.decode(stream, shape, accepted)
+def _decoded(content: bytes, shape: Shape, accepted: tuple[str, ...]) -> np.ndarray:
+    pixels, *_ = _pictures.decode(_Stream(content), shape, accepted)
     if pixels.dtype != np.uint8:
         raise _pictures.Unreadable("more than 8 bits a colour: keep it in a folder of pictures")
-    return pixels
+    return np.asarray(pixels)

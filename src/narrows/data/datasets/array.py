@@ -298,8 +298,9 @@ def _odd_ranges(
     if array.dtype == np.uint8 or not len(values):
         return []
     values = values if len(low) > 1 else values.reshape(-1, 1)
-    ends = np.quantile(values, TAILS, axis=0)
-    is_odd = (ends[0] < ends[1]) & (ends[1] - ends[0] < SQUEEZED * (high - low))
+    with np.errstate(over="ignore", invalid="ignore"):  # of what nearly fills all floats: not odd
+        ends = np.quantile(values, TAILS, axis=0)
+        is_odd = (ends[0] < ends[1]) & (ends[1] - ends[0] < SQUEEZED * (high - low))
     odd = np.flatnonzero(is_odd).tolist()
     if not odd:
         return []

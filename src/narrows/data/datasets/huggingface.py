@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -291,7 +291,7 @@ def _write_parquet(blocks: Iterator[pa.Table], file: Path) -> None:
 
 def _stored(
     file: Path, words: dict[str, str], has_labels: bool
-) -> Iterator[tuple[str, IO[bytes] | str]]:
+) -> Iterator[tuple[str, bytes | str]]:
     """Names and bytes of the pictures, or why there are none; leaves the label of each name."""
     from pyarrow import parquet
 
@@ -306,7 +306,7 @@ def _stored(
             if label is None:
                 yield name, "no label"
             else:
-                yield name, io.BytesIO(content) if content else "empty"
+                yield name, content or "empty"
         start += len(block)
 
 

@@ -126,11 +126,10 @@ def _pictures(parts: Parts, classes: dict[str, int]) -> Iterator[tuple[str, Imag
     """Every picture and its name, or why it cannot be read; leaves the class of each name."""
     for part, pairs in parts.items():
         for i in range(len(pairs)):
-            try:
-                picture, label = pairs[i]
-            except OSError as error:  # Pillow's, of the one file
-                yield f"{part}/{i}", f"broken: {' '.join(str(error).split())[:100]}"
+            if isinstance(item := _item(pairs, i), str):
+                yield f"{part}/{i}", item
                 continue
+            picture, label = item
             classes[f"{part}/{i}"] = int(label)
             yield f"{part}/{i}", picture
 
@@ -140,7 +139,8 @@ def _known(cfg: Config, parts: Parts) -> dict[str, Any]:
     digest, pictures = hashlib.sha256(), []
     for part, pairs in parts.items():
         rows = np.linspace(0, len(pairs) - 1, min(_drawn.N_LOOKS, len(pairs))).astype(int)
-        for picture, label in (_pair(cfg, pairs, row) for row in rows.tolist()):
+        items = [_item(pairs, row) for row in rows.tolist()]
+        for picture, label in (_pair(cfg, item) for item in items if not isinstance(item, str)):
             digest.update(f"{part}, {picture.mode}, {picture.size}, {int(label)}".encode())
             digest.update(picture.tobytes())
             pictures.append(picture)
@@ -152,11 +152,20 @@ def _known(cfg: Config, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _pair(cfg: Config, pairs: Any, row: int) -> tuple[Image, int]:
+def _item(pairs: Any, row: int) -> Any:
+    """What a set has in a place, or why it cannot be read."""
+    try:
+        return pairs[row]
+    except Exception as error:  # decoders meet hostile bytes with any exception there is
+        message = " ".join(str(error).split())[:100]
+        return f"broken: {message or type(error).__name__}"
+
+
+def _pair(cfg: Config, item: Any) -> tuple[Image, int]:
     from PIL import Image
 
     try:
-        picture, label = pairs[row]
+        picture, label = item
         if isinstance(picture, Image.Image):
             return picture, int(label)
     except (TypeError, ValueError, RuntimeError):  # more than two, or no number
@@ -204,12 +213,12 @@ class _NoSuchPart(UserError):
 def _opened(cfg: Config, **options: Any) -> Any:
     """The set, downloaded if asked to."""
     root = Path(cfg.root).expanduser()
-    given = {"root": str(root), "download": cfg.download}
+    places = {"root": str(root), "download": cfg.download}
     kind, has = _class(cfg), _parameters(_class(cfg))
     silence_s = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_S)  # torchvision would wait for ever
     try:
-        return kind(**{key: value for key, value in given.items() if key in has}, **options)
+        return kind(**{key: value for key, value in places.items() if key in has}, **options)
     except Exception as error:  # each set has its own
         message = " ".join(str(error).split())[:300] or type(error).__name__
         if isinstance(error, ValueError) and "split" in options and "alid values" in message:
