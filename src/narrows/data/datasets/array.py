@@ -292,8 +292,8 @@ def _odd_ranges(
 ) -> Sequence[str]:
     """A sentence where a few values are so far out that nearly all others fall together."""
     n = max(1, N_VALUES // max(1, int(np.prod(layout.sample))))
-    drawn = blocks.take(array, blocks.subset(np.arange(len(array)), n, seed=0))
-    values = layout.ordered(drawn).reshape(len(drawn), -1).astype(np.float64)
+    sample = blocks.take(array, blocks.subset(np.arange(len(array)), n, seed=0))
+    values = layout.ordered(sample).reshape(len(sample), -1).astype(np.float64)
     values = values[np.isfinite(values).all(axis=1)]
     if array.dtype == np.uint8 or not len(values):
         return []
