@@ -57,8 +57,9 @@ SMALL: dict[str, list[bytes]] = {  # what the files of a dataset's FILES hold, i
     ],
 }
 HERE = ("digits", "mnist_5k")  # inside installed packages: tested for real
-OWN = ("image_folder", "points", "table", "text")  # in test_image_folder, test_table, test_text
-NAMES = [name for name in plugins.available("datasets") if name not in OWN]
+OWN = ("image_folder", "points", "table", "text", "array")  # in test files of their own,
+THEIRS = ("torchvision", "huggingface")  # and so are these
+NAMES = [name for name in plugins.available("datasets") if name not in (*OWN, *THEIRS)]
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,8 @@ from importlib import import_module
 for stage in "fetch prepare encode choose_k cluster deep_cluster evaluate seeds report".split():
     import_module(f"narrows.stages.{stage}").main()
 """
-NAMES = ("image_folder", "table", "text", "points")
+NAMES = ("image_folder", "table", "text", "array", "points")
+THEIRS = ("torchvision", "huggingface")  # sets of libraries, which have the rows of other examples
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_blocks_of_the_documentation_are_accepted() -> None:
     text = (ROOT / "docs/own-data.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     sections = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
-    assert {block["name"] for block in sections} == set(NAMES)
+    assert {block["name"] for block in sections} == {*NAMES, *THEIRS}
     for block in sections:
         params.plugin("datasets", block)
 
@@ -73,7 +74,8 @@ def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
     else:
         assert "This data has no labels" in page
         assert scores["acc"] == ""
-    assert int(scores["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
+    n_samples = {"image_folder": 40, "table": 60, "text": 30, "array": 60, "points": 500}
+    assert int(scores["n"]) == n_samples[name]
 
 
 def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:

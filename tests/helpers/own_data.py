@@ -49,10 +49,20 @@ def documents(folder: Path) -> Path:
     return folder
 
 
+def array(folder: Path) -> Path:
+    """Sixty rows of ten numbers, around 0 and around 8."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    file = folder / "rows.npy"
+    np.save(file, generator.normal(8 * (np.arange(60) % 2)[:, None], 1, (60, 10)))
+    return file
+
+
 DATA: dict[str, Callable[[Path], Path]] = {
     "image_folder": pictures,
     "table": table,
     "text": documents,
+    "array": array,
 }
 
 

@@ -40,7 +40,8 @@ class NewSamples:
 
 
 def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
-    """Samples of all paths, in their order: .npy of any dataset, else what its plug-in encodes.
+    """Samples of all paths, in their order: what the dataset's plug-in encodes, and .npy of samples
+    as x.npy holds them, unless the schema has `suffixes` with .npy among them.
 
     Args:
         data: data/<dataset>.
@@ -58,7 +59,8 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
         if not path.exists():
             raise UserError(f"there is no {path}")
         try:
-            part = _array(path, like) if path.suffix == ".npy" else _encoded(path, schema, arrays)
+            is_as_stored = path.suffix == ".npy" and ".npy" not in schema.get("suffixes", ())
+            part = _array(path, like) if is_as_stored else _encoded(path, schema, arrays)
         except NothingLeft as nothing:
             skipped += [(path, reason) for reason in nothing.skipped]
             continue

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from narrows.data import blocks
 from narrows.errors import UserError
 
 
@@ -69,10 +70,7 @@ class Dataset:
         if x.size == 0:
             raise UserError(f"the dataset is empty: x is {x.dtype} {x.shape}")
         if x.dtype == np.float32:
-            if not (finite := np.isfinite(x).all(axis=1)).all():
-                raise UserError(f"x holds NaN or infinity, first in row {int(np.argmin(finite))}")
-            if x.min() < 0 or x.max() > 1:
-                raise UserError(f"x should be in [0, 1], found values from {x.min()} to {x.max()}")
+            _check_values(x)
         for name, array, dtype in (
             ("labels", self.labels, np.int64),
             ("is_test", self.is_test, np.bool_),
@@ -83,6 +81,18 @@ class Dataset:
         for name, words in (("names", self.names), ("dates", self.dates)):
             if words is not None and len(words) != len(x):
                 raise UserError(f"{name} should be {len(x)} as x, found {len(words)}")
+
+
+def _check_values(x: np.ndarray) -> None:
+    """Refuses what is not finite or outside [0, 1]; by blocks, because x may be a memory map."""
+    low, high = np.inf, -np.inf
+    for i, block in enumerate(blocks.blocks(x)):
+        if not (finite := np.isfinite(block).all(axis=1)).all():
+            row = i * blocks.BLOCK + int(np.argmin(finite))
+            raise UserError(f"x holds NaN or infinity, first in row {row}")
+        low, high = min(low, block.min()), max(high, block.max())
+    if low < 0 or high > 1:
+        raise UserError(f"x should be in [0, 1], found values from {low} to {high}")
 
 
 def joined(

@@ -116,6 +116,12 @@ def find(
     return [file for file, _ in pairs]
 
 
+def listed(path: Path, suffixes: Collection[str]) -> list[tuple[Path, str]]:
+    """Every file below a folder that `find` would list, and its problem, empty if there is none;
+    no file is opened."""
+    return list(_walk(path, suffixes))
+
+
 def _files_below(
     path: Path, suffixes: Collection[str], ignored: Collection[Path], exclude: Sequence[str]
 ) -> list[tuple[Path, str]]:

@@ -1,0 +1,157 @@
+"""The first rows of a table, and what they say of it: columns, separator, number of rows."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from narrows.data.datasets.table import PARQUET
+from narrows.errors import UserError
+
+N_BYTES = 1 << 18  # of a CSV that are looked at
+N_ROWS = 200
+N_COLUMNS = 50  # of words in a Parquet file that are looked at
+SEPARATORS = ",;\t|"
+LONG, N_WORDS, DIFFERENT = 80, 10, 0.9  # letters, words and share of different ones of long texts
+POINT, COMMA = (re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ".,")
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Head(NamedTuple):
+    """What the beginning of a table says of it."""
+
+    columns: list[str]
+    """Names of the columns."""
+    texts: list[str]
+    """Those that hold long texts."""
+    n_rows: int
+    """Number of rows."""
+    is_estimate: bool
+    """Whether it is one, from the size of the file."""
+    separator: str
+    """Character between the values of a CSV; empty where there is none."""
+    decimal: str
+    """Decimal point of a CSV's numbers."""
+
+
+def read(path: Path) -> Head:
+    """The head of a .csv, .tsv, .parquet or .xlsx.
+
+    Raises:
+        UserError: no table that can be read.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix in PARQUET:
+            return _parquet(path)
+        return _excel(path) if suffix == ".xlsx" else _csv(path)
+    except UserError:
+        raise
+    except Exception as error:  # parsers of hostile bytes raise anything
+        message = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{path}: not a table that can be read: {message}") from None
+
+
+def _csv(path: Path) -> Head:
+    with path.open("rb") as stream:
+        content = stream.read(N_BYTES)
+    size = path.stat().st_size
+    is_cut = size > len(content)
+    text = _text(content, is_cut)
+    if "\0" in text:
+        raise UserError(f"{path}: not a table that can be read: it has zero bytes")
+    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(text)
+    rows = _rows(text, separator)
+    if is_cut and len(rows) > 1:
+        rows.pop()  # which may be half of one
+    header, *body = rows or [[]]
+    n_rows = len(body) if not is_cut else round(size / len(content) * len(rows)) - 1
+    cells = [cell for row in body[:N_ROWS] for cell in row]
+    has_comma = separator != "," and _n(COMMA, cells) > _n(POINT, cells)
+    columns = {
+        name: [row[i] for row in body[:N_ROWS] if i < len(row)] for i, name in enumerate(header)
+    }
+    return Head(
+        columns=header,
+        texts=[name for name, values in columns.items() if _is_text(values)],
+        n_rows=max(n_rows, 0),
+        is_estimate=is_cut,
+        separator=separator,
+        decimal="," if has_comma else ".",
+    )
+
+
+def _parquet(path: Path) -> Head:
+    from pyarrow import parquet, types
+
+    file = parquet.ParquetFile(path)
+    schema = file.schema_arrow
+    words = [
+        field.name
+        for field in schema
+        if types.is_string(field.type) or types.is_large_string(field.type)
+    ][:N_COLUMNS]
+    texts: list[str] = []
+    if words and file.metadata.num_rows:
+        block = next(file.iter_batches(batch_size=N_ROWS, columns=words))
+        texts = [name for name in words if _is_text([v or "" for v in block[name].to_pylist()])]
+    return Head(list(schema.names), texts, file.metadata.num_rows, False, "", ".")
+
+
+def _excel(path: Path) -> Head:
+    from openpyxl import load_workbook  # type: ignore[import-not-found, unused-ignore]
+
+    sheet = load_workbook(path, read_only=True, data_only=True).active
+    names = [str(cell) for cell in next(sheet.iter_rows(values_only=True), ())]
+    return Head(names, [], (sheet.max_row or 1) - 1, False, "", ".")
+
+
+def _text(content: bytes, is_cut: bool) -> str:
+    """UTF-16 by its mark, UTF-8, or where it is not, Windows' Western letters."""
+    if content.startswith(UTF_16):
+        return content.decode("utf-16", "ignore")
+    whole = content[: content.rfind(b"\n") + 1] if is_cut and b"\n" in content else content
+    try:
+        return whole.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _separator(text: str) -> str:
+    """The character that cuts the first rows into the most columns, all into as many.
+
+    >>> _separator("a;b\\n1,5;2\\n"), _separator("a,b\\n1,2\\n")
+    (';', ',')
+    """
+    best, most = ",", 1
+    for separator in SEPARATORS:
+        widths = [len(row) for row in _rows(text, separator)[:20]]
+        if widths and widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
+            best, most = separator, widths[0]
+    return best
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return [row for row in reader if row]
+
+
+def _n(pattern: re.Pattern[str], cells: Sequence[str]) -> int:
+    return sum(pattern.fullmatch(cell) is not None for cell in cells)
+
+
+def _is_text(values: Sequence[str]) -> bool:
+    """Whether values are long, of many words, and nearly all different."""
+    present = [value for value in values if value.strip()]
+    if not present:
+        return False
+    n_letters = sum(map(len, present)) / len(present)
+    n_words = sum(len(value.split()) for value in present) / len(present)
+    is_varied = len(set(present)) >= DIFFERENT * len(present)
+    return n_letters >= LONG and n_words >= N_WORDS and is_varied
