@@ -82,9 +82,8 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
         run.show([run.id], {"note": "all"})
     said = capsys.readouterr().out
     assert said.count("\n") == 1
-    assert said.startswith(
-        "MLflow's store http://anna:***@127.0.0.1:1 does not answer: [Errno 111] Conn"
-    )
+    url = "http://anna:***@127.0.0.1:1"
+    assert said.startswith(f"MLflow's store {url} does not answer: [Errno 111] Connection refused;")
     assert f"runs wait in {here}/.work/unlogged until `dvc repro`" in said
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     time.sleep(0.01)
@@ -179,7 +178,7 @@ def test_a_run_that_is_damaged_where_it_waits_is_dropped(monkeypatch: pytest.Mon
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
         for name in "abc":
             train(name)
-    first, second, third = sorted(waiting.home().glob("[0-9]*"))
+    first, second, _ = sorted(waiting.home().glob("[0-9]*"))
     (first / waiting.RUN).write_text('{"beginning": [')
     record = json.loads((second / waiting.RUN).read_text())
     record["calls"][3][1][1] = {"picture": "../../../mlruns/mlflow.db"}
@@ -221,7 +220,7 @@ def test_a_task_on_another_machine_hands_its_run_to_the_driver(
 def test_a_store_that_needs_a_hand_costs_no_finished_row(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a task elsewhere has recorded waits, too, where the driver's store is of an older MLflow."""
+    """What a task elsewhere has recorded waits, too, where the driver's store is an old one."""
     monkeypatch.setenv(recording.REMOTE, "1")
     with tracking.record() as recordings:
         train()

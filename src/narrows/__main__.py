@@ -8,6 +8,7 @@ from narrows import errors
 COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `python -m narrows` says
     "apply": "clusters, outliers and the most similar known samples of new files",
     "compare": "rows, git revisions or MLflow runs side by side, as one page",
+    "dashboard": "optuna-dashboard on the database of searches, on this machine only",
     "export": "a trained encoder as an ONNX file",
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
     "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",

@@ -1,5 +1,5 @@
-"""The project's own folder: what lies outside of DVC is looked for there, also by an experiment that
-runs in a copy of the project."""
+"""The project's own folder: what lies outside of DVC is looked for there, also by an experiment
+that runs in a copy of the project."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def is_copy() -> bool:
 
 
 def locate(path: str | Path) -> Path:
-    """A path of params.yaml or the like with ~ expanded. In a workspace of `dvc exp run`, where only
-    what git and DVC track is, a file that is not there is looked for in the project."""
+    """A path of params.yaml or the like with ~ expanded. In a workspace of `dvc exp run`, where
+    only what git and DVC track is, a file that is not there is looked for in the project."""
     place = Path(path).expanduser()
     original = root() / place
     return original if is_copy() and original.exists() and not place.exists() else place
@@ -52,6 +52,6 @@ def warn_of_network(file: Path, variable: str) -> None:
     """Says that a new sqlite file is where several machines might use it, which sqlite forbids."""
     if kind := network_file_system(file.parent):
         say(
-            f"{file} is on a network file system ({kind}), where sqlite's locks do not hold: let one "
-            f"machine at a time use it, or name a server's database in {variable}"
+            f"{file} is on a network file system ({kind}), where sqlite's locks do not hold: let "
+            f"one machine at a time use it, or name a server's database in {variable}"
         )

@@ -1,9 +1,9 @@
 """Runs that outlive MLflow's store: what it does not take is recorded, and logged later.
 
 Training goes on without the store. A server may be down, a file locked, read-only or on a full
-disk; the recording then waits in .work (narrows.tracking.waiting) until the store answers. A task on
-another machine records, too: it cannot write into an sqlite file of the driver's folder, and must
-not over a network file system.
+disk; the recording then waits in .work (narrows.tracking.waiting) until the store answers. A task
+on another machine records, too: it cannot write into an sqlite file of the driver's folder, and
+must not over a network file system.
 """
 
 from __future__ import annotations
@@ -174,13 +174,10 @@ def start_run(
     if not store.is_installed():
         yield Run()
         return
-    origin = provenance.tags(data.digest)
+    tags = tags | provenance.tags(data.digest)
     patch = provenance.uncommitted() if parent is None else ""
     how = RESUMED if resumes else ANEW
-    beginning = Beginning(
-        name, fingerprint, data, {**tags, **origin}, how, parent, patch, _now_ms()
-    )
-    run = LastingRun(beginning)
+    run = LastingRun(Beginning(name, fingerprint, data, tags, how, parent, patch, _now_ms()))
     try:
         yield run
     except BaseException as error:

@@ -183,10 +183,11 @@ def _connect(store: str, pid: int) -> MlflowClient:
     url = _parse(store)
     _refuse_letters(mlflow.__file__)
     file = _sqlite_file(url)
+    problems: tuple[type[Exception], ...] = (*errors(), ImportError)
     try:
         with lock():
             return _open(mlflow, store, url, file)
-    except (*errors(), ImportError) as error:
+    except problems as error:
         message = f"MLflow's store {masked()} does not open: {said(error)}"
         if _is_away(error):
             raise Away(message) from None
