@@ -88,7 +88,7 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     time.sleep(0.01)
     tracking.log_what_waits()
-    assert capsys.readouterr().out == "MLflow: 3 runs that had to wait are logged\n"
+    assert capsys.readouterr().out == "MLflow: what it lacked of 3 runs is logged\n"
     assert waiting.is_empty()
     first, second = sorted(runs(), key=lambda run: run.data.tags["fingerprint"])
     assert (first.info.status, second.info.status) == ("FINISHED", "KILLED")
@@ -104,15 +104,15 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
 
 @pytest.mark.usefixtures("away")
 def test_a_store_that_is_away_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(narrows_store, "ask", lambda client: asked.append(client) or 1 / 0)
+    questions = []
+    monkeypatch.setattr(narrows_store, "ask", lambda client: questions.append(client) or 1 / 0)
     monkeypatch.setattr(narrows_store, "errors", lambda: (ZeroDivisionError,))
     for name in "abc":
         train(name)
-    assert len(asked) == 1
+    assert len(questions) == 1
     assert len(list(waiting.home().glob("[0-9]*"))) == 3
     tracking.log_what_waits()  # as `fetch` does: nobody waits for a minute who types `dvc repro`
-    assert len(asked) == 2
+    assert len(questions) == 2
 
 
 def test_a_store_that_goes_away_amid_a_run_gets_the_rest_later(
@@ -228,6 +228,23 @@ def test_a_store_that_needs_a_hand_costs_no_finished_row(
     version(here / "mlruns/mlflow.db", "cc1f77228345")
     tracking.replay(recordings)
     assert not waiting.is_empty()
+
+
+def test_runs_below_another_one_wait_for_it(here: Path) -> None:
+    """A search goes on whose trials end while the store is away; it comes back before the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+        with start("search") as search:
+            with start("trial", parent=search.id):
+                pass
+            patch.delenv("MLFLOW_TRACKING_URI")
+            absence.forget()
+            train("f1")
+            assert [run.data.tags["fingerprint"] for run in runs()] == ["f1"]
+    tracking.log_what_waits()
+    by_name = {run.data.tags["fingerprint"]: run for run in runs()}
+    parent = by_name["trial"].data.tags["mlflow.parentRunId"]
+    assert parent == by_name["search"].info.run_id
 
 
 def test_an_experiment_that_was_deleted_is_restored(capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,7 +177,7 @@ def start_run(
     tags = tags | provenance.tags(data.digest)
     patch = provenance.uncommitted() if parent is None else ""
     how = RESUMED if resumes else ANEW
-    run = LastingRun(Beginning(name, fingerprint, data, tags, how, parent, patch, _now_ms()))
+    run = LastingRun(Beginning(name, fingerprint, data, tags, how, parent, patch))
     try:
         yield run
     except BaseException as error:
@@ -202,7 +202,7 @@ def amend_run(fingerprint: str, data: RunData) -> Iterator[Run]:
 def replay(recordings: Sequence[Recording]) -> None:
     """Logs recorded runs, in their order: a parent comes before what stands below it. What the
     store does not take waits for it."""
-    for recording in recordings:
+    for recording in sorted(recordings, key=lambda recording: recording.beginning.begun_ns):
         is_logged = False
         if not absence.is_known():
             with absence.noticed() as outcome:
@@ -215,31 +215,46 @@ def replay(recordings: Sequence[Recording]) -> None:
             _keep(recording)
 
 
-def log_waiting() -> None:
-    """Logs what has waited for the store.
+def log_waiting(everything: bool = False) -> None:
+    """Logs what has waited for the store, but for runs below one that may still go on.
+
+    Args:
+        everything: these runs, too.
 
     Raises:
         UserError, or what MLflow raises: the store still does not take it.
     """
-    with waiting.taken() as folders:
+    n_logged = 0
+    with waiting.folders() as folders:
         for folder in folders:
             try:
-                _log(Recording(*waiting.read(folder)))
+                recording = Recording(*waiting.read(folder))
+                if not everything and _has_no_parent_yet(recording.beginning):
+                    continue
+                _log(recording)
+                n_logged += 1
             except waiting.Damaged as error:
                 say(f"MLflow: {error}")
             waiting.drop(folder)
-        if folders:
-            say(f"MLflow: {len(folders)} runs that had to wait are logged")
+    if n_logged:
+        say(f"MLflow: what it lacked of {n_logged} runs is logged")
 
 
 def log_what_waits() -> None:
-    """The same, where the store may be away: then it says what waits."""
+    """Logs everything that waits; where the store is away, it says so."""
     if waiting.is_empty() or not store.is_installed():
         return
     absence.forget()
     with absence.noticed():
         store.open_client()
-        log_waiting()
+        log_waiting(everything=True)
+
+
+def _has_no_parent_yet(beginning: Beginning) -> bool:
+    client, parent = store.open_client(), beginning.parent
+    if client is None or parent is None:
+        return False
+    return runs.run_id_of(client, runs.experiment_of(client, beginning.data.name), parent) is None
 
 
 def _keep(recording: Recording) -> None:

@@ -12,8 +12,9 @@ import functools
 import json
 import re
 import socket
+import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,8 +69,8 @@ class Beginning:
     """Id of the run below which the runs table shows this one."""
     patch: str = ""
     """What has to be applied to the commit to get the code of the run."""
-    begun_ms: int | None = None
-    """When it began, in milliseconds since 1970; None for now."""
+    begun_ns: int = field(default_factory=time.time_ns)
+    """When it began, in nanoseconds since 1970: a parent before what stands below it."""
 
 
 class Run:
@@ -252,7 +253,7 @@ def _create(
     """Id of a new run."""
     from mlflow.entities import Dataset, DatasetInput
 
-    data, when = beginning.data, beginning.begun_ms
+    data, when = beginning.data, beginning.begun_ns // 1_000_000
     run = write(client.create_run, experiment, when, tags, beginning.name)
     schema = json.dumps({"shape": data.shape})
     dataset = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)

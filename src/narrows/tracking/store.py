@@ -84,12 +84,12 @@ def errors() -> tuple[type[Exception], ...]:
 
 
 def said(error: BaseException) -> str:
-    """The first line of what MLflow or its database says, without the store's URL and passwords; of
-    a server that cannot be reached, why not."""
+    """The first sentence of what MLflow or its database says, without the store's URL and
+    passwords; of a server that cannot be reached, why not."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if cause := line.partition("(Caused by ")[2]:
         line = re.split(r": |, ['\"]", cause)[-1].rstrip("\"')")
-    return mask_passwords(line.replace(uri(), "it"))
+    return mask_passwords(re.split(r"\.\s", line)[0].replace(uri(), "it"))
 
 
 @contextlib.contextmanager
@@ -191,7 +191,7 @@ def _connect(store: str, pid: int) -> MlflowClient:
         message = f"MLflow's store {masked()} does not open: {said(error)}"
         if _is_away(error):
             raise Away(message) from None
-        remedy = "" if file is None else _remedy(file)
+        remedy = f". Perhaps: mlflow db upgrade {masked()}" if file is None else _remedy(file)
         raise UserError(message.removesuffix(".") + remedy) from None
 
 
@@ -274,8 +274,8 @@ def _make_sqlite(file: Path) -> None:
     partial = file.with_name(f"{file.name}.part")
     for old in (partial, partial.with_name(f"{partial.name}-journal")):
         old.unlink(missing_ok=True)
-    made = SqlAlchemyStore(f"sqlite:///{partial}", f"{file.parent.as_uri()}/artifacts")
-    made.engine.dispose()
+    database = SqlAlchemyStore(f"sqlite:///{partial}", f"{file.parent.as_uri()}/artifacts")
+    database.engine.dispose()
     partial.replace(file)
 
 

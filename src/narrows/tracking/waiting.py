@@ -1,7 +1,7 @@
 """What MLflow's store has not taken yet: a folder below .work/unlogged for each run.
 
 A folder holds run.json and, by number, the pictures and files that it names; no pickle. Its name
-begins with the time, so that runs are logged in the order in which they ended.
+begins with the time, so that runs are logged in the order in which they began.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def home() -> Path:
 
 def keep(beginning: Beginning, calls: list[tuple[str, list[Any]]]) -> None:
     """Puts a run's calls where they wait; says so where even that fails, and goes on."""
-    folder = home() / f"{time.time_ns()}-{os.getpid()}"
+    folder = home() / f"{beginning.begun_ns}-{os.getpid()}"
     partial = folder.with_name(f".{folder.name}.part")
     try:
         partial.mkdir(parents=True)
@@ -74,7 +73,7 @@ def is_empty() -> bool:
 
 
 @contextlib.contextmanager
-def taken() -> Iterator[list[Path]]:
+def folders() -> Iterator[list[Path]]:
     """All folders, the oldest first, for one process at a time; none where another has them."""
     if is_empty():
         yield []
