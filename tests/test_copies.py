@@ -2,6 +2,7 @@
 what neither git nor DVC tracks is the project's."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,12 @@ from narrows.search import database
 from narrows.store import outputs, project
 
 
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["tmpab12", "standalone/tmpab12"], ids=["queue", "temp"])
+def copy(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The copy of a project in tmp_path, as the working directory."""
-    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI", "NARROWS_STUDIES", "NARROWS_MIRROR"):
+    for name in ("MLFLOW_TRACKING_URI", "NARROWS_STUDIES", "NARROWS_MIRROR"):
         monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / ".dvc/tmp/exps/tmpab12"
+    folder = tmp_path / ".dvc/tmp/exps" / request.param
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     return folder
@@ -41,11 +42,18 @@ def test_stores_and_locks_are_the_project_s(
     assert not (copy / outputs.WORK).exists()
 
 
+def test_a_project_in_a_folder_of_a_repository(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "vision").mkdir()
+    monkeypatch.chdir(copy / "vision")
+    assert project.root() == tmp_path / "vision"
+
+
 def test_in_the_project_itself_names_stay_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NARROWS_STUDIES", raising=False)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").touch()
     assert not project.is_copy()
@@ -87,7 +95,6 @@ def test_a_folder_whose_name_no_url_can_hold_is_said(
 ) -> None:
     copy = tmp_path / "what?/.dvc/tmp/exps/tmpab12"
     copy.mkdir(parents=True)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.delenv("NARROWS_STUDIES", raising=False)
     monkeypatch.chdir(copy)
     with pytest.raises(UserError, match=r"^a URL cannot hold the \? of .*what"):

@@ -275,10 +275,9 @@ def test_a_store_that_is_no_url_is_told(monkeypatch) -> None:
         pass
 
 
-def test_a_workspace_of_dvc_exp_run_logs_to_the_original_repository(monkeypatch) -> None:
-    monkeypatch.setenv("DVC_ROOT", "/home/me/repo/.dvc/tmp/exps/tmpab12")
-    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
-    monkeypatch.setenv("DVC_ROOT", "/home/me/repo")
-    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
+def test_the_store_is_the_one_of_the_project_or_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tracking.uri() == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking.uri() == "http://127.0.0.1:5000"

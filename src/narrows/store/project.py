@@ -3,7 +3,6 @@ that runs in a copy of the project."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import psutil
@@ -18,17 +17,21 @@ NETWORK = (
 
 
 def root() -> Path:
-    """The project's folder; of the original one inside a temporary workspace of `dvc exp run`,
-    which DVC deletes afterwards."""
-    here = Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    """The project's folder: the working directory; in a workspace of `dvc exp run`, which DVC
+    deletes afterwards, that of the original project."""
+    here = Path.cwd()
     parts = here.parts
-    inside = [i for i in range(len(parts) - 2) if parts[i : i + 3] == (".dvc", "tmp", "exps")]
-    return Path(*parts[: inside[0]]) if inside else here
+    inside = [i for i in range(len(parts) - 3) if parts[i : i + 3] == (".dvc", "tmp", "exps")]
+    if not inside:
+        return here
+    above, workspace = parts[: inside[0]], parts[inside[0] + 3 :]
+    below = workspace[2 if workspace[0] == "standalone" else 1 :]  # `--temp` has one folder more
+    return Path(*above, *below)
 
 
 def is_copy() -> bool:
     """Whether this is such a workspace and not the project itself."""
-    return root() != Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    return root() != Path.cwd()
 
 
 def locate(path: str | Path) -> Path:
