@@ -41,7 +41,7 @@ search: .venv/installed  ## go on with a study: make search SEARCH=small-codes T
 DASHBOARD_PORT ?= 8080
 
 dashboard: .venv/installed-dev  ## optuna-dashboard on the database of studies, on this machine only
-	optuna-dashboard --host 127.0.0.1 --port $(DASHBOARD_PORT) $${NARROWS_STUDIES:-sqlite:///$(CURDIR)/studies/studies.db}
+	python -m narrows dashboard --port $(DASHBOARD_PORT)
 
 promote: .venv/installed  ## make a clustering the champion if it is better: make promote ROW=pca-umap-gmm
 	python -m narrows promote $(ROW) || test $$? -eq 3

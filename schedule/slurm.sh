@@ -1,7 +1,7 @@
 #!/bin/sh
 # Slurm: `sbatch schedule/slurm.sh`. Eight workers on as many GPUs add to one study in PostgreSQL.
-# Before it: `dvc repro prepare`. MLFLOW_TRACKING_URI names a server or a database, too: nodes may not
-# share an sqlite file.
+# The first of them prepares the data. MLFLOW_TRACKING_URI names a server or a database, too: nodes
+# may not share an sqlite file.
 #SBATCH --job-name=narrows-search
 #SBATCH --array=0-7
 #SBATCH --gpus-per-task=1

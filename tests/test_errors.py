@@ -2,7 +2,7 @@
 
 import pytest
 
-from narrows.errors import mask_passwords
+from narrows.errors import mask_passwords, print_traceback
 
 PASSWORD = "pa/s:s@w0rd"
 
@@ -22,10 +22,32 @@ PASSWORD = "pa/s:s@w0rd"
         "postgresql://localhost/studies?user=anna&password={}&sslmode=require",
         "postgresql://localhost/studies?sslpassword={}",
         "PostgreSQL://localhost/studies?PASSWORD={}",
+        "mysql+pymysql://anna:{}@localhost/studies",
+        "mssql+pyodbc://anna:{}@localhost/studies?driver=ODBC+Driver+18",
+        "mssql+pyodbc:///?odbc_connect=SERVER%3Dlocalhost%3BUID%3Danna%3BPWD%3D{}%3B",
+        "redis://:{}@localhost:6379/0",
+        "https://anna:{}@localhost/mlflow?a=b#c",
+        "HTTP://anna:{}@localhost",
+        "http:/anna:{}@localhost:5000",
+        "http//anna:{}@localhost:5000",
+        "http://localhost:5000?access_token={}",
+        "http://localhost:5000?api_key={}&a=b",
+        "mysql://localhost/studies?passwd={}",
+        "host=localhost user=anna password={} dbname=studies",
+        "host=localhost user=anna password='{}' dbname=studies",
+        "SERVER=localhost;UID=anna;PWD={};",
+        "localhost {{'user': 'anna', 'password': '{}'}}",
+        "MLFLOW_TRACKING_PASSWORD={} mlflow ui --host localhost",
+        "localhost: Authorization: Bearer {}",
     ],
 )
 @pytest.mark.parametrize(
-    "sentence", ["{}", "cannot reach {}: no route", "{!r} is refused", "url={}"]
+    "sentence",
+    [
+        *("{}", "cannot reach {}: no route", "{!r} is refused", "url={}"),
+        "API request to {} failed with exception HTTPConnectionPool(host='localhost', port=1)",
+        "Could not parse SQLAlchemy URL from given URL string {!r}",
+    ],
 )
 def test_no_password_is_said(url: str, sentence: str) -> None:
     message = mask_passwords(sentence.format(url.format(PASSWORD)))
@@ -33,6 +55,23 @@ def test_no_password_is_said(url: str, sentence: str) -> None:
         assert part not in message
     assert "***" in message
     assert "localhost" in message
+
+
+def test_a_token_is_masked_that_stands_for_a_name_and_a_password() -> None:
+    assert mask_passwords("at https://secret@host:5000/a: no") == "at https://***@host:5000/a: no"
+
+
+def test_a_traceback_holds_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        try:
+            raise OSError("no route to http://anna:secret@host")
+        except OSError as error:
+            raise ValueError("no\nlist of postgresql://anna:secret@host/a") from error
+    except ValueError as error:
+        print_traceback(error)
+    text = capsys.readouterr().err
+    assert "secret" not in text
+    assert "list of postgresql://anna:***@host/a\n" in text
 
 
 def test_a_password_may_hold_spaces() -> None:
@@ -46,6 +85,7 @@ def test_a_password_may_hold_spaces() -> None:
         "sqlite:////home/anna@work/studies.db",
         "postgresql://anna@localhost:5432/studies",
         "http://localhost:5000",
+        "n_tokens=5, the secret of tokens: see https://localhost/docs",
         "connection to server at 127.0.0.1, port 1 failed: Connection refused",
     ],
 )

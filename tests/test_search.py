@@ -13,13 +13,14 @@ import optuna
 import pytest
 import sqlalchemy
 import torch
+from sqlalchemy.exc import OperationalError
 
 from helpers.project import row
 from narrows.config import params, plugins, search_space
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Search
 from narrows.errors import UserError
-from narrows.search import database, studies, trials
+from narrows.search import best, database, studies, trials
 
 SPACE = {"code_size": {"low": 2, "high": 6}, "train.optimizer.lr": {"low": 1e-3, "high": 1e-1}}
 GOOD = {"code_size": 6, "train.optimizer.lr": 0.03}
@@ -32,12 +33,12 @@ class Log:
         self.stop_at = stop_at
         self.rows: list[dict[str, Any]] = []
         self.epochs: list[list[int]] = []
-        self.numbers: list[tuple[int, int]] = []
+        self.runs: list[tuple[int, str, bool]] = []
         self.n_pruned = 0
 
     @contextmanager
-    def __call__(self, number: int, first: int) -> Iterator["Log"]:
-        self.numbers.append((number, first))
+    def __call__(self, number: int, run: str, resumes: bool) -> Iterator["Log"]:
+        self.runs.append((number, run, resumes))
         self.epochs.append([])
         yield self
 
@@ -173,10 +174,12 @@ def test_a_stopped_trial_goes_on_from_its_checkpoint(storage: Any) -> None:
     # the third epoch's checkpoint was not written yet, the second's only if there was time for it
     assert whole.epochs in ([[3, 4]], [[2, 3, 4]])
     assert stopped.rows == whole.rows
-    assert (*stopped.numbers, *whole.numbers) == ((0, 0), (1, 0)), "number, and that of the first"
+    (_, run, _) = stopped.runs[0]
+    assert (*stopped.runs, *whole.runs) == ((0, run, False), (1, run, True))
     fresh = dataclasses.replace(task, digest="fresh")
-    again = trials.open_study(fresh, storage, seed=0)
-    trials.add_trials(fresh, again, limits(1), Log())
+    again, log = trials.open_study(fresh, storage, seed=0), Log()
+    trials.add_trials(fresh, again, limits(1), log)
+    assert log.runs[0][1] != run, "another study has the same numbers, and other runs"
     assert again.trials[0].params == study.trials[1].params
     assert again.trials[0].values == study.trials[1].values, "as if it had never been stopped"
 
@@ -218,6 +221,63 @@ def test_a_trial_that_nobody_runs_is_not_waited_for_for_ever(storage: Any) -> No
     assert [(t.params, t.values) for t in finished] == [(t.params, t.values) for t in whole.trials]
 
 
+def test_a_trial_amid_which_the_database_breaks_off_is_handed_on(
+    storage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a server does that restarts while it answers; once too often, and the worker ends."""
+    task = problem()
+    study = trials.open_study(task, storage, seed=0)
+
+    class Breaking(Log):
+        n_left = trials.MAX_BREAKS
+
+        def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+            super().log_epoch(epoch, metrics)
+            if epoch == 3 and self.n_left:
+                self.n_left -= 1
+                raise OperationalError("", {}, Exception("terminating connection"))
+
+    trials.add_trials(task, study, limits(1), Breaking())
+    assert [t.state.name for t in study.trials] == ["FAIL"] * trials.MAX_BREAKS + ["COMPLETE"]
+    assert capsys.readouterr().out.count("the database broke off; the trial is handed on") == 3
+    log = Breaking()
+    log.n_left += 1
+    with pytest.raises(OperationalError):
+        trials.add_trials(task, study, limits(2), log)
+
+
+def test_a_better_trial_beats_the_winner(storage: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    task = problem()
+    study = trials.open_study(task, storage)
+    trials.add_trials(task, study, limits(2), Log())
+    winner = studies.winner(study)
+    monkeypatch.setenv("NARROWS_STUDIES", str(storage.url))
+    assert not best.is_beaten(study.study_name, winner.number)
+    assert not best.is_beaten("nothing of this name", 0)
+    values = [0.0] * len(winner.values)
+    distributions = winner.distributions
+    study.add_trial(
+        optuna.create_trial(params=winner.params, distributions=distributions, values=values)
+    )
+    assert best.is_beaten(study.study_name, winner.number)
+    assert not best.is_beaten(study.study_name, 2)
+    monkeypatch.setenv("NARROWS_STUDIES", f"sqlite:///{tmp_path}/none/studies.db")
+    assert not best.is_beaten(study.study_name, winner.number)
+    assert not (tmp_path / "none").exists(), "a clone has no studies"
+
+
+def test_a_database_that_is_away_leaves_the_winner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "postgresql+psycopg://anna:secret@127.0.0.1:1/studies"
+    monkeypatch.setenv("NARROWS_STUDIES", url)
+    assert not best.is_beaten("study", 0)
+    said = capsys.readouterr().out
+    assert said.startswith(f"tune: the storage of studies {url.replace('secret', '***')} does not")
+    assert said.endswith("; the winner stays\n")
+
+
 def test_a_worker_whose_trial_was_taken_for_dead_goes_on(
     storage: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -233,7 +293,10 @@ def test_a_worker_whose_trial_was_taken_for_dead_goes_on(
 
     log = Silent()
     trials.add_trials(task, study, limits(2), log)
-    assert log.numbers == [(0, 0), (1, 0), (2, 2)]
+    assert [(number, resumes) for number, _, resumes in log.runs] == [
+        *((0, False), (1, True), (2, False))
+    ]
+    assert log.runs[0][1] == log.runs[1][1] != log.runs[2][1]
     assert [t.state.name for t in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert "trial 0 was silent" in capsys.readouterr().out
 

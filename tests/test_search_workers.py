@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import json
 import os
 import signal
 import time
@@ -93,8 +94,7 @@ def test_workers_that_are_killed_lose_no_trial(
     if launcher == "ray":
         homes = request.getfixturevalue("cluster")
         monkeypatch.setenv("RAY_ADDRESS", f"{HEAD}:{PORT}")
-    project = Project(tmp_path / "project", {"narrow": row(epochs=12)})
-    project.repro("prepare")
+    project = Project(tmp_path / "project", {"narrow": row(epochs=12)})  # without data
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", str(N_WORKERS), "--heartbeat", "1"]
     words += ["--launcher", launcher]
     lines = []
@@ -164,7 +164,8 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
         assert not (project.folder / "artifacts/digits/searches/tuned").exists()
     project.repro("tune")
 
-    all_trials = trials(f"sqlite:///{project.folder}/studies/studies.db")
+    url = f"sqlite:///{project.folder}/studies/studies.db"
+    all_trials = trials(url)
     states = collections.Counter(trial.state.name for trial in all_trials)
     assert states["COMPLETE"] == n_trials
     assert not states["RUNNING"]
@@ -174,3 +175,27 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
     runs = client.search_runs([experiment.experiment_id], "tags.stage = 'trial'")
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert len({run.data.tags["trial"] for run in runs}) == len(runs) == n_trials
+    takes_a_better_trial(project, url)
+
+
+def takes_a_better_trial(project: Project, url: str) -> None:
+    """Which somebody's search has found since; DVC sees no change in any file."""
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name=None, storage=storage)
+    trial = next(trial for trial in study.trials if trial.values)
+    better = optuna.create_trial(
+        params={"code_size": 7},
+        distributions=trial.distributions,
+        values=[1e-9, 7],
+        user_attrs=trial.user_attrs,
+    )
+    study.add_trial(better)
+    storage.remove_session()
+    storage.engine.dispose()
+    folder = project.folder / "artifacts/digits/searches/tuned"
+    project.repro("tune")
+    winner = json.loads((folder / "winner.json").read_text())
+    assert (winner["trial"], winner["row"]["code_size"]) == (len(study.trials) - 1, 7)
+    before = project.written()
+    project.repro("tune")
+    assert project.written() == before, "it is the winner already"

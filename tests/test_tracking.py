@@ -104,8 +104,9 @@ def test_a_resumed_stage_goes_on_in_its_run() -> None:
 def test_scores_are_added_to_the_finished_run() -> None:
     with start():
         pass
-    tracking.find_run("f1", "digits").log_metrics({"test/acc": 0.75})
-    tracking.find_run("unknown", "digits").log_metrics({"test/acc": 0.1})
+    for fingerprint, score in (("f1", 0.75), ("unknown", 0.1)):
+        with tracking.amend_run(fingerprint, DATA) as run:
+            run.log_metrics({"test/acc": score})
     (only,) = runs()
     assert only.data.metrics == {"test/acc": 0.75}
     assert only.info.status == "FINISHED"
@@ -253,15 +254,16 @@ def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> No
     with start() as run:
         run.log_metrics({"val/loss": 0.5}, step=1)
         run.log_image("reconstructions", np.zeros((2, 2, 3), np.uint8), step=1)
-    tracking.find_run("f1", "digits").log_metrics({"test/acc": 0.75})
+    with tracking.amend_run("f1", DATA) as run:
+        run.log_metrics({"test/acc": 0.75})
     assert os.listdir("mlruns") == ["mlflow.db"]
 
 
 def test_a_store_that_does_not_open_is_told_without_its_password(monkeypatch) -> None:
     for dead in ("mysql+pymysql://me:secret@127.0.0.1:1/none", "sqlite:////dev/null/x.db"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", dead)
-        with pytest.raises(UserError) as error, start():
-            pass
+        with pytest.raises(UserError) as error:
+            tracking.open_client()
         address = dead.replace("secret", "***")
         assert str(error.value).startswith(f"MLflow's store {address} does not open: ")
         assert "secret" not in str(error.value)
@@ -273,10 +275,9 @@ def test_a_store_that_is_no_url_is_told(monkeypatch) -> None:
         pass
 
 
-def test_a_workspace_of_dvc_exp_run_logs_to_the_original_repository(monkeypatch) -> None:
-    monkeypatch.setenv("DVC_ROOT", "/home/me/repo/.dvc/tmp/exps/tmpab12")
-    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
-    monkeypatch.setenv("DVC_ROOT", "/home/me/repo")
-    assert tracking.uri() == "sqlite:////home/me/repo/mlruns/mlflow.db"
+def test_the_store_is_the_one_of_the_project_or_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tracking.uri() == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking.uri() == "http://127.0.0.1:5000"

@@ -111,7 +111,7 @@ def test_runs_of_workers_elsewhere_are_logged_below_their_parent(
         task = workers.WorkerTask(p, "tuned", parent.id, trials.Limits(2, None), 1, 60)
         monkeypatch.setenv(recording.REMOTE, "1")
         recordings = workers.work(task)
-        assert [r.name for r in recordings] == ["tuned-0"], "it ends with its first trial"
+        assert [r.beginning.name for r in recordings] == ["tuned-0"], "it ends with its first trial"
         recordings += workers.work(task)
         monkeypatch.delenv(recording.REMOTE)
         tracking.replay(recordings)

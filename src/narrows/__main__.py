@@ -26,6 +26,7 @@ COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `narro
     "ui": "MLflow's page on the runs of this folder, on this machine only",
     "export": "a trained encoder as an ONNX file",
     "search": "adds trials to a search of params.yaml for as long as it is given",
+    "dashboard": "optuna-dashboard on the database of searches, on this machine only",
     "doctor": "what is installed and what this folder works with",
 }
 COMPLETION = "--print-completion"

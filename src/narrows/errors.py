@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -22,7 +23,8 @@ def mask_passwords(text: str) -> str:
     """A URL, or a message with URLs in it, without passwords; also of URLs that nobody can parse.
 
     What stands between the first colon behind the scheme and the last @ counts as a password,
-    because passwords may hold any of /, : and @; so do the values of `password=`, `sslpassword=`.
+    because passwords may hold any of /, : and @; so does a name without a colon in an address of
+    the web, which is a token, and the value of `password=`, `token=` and the like.
 
     >>> mask_passwords("postgresql://anna:p@ss:word@host:5432/name?sslpassword=secret&a=b")
     'postgresql://anna:***@host:5432/name?sslpassword=***&a=b'
@@ -30,6 +32,7 @@ def mask_passwords(text: str) -> str:
     'postgresql:/anna:***@host'
     """
     text = _OPTION.sub(r"\g<key>***", text)  # first, because its value may hold an @
+    text = _TOKEN.sub(r"\g<scheme>***@", text)
     text = _AT_START.sub(r"\g<head>:***@", text)
     return _WITHIN.sub(r"\g<head>:***@", text)
 
@@ -43,15 +46,26 @@ def say(message: str) -> None:
 _HEAD = r"(?P<head>(?>(?:[\w+.-]+:/+)?)[^\s:@]*):"  # scheme and user; the scheme is never a user
 _AT_START = re.compile(rf"^{_HEAD}.*@")  # of a URL alone, whose password may hold spaces
 _WITHIN = re.compile(rf"(?<![^\s'\"(\[<=,;]){_HEAD}\S*@")
-_OPTION = re.compile(r"(?P<key>\b(?:ssl)?password=)[^\s&'\"]*", re.IGNORECASE)
+_TOKEN = re.compile(r"(?P<scheme>https?://)[^\s/:@]+@", re.IGNORECASE)
+_KEYS = r"\b\w*(?:passw(?:or)?d|pwd|passphrase|token|api_?key|secret\w*)(?:=|%3D|['\"]\s*:\s*)"
+_VALUE = r"(?:'[^']*'|\"[^\"]*\"|(?:(?!%3B)[^\s&'\";])*)"
+_HEADER = r"\bauthorization['\"]?\s*:\s*['\"]?(?:bearer|basic)\s+"
+_OPTION = re.compile(rf"(?P<key>{_KEYS}|{_HEADER}){_VALUE}", re.IGNORECASE)
+
+
+def print_traceback(error: BaseException) -> None:
+    """Prints where an error came from, without passwords: libraries say URLs as they are."""
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write("\n".join(map(mask_passwords, text.splitlines())) + "\n")
 
 
 def run(stage: Callable[..., None]) -> None:
     """Runs a stage as a program, with the words of the command line as its arguments.
 
     `UserError` becomes a sentence, and so does a disk that takes no files; with NARROWS_DEBUG=1 in
-    the environment they are tracebacks. SIGTERM is an orderly exit, and the end of the `dvc repro`
-    that called is one. Where the stage's script is the program, its process ends here.
+    the environment they are tracebacks. No traceback holds a password. SIGTERM is an orderly exit,
+    and the end of the `dvc repro` that called is one. Where the stage's script is the program, its
+    process ends here.
     """
     signature, caller = inspect.signature(stage), sys._getframe(1).f_globals["__name__"]
     try:
@@ -60,6 +74,8 @@ def run(stage: Callable[..., None]) -> None:
         accepted = "".join(f" <{name}>" for name in signature.parameters)
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
     exit_on_sigterm()
+    if sys.excepthook is sys.__excepthook__:  # a debugger has one of its own
+        sys.excepthook = lambda _, error, __: print_traceback(error)
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:

@@ -206,10 +206,14 @@ def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
     def start_run(name: str, *_: Any) -> Iterator[Recorder]:
         yield runs.setdefault((name, "toy"), Recorder())
 
+    @contextmanager
+    def amend_run(fingerprint: str, data: tracking.RunData) -> Iterator[Recorder]:
+        yield runs.setdefault((fingerprint, data.name), Recorder())
+
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(params, "load", lambda: loaded)
-        patch.setattr(tracking, "find_run", lambda *key: runs.setdefault(key, Recorder()))
+        patch.setattr(tracking, "amend_run", amend_run)
         patch.setattr(tracking, "open_client", lambda: None)
         patch.setattr(tracking, "start_run", start_run)
         yield Reported(folder, runs)

@@ -1,4 +1,4 @@
-"""MLflow answers requests with the champion, on this machine only.
+"""MLflow's scoring server answers requests with the champion, on this machine only.
 
 narrows serve --port 5001
 """
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+    """Becomes the server, so that whoever ends this process ends that one."""
     port = parser().parse_args(words).port
 
     from narrows import tracking
@@ -33,9 +33,7 @@ def main(words: Sequence[str]) -> int:
         raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
     _base.check_port(port, "; name another one with --port")
     print(f"{registry.uri(dataset)}: http://127.0.0.1:{port}/invocations", flush=True)
-    mlflow = Path(sys.executable).with_name("mlflow")
-    command = [str(mlflow), "models", "serve", "--model-uri", registry.uri(dataset)]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     env = {"MLFLOW_TRACKING_URI": tracking.uri(), "NARROWS_SERVES": "1"}
-    env["PATH"] = f"{mlflow.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it looks for uvicorn
-    os.execve(mlflow, command, {**os.environ, **env})
+    server = str(Path(tracking.__file__).with_name("serving.py"))
+    command = [sys.executable, "-P", server, registry.uri(dataset), str(port)]
+    os.execve(sys.executable, command, {**os.environ, **env})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from narrows.commands import _base
 from narrows.config import params
-from narrows.errors import UserError
+from narrows.errors import UserError, mask_passwords
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +31,8 @@ def main(words: Sequence[str]) -> int:
     p = params.load()
     dataset = p.dataset.name
     if tracking.uri().startswith("http"):
-        raise UserError(f"the runs are at {tracking.uri()}, whose own page shows them")
+        url = mask_passwords(tracking.uri())
+        raise UserError(f"the runs are at {url}, whose own page shows them")
     ours = ", perhaps by a page of yours that is still open"
     _base.check_port(port, f"{ours}; name another one: make ui UI_PORT={port + 1}")
     client = tracking.open_client()
@@ -45,6 +46,6 @@ def main(words: Sequence[str]) -> int:
         print(f"{what} {dataset}: {address}", flush=True)
     mlflow = Path(sys.executable).with_name("mlflow")
     command = [str(mlflow), "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", tracking.uri()]
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    os.execve(mlflow, command, {**os.environ, **quiet})
+    env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    env["MLFLOW_BACKEND_STORE_URI"] = tracking.uri()  # all users see a command line's passwords
+    os.execve(mlflow, command, {**os.environ, **env})

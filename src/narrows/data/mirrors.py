@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from narrows.data.sources import File, Mirror, Readable, Refused, Unreachable
 from narrows.errors import UserError
+from narrows.store import project
 
 SILENCE_S = 10  # a host that neither connects nor sends for so long is given up
 TOOL_S = 300  # one call of npm, apt-get or dpkg-deb, download included
@@ -47,7 +48,8 @@ def own(dataset: str, mirror: str | None) -> Iterator[Mirror]:
             yield web(name, f"{base.rstrip('/')}/{dataset}", base.rstrip("/"))
         elif scheme in ("file", ""):
             path = urllib.request.url2pathname(urlsplit(base).path) if scheme else base
-            yield folder(name, Path(path).expanduser() / dataset, Path(path).expanduser())
+            place = project.locate(path)
+            yield folder(name, place / dataset, place)
         else:
             raise UserError(
                 f"{key}: {base!r} is no mirror; accepted are a folder, file://, http://, https://"

@@ -7,11 +7,12 @@ import os
 import re
 import socket
 import time
+import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import psutil
@@ -28,20 +29,26 @@ from sqlalchemy.exc import (
 
 from narrows import engine
 from narrows.errors import UserError, mask_passwords
-from narrows.store import outputs
+from narrows.store import outputs, project
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # how a trial failed stands in its run
 
 PROCESS = "process"  # user attribute of a trial: its number, its machine and its process
+RUN = "run"  # and what its MLflow run is found by; a trial that retries another one inherits it
+ERRORS = (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+"""What a database raises that is unreachable, full or locked, or that broke off."""
+T = TypeVar("T")
 MAX_RETRIES = 10
 retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_values=True)
 """Puts a failed trial into its study's queue again, with what it has reported to the pruner."""
 
 
 def url() -> str:
-    """URL of the database of studies: NARROWS_STUDIES, else one sqlite file in studies/."""
-    return os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
+    """URL of the database of studies: NARROWS_STUDIES, else one sqlite file in studies/; of the
+    project itself where this is a copy of it for an experiment."""
+    named = os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
+    return _with_full_path(named) if project.is_copy() else named
 
 
 def share_url() -> None:
@@ -50,16 +57,31 @@ def share_url() -> None:
     Raises:
         UserError: the studies are in a file of this machine, and workers run on others.
     """
-    parsed = _parse(url())
-    if engine.name() == engine.HERE or parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if engine.name() == engine.HERE or sqlite_file(url()) is None:
         return
     if engine.is_elsewhere():
         raise UserError(
             f"NARROWS_ENGINE is {engine.name()}, and other machines do not reach {url()}; name a "
             "database in NARROWS_STUDIES, like postgresql+psycopg://user:password@host/name"
         )
-    file = Path(parsed.database).resolve()
-    os.environ["NARROWS_STUDIES"] = parsed.set(database=str(file)).render_as_string(False)
+    os.environ["NARROWS_STUDIES"] = _with_full_path(url())
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an sqlite database; None for other databases and for one in memory."""
+    parsed = _parse(url)
+    named = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return project.root() / str(parsed.database) if named else None
+
+
+def _with_full_path(url: str) -> str:
+    """The same URL; an sqlite file that is named relative to the project has its full path."""
+    file = sqlite_file(url)
+    if file is None:
+        return url
+    if "?" in str(file):
+        raise UserError(f"a URL cannot hold the ? of {file}; rename the folder")
+    return _parse(url).set(database=str(file)).render_as_string(False)
 
 
 def grace_period(heartbeat: int) -> int:
@@ -76,6 +98,18 @@ def mark(trial: optuna.Trial) -> None:
     process = psutil.Process()
     owner = f"{socket.gethostname()} {process.pid}@{process.create_time():.0f}"
     trial.set_user_attr(PROCESS, f"{trial.number} {owner}")
+
+
+def run_of(trial: optuna.Trial) -> tuple[str, bool]:
+    """What the trial's MLflow run is found by, and whether the trial goes on in that of another.
+
+    It is kept in the trial: another study may have the same name and numbers, for instance where
+    somebody began anew with an empty database.
+    """
+    if known := trial.user_attrs.get(RUN):
+        return str(known), True
+    trial.set_user_attr(RUN, uuid.uuid4().hex)
+    return str(trial.user_attrs[RUN]), False
 
 
 def is_abandoned(trial: FrozenTrial) -> bool:
@@ -106,6 +140,11 @@ class Storage(RDBStorage):
         stale = super()._get_stale_trial_ids(study_id)
         return list(dict.fromkeys([*stale, *silent, *abandoned]))
 
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Gives a sign of life; the next one makes up for one that the database misses."""
+        with contextlib.suppress(*ERRORS):
+            super().record_heartbeat(trial_id)
+
     def _ids_with_heartbeat(self) -> set[int]:
         with self.engine.connect() as connection:
             rows = connection.execute(sqlalchemy.text("SELECT trial_id FROM trial_heartbeats"))
@@ -125,19 +164,30 @@ def open_storage(url: str, heartbeat: int = 60, patience: int = 0) -> Storage:
     Raises:
         UserError: the database does not open. The message holds no password.
     """
-    parsed = _parse(url)
+    file = sqlite_file(url)
     try:
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                project.warn_of_network(file, "NARROWS_STUDIES")
         with explain_errors(url):
             storage = _connect(url, heartbeat, patience)
     except (ImportError, OSError) as error:
         raise _refusal(url, "does not open", error) from None
     except RuntimeError as error:  # Optuna's, about tables of another version or of MLflow
         raise _refusal(url, "holds tables of something else", error) from None
-    if parsed.get_backend_name() != "sqlite":
+    if file is None:
         _wait_for_server(storage, grace_period(heartbeat))
     return storage
+
+
+def twice(call: Callable[[], T]) -> T:
+    """Asks the database, and again where it broke off: its next connection is a new one, which is
+    waited for."""
+    try:
+        return call()
+    except ERRORS:
+        return call()
 
 
 @contextlib.contextmanager
@@ -149,7 +199,7 @@ def explain_errors(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+    except ERRORS as error:
         raise _refusal(url, "does not answer", error.__cause__ or error) from None
 
 

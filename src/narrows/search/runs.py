@@ -26,14 +26,14 @@ def start_search(problem: Problem, data: Prepared) -> Iterator[tuple[tracking.Ru
 
 
 def trial_runs(problem: Problem, data: Prepared, parent: str | None) -> OpenLog:
-    """What opens the run of a trial; a trial that retries another goes on in the other's run.
+    """What opens the run of a trial.
 
     Args:
         parent: id of the run below which those of the trials stand; None where nothing is tracked.
     """
 
-    def open_log(number: int, first: int) -> AbstractContextManager[TrialLog]:
-        return _start_trial(problem, data, number, first, parent)
+    def open_log(number: int, run: str, resumes: bool) -> AbstractContextManager[TrialLog]:
+        return _start_trial(problem, data, number, (run, resumes), parent)
 
     return open_log
 
@@ -50,14 +50,13 @@ def best(gains: Gains) -> dict[str, float]:
 
 @contextmanager
 def _start_trial(
-    problem: Problem, data: Prepared, number: int, first: int, parent: str | None
+    problem: Problem, data: Prepared, number: int, run: tuple[str, bool], parent: str | None
 ) -> Iterator[TrialLog]:
     tags = {"stage": "trial", "search": problem.key, "study": problem.study_name}
     tags["trial"] = str(number)
-    name, fingerprint = f"{problem.key}-{number}", f"{problem.study_name}-{first}"
-    resumes = first != number
-    with tracking.start_run(name, fingerprint, _data(data), tags, resumes, parent) as run:
-        yield _RunLog(run, data, f"{problem.key}: trial {number}")
+    name = f"{problem.key}-{number}"
+    with tracking.start_run(name, run[0], _data(data), tags, run[1], parent) as begun:
+        yield _RunLog(begun, data, f"{problem.key}: trial {number}")
 
 
 def _data(data: Prepared) -> tracking.RunData:

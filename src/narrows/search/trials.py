@@ -23,7 +23,7 @@ from narrows.config import params, plugins, search_space
 from narrows.config.sections import Search
 from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.models.autoencoder import Autoencoder
 from narrows.search import database, studies
 from narrows.search.objectives._base import Objective, Trained
@@ -111,9 +111,11 @@ class TrialLog(Protocol):
         """Values of the objectives by their names, and the trained model, when it has ended."""
 
 
-OpenLog = Callable[[int, int], AbstractContextManager[TrialLog]]
-"""Opens the log of a trial, given its number and that of the trial which it retries; its own number
-again where it retries none."""
+OpenLog = Callable[[int, str, bool], AbstractContextManager[TrialLog]]
+"""Opens the log of a trial, given its number, what its run is found by, and whether it goes on in
+the run of a trial that it retries."""
+MAX_BREAKS = 3
+"""How often a worker goes on when its database broke off, since it has last finished a trial."""
 
 
 def problem(p: params.Params, key: str, data: Prepared) -> Problem:
@@ -150,25 +152,54 @@ def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: 
     Raises:
         UserError: more trials fail than the search is to have.
     """
-    optuna.storages.fail_stale_trials(study)
-    n_failed, n_own = 0, 0
+    database.twice(lambda: optuna.storages.fail_stale_trials(study))
+    n_failed, n_own, n_breaks = 0, 0, 0
     while not limits.passed() and n_own != limits.n_own:
+        before = studies.begun(study)
+        try:
+            trial = _next(problem, study, limits, open_log)
+        except database.ERRORS:
+            n_breaks += 1
+            if n_breaks > MAX_BREAKS:
+                raise
+            say(f"search: {problem.key}: the database broke off; the trial is handed on")
+            _give_back(study, before)
+            continue
+        if trial is None:
+            return
+        n_own += trial.state in studies.FINISHED
+        n_breaks = 0 if trial.state in studies.FINISHED else n_breaks
+        n_failed += trial.state == TrialState.FAIL and not studies.is_surplus(trial)
+        if n_failed > max(3, problem.search.n_trials):
+            message = f"{n_failed} trials failed, see their runs in MLflow"
+            raise UserError(f"params.yaml: searches.{problem.key}: {message}")
+
+
+def _next(
+    problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog
+) -> FrozenTrial | None:
+    """The next trial, ended; None where there are enough, or the time is up."""
+    while not limits.passed():
         states = [t.state for t in study.get_trials(deepcopy=False)]
         n_finished = sum(state in studies.FINISHED for state in states)
         n_running = states.count(TrialState.RUNNING)
         if limits.reached(n_finished):
-            return
+            return None
         if limits.reached(n_finished + n_running) or (n_running and studies.has_seed(study)):
             time.sleep(0.5)
             optuna.storages.fail_stale_trials(study)
             continue
         number = _run(problem, study, limits, open_log)
-        trial = study.get_trials(deepcopy=False)[number]
-        n_own += trial.state in studies.FINISHED
-        n_failed += trial.state == TrialState.FAIL and not studies.is_surplus(trial)
-        if n_failed > max(3, problem.search.n_trials):
-            message = f"{n_failed} trials failed, see their runs in MLflow"
-            raise UserError(f"params.yaml: searches.{problem.key}: {message}")
+        return study.get_trials(deepcopy=False)[number]
+    return None
+
+
+def _give_back(study: optuna.Study, before: int | None) -> None:
+    """Hands the trial that this process has begun since `before` to the next one, if there is any;
+    a database that is away is waited for."""
+    begun = studies.begun(study)
+    if begun is not None and begun != before:
+        database.twice(lambda: studies.leave(study, begun))
 
 
 def row_of(problem: Problem, trial: FrozenTrial) -> dict[str, Any]:
@@ -188,8 +219,9 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
         database.mark(trial)
         if limits.n_finished is not None:
             studies.refuse_surplus(study, trial, limits.n_finished)
+        run = database.run_of(trial)
         record = study.get_trials(deepcopy=False)[trial.number]
-        with open_log(trial.number, first_number(record)) as log:
+        with open_log(trial.number, *run) as log:
             values = _values(problem, limits, trial, record, log)
         has_ended = True
         if values is None:
@@ -199,9 +231,7 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
     try:
         study.optimize(objective, n_trials=1, catch=(UserError,))
     except (KeyboardInterrupt, SystemExit):  # before, in or after the objective; `Stopped`, too
-        begun = studies.begun(study)
-        if begun is not None and begun != before:
-            studies.leave(study, begun)
+        _give_back(study, before)
         if not numbers or not limits.passed():
             raise
     except AssertionError:  # of `tell`, about a trial that another worker took for dead and repeats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from narrows.config.params import Params
 from narrows.data import prepared
 from narrows.engine import Files, Slot
 from narrows.engine.processes import n_cores
-from narrows.errors import UserError, say
+from narrows.errors import UserError, print_traceback, say
 from narrows.search import database, runs, trials
 from narrows.tracking.recording import Recording
 
@@ -123,4 +122,4 @@ def _explain(error: BaseException) -> None:
     if isinstance(error, UserError):
         print(f"search: {error}", file=sys.stderr, flush=True)
     else:
-        traceback.print_exception(error, file=sys.stderr)
+        print_traceback(error)

@@ -1,12 +1,14 @@
 """Stage fetch: raw files, verified -> data/<dataset>/raw; params.yaml, checked, in parts.
 
-It runs each time, because only a look says whether your own files or a value have changed.
+It runs each time, because only a look says whether your own files or a value have changed, and
+whether MLflow's store takes now what it did not take before.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from narrows import tracking
 from narrows.config import params
 from narrows.stages import sections
 
@@ -16,3 +18,4 @@ def main() -> None:
     p = params.load()
     p.dataset.module.fetch(p.dataset.config, Path("data", p.dataset.name, "raw"))
     sections.write(p)
+    tracking.log_what_waits()

@@ -194,8 +194,9 @@ def write(report: Report, folder: Path) -> None:
 def log(p: Params, inputs: Inputs, report: Report, results: Path) -> None:
     """Adds to the runs of all rows what was not known when they ended; marks them as current."""
     overview = log_overview(inputs, report, results)
-    ids = [log_encoder(p, encoder, report, results) for encoder in inputs.encoders.values()]
-    ids += [log_clustering(p, c, report, results) for c in inputs.clusterings.values()]
+    data = run_data(inputs, report)
+    ids = [log_encoder(p, e, report, results, data) for e in inputs.encoders.values()]
+    ids += [log_clustering(p, c, report, results, data) for c in inputs.clusterings.values()]
     trials = {
         search.key: views.Trials(
             search.study,
@@ -208,7 +209,13 @@ def log(p: Params, inputs: Inputs, report: Report, results: Path) -> None:
     tags[run_notes.TAG] = run_notes.dataset_note(
         report.dataset, report.ranking, report.rungs, overview
     )
-    views.show(report.dataset, {run_id for run_id in ids if run_id}, tags)
+    with tracking.amend_run(f"report of {report.dataset}", data) as run:
+        run.show({run_id for run_id in ids if run_id}, tags)
+
+
+def run_data(inputs: Inputs, report: Report) -> tracking.RunData:
+    """The data of all runs."""
+    return tracking.RunData(report.dataset, inputs.data_digest, inputs.data.x.shape)
 
 
 def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str | None]:
@@ -217,7 +224,7 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
     Returns:
         By caption of such a figure, its address on MLflow's page.
     """
-    data = tracking.RunData(report.dataset, inputs.data_digest, inputs.data.x.shape)
+    data = run_data(inputs, report)
     name = f"report of {report.dataset}"
     with tracking.start_run("report", name, data, {"stage": "report"}) as run:
         log_figures(run, report.figures.overview, results)
@@ -226,39 +233,42 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
         return {figure.caption: run.picture(figure.name) for figure in report.figures.overview}
 
 
-def log_encoder(p: Params, encoder: ReportedEncoder, report: Report, results: Path) -> str | None:
+def log_encoder(
+    p: Params, encoder: ReportedEncoder, report: Report, results: Path, data: tracking.RunData
+) -> str | None:
     """Scores, figures and a description for the encoder's run; returns the run's id."""
     key = encoder.key
-    run = tracking.find_run(encoder.identity, report.dataset)
-    run.log_metrics(tables.encoder_metrics(key, report.tables))
     saved = [figure for figure in report.figures.encoders[key] if figure.name not in LOGGED_BEFORE]
-    log_figures(run, saved, results)
     row = encoder_row(p, key)
-    if "network" not in row:  # runs with a network have their depth from their own stage
-        run.log_params({"depth": 0})
-    if not row.get("code_size"):
-        run.log_params({"code_size": encoder.codes.shape[1]})
     tests = [test for test in report.tables.autoencoders if test["split"] == "test"]
-    picture = run.picture("reconstructions")
-    note = run_notes.encoder_note(key, row, tests, report.ranking, picture)
-    run.set_tag(run_notes.TAG, note)
-    return run.id
+    with tracking.amend_run(encoder.identity, data) as run:
+        run.log_metrics(tables.encoder_metrics(key, report.tables))
+        log_figures(run, saved, results)
+        if "network" not in row:  # runs with a network have their depth from their own stage
+            run.log_params({"depth": 0})
+        if not row.get("code_size"):
+            run.log_params({"code_size": encoder.codes.shape[1]})
+        picture = run.picture("reconstructions")
+        note = run_notes.encoder_note(key, row, tests, report.ranking, picture)
+        run.set_tag(run_notes.TAG, note)
+        return run.id
 
 
 def log_clustering(
-    p: Params, clustering: ReportedClustering, report: Report, results: Path
+    p: Params, clustering: ReportedClustering, report: Report, results: Path, data: tracking.RunData
 ) -> str | None:
     """Scores, figures and a description for the clustering's run; returns the run's id."""
     key = clustering.key
-    run = tracking.find_run(clustering.identity, report.dataset)
-    run.log_metrics(tables.clustering_metrics(key, report.tables))
-    log_figures(run, report.figures.clusterings[key], results)
-    run.log_params({"depth": tracking.depth(encoder_row(p, clustering.encoder))})
     is_baseline = clustering.encoder in report.baselines
-    rungs, picture = report.rungs.get(key, []), run.picture("sheet")
-    note = run_notes.clustering_note(key, report.ranking, rungs, is_baseline, picture)
-    run.set_tag(run_notes.TAG, note)
-    return run.id
+    rungs = report.rungs.get(key, [])
+    with tracking.amend_run(clustering.identity, data) as run:
+        run.log_metrics(tables.clustering_metrics(key, report.tables))
+        log_figures(run, report.figures.clusterings[key], results)
+        run.log_params({"depth": tracking.depth(encoder_row(p, clustering.encoder))})
+        picture = run.picture("sheet")
+        note = run_notes.clustering_note(key, report.ranking, rungs, is_baseline, picture)
+        run.set_tag(run_notes.TAG, note)
+        return run.id
 
 
 def encoder_row(p: Params, key: str) -> dict[str, Any]:

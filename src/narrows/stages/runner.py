@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from narrows import engine, tracking
 from narrows.config import plugins
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
-from narrows.errors import UserError, is_users, say
+from narrows.errors import UserError, is_users, print_traceback, say
 from narrows.store import finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -191,6 +189,6 @@ def _sentence(outcome: Outcome[Attempt, Any]) -> str:
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     if not is_users(error) or os.environ.get("NARROWS_DEBUG"):
-        traceback.print_exception(error, file=sys.stderr)
+        print_traceback(error)
     message = str(error) or type(error).__name__
     return message if name in message else f"{name}: {message}"

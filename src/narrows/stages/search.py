@@ -20,8 +20,8 @@ from narrows import engine
 from narrows.config import params
 from narrows.data import prepared
 from narrows.search import database, runs, studies, summary, trials, workers
-from narrows.stages import runner
-from narrows.store import outputs
+from narrows.stages import fetch, prepare, runner
+from narrows.store import outputs, project
 
 NOTHING_NEW, BUSY = 3, 75  # exit codes; the latter is EX_TEMPFAIL: try again later
 WORKERS = "trials at once, each in a process of its own (default 1)"
@@ -56,6 +56,7 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
     url = database.url()
     with database.explain_errors(url), contextlib.ExitStack() as locks:
         locks.enter_context(_lock(options.search, options.if_running))
+        _prepare(p)
         data = prepared.read(p.dataset.name)
         problem = trials.problem(p, options.search, data)
         study = trials.open_study(problem, database.open_storage(url, options.heartbeat))
@@ -66,6 +67,15 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
         gains = _add_trials(p, problem, study, data, limits, options)
     if gains.count("COMPLETE") + gains.count("PRUNED") == 0:
         sys.exit(NOTHING_NEW)
+
+
+def _prepare(p: params.Params) -> None:
+    """Makes the samples where there are none: schedulers often give a machine that is new. Of
+    several that begin at once in one folder, one does it."""
+    with outputs.lock("prepare"):
+        if not all(file.exists() for file in runner.setting_of(p).data_files):
+            fetch.main()
+            prepare.main()
 
 
 def _add_trials(
@@ -83,7 +93,9 @@ def _add_trials(
             trials.add_trials(problem, study, limits, open_log)
         else:
             _run_workers(p, study, limits, run.id, options)
-        gains = studies.gains(study, problem.objectives, before, time.monotonic() - start)
+        gains = database.twice(
+            lambda: studies.gains(study, problem.objectives, before, time.monotonic() - start)
+        )
         page = write_page(gains, studies.plots(study, problem.objectives))
         run.log_file(page)
         run.log_metrics(runs.best(gains))
@@ -110,7 +122,7 @@ def _run_workers(
         task,
         options.workers,
         options.gpus_per_trial,
-        count=lambda: studies.n_finished(study),
+        count=lambda: database.twice(lambda: studies.n_finished(study)),
         preload=(*runner.TRAINING, "optuna"),
     )
 
@@ -121,8 +133,9 @@ def _lock(key: str, if_running: str) -> Iterator[None]:
 
     Ends the process with 75 if `if_running` is "leave" and another search runs.
     """
-    outputs.WORK.mkdir(exist_ok=True)
-    lock = filelock.FileLock(outputs.WORK / f"search-{key}.lock", timeout=0)
+    work = project.root() / outputs.WORK
+    work.mkdir(exist_ok=True)
+    lock = filelock.FileLock(work / f"search-{key}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -1,4 +1,7 @@
-"""Stage tune: makes sure of the trials of every search -> artifacts/<dataset>/searches/<key>."""
+"""Stage tune: makes sure of the trials of every search -> artifacts/<dataset>/searches/<key>.
+
+It runs each time, because only a look says whether a study has got a better trial in the meantime.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,36 @@ from typing import Any
 from narrows.config import params, plugins, search_space
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
+from narrows.errors import say
 from narrows.stages import runner
-from narrows.store import choices
-from narrows.store.rows import Call, Row, is_current
+from narrows.store import choices, rows
+from narrows.store.rows import Call, Row
 
 
 def main() -> None:
     """Brings the winners of all searches up to date."""
     p = params.load()
-    rows = [row_of(p, key) for key in p.searches]
+    members = [row_of(p, key) for key in p.searches]
     home = runner.setting_of(p).artifacts / "searches"
-    if any(not is_current(row, row.fingerprint()) for row in rows):
+    fingerprints = [row.fingerprint() for row in members]
+    for row, fingerprint in zip(members, fingerprints, strict=True):
+        if rows.is_current(row, fingerprint) and _is_beaten(row):
+            say(f"tune: {row.name}: the study has a better trial by now")
+            rows.forget(row, fingerprint)
+    pairs = zip(members, fingerprints, strict=True)
+    if not all(rows.is_current(row, fingerprint) for row, fingerprint in pairs):
         from narrows.search import database
 
         database.share_url()
-    runner.refresh("tune", home, rows, runner.slot_on(p.device), (*runner.TRAINING, "optuna"))
+    runner.refresh("tune", home, members, runner.slot_on(p.device), (*runner.TRAINING, "optuna"))
+
+
+def _is_beaten(row: Row) -> bool:
+    """Whether another trial of the study is the best one by now."""
+    from narrows.search import best
+
+    winner = choices.read_winner(row.folder)
+    return best.is_beaten(winner.study, winner.number)
 
 
 def row_of(p: Params, key: str) -> Row:

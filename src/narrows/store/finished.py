@@ -43,6 +43,11 @@ def recall(fingerprint: str, folder: Path) -> None:
     _link(place, folder)
 
 
+def forget(fingerprint: str) -> None:
+    """Deletes a row from the store."""
+    shutil.rmtree(FINISHED / fingerprint, ignore_errors=True)
+
+
 def bound() -> None:
     """Deletes the oldest rows beyond the limit, and what killed processes have left. It looks at
     every row that is there, so it is called once for all rows of a stage."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import filelock
 
 from narrows.errors import UserError
+from narrows.store import project
 
 WORK = Path(".work")
 """What is unfinished or can be made again; neither git nor DVC looks at it."""
@@ -64,7 +65,8 @@ def hold(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
-    """One process of this folder at a time; the others wait."""
-    LOCKS.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(LOCKS / f"{name}.lock"):
+    """One process of this project at a time, experiments in copies of it included; others wait."""
+    locks = project.root() / LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / f"{name}.lock"):
         yield

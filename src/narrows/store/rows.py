@@ -176,6 +176,13 @@ def restore(row: Row, fingerprint: Fingerprint) -> bool:
     return True
 
 
+def forget(row: Row, fingerprint: Fingerprint) -> None:
+    """Lets a current row be computed again, because something has changed that is in no
+    fingerprint; its files stay until others take their place."""
+    finished.forget(fingerprint.digest())
+    (row.folder / FILE).unlink()
+
+
 def sweep(folder: Path) -> None:
     """Deletes what ended attempts left beside a row's folder; nobody else may write it now."""
     for partial in folder.parent.glob(f".{folder.name}.*.part"):

@@ -1,21 +1,30 @@
 """MLflow and git: what every run was, where it is found again, the champion."""
 
-from narrows.tracking.recording import is_recorded, record, replay, start_run
+from narrows.tracking.recording import (
+    amend_run,
+    is_recorded,
+    log_what_waits,
+    record,
+    replay,
+    start_run,
+)
 from narrows.tracking.run import FINGERPRINT, Run, RunData, depth, find_run, flat
-from narrows.tracking.store import open_client, root, uri
+from narrows.tracking.store import explain_errors, open_client, uri
 
 __all__ = [
     "FINGERPRINT",
     "Run",
     "RunData",
+    "amend_run",
     "depth",
+    "explain_errors",
     "find_run",
     "flat",
     "is_recorded",
+    "log_what_waits",
     "open_client",
     "record",
     "replay",
-    "root",
     "start_run",
     "uri",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from narrows import tracking
 
 
+@tracking.explain_errors()
 def find(run: str) -> Any | None:
     """The MLflow run of this id, else the latest one of this name; None where there is none.
 
@@ -29,11 +30,13 @@ def find(run: str) -> Any | None:
     return runs[0] if runs else None
 
 
+@tracking.explain_errors()
 def files(run: Any, folder: str | None = None) -> list[str]:
     """Paths of what was logged with the run, in one folder of its artifacts."""
     return [file.path for file in _client().list_artifacts(run.info.run_id, folder)]
 
 
+@tracking.explain_errors()
 def artifact(run: Any, path: str) -> bytes | None:
     """The content of one file that was logged with the run; None where it is missing."""
     if path not in files(run, path.rpartition("/")[0] or None):

@@ -16,6 +16,8 @@ import psutil
 COMMIT = "mlflow.source.git.commit"
 DATA = "data_digest"
 PATCH = "uncommitted.patch"  # among a run's artifacts, where the working tree was not the commit
+NEW = ("*.py", "*.yaml", "*.j2", "*.css", "*.js")
+"""New files that a patch takes along; notes, keys and data that lie among the code stay here."""
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "dvc.lock")  # what a run depends on
 
 
@@ -41,8 +43,8 @@ def tags(data_digest: str) -> dict[str, str]:
 
 
 def uncommitted() -> str:
-    """What has to be applied to the commit to get the files of `SOURCES`, new ones too; empty
-    where nothing has changed, and outside a repository."""
+    """What has to be applied to the commit to get the files of `SOURCES`, new ones of `NEW` too;
+    empty where nothing has changed, and outside a repository."""
     return _patch(Path.cwd())
 
 
@@ -84,7 +86,10 @@ def _patch(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         # a copy of the index, in which new files are announced: the user's own stays as it is
         env = {"GIT_INDEX_FILE": str(shutil.copy(index, temporary))}
-        git("add", "--intent-to-add", "--", *_known(), env=env)
+        others = git("ls-files", "--others", "--exclude-standard", "-z", "--", *_known())
+        names = [name for name in others.split("\0") if any(Path(name).match(p) for p in NEW)]
+        if names:
+            git("add", "--intent-to-add", "--", *names, env=env)
         patch = git("diff", "--binary", "HEAD", "--", *_known(), env=env)
     return patch and patch + "\n"
 

@@ -42,6 +42,7 @@ def uri(dataset: str) -> str:
     return f"models:/{name(dataset)}@{ALIAS}"
 
 
+@tracking.explain_errors()
 def champion(dataset: str) -> tuple[str, Candidate] | None:
     """Version and figures of the present champion; None where there is none."""
     from mlflow.exceptions import MlflowException
@@ -55,6 +56,7 @@ def champion(dataset: str) -> tuple[str, Candidate] | None:
     return str(version.version), Candidate(**json.loads(version.tags["candidate"]))
 
 
+@tracking.explain_errors()
 def download(dataset: str, folder: Path) -> tuple[Path, str]:
     """The champion's artifacts, copied below a folder, and the key of its row; see `saved.load`.
 
@@ -70,6 +72,7 @@ def download(dataset: str, folder: Path) -> tuple[Path, str]:
     return Path(copy), str(version.tags["clustering"])
 
 
+@tracking.explain_errors()
 def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, run_id: str) -> str:
     """Logs the model to the run, registers it and moves the alias; the new version.
 

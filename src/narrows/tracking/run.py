@@ -1,4 +1,5 @@
-"""MLflow's view of every run. Without mlflow, nothing is logged.
+"""Runs as MLflow's store has them: begun, logged to, ended. Its errors are the caller's
+(narrows.tracking.recording).
 
 A run is found again by its fingerprint tag, so one row on one data set is one run: a stage that
 resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back).
@@ -7,13 +8,13 @@ Worker processes may start and log runs at the same time.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ import numpy as np
 import psutil
 
 from narrows.config import params
+from narrows.errors import say
 from narrows.tracking import provenance, store
 from narrows.tracking.store import write
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FINGERPRINT = "fingerprint"
+ANEW, RESUMED, AMENDED = "anew", "resumed", "amended"
+RECORDED = "recorded "
+"""What the id of a run that the store does not know yet begins with; its fingerprint follows."""
 PROCESS = "process"
 PROCESS_FORM = re.compile(r"(\d{1,9})@(\d{1,15})")  # id, and seconds since 1970 when it began
 
@@ -43,6 +48,29 @@ class RunData:
     """SHA-256 over x.npy and split.npy."""
     shape: tuple[int, ...]
     """Shape (N, ...) of all samples."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a run begins."""
+
+    name: str
+    """Name in the runs table."""
+    fingerprint: str
+    """What the run is found again by; one run of an experiment has it."""
+    data: RunData
+    """The data that the run was given."""
+    tags: dict[str, str]
+    """Stage and whatever one filters by, and where the run comes from."""
+    how: str = ANEW
+    """ANEW deletes an earlier run of this fingerprint, RESUMED goes on in it, AMENDED adds to it
+    and is nothing where there is none."""
+    parent: str | None = None
+    """Id of the run below which the runs table shows this one."""
+    patch: str = ""
+    """What has to be applied to the commit to get the code of the run."""
+    begun_ns: int = field(default_factory=time.time_ns)
+    """When it began, in nanoseconds since 1970: a parent before what stands below it."""
 
 
 class Run:
@@ -62,6 +90,12 @@ class Run:
 
     def set_tag(self, key: str, value: str) -> None:
         """Sets a word to filter runs by."""
+
+    def show(self, current: Collection[str], tags: Mapping[str, str]) -> None:
+        """Marks the runs of these ids as current, as `views.show`, in this run's experiment."""
+
+    def end(self, status: str, ended_ms: int | None = None) -> None:
+        """Ends the run as FINISHED, FAILED or KILLED, now or at a time in milliseconds."""
 
     def picture(self, key: str) -> str | None:
         """The address of its latest picture under this key, on MLflow's page."""
@@ -108,6 +142,16 @@ class MlflowRun(Run):
     def set_tag(self, key: str, value: str) -> None:
         write(self.client.set_tag, self.run_id, key, value)
 
+    def show(self, current: Collection[str], tags: Mapping[str, str]) -> None:
+        from narrows.tracking import views
+
+        experiment = self.client.get_experiment(self.client.get_run(self.run_id).info.experiment_id)
+        known = [run_id_of(self.client, experiment.experiment_id, name) for name in current]
+        views.show(experiment.name, {run_id for run_id in known if run_id}, tags)
+
+    def end(self, status: str, ended_ms: int | None = None) -> None:
+        write(self.client.set_terminated, self.run_id, status, ended_ms)
+
     def picture(self, key: str) -> str | None:
         files = [file.path for file in self.client.list_artifacts(self.run_id, "images")]
         pictures = sorted(f for f in files if f.startswith(f"images/{key}+") and f.endswith(".png"))
@@ -119,58 +163,41 @@ class MlflowRun(Run):
         return self.run_id
 
 
-@contextlib.contextmanager
-def start_run(
-    name: str,
-    fingerprint: str,
-    data: RunData,
-    tags: dict[str, str],
-    resumes: bool = False,
-    parent: str | None = None,
-) -> Iterator[Run]:
-    """The run of a stage; FINISHED, FAILED or KILLED by the way in which the block ends.
-
-    Args:
-        name: name in the runs table.
-        fingerprint: what the run is found again by; one run of an experiment has it.
-        tags: stage and whatever one filters by.
-        resumes: go on in the run of this fingerprint; otherwise that run is deleted first.
-        parent: id of the run below which the runs table shows this one.
-    """
-    client = store.open_client()
-    if client is None:
-        yield Run()
-        return
-    experiment = _experiment(client, data.name)
+def begin(client: MlflowClient, beginning: Beginning) -> MlflowRun | None:
+    """The run of a beginning; None where there is nothing to amend."""
+    experiment = experiment_of(client, beginning.data.name)
     _kill_orphans(client, experiment)
-    run_id = _find(client, experiment, fingerprint)
-    if run_id is not None and not resumes:
+    run_id = _find(client, experiment, beginning.fingerprint)
+    if beginning.how == AMENDED:
+        return MlflowRun(client, run_id) if run_id else None
+    if run_id is not None and beginning.how == ANEW:
         write(client.delete_run, run_id)
         run_id = None
-    tags = {FINGERPRINT: fingerprint, "dataset": data.name, **tags, **provenance.tags(data.digest)}
-    tags |= {} if parent is None else {"mlflow.parentRunId": parent}
-    if run_id is None:
-        run = MlflowRun(client, _create(client, experiment, name, data, tags))
-        if parent is None and (patch := provenance.uncommitted()):
-            client.log_text(run.run_id, patch, provenance.PATCH)
-    else:
-        run = _resume(client, run_id, name, tags)
-    try:
-        yield run
-    except BaseException as error:
-        killed = isinstance(error, KeyboardInterrupt | SystemExit)
-        write(client.set_terminated, run.run_id, "KILLED" if killed else "FAILED")
-        raise
-    write(client.set_terminated, run.run_id, "FINISHED")
+    tags = {FINGERPRINT: beginning.fingerprint, "dataset": beginning.data.name, **beginning.tags}
+    if beginning.parent and (parent := run_id_of(client, experiment, beginning.parent)):
+        tags["mlflow.parentRunId"] = parent
+    if run_id is not None:
+        return _resume(client, run_id, beginning.name, tags)
+    run = MlflowRun(client, _create(client, experiment, beginning, tags))
+    if beginning.patch:
+        client.log_text(run.run_id, beginning.patch, provenance.PATCH)
+    return run
 
 
 def find_run(fingerprint: str, dataset: str) -> Run:
-    """The finished run of this fingerprint, to add scores to; logs nothing if it is not there."""
+    """The finished run of this fingerprint; logs nothing if it is not there."""
     client = store.open_client()
     if client is None:
         return Run()
-    run_id = _find(client, _experiment(client, dataset), fingerprint)
+    run_id = _find(client, experiment_of(client, dataset), fingerprint)
     return MlflowRun(client, run_id) if run_id else Run()
+
+
+def run_id_of(client: MlflowClient, experiment: str, name: str) -> str | None:
+    """A run's id, also where it had none yet when its name was taken down."""
+    if not name.startswith(RECORDED):
+        return name
+    return _find(client, experiment, name.removeprefix(RECORDED))
 
 
 def depth(row: Mapping[str, Any]) -> int:
@@ -201,15 +228,18 @@ def flat(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @functools.cache
-def _experiment(client: MlflowClient, name: str) -> str:
-    """Id of the experiment of a data set, created if it is not there."""
+def experiment_of(client: MlflowClient, name: str) -> str:
+    """Id of the experiment of a data set: created if it is not there, restored if it was deleted on
+    MLflow's page."""
     with store.lock():
         experiment = client.get_experiment_by_name(name)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        local = (store.root() / "mlruns" / "artifacts" / name).as_uri()
-        location = None if store.uri().startswith("http") else local
-        return str(write(client.create_experiment, name, artifact_location=location))
+        if experiment is None:
+            location = store.artifacts(name)
+            return str(write(client.create_experiment, name, artifact_location=location))
+        if experiment.lifecycle_stage == "deleted":
+            write(client.restore_experiment, experiment.experiment_id)
+            say(f"MLflow's experiment {name} had been deleted and is restored")
+        return str(experiment.experiment_id)
 
 
 def _find(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
@@ -218,12 +248,13 @@ def _find(client: MlflowClient, experiment: str, fingerprint: str) -> str | None
 
 
 def _create(
-    client: MlflowClient, experiment: str, name: str, data: RunData, tags: dict[str, str]
+    client: MlflowClient, experiment: str, beginning: Beginning, tags: dict[str, str]
 ) -> str:
-    """Id of a new run of this data."""
+    """Id of a new run."""
     from mlflow.entities import Dataset, DatasetInput
 
-    run = write(client.create_run, experiment, run_name=name, tags=tags)
+    data, when = beginning.data, beginning.begun_ns // 1_000_000
+    run = write(client.create_run, experiment, when, tags, beginning.name)
     schema = json.dumps({"shape": data.shape})
     dataset = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
     inputs = [DatasetInput(dataset)]

@@ -8,52 +8,129 @@ import importlib.util
 import logging
 import os
 import random
+import re
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import filelock
 
 from narrows.errors import UserError, mask_passwords
+from narrows.store import project
+from narrows.tracking import moved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from sqlalchemy import URL
 
 TABLES = 7_161_904  # number of PostgreSQL's lock under which tables are made; any would do
-N_TRIES = 10  # of a write; at each MLflow waits up to 20 seconds for sqlite
+N_TRIES = 4  # of a write; at each MLflow waits up to 20 seconds for sqlite
 POLL_S = 0.005  # between two looks at a lock that another process holds
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def root() -> Path:
-    """The repository's folder; of the original one inside a temporary workspace of `dvc exp run`,
-    which DVC deletes afterwards."""
-    here = Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
-    parts = here.parts
-    inside = [i for i in range(len(parts) - 2) if parts[i : i + 3] == (".dvc", "tmp", "exps")]
-    return Path(*parts[: inside[0]]) if inside else here
-
-
 def uri() -> str:
     """MLFLOW_TRACKING_URI, else one sqlite store in the repository's mlruns/."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root()}/mlruns/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project.root()}/mlruns/mlflow.db"
 
 
 def open_client() -> MlflowClient | None:
     """A client of this repository's store; None where mlflow is not installed.
 
     Raises:
-        UserError: the store does not open. A password is not said.
+        Away: the store does not answer, or takes nothing.
+        UserError: the store is no store of this MLflow. A password is not said.
     """
-    if importlib.util.find_spec("mlflow") is None:
+    if not is_installed():
         return None
     return _connect(uri(), os.getpid())  # a fork has to have connections of its own
+
+
+class Away(UserError):
+    """The store does not answer, or takes nothing: nothing is wrong with it as far as one sees."""
+
+
+def is_installed() -> bool:
+    """Whether there is an MLflow to log to."""
+    return importlib.util.find_spec("mlflow") is not None
+
+
+def masked() -> str:
+    """The store's URL without its password, for messages."""
+    return mask_passwords(uri())
+
+
+def artifacts(dataset: str) -> str | None:
+    """Address of the artifacts of a data set's experiment: beside the database if it is an sqlite
+    file, else in this project's mlruns/; None where a server decides."""
+    if uri().startswith("http"):
+        return None
+    file = _sqlite_file(_parse(uri()))
+    home = project.root() / "mlruns" if file is None else file.parent
+    return (home / "artifacts" / dataset).as_uri()
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """What a call raises that the store does not take."""
+    from mlflow import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, OSError
+
+
+def said(error: BaseException) -> str:
+    """The first sentence of what MLflow or its database says, without the store's URL and
+    passwords; of a server that cannot be reached, why not."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if cause := line.partition("(Caused by ")[2]:
+        line = re.split(r": |, ['\"]", cause)[-1].rstrip("\"')")
+    return mask_passwords(re.split(r"\.\s", line)[0].replace(uri(), "it"))
+
+
+@contextlib.contextmanager
+def explain_errors() -> Iterator[None]:
+    """Makes a sentence of what MLflow raises in a command.
+
+    Raises:
+        UserError: the store did not take or did not find something.
+    """
+    try:
+        yield
+    except errors() as error:
+        raise UserError(f"MLflow's store {masked()} says: {said(error)}") from None
+
+
+def ask(client: MlflowClient) -> None:
+    """Asks the store once, and not for long.
+
+    Raises:
+        Away: it does not answer.
+    """
+    try:
+        with _short_patience():
+            client.search_experiments(max_results=1)
+    except errors() as error:
+        raise Away(f"MLflow's store {masked()} does not answer: {said(error)}") from None
+
+
+@contextlib.contextmanager
+def _short_patience() -> Iterator[None]:
+    """Lets MLflow wait seconds for a server in the block, where it would wait for minutes."""
+    limits = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def write(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -82,7 +159,7 @@ def lock() -> filelock.BaseFileLock:
     """
     store = uri()
     file = None if store.startswith("http") else _sqlite_file(_parse(store))
-    place = root() / "mlruns" / "store" if file is None else file
+    place = project.root() / "mlruns" / "store" if file is None else file
     place.parent.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(place.with_name(f".{place.name}.lock"), poll_interval=POLL_S)
 
@@ -92,37 +169,78 @@ def _connect(store: str, pid: int) -> MlflowClient:
     """A client of the store, whose tables are made by one process; in WAL mode if it is sqlite."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # of 120 s, tried 7 times
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow
-    import sqlalchemy
-    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # less "Updating database tables"
     # its traceback of each error comes before we have tried again; the error itself is raised
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     if store.startswith(("http://", "https://")):
-        return mlflow.MlflowClient(store)
-    url = _parse(store)
-    try:
-        file = _sqlite_file(url)
-        with lock():
-            if file is not None:
-                if not file.exists():
-                    _make_sqlite(file)
-                _commit_without_sync(file)
-            engine = sqlalchemy.create_engine(url)
-            with engine.connect() as connection:  # fails at once, where MLflow would retry
-                if file is not None:
-                    connection.execute(sqlalchemy.text("PRAGMA journal_mode=WAL"))
-                elif url.get_backend_name() == "postgresql":  # held until the connection ends
-                    connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({TABLES})"))
-                client = mlflow.MlflowClient(store)
-            engine.dispose()
+        client = mlflow.MlflowClient(store)
+        ask(client)
         return client
-    except (SQLAlchemyError, ImportError, OSError, mlflow.MlflowException) as error:
-        message = mask_passwords(str(error).splitlines()[0].replace(store, "it"))
-        masked = mask_passwords(store)
-        remedy = "" if file is None else _remedy(file)
-        raise UserError(f"MLflow's store {masked} does not open: {message}{remedy}") from None
+    url = _parse(store)
+    _refuse_letters(mlflow.__file__)
+    file = _sqlite_file(url)
+    problems: tuple[type[Exception], ...] = (*errors(), ImportError)
+    try:
+        with lock():
+            return _open(mlflow, store, url, file)
+    except problems as error:
+        message = f"MLflow's store {masked()} does not open: {said(error)}"
+        if _is_away(error):
+            raise Away(message) from None
+        remedy = f". Perhaps: mlflow db upgrade {masked()}" if file is None else _remedy(file)
+        raise UserError(message.removesuffix(".") + remedy) from None
+
+
+def _open(mlflow: Any, store: str, url: URL, file: Path | None) -> MlflowClient:
+    """Opens a database, made where it is an sqlite file that is not there; raises as that does."""
+    import sqlalchemy
+
+    journal = "WAL"
+    if file is not None:
+        if project.network_file_system(file.parent):
+            journal = "DELETE"
+        if not file.exists():
+            project.warn_of_network(file, "MLFLOW_TRACKING_URI")
+            _make_sqlite(file)
+        _commit_without_sync(file)
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:  # fails at once, where MLflow would retry
+        if file is not None:
+            connection.execute(sqlalchemy.text(f"PRAGMA journal_mode={journal}"))
+        elif url.get_backend_name() == "postgresql":  # held until the connection ends
+            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({TABLES})"))
+        client: MlflowClient = mlflow.MlflowClient(store)
+    if file == project.root() / "mlruns" / "mlflow.db":
+        with engine.begin() as connection:
+            moved.bring_home(connection, f"{file.parent.as_uri()}/artifacts/")
+    engine.dispose()
+    return client
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether nothing is wrong with the store itself, as far as an error on opening it tells."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    half_made = re.search("no such|already exists|duplicate column", str(error))
+    return isinstance(error, OSError | OperationalError | InterfaceError) and not half_made
+
+
+def _refuse_letters(package: str) -> None:
+    """Raises `UserError` where MLflow cannot work because of a letter in a folder's name."""
+    if "%" in package:
+        raise UserError(
+            f"MLflow does not work in a folder with % in its name, and it is installed in "
+            f"{Path(package).parent}; rename the folder, then `rm -r .venv && make`"
+        )
+    if "?" in str(project.root()) and not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            f"the URL of MLflow's store cannot hold the ? of {project.root()}; rename the folder, "
+            "or name another store in MLFLOW_TRACKING_URI"
+        )
 
 
 def _parse(store: str) -> URL:
@@ -131,7 +249,7 @@ def _parse(store: str) -> URL:
 
     try:
         return sqlalchemy.make_url(store)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
         raise UserError(
             f"MLFLOW_TRACKING_URI is {mask_passwords(store)!r}; accepted are URLs of a database "
             "(sqlite:///..., postgresql+psycopg://...) or of a server (http://...)"
@@ -148,17 +266,16 @@ def _make_sqlite(file: Path) -> None:
     """Makes MLflow's tables in a file beside it, which then becomes it.
 
     sqlite commits each table on its own, so a kill in the two seconds that it takes would leave
-    some of them.
+    some of them. The address of artifacts is one without quotes: MLflow writes that of its own
+    experiment into a command as it is.
     """
-    import sqlalchemy
-    from mlflow.store.db.utils import _initialize_tables
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     partial = file.with_name(f"{file.name}.part")
     for old in (partial, partial.with_name(f"{partial.name}-journal")):
         old.unlink(missing_ok=True)
-    engine = sqlalchemy.create_engine(f"sqlite:///{partial}")
-    _initialize_tables(engine)
-    engine.dispose()
+    database = SqlAlchemyStore(f"sqlite:///{partial}", f"{file.parent.as_uri()}/artifacts")
+    database.engine.dispose()
     partial.replace(file)
 
 
@@ -183,12 +300,26 @@ def _remedy(file: Path) -> str:
     """What to do about an sqlite store that is there and does not open."""
     if not file.is_file():
         return ""
+    name = shlex.quote(str(file))
+    query = "SELECT count(*), (SELECT version_num FROM alembic_version) FROM runs"
     with contextlib.closing(sqlite3.connect(file)) as connection:
         try:
-            (n_runs,) = connection.execute("SELECT count(*) FROM runs").fetchone()
-        except sqlite3.Error:
+            n_runs, version = connection.execute(query).fetchone()
+        except sqlite3.OperationalError:  # a table is missing
             n_runs = 0
+        except sqlite3.DatabaseError:
+            return f". It is no database, or damaged; a new one is made after: mv {name} {name}.old"
     if n_runs == 0:
-        return f". It holds no run, so it can be made anew: rm {shlex.quote(str(file))}"
+        return f". It holds no run, so it can be made anew: rm {name}"
+    if not _knows(version):
+        return ". A newer MLflow has written it: pip install --upgrade mlflow"
     upgrade = shlex.quote(f"sqlite:///{file}")
     return f". Another version of MLflow may have written it: mlflow db upgrade {upgrade}"
+
+
+def _knows(version: str) -> bool:
+    """Whether the installed MLflow has a step to or from this version of its tables."""
+    import mlflow
+
+    steps = Path(mlflow.__file__).parent / "store/db_migrations/versions"
+    return any(file.name.startswith(f"{version}_") for file in steps.glob("*.py"))

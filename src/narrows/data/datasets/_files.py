@@ -21,7 +21,7 @@ from typing import IO, NamedTuple, TypeVar
 
 from narrows.data.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
-from narrows.store import outputs
+from narrows.store import outputs, project
 from narrows.store.files import atomic_write, write_csv
 from narrows.store.reading import existing
 
@@ -58,8 +58,8 @@ class ListedFile(NamedTuple):
 
 
 def located(path: str, key: str = "dataset.path") -> Path:
-    """A path of params.yaml with ~ expanded, which has to exist."""
-    place = Path(path).expanduser()
+    """A path of params.yaml with ~ expanded, which has to exist; see `project.locate`."""
+    place = project.locate(path)
     if not place.exists():
         raise UserError(f"params.yaml: {key}: there is no {place}")
     return place
