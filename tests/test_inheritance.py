@@ -187,3 +187,9 @@ def test_dvc_sets_what_a_row_says_and_adds_what_it_inherits(tmp_path: Path) -> N
     }
     assert complete["heir"]["train"] == {"epochs": 9, "optimizer": {"name": "adam"}}
     assert complete["heir"]["code_size"] == 5
+
+
+@pytest.mark.parametrize("base", [5, None, [], {}, {"name": None}, {"name": []}])
+def test_a_row_like_one_that_is_none(base: Any) -> None:
+    with pytest.raises(UserError, match=r"^autoencoders.odd(.name is missing| should|.name \[\])"):
+        load(heir={"like": "odd", "name": "plain"}, odd=base)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from helpers import odd_params
 from helpers.project import EXPERIMENT, ROOT
 from narrows.config import params
 from narrows.config.plugins import resolved
@@ -242,7 +243,60 @@ def test_a_file_that_would_stop_the_parser_is_a_sentence(
     file.write_text(text)
     with pytest.raises(UserError, match=message) as error:
         params.load(file)
-    assert len(str(error.value)) < 1500
+    assert len(str(error.value)) < 1000
+
+
+def test_a_folder_and_other_bytes_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r": is no file$"):
+        params.load(tmp_path)
+    file = tmp_path / "params.yaml"
+    file.write_bytes("größe: 1".encode("latin-1"))
+    with pytest.raises(UserError, match="not valid YAML: 'utf-8' codec can't decode byte 0xf6"):
+        params.load(file)
+
+
+def test_odd_files_are_short_sentences_or_load(tmp_path: Path) -> None:
+    """A sample; `python tests/helpers/odd_params.py 2000` tries more of them."""
+    file = tmp_path / "params.yaml"
+    messages = []
+    for seed in range(80):
+        file.write_bytes(odd_params.odd(seed))
+        messages.append(odd_params.problem(file))
+    assert 50 < len(messages) - messages.count(None) < 80
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("autoencoders.deep.code_size", 10**9, r"at most 1,000,000, found 1000000000$"),
+        (
+            "autoencoders.deep.network.hidden",
+            [10**10],
+            r"network.hidden.0: should be at most 1,000",
+        ),
+        ("autoencoders.deep.train.batch_size", 10**30, r"train.batch_size: should be at most"),
+        ("n_clusters", 10**9, r"^n_clusters: should be at most 1,000,000"),
+        ("choose_k.largest", 10**9, r"^choose_k.largest: .*less than or equal to 1000, found"),
+        ("autoencoders.deep.train.optimizer.lr", float("inf"), r"optimizer.lr: .*finite number"),
+        ("autoencoders.deep.train.optimizer.lr", float("nan"), r"optimizer.lr: .*finite number"),
+        ("dataset.name", "x" * 100_000, r"^dataset.name 'xxx.*' is not known; accepted are"),
+        ("autoencoders." + "x" * 101, {}, r"^autoencoders: 'xxx.*' is no name: .*100 at most"),
+    ],
+)
+def test_numbers_and_names_that_cannot_be_meant(path: str, value: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        params.from_dict(changed(path, value))
+    assert len(str(error.value)) < 1000
+
+
+def test_the_choices_of_all_searches_are_bounded() -> None:
+    """Each is tried out whenever the file is read: 21 searches of 99 choices, and one of ten."""
+    search = {**RAW["searches"]["small-codes"], "space": {"code_size": list(range(1, 100))}}
+    raw = {**RAW, "searches": RAW["searches"] | {f"s{i}": search for i in range(21)}}
+    with pytest.raises(
+        UserError, match=r"^searches: their spaces .* at most 2,000 .* found 2,089$"
+    ):
+        params.from_dict(raw)
 
 
 @pytest.mark.parametrize("seed", ["0x" + "f" * 200_000, f"[{', '.join(['aaaa'] * 5000)}]"])
@@ -251,4 +305,4 @@ def test_a_value_of_any_length_makes_a_short_sentence(tmp_path: Path, seed: str)
     file.write_text(EXPERIMENT.read_text().replace("seed: 0", f"seed: {seed}", 1))
     with pytest.raises(UserError, match=r"params.yaml: seed: .*, found") as error:
         params.load(file)
-    assert len(str(error.value)) < 1500
+    assert len(str(error.value)) < 1000

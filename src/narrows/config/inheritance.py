@@ -72,13 +72,13 @@ def note(params: Any, message: str) -> str:
     return f" (what the row does not say is that of {cut(row[LIKE])!r})"
 
 
-def _written_out(name: str, rows: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
+def _written_out(name: str, rows: dict[Any, Any], sections: dict[str, Any]) -> dict[Any, Any]:
     """The rows of a section; `sections` are all, for what a message has to say."""
-    done: dict[str, Any] = {}
-    sizes: dict[str, int] = {}
+    done: dict[Any, Any] = {}
+    sizes: dict[Any, int] = {}
     total = 0
     for key in rows:
-        chain: dict[str, None] = {}
+        chain: dict[Any, None] = {}
         while key not in done and isinstance(rows[key], dict) and LIKE in rows[key]:
             chain[key] = None
             base = _base(name, key, sections)
@@ -91,7 +91,7 @@ def _written_out(name: str, rows: dict[str, Any], sections: dict[str, Any]) -> d
         for heir in reversed(chain):
             base = rows[heir][LIKE]
             changes = {key: value for key, value in rows[heir].items() if key != LIKE}
-            sizes[heir] = sizes[base] + _size(changes)
+            sizes[heir] = sizes[base] + _size(changes) - VALUE_SIZE
             total += sizes[heir]
             if total > MAX_SIZE:
                 raise UserError(f"{name}: is too large, with all that its rows inherit")
@@ -99,7 +99,7 @@ def _written_out(name: str, rows: dict[str, Any], sections: dict[str, Any]) -> d
     return done
 
 
-def _base(name: str, key: str, sections: dict[str, Any]) -> str:
+def _base(name: str, key: Any, sections: dict[str, Any]) -> str:
     """The key of the row that a row is like."""
     base, rows, path = sections[name][key][LIKE], sections[name], f"{name}.{cut(key)}.like"
     if isinstance(base, str) and base in rows:
@@ -112,16 +112,17 @@ def _base(name: str, key: str, sections: dict[str, Any]) -> str:
     raise UserError(f"{path}: {abbreviated(base)} is no row of {name}{known}")
 
 
-def _circle(chain: list[str], base: str) -> str:
+def _circle(chain: list[Any], base: str) -> str:
     circle = [*chain[chain.index(base) :], base]
     names = circle if len(circle) <= 5 else [*circle[:3], "...", base]
     return f"{' is like '.join(map(cut, names))}; a row cannot inherit from itself"
 
 
-def _heir(section: str, row: Any, changes: dict[str, Any]) -> Any:
+def _heir(section: str, row: Any, changes: dict[Any, Any]) -> Any:
     """A row with the changes of one that is like it."""
     kind = row.get("name") if isinstance(row, dict) else None
-    if section not in FAMILIES or changes.get("name", kind) == kind:
+    has_other_kind = kind is not None and "name" in changes and changes["name"] != kind
+    if section not in FAMILIES or not has_other_kind:
         return merged(row, changes)
     common = plugins.common_options(section, kind, changes["name"])
     shared = {key: value for key, value in row.items() if key in common}

@@ -7,7 +7,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-LONGEST = 200  # characters of a value or a key
+LONGEST = 200  # characters of a word or a key
+LONGEST_VALUE = 300  # of a value of several
 
 
 class _Abbreviation(reprlib.Repr):
@@ -32,10 +33,11 @@ _ABBREVIATION = _Abbreviation()
 def abbreviated(value: Any) -> str:
     """A value as Python writes it, cut short where it is long.
 
-    >>> abbreviated([1, "a"]), len(abbreviated(["a" * 1000] * 1000)) < 3000
-    ("[1, 'a']", True)
+    >>> abbreviated([1, "a"]), len(abbreviated(["a" * 1000] * 1000))
+    ("[1, 'a']", 303)
     """
-    return _ABBREVIATION.repr(value)
+    text = _ABBREVIATION.repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "..."
 
 
 def cut(key: Any) -> str:

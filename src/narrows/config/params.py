@@ -34,6 +34,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")  # keys of rows become names of fo
 LARGEST = 10**6
 """Largest whole number of a row where its `Config` sets no bound: no code, layer or batch is meant
 to be larger, and a slip of the keyboard would end in a message about memory."""
+MAX_CORNERS = 2000  # each is tried out whenever the file is read
 
 
 def _k(value: Any) -> Any:
@@ -98,6 +99,13 @@ class Params:
                     f"{path}.encoder: {abbreviated(row.encoder)} is no row of "
                     f"{where}{nearest(row.encoder, encoders[where])}"
                 )
+        spaces = [search.space for search in self.searches.values()]
+        n_corners = sum(1 for space in spaces for _ in search_space.corners(space))
+        if n_corners > MAX_CORNERS:
+            raise ValueError(
+                f"searches: their spaces have at most {MAX_CORNERS:,} choices and ends of ranges, "
+                f"found {n_corners:,}"
+            )
         for key, search in self.searches.items():
             self._try_out(key, search)
         rows = {**self.clusterings, **self.deep_clusterings}
@@ -162,7 +170,8 @@ def plugin(family: str, raw: Any) -> Plugin:
 def select(rows: dict[str, Any], key: str, section: str) -> Any:
     """The row with a key; raises `UserError` where the section has none."""
     if key not in rows:
-        raise UserError(f"{section} has no row {key!r}{nearest(key, rows)}; it has {list(rows)}")
+        names = abbreviated(list(rows))
+        raise UserError(f"{section} has no row {cut(key)!r}{nearest(key, rows)}; it has {names}")
     return rows[key]
 
 
@@ -179,8 +188,8 @@ def _build(hint: Any, raw: Any, where: str) -> Any:
                     f"{where}: {abbreviated(key)} is no name: use a-z, 0-9, - and _, 100 at most"
                 )
         return {k: _build(typing.get_args(hint)[1], v, f"{where}.{k}") for k, v in raw.items()}
-    if typing.get_origin(hint) is tuple and isinstance(raw, list):
-        item = typing.get_args(hint)[0]
+    item = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else None
+    if isinstance(raw, list) and typing.get_args(item)[:1] == (Plugin,):
         return tuple(_build(item, value, f"{where}.{i}") for i, value in enumerate(raw))
     return tuple(raw) if isinstance(raw, list) else raw
 
@@ -197,7 +206,7 @@ def _plugin(family: str, raw: Any, where: str) -> Plugin:
     return Plugin(family, name, _fill(cls, rest, where, largest_of(family)))
 
 
-def _fill(cls: Any, raw: dict[str, Any], where: str, largest: int = LARGEST) -> Any:
+def _fill(cls: Any, raw: dict[Any, Any], where: str, largest: int = LARGEST) -> Any:
     hints = types_of(cls)
     dot = f"{where}." if where else ""
     for key in raw:
@@ -258,7 +267,7 @@ def types_of(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls, include_extras=True)
 
 
-def _mapping(raw: Any, where: str) -> dict[str, Any]:
+def _mapping(raw: Any, where: str) -> dict[Any, Any]:
     if not isinstance(raw, dict):
         text = abbreviated(raw)
         raise UserError(f"{where or 'the file'} should be a mapping of keys, found {text}")

@@ -55,7 +55,7 @@ def available(family: str) -> list[str]:
 
 def is_available(family: str, name: str) -> bool:
     """Whether `name:` may take this name."""
-    is_word = name.isidentifier() and not name.startswith("_")
+    is_word = name.isidentifier() and not name.startswith("_") and len(name) <= 100
     return is_word and (folder(family) / f"{name}.py").is_file()
 
 

@@ -17,6 +17,7 @@ from narrows.config.plugins import config
 Changes = dict[str, Any]  # by dotted key of a row
 Number = int | float
 MAX_LAYERS = 100
+MAX_CHOICES = 100
 
 
 @runtime_checkable  # whoever checks types at run time asks for it
@@ -92,8 +93,9 @@ class Choices:
     """Values to choose from; what is no number or word stands in the study as JSON."""
 
     def __post_init__(self) -> None:
-        if not self.values:
-            raise ValueError("a list of choices has at least one")
+        if not 1 <= len(self.values) <= MAX_CHOICES:
+            count = len(self.values)
+            raise ValueError(f"a list of choices has 1 to {MAX_CHOICES} of them, found {count:,}")
 
     def draw(self, key: str, trial: Trial) -> Any:
         """A value that the trial suggests under the key."""

@@ -25,6 +25,8 @@ def read(path: Path) -> Any:
             too large when its aliases are written out.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: is no file")
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"{path}: has more than the {MAX_BYTES:,} bytes that are read")
         text = path.read_text(encoding="utf-8")
