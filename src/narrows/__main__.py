@@ -59,7 +59,7 @@ def whole_parser() -> argparse.ArgumentParser:
         own = import_module(f"narrows.commands.{name}").parser()
         for action in own._actions:
             if action.type is Path:
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
+                action.complete = shtab.FILE
         commands.add_parser(
             name, help=what, description=own.description, parents=[own], add_help=False
         )

@@ -53,7 +53,7 @@ def project(folder: Path) -> Path:
     return project.folder
 
 
-def drawn(url: str) -> dict[int, dict[str, Any]]:
+def tried(url: str) -> dict[int, dict[str, Any]]:
     """What each trial that counts tried, by its number of the first attempt; raises `Lost` where
     one is lost, doubled or stuck."""
     database = optuna.storages.RDBStorage(url)
@@ -77,7 +77,7 @@ def undisturbed() -> dict[int, dict[str, Any]]:
         folder = project(Path(place))
         url = f"sqlite:///{place}/studies.db"
         python(folder, *words(url, N_TRIALS, 1)).communicate(timeout=600)
-        return drawn(url)
+        return tried(url)
 
 
 def disturb(draw: random.Random, search: Any, server: Any) -> None:
@@ -101,7 +101,7 @@ def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int
     place = project(folder)
     with storage(kind, folder) as (url, server):
         for n_starts in range(8):
-            known = len(drawn(url)) if n_starts else 0
+            known = len(tried(url)) if n_starts else 0
             if known >= N_TRIALS:
                 break
             search = python(place, *words(url, N_TRIALS - known, n_workers))
@@ -110,7 +110,7 @@ def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int
                 disturb(draw, search, server)
             search.communicate(timeout=600)
             wait_until_empty(place)
-        trials = drawn(url)
+        trials = tried(url)
     if len(trials) < N_TRIALS:
         raise Lost(f"{len(trials)} of {N_TRIALS} trials after 8 starts")
     if n_workers == 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from narrows.api import rows
 from narrows.api.data import Data, load_data
@@ -120,9 +121,11 @@ class Clusters:
             raise UserError("the clustering has not remembered the samples that it was made from")
         train = np.flatnonzero(splits.mask(self.data.split, "train"))
         columns = table_frame.used(dict(self.data.schema))
-        known = apply.Known(self.data.x, np.asarray(self.codes), train, columns)
-        samples = self.start.samples(x)
-        return apply.describe(self.verbs, known, samples[:].numpy(), n_similar)
+        inside = sparse.csr_array((len(self.data.x), len(columns)))  # samples are on the scale
+        known = apply.Known(self.data.x, np.asarray(self.codes), train, columns, inside)
+        samples = self.start.samples(x)[:].numpy()
+        beyond = np.zeros((len(samples), len(columns)))
+        return apply.describe(self.verbs, known, samples, beyond, n_similar)
 
 
 def cluster(
