@@ -396,6 +396,7 @@ def test_how_far_values_lie_outside_is_said_in_ranges() -> None:
     new = encode(data, "n,plan\n1997,a\n-997,a\n500,zzz\n")
     np.testing.assert_allclose(new.beyond, [[1, 0], [-1, 0], [0, 0]], atol=1e-6)
     assert new.x.max() <= 1
+    assert encode(data, "n,plan\n1e300,a\n").beyond[0, 0] == np.float32(1e30)
     far = encode(data, "n,plan\n1e6,a\n5,b\n")
     assert "new.csv: column 'n': 1 values lie far beyond 1 to 999, for example 1e6" in far.warnings
 

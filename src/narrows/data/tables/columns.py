@@ -24,6 +24,7 @@ VARIANCE = 0.04  # of a category's features together: numbers have about as much
 WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
 MISSING_ON = 0.5  # the feature that marks a gap; 0 where there is none
 FAR = 3.0  # ranges beyond the range of a column from which a value is told of
+FARTHEST = 1e30  # ranges; the square is a float of 64 bits, too
 OTHER, MISSING = "(other)", "(missing)"
 CYCLES = {"year": dates.YEAR_S, "week": 7.0 * DAY_S}
 CHOSEN = "as params.yaml says"
@@ -252,9 +253,10 @@ def _real(seconds: np.ndarray, column: Column) -> np.ndarray:
 def _scaled(values: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
     """From low to high as 0 to 1, cut there, what is missing as the middle; and what was cut."""
     present = np.where(np.isnan(values), column["middle"], values)
-    unit = (present - column["low"]) / extent(column)
+    with np.errstate(over="ignore"):
+        unit = (present - column["low"]) / extent(column)
     inside = np.clip(unit, 0, (column["high"] - column["low"]) / extent(column))
-    return inside, unit - inside
+    return inside, np.clip(unit - inside, -FARTHEST, FARTHEST)
 
 
 def _with_missing(features: list[np.ndarray], values: np.ndarray, column: Column) -> np.ndarray:
