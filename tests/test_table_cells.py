@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from narrows.data import prepare
 from narrows.data.datasets import table
 from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.data.tables import dates, reading
@@ -361,6 +362,27 @@ def test_numbers_of_rows_and_things_are_left_out(name: str, numbers: list[int]) 
 )
 def test_measured_numbers_are_no_identifiers(name: str, numbers: list[float]) -> None:
     assert column(load(csv({name: numbers, "age": AGE * 5})), name)["kind"] == "numeric"
+
+
+def test_lines_of_the_terminal_are_few_and_legible() -> None:
+    """Each of thirty columns has a gap that is told of; names may hold anything."""
+    evil, ages = "\x1b[2J" + "x" * 500, "19 to 67, in all 18 to 67"
+    columns = {evil if i == 0 else f"c{i}": [f"\x07oops{i}", *AGE[1:]] for i in range(30)}
+    data = load(csv(columns))
+    lines = prepare.summary(data, Path("data/table"))
+    assert len(lines) == 15
+    assert lines[1:3] == [
+        "30 columns: 30 numeric",
+        f"numeric: ?[2J{'x' * 55}… ({ages}), c1 ({ages}), c2 ({ages}), c3 ({ages}), c4 ({ages}), "
+        f"c5 ({ages}) and 24 more",
+    ]
+    assert lines[3].endswith("1 values are no numbers and count as missing, for example ?oops0")
+    assert lines[-2:] == [
+        "and 20 more",
+        "all that was assumed is in data/table/schema/assumed.txt",
+    ]
+    assert len(data.account) == 31
+    assert all(line.isprintable() for line in [*lines, *data.account])
 
 
 # New rows

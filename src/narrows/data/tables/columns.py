@@ -139,14 +139,29 @@ def ends(column: Column, low: str, high: str) -> str:
     return f"{column[low]:.6g} to {column[high]:.6g}"
 
 
+def legible(word: Any) -> str:
+    """A name or a value for a line of the terminal: of sixty characters at most, none of which
+    moves its cursor.
+
+    >>> legible("a\\x1b[2J"), legible("b" * 100) == "b" * 59 + "\u2026"
+    ('a?[2J', True)
+    """
+    text = "".join(c if c.isprintable() else "?" for c in str(word)[:61])
+    return text if len(text) <= 60 else text[:59] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def listed(names: Collection[Any], n: int = 10) -> str:
-    """The first names, and how many more there are.
+    """The first names or values, legibly, and how many more there are.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
-    first = [str(name) for name in list(names)[:n]]
-    return ", ".join(first) + (f" and {len(names) - n:,} more" if len(names) > n else "")
+    return first_parts([legible(name) for name in names], n)
+
+
+def first_parts(parts: Sequence[str], n: int) -> str:
+    """The first parts of a sentence, and how many more there are."""
+    return ", ".join(parts[:n]) + (f" and {len(parts) - n:,} more" if len(parts) > n else "")
 
 
 def _range(values: np.ndarray, name: str) -> Column:
