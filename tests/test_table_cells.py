@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from narrows.data import prepare
 from narrows.data.datasets import table
 from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.data.tables import dates, reading
@@ -363,6 +364,27 @@ def test_measured_numbers_are_no_identifiers(name: str, numbers: list[float]) ->
     assert column(load(csv({name: numbers, "age": AGE * 5})), name)["kind"] == "numeric"
 
 
+def test_lines_of_the_terminal_are_few_and_legible() -> None:
+    """Each of thirty columns has a gap that is told of; names may hold anything."""
+    evil, ages = "\x1b[2J" + "x" * 500, "19 to 67, in all 18 to 67"
+    columns = {evil if i == 0 else f"c{i}": [f"\x07oops{i}", *AGE[1:]] for i in range(30)}
+    data = load(csv(columns))
+    lines = prepare.summary(data, Path("data/table"))
+    assert len(lines) == 15
+    assert lines[1:3] == [
+        "30 columns: 30 numeric",
+        f"numeric: ?[2J{'x' * 55}… ({ages}), c1 ({ages}), c2 ({ages}), c3 ({ages}), c4 ({ages}), "
+        f"c5 ({ages}) and 24 more",
+    ]
+    assert lines[3].endswith("1 values are no numbers and count as missing, for example ?oops0")
+    assert lines[-2:] == [
+        "and 20 more",
+        "all that was assumed is in data/table/schema/assumed.txt",
+    ]
+    assert len(data.account) == 31
+    assert all(line.isprintable() for line in [*lines, *data.account])
+
+
 # New rows
 
 
@@ -396,6 +418,7 @@ def test_how_far_values_lie_outside_is_said_in_ranges() -> None:
     new = encode(data, "n,plan\n1997,a\n-997,a\n500,zzz\n")
     np.testing.assert_allclose(new.beyond, [[1, 0], [-1, 0], [0, 0]], atol=1e-6)
     assert new.x.max() <= 1
+    assert encode(data, "n,plan\n1e300,a\n").beyond[0, 0] == np.float32(1e30)
     far = encode(data, "n,plan\n1e6,a\n5,b\n")
     assert "new.csv: column 'n': 1 values lie far beyond 1 to 999, for example 1e6" in far.warnings
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from narrows.data.tables import dates
-from narrows.data.tables.columns import Column, ends, listed
+from narrows.data.tables.columns import Column, ends, first_parts, legible, listed
 from narrows.data.tables.kinds import USED
 
-N_NAMED = 6  # columns that a line of the terminal names
+N_NAMED, N_LEFT = 6, 10  # columns that a line of the terminal names: used ones, and others
 
 
 def summary(columns: Sequence[Column]) -> str:
@@ -20,18 +20,18 @@ def summary(columns: Sequence[Column]) -> str:
     """
     used = [column["kind"] for column in columns if column["kind"] in USED]
     counts = [f"{used.count(kind)} {kind}" for kind in USED if kind in used]
-    left = [f"{c['name']} ({c['kind']})" for c in columns if c["kind"] not in USED]
+    left = [f"{legible(c['name'])} ({c['kind']})" for c in columns if c["kind"] not in USED]
     text = f"{len(columns):,} columns: {', '.join(counts) or 'none to learn from'}"
-    return text + (f"; left out: {listed(left)}" if left else "")
+    return text + (f"; left out: {first_parts(left, N_LEFT)}" if left else "")
 
 
 def by_kind(columns: Sequence[Column]) -> list[str]:
     """A line for each kind that is used: its columns, with what their values are."""
     lines = []
     for kind in USED:
-        of_kind = [f"{c['name']} ({_content(c)})" for c in columns if c["kind"] == kind]
+        of_kind = [f"{legible(c['name'])} ({_content(c)})" for c in columns if c["kind"] == kind]
         if of_kind:
-            lines.append(f"{kind}: {listed(of_kind, N_NAMED)}")
+            lines.append(f"{kind}: {first_parts(of_kind, N_NAMED)}")
     return lines
 
 
@@ -45,7 +45,8 @@ def by_column(columns: Sequence[Column], remarks: Mapping[str, str]) -> list[str
     for column in columns:
         kind = column["kind"] if column["kind"] in USED else f"left out, {column['kind']}"
         parts = [
-            f"column {column['name']!r}: {kind}" + (f" ({column['why']})" if column["why"] else ""),
+            f"column {legible(column['name'])!r}: {kind}"
+            + (f" ({column['why']})" if column["why"] else ""),
             _content(column),
             f"{column['n_missing']:,} gaps" if column["n_missing"] else "",
             remarks.get(column["name"], ""),
@@ -56,7 +57,7 @@ def by_column(columns: Sequence[Column], remarks: Mapping[str, str]) -> list[str
 
 def named(remarks: Mapping[str, str]) -> list[str]:
     """Sentences on columns that begin with the column."""
-    return [f"column {name!r}: {remark}" for name, remark in remarks.items()]
+    return [f"column {legible(name)!r}: {remark}" for name, remark in remarks.items()]
 
 
 def _content(column: Column) -> str:

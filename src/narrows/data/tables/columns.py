@@ -24,6 +24,7 @@ VARIANCE = 0.04  # of a category's features together: numbers have about as much
 WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
 MISSING_ON = 0.5  # the feature that marks a gap; 0 where there is none
 FAR = 3.0  # ranges beyond the range of a column from which a value is told of
+FARTHEST = 1e30  # ranges; the square is a float of 64 bits, too
 OTHER, MISSING = "(other)", "(missing)"
 CYCLES = {"year": dates.YEAR_S, "week": 7.0 * DAY_S}
 CHOSEN = "as params.yaml says"
@@ -138,14 +139,29 @@ def ends(column: Column, low: str, high: str) -> str:
     return f"{column[low]:.6g} to {column[high]:.6g}"
 
 
+def legible(word: Any) -> str:
+    """A name or a value for a line of the terminal: of sixty characters at most, none of which
+    moves its cursor.
+
+    >>> legible("a\\x1b[2J"), legible("b" * 100) == "b" * 59 + "\u2026"
+    ('a?[2J', True)
+    """
+    text = "".join(c if c.isprintable() else "?" for c in str(word)[:61])
+    return text if len(text) <= 60 else text[:59] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def listed(names: Collection[Any], n: int = 10) -> str:
-    """The first names, and how many more there are.
+    """The first names or values, legibly, and how many more there are.
 
     >>> listed(["a", "b", "c"], 2)
     'a, b and 1 more'
     """
-    first = [str(name) for name in list(names)[:n]]
-    return ", ".join(first) + (f" and {len(names) - n:,} more" if len(names) > n else "")
+    return first_parts([legible(name) for name in names], n)
+
+
+def first_parts(parts: Sequence[str], n: int) -> str:
+    """The first parts of a sentence, and how many more there are."""
+    return ", ".join(parts[:n]) + (f" and {len(parts) - n:,} more" if len(parts) > n else "")
 
 
 def _range(values: np.ndarray, name: str) -> Column:
@@ -252,9 +268,10 @@ def _real(seconds: np.ndarray, column: Column) -> np.ndarray:
 def _scaled(values: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]:
     """From low to high as 0 to 1, cut there, what is missing as the middle; and what was cut."""
     present = np.where(np.isnan(values), column["middle"], values)
-    unit = (present - column["low"]) / extent(column)
+    with np.errstate(over="ignore"):
+        unit = (present - column["low"]) / extent(column)
     inside = np.clip(unit, 0, (column["high"] - column["low"]) / extent(column))
-    return inside, unit - inside
+    return inside, np.clip(unit - inside, -FARTHEST, FARTHEST)
 
 
 def _with_missing(features: list[np.ndarray], values: np.ndarray, column: Column) -> np.ndarray:

@@ -45,7 +45,7 @@ def decide(cells: Cells, layout: Layout, max_categories: int) -> tuple[Kind, dic
     if cells.type in ("nested", "bytes"):
         return Kind(cells.type, "no text, number or date"), {}
     if len(cells.values) == 1 and n == len(cells.places):
-        return Kind("constant", f"always {cells.words()[0]}"), {}
+        return Kind("constant", f"always {str(cells.words()[0])[:60]}"), {}
     if cells.type == "times":
         return Kind("date", ""), reading(cells, "date", layout)
     if cells.type == "numbers":
