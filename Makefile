@@ -90,6 +90,16 @@ UI_PORT ?= 5000
 ui: .venv/installed  ## MLflow's page on the runs of this folder, on this machine only
 	python -m narrows ui --port $(UI_PORT)
 
+# An environment that was copied or moved runs the code of the folder that it was made in.
+ifneq ($(shell grep -qs '^command = ' .venv/pyvenv.cfg && { grep -qF " $$(pwd -P)/.venv" .venv/pyvenv.cfg || echo moved; }),)
+.PHONY: moved
+moved:
+	@echo ".venv was made in another folder, whose code it runs; it is made anew"
+	rm -rf .venv
+
+.venv/installed: moved
+endif
+
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -133,6 +133,27 @@ def test_only_the_runs_of_the_present_rows_are_current(store: Path) -> None:
     assert state["compareRunCharts"][0]["selectedMetrics"] == ["objective/silhouette"]
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} == sections
+    the_page_s_command_line_holds_no_url()
+
+
+def the_page_s_command_line_holds_no_url() -> None:
+    """All users of a machine see it, and a URL may hold a password."""
+
+    class Params:
+        class dataset:
+            name = "digits"
+
+        searches = ()
+
+    commands = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("narrows.config.params.load", Params)
+        patch.setattr("os.execve", lambda *words: commands.append(words))
+        patch.setattr("narrows.commands._base.check_port", lambda *_: None)
+        ui.main([])
+    ((_, command, env),) = commands
+    assert not any("://" in word for word in command)
+    assert env["MLFLOW_BACKEND_STORE_URI"] == tracking.uri()
 
 
 def test_a_port_that_is_taken_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     commit(project, "one")
     edit(project, code_size=7)
     (project.folder / "src/narrows/models/penalties/new.py").write_text('"""New."""\n')
+    (project.folder / "src/narrows/notes.txt").write_text("the password is secret")
     project.repro("encode")
     commit(project, "two")
     edit(project, code_size=3)
@@ -62,6 +63,16 @@ def first() -> Any:
         everything, "params.code_size = '7' AND attributes.run_name = 'narrow'"
     )
     return run
+
+
+@pytest.mark.usefixtures("project")
+def test_a_patch_takes_new_code_along_and_no_notes() -> None:
+    patch = lookup.artifact(first(), provenance.PATCH)
+    assert patch is not None
+    assert b"penalties/new.py" in patch
+    assert b"code_size: 7" in patch
+    assert b"notes.txt" not in patch
+    assert b"secret" not in patch
 
 
 def test_every_run_names_its_commit_lock_and_data(project: Project) -> None:

@@ -44,6 +44,16 @@ def test_a_script_ends_its_process_as_soon_as_the_stage_is_done(tmp_path: Path) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_code_that_is_not_that_of_the_folder_is_said(tmp_path: Path) -> None:
+    """A project that was copied with its .venv, which imports from the folder it was made in."""
+    (tmp_path / "src/narrows").mkdir(parents=True)
+    command = [sys.executable, "-c", STAGE.format(before="", stage="stage")]
+    done = subprocess.run(command, input="\n", cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0
+    assert done.stderr.startswith("narrows: the code that runs is /")
+    assert f", not {tmp_path}/src/narrows; `make` sets up" in done.stderr
+
+
 @pytest.mark.parametrize(
     "before",
     ["sys.settrace(lambda *_: None)", "sys.ps1 = 'In : '", "__name__ = 'imported'"],

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 """Permission denied, a read-only file system, no space left."""
@@ -74,6 +75,7 @@ def run(stage: Callable[..., None]) -> None:
         accepted = "".join(f" <{name}>" for name in signature.parameters)
         sys.exit(f"narrows: usage: python {sys.argv[0]}{accepted}")
     exit_on_sigterm()
+    _say_whose_code_runs()
     if sys.excepthook is sys.__excepthook__:  # a debugger has one of its own
         sys.excepthook = lambda _, error, __: print_traceback(error)
     if "DVC_STAGE" in os.environ:
@@ -98,6 +100,15 @@ def is_users(error: BaseException) -> bool:
     (True, False)
     """
     return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in DISK)
+
+
+def _say_whose_code_runs() -> None:
+    """Says it where this folder has code of its own that does not run: its environment was copied
+    with it, for instance."""
+    here, own = Path("src/narrows").resolve(), Path(__file__).resolve().parent
+    if here.is_dir() and here != own:
+        sentence = f"the code that runs is {own}, not {here}; `make` sets up this folder's .venv"
+        print(f"narrows: {sentence}", file=sys.stderr, flush=True)
 
 
 def _end_with(parent: int) -> None:

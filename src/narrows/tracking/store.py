@@ -207,7 +207,9 @@ def _open(mlflow: Any, store: str, url: URL, file: Path | None) -> MlflowClient:
             project.warn_of_network(file, "MLFLOW_TRACKING_URI")
             _make_sqlite(file)
         _commit_without_sync(file)
-    engine = sqlalchemy.create_engine(url)
+    is_server = url.get_backend_name() in ("postgresql", "mysql")
+    limit = {"connect_timeout": 5} if is_server else {}
+    engine = sqlalchemy.create_engine(url, connect_args=limit)
     with engine.connect() as connection:  # fails at once, where MLflow would retry
         if file is not None:
             connection.execute(sqlalchemy.text(f"PRAGMA journal_mode={journal}"))

@@ -17,6 +17,7 @@ from typing import Any
 
 import filelock
 import numpy as np
+from PIL import Image
 
 from narrows.errors import say
 from narrows.store import project
@@ -95,8 +96,8 @@ def _folders() -> list[Path]:
 def _pack(argument: Any, folder: Path) -> Any:
     """An argument as JSON holds it; pictures and bytes as files beside."""
     if isinstance(argument, np.ndarray):
-        name = f"{len(list(folder.iterdir()))}.npy"
-        np.save(folder / name, argument, allow_pickle=False)
+        name = f"{len(list(folder.iterdir()))}.png"
+        Image.fromarray(argument).save(folder / name)
         return {"picture": name}
     if isinstance(argument, bytes):
         name = f"{len(list(folder.iterdir()))}.bin"
@@ -107,7 +108,8 @@ def _pack(argument: Any, folder: Path) -> Any:
 
 def _unpack(argument: Any, folder: Path) -> Any:
     if isinstance(argument, dict) and list(argument) == ["picture"]:
-        return np.load(folder / Path(argument["picture"]).name, allow_pickle=False)
+        with Image.open(folder / Path(argument["picture"]).name, formats=["PNG"]) as picture:
+            return np.asarray(picture)
     if isinstance(argument, dict) and list(argument) == ["bytes"]:
         return (folder / Path(argument["bytes"]).name).read_bytes()
     return argument
