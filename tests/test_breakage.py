@@ -77,6 +77,14 @@ def with_read_only_artifacts(folder: Path) -> None:
     (folder / "artifacts").symlink_to("/sys")  # refuses new folders, whoever asks
 
 
+def with_large_numbers(folder: Path) -> None:
+    """A million directions of a thousand codes of a thousand numbers: 8 TB."""
+    large = row(epochs=1, batch_size=1000)
+    large |= {"code_size": 1000, "penalty": {"name": "contractive", "weight": 1.0}}
+    large["penalty"]["directions"] = 10**6
+    finished.change(folder, autoencoders={"narrow": row(epochs=2), "large": large})
+
+
 def with_nan(folder: Path) -> None:
     wild = row(optimizer={"name": "sgd", "lr": 1e30})
     finished.change(folder, autoencoders={"narrow": row(epochs=2), "wild": wild})
@@ -105,6 +113,7 @@ def with_damaged_codes(folder: Path) -> None:
             "[Errno 1] Operation not permitted: 'artifacts/digits'",
         ),
         ("encode", with_nan, "autoencoders.wild: "),
+        ("encode", with_large_numbers, "autoencoders.large: needs more memory than is free here"),
         ("cluster", without_codes, "narrow/codes.npy is missing; run `dvc repro`"),
         ("cluster", with_damaged_codes, "narrow/codes.npy is damaged ("),
     ],

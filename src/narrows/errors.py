@@ -111,6 +111,19 @@ def _say_whose_code_runs() -> None:
         print(f"narrows: {sentence}", file=sys.stderr, flush=True)
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether Python, numpy or torch ended for want of memory.
+
+    >>> lacks_memory(MemoryError()), lacks_memory(RuntimeError("CUDA out of memory. Tried to"))
+    (True, True)
+    >>> lacks_memory(RuntimeError("shapes cannot be multiplied"))
+    False
+    """
+    words = ("can't allocate memory", "out of memory", "not enough memory")  # torch has no type
+    is_torchs = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return is_torchs or isinstance(error, MemoryError)
+
+
 def _end_with(parent: int) -> None:
     """Ends this process in order when its parent has ended: a killed `dvc repro` leaves no stage
     that the next one would have to wait for."""

@@ -36,14 +36,14 @@ Schema = dict[str, Any]
 def document() -> Schema:
     """The schema of params.yaml."""
     definitions: dict[str, Schema] = {}
-    schema = _object(Params, definitions)
+    whole, part = _Shapes(definitions, is_part=False), _Shapes(definitions, is_part=True)
+    schema = whole.of_class(Params)
     for section in SECTIONS:
         rows = schema["properties"][section]
-        (row,) = typing.get_args(params.types_of(Params)[section])[1:]
-        heir = _heir(row, definitions)
-        condition = {"if": {"required": [LIKE]}, "then": heir, "else": rows["additionalProperties"]}
+        heir = part.of_heir(typing.get_args(params.types_of(Params)[section])[1])
+        row = {"if": {"required": [LIKE]}, "then": heir, "else": rows["additionalProperties"]}
         rows["propertyNames"] = {"pattern": f"^{params.KEY.pattern}$"}
-        rows["additionalProperties"] = {"type": "object", **condition}
+        rows["additionalProperties"] = {"type": "object", **row}
     return {"$schema": DRAFT, **schema, "definitions": dict(sorted(definitions.items()))}
 
 
@@ -52,55 +52,94 @@ def text() -> str:
     return json.dumps(document(), indent=1) + "\n"
 
 
-def _of(hint: Any, definitions: dict[str, Schema], is_part: bool) -> Schema:
-    """The schema of a type.
+@dataclasses.dataclass(frozen=True)
+class _Shapes:
+    """Schemas of types and plug-ins."""
 
-    Args:
-        definitions: gets those that the schema refers to.
-        is_part: whether keys may be left out, since the row inherits them.
-    """
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated and arguments[0] is Plugin:
-        return _family(arguments[1], definitions, is_part)
-    if origin is Annotated and isinstance(arguments[1], pydantic.PlainValidator):
-        return _of(arguments[1].json_schema_input_type, definitions, is_part)
-    if dataclasses.is_dataclass(hint):
-        return _object(hint, definitions, is_part)
-    if origin in (types.UnionType, typing.Union):
-        return {"anyOf": [_of(choice, definitions, is_part) for choice in arguments]}
-    if origin is dict:
-        values = _of(arguments[1], definitions, is_part)
-        return {"type": "object", "additionalProperties": values}
-    if origin is tuple:
-        items = [_of(item, definitions, is_part) for item in arguments if item is not Ellipsis]
-        if Ellipsis not in arguments:
-            length = {"minItems": len(items), "maxItems": len(items)}
-            return {"type": "array", "items": _any(items), **length}
-        return {"type": "array", "items": items[0]}
-    return pydantic.TypeAdapter(hint).json_schema()
+    definitions: dict[str, Schema]
+    """Those that others refer to, by name."""
+    is_part: bool
+    """Whether keys may be left out, since the row inherits them."""
 
+    def of(self, hint: Any) -> Schema:
+        """The schema of a type."""
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is Annotated and arguments[0] is Plugin:
+            return self.of_family(arguments[1])
+        if origin is Annotated and isinstance(arguments[1], pydantic.PlainValidator):
+            return self.of(arguments[1].json_schema_input_type)
+        if dataclasses.is_dataclass(hint):
+            return self.of_class(hint)
+        if origin in (types.UnionType, typing.Union):
+            return {"anyOf": [self.of(choice) for choice in arguments]}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.of(arguments[1])}
+        if origin is tuple and Ellipsis in arguments:
+            return {"type": "array", "items": self.of(arguments[0])}
+        if origin is tuple:
+            length = {"minItems": len(arguments), "maxItems": len(arguments)}
+            return {"type": "array", "items": _any([self.of(item) for item in arguments]), **length}
+        return pydantic.TypeAdapter(hint).json_schema()
 
-def _object(
-    cls: Any,
-    definitions: dict[str, Schema],
-    is_part: bool = False,
-    largest: int = params.LARGEST,
-) -> Schema:
-    """The schema of the mapping that a dataclass is made of."""
-    properties, needed = {}, []
-    descriptions = _docstrings(cls)
-    for field in dataclasses.fields(cls):
-        schema = dict(_of(params.types_of(cls)[field.name], definitions, is_part))
-        if field.name not in params.bounded(cls):
-            schema = _limited(schema, largest)
-        schema["description"] = descriptions[field.name]
-        if field.default is not dataclasses.MISSING:
-            schema["default"] = resolved(field.default)
-        elif field.default_factory is dataclasses.MISSING and not is_part:
-            needed.append(field.name)
-        properties[field.name] = schema
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {**schema, "required": needed} if needed else schema
+    def of_class(self, cls: Any, largest: int = params.LARGEST) -> Schema:
+        """The schema of the mapping that a dataclass is made of."""
+        properties, needed = {}, []
+        descriptions = _docstrings(cls)
+        for field in dataclasses.fields(cls):
+            schema = self.of(params.types_of(cls)[field.name])
+            if field.name not in params.bounded(cls):
+                schema = _limited(schema, largest)
+            schema = {**schema, "description": descriptions[field.name]}
+            if field.default is not dataclasses.MISSING:
+                schema["default"] = resolved(field.default)
+            elif field.default_factory is dataclasses.MISSING and not self.is_part:
+                needed.append(field.name)
+            properties[field.name] = schema
+        schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        return {**schema, "required": needed} if needed else schema
+
+    def of_heir(self, hint: Any) -> Schema:
+        """The schema of a row with `like`."""
+        words = "Key of another row of this section: what this row does not say is as in that one."
+        like = {LIKE: {"type": "string", "description": words}}
+        if typing.get_origin(hint) is Annotated:
+            return self.of_plugins(typing.get_args(hint)[1], like)
+        schema = self.of_class(hint)
+        return {**schema, "properties": {**like, **schema["properties"]}}
+
+    def of_family(self, family: str) -> Schema:
+        """A reference to the schema of a family's plug-ins."""
+        name = f"{family}.part" if self.is_part else family
+        if name not in self.definitions:
+            self.definitions[name] = self.of_plugins(family, {})
+        return {"$ref": f"#/definitions/{name}"}
+
+    def of_plugins(self, family: str, more: dict[str, Schema]) -> Schema:
+        """The schema of `{name: ..., ...}`, whose other keys depend on the name.
+
+        Args:
+            more: properties that every plug-in has beside its own.
+        """
+        names = plugins.available(family)
+        modules = [plugins.load(family, name) for name in names]
+        words = {"enum": names, "enumDescriptions": [_words(module.__doc__) for module in modules]}
+        name = {"name": {**words, "description": "Which one: a file of this name."}}
+        cases: list[Schema] = []
+        every: dict[str, list[Schema]] = {}
+        for choice, module in zip(names, modules, strict=True):
+            then = self.of_class(module.Config, params.largest_of(family))
+            for key, option in then["properties"].items():
+                every.setdefault(key, []).append(option)
+            then["properties"] = {"name": True, **more, **then["properties"]}
+            is_named = {"properties": {"name": {"const": choice}}, "required": ["name"]}
+            cases.append({"if": is_named, "then": then})
+        schema: Schema = {"type": "object", "properties": {**name, **more}, "allOf": cases}
+        if not self.is_part:
+            return {**schema, "required": ["name"]}
+        options = {**more, **{key: _any(variants) for key, variants in every.items()}}
+        nameless = {"properties": options, "additionalProperties": False}
+        cases.append({"if": {"not": {"required": ["name"]}}, "then": nameless})
+        return schema
 
 
 def _limited(schema: Schema, largest: int) -> Schema:
@@ -113,64 +152,9 @@ def _limited(schema: Schema, largest: int) -> Schema:
     return limited
 
 
-def _family(family: str, definitions: dict[str, Schema], is_part: bool) -> Schema:
-    """A reference to the definition of a family's plug-ins."""
-    name = f"{family}.part" if is_part else family
-    if name not in definitions:
-        definitions[name] = {}  # a plug-in of the family may have one of the family
-        definitions[name] = _plugins(family, definitions, is_part, {})
-    return {"$ref": f"#/definitions/{name}"}
-
-
-def _heir(hint: Any, definitions: dict[str, Schema]) -> Schema:
-    """The schema of a row with `like`, which may leave out every other key."""
-    words = "Key of another row of this section: what this row does not say is as in that one."
-    like = {LIKE: {"type": "string", "description": words}}
-    if typing.get_origin(hint) is Annotated:
-        return _plugins(typing.get_args(hint)[1], definitions, True, like)
-    schema = _object(hint, definitions, is_part=True)
-    return {**schema, "properties": {**like, **schema["properties"]}}
-
-
-def _plugins(
-    family: str, definitions: dict[str, Schema], is_part: bool, more: dict[str, Schema]
-) -> Schema:
-    """The schema of `{name: ..., ...}`, whose other keys depend on the name.
-
-    Args:
-        more: properties that every plug-in has beside its own.
-    """
-    names = plugins.available(family)
-    modules = [plugins.load(family, name) for name in names]
-    words = {"enum": names, "enumDescriptions": [_words(module.__doc__) for module in modules]}
-    name = {"name": {**words, "description": "Which one: a file of this name."}}
-    cases: list[Schema] = []
-    every: dict[str, list[Schema]] = {}
-    for choice, module in zip(names, modules, strict=True):
-        options = _object(module.Config, definitions, is_part, params.largest_of(family))
-        for key, option in options["properties"].items():
-            every.setdefault(key, []).append(option)
-        options["properties"] = {"name": True, **more, **options["properties"]}
-        cases.append(
-            _case({"properties": {"name": {"const": choice}}, "required": ["name"]}, options)
-        )
-    schema: Schema = {"type": "object", "properties": {**name, **more}, "allOf": cases}
-    if not is_part:
-        return {**schema, "required": ["name"]}
-    nameless = {"properties": {**more, **{key: _any(options) for key, options in every.items()}}}
-    cases.append(
-        _case({"not": {"required": ["name"]}}, {**nameless, "additionalProperties": False})
-    )
-    return schema
-
-
-def _case(condition: Schema, then: Schema) -> Schema:
-    return {"if": condition, "then": then}
-
-
-def _any(options: list[Schema]) -> Schema:
-    """What one of several plug-ins takes for an option of theirs."""
-    different = [option for i, option in enumerate(options) if option not in options[:i]]
+def _any(variants: list[Schema]) -> Schema:
+    """What fits one of these schemas."""
+    different = [variant for i, variant in enumerate(variants) if variant not in variants[:i]]
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 

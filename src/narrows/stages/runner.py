@@ -19,9 +19,10 @@ from typing import Any
 
 from narrows import engine, tracking
 from narrows.config import plugins
+from narrows.config.messages import cut
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
-from narrows.errors import UserError, is_users, print_traceback, say
+from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
 from narrows.store import finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -188,6 +189,11 @@ def _sentence(outcome: Outcome[Attempt, Any]) -> str:
     assert error is not None
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
+    if lacks_memory(error):
+        return (
+            f"{name}: needs more memory than is free here ({cut(str(error))}); take fewer units, "
+            "directions or samples of a batch"
+        )
     if not is_users(error) or os.environ.get("NARROWS_DEBUG"):
         print_traceback(error)
     message = str(error) or type(error).__name__
