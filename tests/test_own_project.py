@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from helpers.own_data import pictures
 from helpers.project import ROOT
 from narrows.commands import _project, gallery
+from narrows.config import params
 from narrows.errors import UserError
 from narrows.store import clusterings
 
@@ -44,6 +45,17 @@ def test_a_folder_is_prepared_beside_the_users_project(
     with pytest.raises(UserError, match="none is no folder"):
         _project.of_pictures(Path("none"), gallery.ROW)
     larger_than_learned(project, photos, monkeypatch)
+
+
+def test_a_row_stands_without_the_one_that_it_is_like() -> None:
+    settings = YAML(typ="safe").load(ROOT / "examples/table.yaml")
+    settings["choose_k"]["encoder"] = "pca"
+    settings["clusterings"]["heir"] = {"like": "narrow-gmm", "encoder": "denoising"}
+    _project._keep_only(settings, "heir")
+    p = params.from_dict(settings)
+    assert (list(p.baselines), list(p.autoencoders)) == (["pca"], ["denoising"])
+    assert p.autoencoders["denoising"].config.train.epochs == 30, "as in the row that it was like"
+    assert p.clusterings["heir"].clusterer.name == "gmm"
 
 
 def larger_than_learned(project: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
