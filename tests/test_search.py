@@ -252,17 +252,17 @@ def test_a_better_trial_beats_the_winner(storage: Any, tmp_path: Path, monkeypat
     trials.add_trials(task, study, limits(2), Log())
     winner = studies.winner(study)
     monkeypatch.setenv("NARROWS_STUDIES", str(storage.url))
-    assert not best.is_beaten(study.study_name, winner.number)
-    assert not best.is_beaten("nothing of this name", 0)
+    assert best.better_trial(study.study_name, winner.number) is None
+    assert best.better_trial("nothing of this name", 0) is None
     values = [0.0] * len(winner.values)
     distributions = winner.distributions
     study.add_trial(
         optuna.create_trial(params=winner.params, distributions=distributions, values=values)
     )
-    assert best.is_beaten(study.study_name, winner.number)
-    assert not best.is_beaten(study.study_name, 2)
+    assert best.better_trial(study.study_name, winner.number) == 2
+    assert best.better_trial(study.study_name, 2) is None
     monkeypatch.setenv("NARROWS_STUDIES", f"sqlite:///{tmp_path}/none/studies.db")
-    assert not best.is_beaten(study.study_name, winner.number)
+    assert best.better_trial(study.study_name, winner.number) is None
     assert not (tmp_path / "none").exists(), "a clone has no studies"
 
 
@@ -272,7 +272,7 @@ def test_a_database_that_is_away_leaves_the_winner(
     monkeypatch.chdir(tmp_path)
     url = "postgresql+psycopg://anna:secret@127.0.0.1:1/studies"
     monkeypatch.setenv("NARROWS_STUDIES", url)
-    assert not best.is_beaten("study", 0)
+    assert best.better_trial("study", 0) is None
     said = capsys.readouterr().out
     assert said.startswith(f"tune: the storage of studies {url.replace('secret', '***')} does not")
     assert said.endswith("; the winner stays\n")

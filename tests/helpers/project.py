@@ -143,10 +143,10 @@ class Project:
         self.git("commit", "--quiet", "--message", "state")
 
     def repro(self, *stages: str) -> list[str]:
-        """The stages that `dvc repro` ran, but for `fetch` and `tune`, which look each time."""
+        """The stages that `dvc repro` ran, but for `fetch`, which looks each time."""
         output = self.dvc("repro", *stages)
         ran = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running st")]
-        return [stage for stage in ran if stage not in ("fetch", "tune")]
+        return [stage for stage in ran if stage != "fetch"]
 
     def written(self) -> dict[str, int]:
         """When each row was written, in nanoseconds, by its folder below artifacts/digits."""

@@ -8,9 +8,9 @@ from narrows.errors import UserError, say
 from narrows.search import database, studies
 
 
-def is_beaten(study: str, number: int) -> bool:
-    """Whether another trial of the study is its best one by now; a database that does not answer
-    leaves the winner as it is, and so does one that has no such study.
+def better_trial(study: str, number: int) -> int | None:
+    """Number of the study's best trial where that is another one by now; None where it is not. A
+    database that does not answer leaves the winner as it is, and so does one without the study.
 
     Args:
         study: name of the study.
@@ -19,14 +19,15 @@ def is_beaten(study: str, number: int) -> bool:
     url = database.url()
     file = database.sqlite_file(url)
     if file is not None and not file.exists():
-        return False  # a clone, for instance: its winners came from elsewhere
+        return None  # a clone, for instance: its winners came from elsewhere
     try:
         with database.explain_errors(url):
             storage = database.open_storage(url)
             trials = optuna.load_study(study_name=study, storage=storage)
-            return bool(trials.best_trials) and studies.winner(trials).number != number
+            winner = studies.winner(trials).number if trials.best_trials else number
+            return None if winner == number else winner
     except KeyError:  # Optuna's, of a study that is not there
-        return False
+        return None
     except UserError as error:
         say(f"tune: {error}; the winner stays")
-        return False
+        return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from narrows.config.params import Params
@@ -33,8 +34,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def write(p: Params) -> None:
-    """Writes a file for each stage; one whose content stays the same is left alone."""
+def write(p: Params, better: Mapping[str, int]) -> None:
+    """Writes a file for each stage; one whose content stays the same is left alone.
+
+    Args:
+        better: number of a trial that `tune` has to look at, by key of its search.
+    """
     folder = Path("artifacts", p.dataset.name, "params")
     folder.mkdir(parents=True, exist_ok=True)
     names = {name for sections in SECTIONS.values() for name in sections}
@@ -43,6 +48,7 @@ def write(p: Params) -> None:
     for stage, sections in SECTIONS.items():
         lines = [f'"{name}": {texts[name]}' for name in sections]
         lines.append(f'"code": "{data if stage == "prepare" else package}"')
+        lines += [f'"better": {json.dumps(better)}'] if stage == "tune" else []
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         file = folder / f"{stage}.json"
         if not file.exists() or file.read_text(encoding="utf-8") != text:

@@ -1,6 +1,6 @@
 """Stage tune: makes sure of the trials of every search -> artifacts/<dataset>/searches/<key>.
 
-It runs each time, because only a look says whether a study has got a better trial in the meantime.
+A study that has got a better trial since its winner was taken gives another winner.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _is_beaten(row: Row) -> bool:
     from narrows.search import best
 
     winner = choices.read_winner(row.folder)
-    return best.is_beaten(winner.study, winner.number)
+    return best.better_trial(winner.study, winner.number) is not None
 
 
 def row_of(p: Params, key: str) -> Row:
