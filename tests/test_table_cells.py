@@ -79,6 +79,7 @@ def test_a_separator_at_the_end_of_rows_moves_no_value() -> None:
         ("Report of 2024\n\n" + csv({"a": AGE, "b": PLAN}), "by dataset.skip_rows: 2$"),
         ("Report\n\nby us\n\n" + csv({"a": AGE, "b": PLAN}), "by dataset.skip_rows: 4$"),
         ("Report,,\n,,\n" + csv({"a": AGE, "b": PLAN, "c": AGE}), "by dataset.skip_rows: 2$"),
+        ("a\n" + "1,2\n" * 30, "if its first name is missing, write it; if it is a title"),
         (csv({"a": AGE, "b": PLAN}).replace(",", ";"), "by ';' there are 2; set dataset.separator"),
         ('a,b\n1,x\n2,"y\n3,x\n', "unexpected end of data; a quote is not closed"),
         ('a,b\n1,"x"y\n', "not a table that can be read: ',' expected after '\"'"),
@@ -259,6 +260,11 @@ def test_every_type_of_parquet_is_used_or_left_out_with_a_reason() -> None:
     assert column(data, "old")["first"] == -1e11
     assert column(data, "large")["n_different"] == 40
     assert column(data, "flag")["categories"] == ["False", "True"]
+    for key, sentence in (("labels", "holds lists, mappings or bytes"), ("names", "holds lists")):
+        with pytest.raises(UserError, match=sentence):
+            load(pa.table(columns), **{key: "list"})
+    with pytest.raises(UserError, match="column 'list' holds no value of the kind given"):
+        load(pa.table(columns), categorical=("list",))
 
 
 def test_a_claim_of_more_rows_than_memory_holds_is_a_sentence() -> None:

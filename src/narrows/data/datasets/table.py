@@ -216,4 +216,9 @@ def _kinds(cfg: Config) -> dict[str, str]:
 
 
 def _words(column: Cells) -> list[str]:
+    if column.type in ("nested", "bytes"):
+        raise UserError(
+            f"params.yaml: dataset: column {column.name!r} holds lists, mappings or bytes; labels "
+            "and names are words, numbers or dates"
+        )
     return [columns.MISSING if word is None else word for word in column.rows(column.words())]

@@ -36,7 +36,8 @@ class Cells:
     @functools.cached_property
     def counts(self) -> np.ndarray:
         """Number of rows (V,) of each value."""
-        return np.bincount(self.places[self.places >= 0], minlength=len(self.values))
+        n = len(self.values)
+        return np.bincount(self.places[self.places >= 0], minlength=n)[:n]
 
     @property
     def n_missing(self) -> int:

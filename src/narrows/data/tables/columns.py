@@ -27,6 +27,7 @@ FAR = 3.0  # ranges beyond the range of a column from which a value is told of
 FARTHEST = 1e30  # ranges; the square is a float of 64 bits, too
 OTHER, MISSING = "(other)", "(missing)"
 CYCLES = {"year": dates.YEAR_S, "week": 7.0 * DAY_S}
+NO_VALUE = "params.yaml: dataset: column {!r} holds no value of the kind given"
 CHOSEN = "as params.yaml says"
 
 
@@ -168,7 +169,7 @@ def _range(values: np.ndarray, name: str) -> Column:
     """The middle for what is missing, and the ends that become 0 and 1, of values (N,)."""
     present = np.sort(values[~np.isnan(values)])
     if not len(present):
-        raise UserError(f"params.yaml: dataset: column {name!r} holds no value of the kind given")
+        raise UserError(NO_VALUE.format(name))
     last = len(present) - 1
     low, high = present[ceil(TAILS[0] * last)], present[floor(TAILS[1] * last)]
     if low >= high:  # of nearly constant ones all that there is
@@ -187,6 +188,8 @@ def _categories(cells: Cells, max_categories: int) -> Column:
     counts: dict[str, int] = {MISSING: cells.n_missing} if cells.n_missing else {}
     for word, n in zip(cells.words(), cells.counts.tolist(), strict=True):
         counts[word] = counts.get(word, 0) + n
+    if not counts:  # lists, whose kind params.yaml says
+        raise UserError(NO_VALUE.format(cells.name))
     order = sorted(counts, key=lambda word: (-counts[word], word))
     categories = order[:max_categories]
     if len(order) > max_categories:

@@ -253,8 +253,10 @@ def _check_header(
         above = layout.skip_rows + next(complete, 2) - 1
         raise UserError(
             f"{file}: its header is {layout.separator.join(header)[:80]!r}, and nearly all rows "
-            f"have {max(usual, width)} values; if it is a title, leave out the lines above the "
-            f"header by dataset.skip_rows: {above}"
+            f"have {max(usual, width)} values; "
+            + ("if its first name is missing, write it; " if usual == width + 1 else "")
+            + "if it is a title, leave out the lines above the header by dataset.skip_rows: "
+            + str(above)
         )
     if width == 1:
         for other in SEPARATORS.replace(layout.separator, ""):
