@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,18 @@ def test_results_can_be_pickled_and_leave_the_random_state_alone(blobs: np.ndarr
         again = pickle.loads(pickle.dumps(result))
         verb = "encode" if result is fitted else "predict"
         assert np.array_equal(getattr(again, verb)(blobs), getattr(result, verb)(blobs))
+
+
+def test_an_interrupted_training_can_be_interrupted_again(blobs: np.ndarray) -> None:
+    def stop(epoch: int, metrics: dict[str, float], model: Any) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            nw.fit(SMALL, blobs, on_epoch=stop)
+        assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_pictures_of_results(blobs: np.ndarray) -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from helpers.project import EXPERIMENT
+from narrows.config import params
 from narrows.search import best
 from narrows.stages import better_trials
 
@@ -35,7 +36,7 @@ def test_a_better_trial_is_seen_once_and_stays_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    study, p = Study(monkeypatch), Any
+    study, p = Study(monkeypatch), params.load(EXPERIMENT)
     assert better_trials.better_trials(p) == {}
     assert better_trials.better_trials(p) == {}
     assert study.n_looks == 1
@@ -59,5 +60,5 @@ def test_studies_elsewhere_are_looked_at_each_time(
     study = Study(monkeypatch)
     monkeypatch.setenv("NARROWS_STUDIES", "postgresql://host/studies")
     for _ in range(2):
-        assert better_trials.better_trials(Any) == {}
+        assert better_trials.better_trials(params.load(EXPERIMENT)) == {}
     assert study.n_looks == 2

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from narrows.api.finished import open
     from narrows.api.results import plot, score
     from narrows.api.rows import load_params
+else:  # checkers of types would take any name for one of the package
+
+    def __getattr__(name: str) -> Any:
+        """One of the eight functions, whose module is imported now."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.api.{_MODULES[name]}"), name)
+
 
 _MODULES = {
     "load_params": "rows",
@@ -34,13 +42,6 @@ _MODULES = {
 }
 
 __all__ = ["cluster", "fit", "load_data", "load_params", "open", "plot", "refine", "score"]
-
-
-def __getattr__(name: str) -> Any:
-    """One of the eight functions, whose module is imported now."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.api.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -235,9 +235,9 @@ def _refined(
     """Refines a copy of the encoder."""
     from narrows.clustering import refine as refining
     from narrows.clustering.job import Job
-    from narrows.training.lightning import isolate_rng
+    from narrows.training.lightning import guest
 
-    with isolate_rng(), tempfile.TemporaryDirectory() as folder:
+    with guest(), tempfile.TemporaryDirectory() as folder:
         job = Job(
             x=fitted.samples(data),
             fitted=learned_from,

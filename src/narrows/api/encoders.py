@@ -71,7 +71,9 @@ class Fitted:
         """The torch module, in eval mode; raises `UserError` for a baseline, which has none."""
         if self.is_baseline:
             raise UserError(f"{self.row.name} is a baseline and has no torch module")
-        return restored(self.row, self.input_shape, dict(self.learned)).to(self.device)
+        return restored(self.row, self.input_shape, dict(self.learned)).to(
+            device_named(self.device)
+        )
 
     @cached_property
     def verbs(self) -> tuple[Encode, Decode]:
@@ -165,13 +167,13 @@ def fit(
         state = encoders.baseline_state(chosen, samples, seed)
         return _fitted(chosen, samples, state)
     from narrows.training import fitting
-    from narrows.training.lightning import isolate_rng
+    from narrows.training.lightning import guest
 
     device_named(device)  # refuses one that is not there before anything is read
     chosen = rows.with_epochs(chosen, epochs)
     train, val = samples.samples("train"), samples.samples("val")
     on_epoch = on_epoch or fitting.quiet
-    with isolate_rng():
+    with guest():
         done = fitting.fit(chosen, train, val, seed=seed, device=device, on_epoch=on_epoch)
     fitted = _fitted(chosen, samples, cpu_weights(done.model))
     return dataclasses.replace(

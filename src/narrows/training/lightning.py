@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.utilities.seed import isolate_rng as isolate_rng
+from pytorch_lightning.utilities.seed import isolate_rng
 
 from narrows.config.messages import cut
 from narrows.errors import UserError, say
@@ -131,6 +134,27 @@ def run(
     trainer.fit(module, ckpt_path=checkpoint_in(work), weights_only=True)
     module.to(trainer.strategy.root_device)  # Lightning moves it to the CPU when it is done
     return float(clock.time_elapsed("train"))
+
+
+@contextlib.contextmanager
+def guest() -> Iterator[None]:
+    """Leaves a process that goes on afterwards, a notebook for instance, as it was: the random
+    state of Python, numpy and torch, and what Ctrl-C does.
+
+    Lightning ignores Ctrl-C from the first one on and ends the process; here it is a
+    KeyboardInterrupt like any other.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with isolate_rng():
+            yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def leave(processes: Processes) -> None:
