@@ -113,6 +113,7 @@ def test_rows_of_every_section_inherit() -> None:
         ({"x": {"like": None}}, r"^autoencoders.x.like: None is no row of autoencoders$"),
         ({"x": {"like": ["base"]}}, r"^autoencoders.x.like: \['base'\] is no row"),
         ({"x": {"like": "pca"}}, r"x.like: 'pca' is no row of autoencoders: it stands under base"),
+        ({"x": {"lik": "base"}}, r"^autoencoders.x.name is missing \(did you mean 'like'\?\); acc"),
         ({"x": {"like": "x"}}, r"^autoencoders.x.like: x is like x; a row cannot inherit from it"),
         (
             {"x": {"like": "y"}, "y": {"like": "z"}, "z": {"like": "y"}},
@@ -142,6 +143,11 @@ def test_a_wrong_clustering_is_named_where_its_encoder_was_written() -> None:
     clusterings = {"x": {"like": "y"}, "y": {"encoder": "bas", "clusterer": KMEANS}}
     with pytest.raises(UserError, match=r"^clusterings.y.encoder: 'bas' is no row .*'base'"):
         params.from_dict(rows() | {"clusterings": clusterings})
+
+
+def test_a_misspelt_like_is_known() -> None:
+    with pytest.raises(UserError, match=r"^clusterings.x.lik is not known \(did you mean 'like'\?"):
+        params.from_dict(rows() | {"clusterings": {"x": {"lik": "y"}}})
 
 
 def test_inheritance_does_not_multiply_a_file() -> None:

@@ -16,6 +16,7 @@ import pydantic
 from pydantic import Field, PlainValidator, PositiveInt
 
 from narrows.config import inheritance, plugins, search_space, yaml_file
+from narrows.config.inheritance import LIKE, SECTIONS
 from narrows.config.messages import abbreviated, cut, nearest
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
@@ -200,7 +201,9 @@ def _plugin(family: str, raw: Any, where: str) -> Plugin:
     if not (isinstance(name, str) and plugins.is_available(family, name)):
         names = plugins.available(family)
         unknown = f"{abbreviated(name)} is not known{nearest(name, names)}"
-        problem = "is missing" if name is None else unknown
+        words = ["name", *([LIKE] if _is_row(where) else [])]
+        typo = next(filter(None, (nearest(key, words) for key in rest)), "")
+        problem = f"is missing{typo}" if name is None else unknown
         raise UserError(f"{where}.name {problem}; accepted are {', '.join(names)}")
     cls = plugins.load(family, name).Config
     return Plugin(family, name, _fill(cls, rest, where, largest_of(family)))
@@ -211,8 +214,9 @@ def _fill(cls: Any, raw: dict[Any, Any], where: str, largest: int = LARGEST) -> 
     dot = f"{where}." if where else ""
     for key in raw:
         if key not in hints:
-            accepted = f"accepted are {', '.join(hints)}" if hints else "it takes no key but name"
-            raise UserError(f"{dot}{cut(key)} is not known{nearest(key, hints)}; {accepted}")
+            known = [*hints, *([LIKE] if _is_row(where) else [])]
+            accepted = f"accepted are {', '.join(known)}" if known else "it takes no key but name"
+            raise UserError(f"{dot}{cut(key)} is not known{nearest(key, known)}; {accepted}")
     for field in dataclasses.fields(cls):
         has_default = {field.default, field.default_factory} != {dataclasses.MISSING}
         if field.name not in raw and not has_default:
@@ -229,6 +233,11 @@ def _fill(cls: Any, raw: dict[Any, Any], where: str, largest: int = LARGEST) -> 
         path = ".".join(str(part) for part in first["loc"])
         problem, text = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
         raise UserError(f"{dot}{path}: {problem}, found {text}") from None
+
+
+def _is_row(where: str) -> bool:
+    section, _, key = where.partition(".")
+    return section in SECTIONS and bool(key) and "." not in key
 
 
 def largest_of(family: str) -> int:
