@@ -291,11 +291,13 @@ def _odd_ranges(
     array: np.ndarray, layout: Layout, low: np.ndarray, high: np.ndarray
 ) -> Sequence[str]:
     """A sentence where a few values are so far out that nearly all others fall together."""
-    n = max(1, N_VALUES // max(1, int(np.prod(layout.sample))))
+    if array.dtype == np.uint8:
+        return []
+    n = max(1, N_VALUES // int(np.prod(layout.sample)))
     sample = blocks.take(array, blocks.subset(np.arange(len(array)), n, seed=0))
     values = layout.ordered(sample).reshape(len(sample), -1).astype(np.float64)
     values = values[np.isfinite(values).all(axis=1)]
-    if array.dtype == np.uint8 or not len(values):
+    if not len(values):
         return []
     values = values if len(low) > 1 else values.reshape(-1, 1)
     with np.errstate(over="ignore", invalid="ignore"):  # of what nearly fills all floats: not odd
