@@ -22,7 +22,7 @@ LONG = "the quick brown fox jumps over the lazy dog again and again, until eveni
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(looking, "find_spec", lambda name: None)  # neither HEIC nor Excel
+    monkeypatch.setattr(looking, "find_spec", lambda name: None)  # no HEIC
 
 
 def touch(*names: str) -> None:

@@ -19,15 +19,15 @@ from typing import Any
 from narrows.config import plugins
 from narrows.data import table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
-from narrows.data.datasets.table import PARQUET
 from narrows.data.table_head import Head
+from narrows.data.tables.reading import PARQUET
 from narrows.errors import UserError
 
 PICTURES = _pictures.SUFFIXES | _pictures.HEIC
 TEXTS = _documents.SUFFIXES
 ARRAYS = {_arrays.NPY, _arrays.NPZ}
-EXCEL = {".xlsx"}
-TABLES = {".csv", ".tsv"} | PARQUET | EXCEL
+EXCEL = {".xlsx", ".xls", ".ods"}
+TABLES = {".csv", ".tsv"} | PARQUET
 ELSEWHERE = ("torchvision", "huggingface")  # what stands before a colon
 ACCEPTED = (
     "a folder of pictures or of .txt, a .csv, .tsv, .parquet, .npy or .npz, torchvision:<name>, "
@@ -227,7 +227,7 @@ def _file(path: Path) -> Proposal:
         return _array(path)
     if suffix in PICTURES:
         raise UserError(f"{path} is one picture; name its folder")
-    if suffix in EXCEL and find_spec("openpyxl") is None:
+    if suffix in EXCEL:
         raise UserError(f"{path}: save it as .csv or .parquet")
     if suffix in TABLES:
         return _table(path, table_head.read(path))

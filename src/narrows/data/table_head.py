@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -10,16 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from narrows.data.datasets.table import PARQUET
+from narrows.data import decoding
+from narrows.data.tables.reading import PARQUET, SEPARATORS
 from narrows.errors import UserError
 
 N_BYTES = 1 << 18  # of a CSV that are looked at
 N_ROWS = 200
 N_COLUMNS = 50  # of words in a Parquet file that are looked at
-SEPARATORS = ",;\t|"
 LONG, N_WORDS, DIFFERENT = 80, 10, 0.9  # letters, words and share of different ones of long texts
 POINT, COMMA = (re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ".,")
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Head(NamedTuple):
@@ -40,16 +38,14 @@ class Head(NamedTuple):
 
 
 def read(path: Path) -> Head:
-    """The head of a .csv, .tsv, .parquet or .xlsx.
+    """The head of a .csv, .tsv, .txt or .parquet.
 
     Raises:
         UserError: no table that can be read.
     """
     suffix = path.suffix.lower()
     try:
-        if suffix in PARQUET:
-            return _parquet(path)
-        return _excel(path) if suffix == ".xlsx" else _csv(path)
+        return _parquet(path) if suffix in PARQUET else _csv(path)
     except UserError:
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
@@ -62,7 +58,8 @@ def _csv(path: Path) -> Head:
         content = stream.read(N_BYTES)
     size = path.stat().st_size
     is_cut = size > len(content)
-    text = _text(content, is_cut)
+    end = content.rfind(b"\n") + 1 if is_cut else 0
+    text, _ = decoding.decode(content[:end] if end else content)
     if "\0" in text:
         raise UserError(f"{path}: not a table that can be read: it has zero bytes")
     separator = "\t" if path.suffix.lower() == ".tsv" else _separator(text)
@@ -101,25 +98,6 @@ def _parquet(path: Path) -> Head:
         block = next(file.iter_batches(batch_size=N_ROWS, columns=words))
         texts = [name for name in words if _is_text([v or "" for v in block[name].to_pylist()])]
     return Head(list(schema.names), texts, file.metadata.num_rows, False, "", ".")
-
-
-def _excel(path: Path) -> Head:
-    from openpyxl import load_workbook  # type: ignore[import-not-found, unused-ignore]
-
-    sheet = load_workbook(path, read_only=True, data_only=True).active
-    names = [str(cell) for cell in next(sheet.iter_rows(values_only=True), ())]
-    return Head(names, [], (sheet.max_row or 1) - 1, False, "", ".")
-
-
-def _text(content: bytes, is_cut: bool) -> str:
-    """UTF-16 by its mark, UTF-8, or where it is not, Windows' Western letters."""
-    if content.startswith(UTF_16):
-        return content.decode("utf-16", "ignore")
-    whole = content[: content.rfind(b"\n") + 1] if is_cut and b"\n" in content else content
-    try:
-        return whole.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
 
 
 def _separator(text: str) -> str:

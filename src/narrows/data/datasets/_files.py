@@ -119,7 +119,7 @@ def find(
 def listed(path: Path, suffixes: Collection[str]) -> list[tuple[Path, str]]:
     """Every file below a folder that `find` would list, and its problem, empty if there is none;
     no file is opened."""
-    return list(_walk(path, suffixes))
+    return list(_walk(path, suffixes, EXCLUDED))
 
 
 def _files_below(
