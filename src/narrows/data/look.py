@@ -255,7 +255,8 @@ def _table(path: Path, head: Head) -> Proposal:
     dataset: dict[str, Any] = {"name": "table", "path": str(path)}
     separator = {} if head.separator in (",", "") else {"separator": head.separator}
     decimal = {} if head.decimal == "." else {"decimal": head.decimal}
-    can_be_text = path.suffix.lower() in _documents.CSV
+    skip_rows = {"skip_rows": head.skip_rows} if head.skip_rows else {}
+    can_be_text = path.suffix.lower() in _documents.CSV and not skip_rows
     others = [c for c in head.columns if c not in head.texts and c not in labels]
     if head.texts:
         lines.append(f"columns of long texts: {_listed(head.texts)}")
@@ -263,9 +264,9 @@ def _table(path: Path, head: Head) -> Proposal:
         lines.append(f"taken as documents, by column {head.texts[0]!r}; name: table takes the rest")
         dataset = {"name": "text", "path": str(path), "column": head.texts[0], **separator}
     else:
-        dataset |= separator | decimal
+        dataset |= separator | decimal | skip_rows
         if head.texts:
-            how = "with name: text and column:" if can_be_text else "saved as .csv"
+            how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
             lines.append(f"to learn from long texts they are taken as documents, {how}")
     return _with_labels(dataset["name"], dataset, labels, lines)
 

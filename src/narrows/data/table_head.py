@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from narrows.data import decoding
-from narrows.data.tables.reading import PARQUET, SEPARATORS
+from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS
 from narrows.errors import UserError
 
 N_BYTES = 1 << 18  # of a CSV that are looked at
 N_ROWS = 200
+N_WIDTHS = 20  # rows by which a separator is judged
 N_COLUMNS = 50  # of words in a Parquet file that are looked at
 LONG, N_WORDS, DIFFERENT = 80, 10, 0.9  # letters, words and share of different ones of long texts
 POINT, COMMA = (re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ".,")
@@ -35,6 +36,8 @@ class Head(NamedTuple):
     """Character between the values of a CSV; empty where there is none."""
     decimal: str
     """Decimal point of a CSV's numbers."""
+    skip_rows: int = 0
+    """Lines above the header of a CSV, like a title."""
 
 
 def read(path: Path) -> Head:
@@ -63,7 +66,7 @@ def _csv(path: Path) -> Head:
     if "\0" in text:
         raise UserError(f"{path}: not a table that can be read: it has zero bytes")
     separator = "\t" if path.suffix.lower() == ".tsv" else _separator(text)
-    rows = _rows(text, separator)
+    skip_rows, rows = _rows(text, separator)
     if is_cut and len(rows) > 1:
         rows.pop()  # which may be half of one
     header, *body = rows or [[]]
@@ -80,6 +83,7 @@ def _csv(path: Path) -> Head:
         is_estimate=is_cut,
         separator=separator,
         decimal="," if has_comma else ".",
+        skip_rows=skip_rows,
     )
 
 
@@ -101,23 +105,45 @@ def _parquet(path: Path) -> Head:
 
 
 def _separator(text: str) -> str:
-    """The character that cuts the first rows into the most columns, all into as many.
+    """The character that cuts the first rows into as many columns each as the header: the one with
+    the fewest other rows, then with the fewest lines above the header, then with the most columns.
 
-    >>> _separator("a;b\\n1,5;2\\n"), _separator("a,b\\n1,2\\n")
+    >>> _separator("a;b;c\\n1,5;2,5;3,5\\n"), _separator("a,b\\n1,2\\n")
     (';', ',')
     """
-    best, most = ",", 1
+    best: tuple[int, int, int, str] | None = None
     for separator in SEPARATORS:
-        widths = [len(row) for row in _rows(text, separator)[:20]]
-        if widths and widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
-            best, most = separator, widths[0]
-    return best
+        n_above, rows = _rows(text, separator)
+        widths = [len(row) for row in rows[:N_WIDTHS]]
+        n_others = len(widths) - widths.count(widths[0]) if widths else 0
+        if widths and widths[0] > 1 and n_others <= (1 - NEARLY_ALL) * len(widths):
+            choice = (n_others, n_above, -widths[0], separator)
+            best = choice if best is None else min(best, choice)
+    return best[-1] if best else ","
 
 
-def _rows(text: str, separator: str) -> list[list[str]]:
+def _rows(text: str, separator: str) -> tuple[int, list[list[str]]]:
+    """How many lines stand above the header, which is as wide as most of the first rows; and the
+    rows from there on.
+
+    >>> _rows("Sales of 2024\\n\\na,b\\n1,2\\n3,4\\n", ",")
+    (2, [['a', 'b'], ['1', '2'], ['3', '4']])
+    """
     csv.field_size_limit(1 << 30)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return [row for row in reader if row]
+    rows: list[list[str]] = []
+    above: list[int] = []
+    line = 0
+    for row in reader:
+        if row:
+            rows.append(row)
+            above.append(line)
+        line = reader.line_num
+    widths = [len(row) for row in rows[:N_WIDTHS]]
+    first = widths.index(max(set(widths), key=widths.count)) if widths else 0
+    if first and max(widths[:first]) < widths[first]:
+        return above[first], rows[first:]
+    return 0, rows
 
 
 def _n(pattern: re.Pattern[str], cells: Sequence[str]) -> int:
