@@ -22,7 +22,7 @@ LONG = "the quick brown fox jumps over the lazy dog again and again, until eveni
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(looking, "find_spec", lambda name: None)  # neither HEIC nor Excel
+    monkeypatch.setattr(looking, "find_spec", lambda name: None)  # no HEIC
 
 
 def touch(*names: str) -> None:
@@ -104,6 +104,20 @@ def test_a_table_with_its_separator_and_decimal_point(
     assert (proposal.example, proposal.labels) == ("table", "Class")
     assert proposal.lines[0].endswith("a table of 30 rows and 3 columns")
     assert proposal.lines[1] == "columns: größe, wert, Class"
+
+
+def test_lines_above_the_header_are_skipped_as_the_table_will() -> None:
+    """40 rows, whose sums from .5 to 6.5 become 0 to 1; two lines of a title, and an empty one."""
+    rows = "".join(f"{i};{i % 7},5\n" for i in range(40))
+    Path("t.csv").write_text("Sales, all of them\nof 2024\n\nshop;sum\n" + rows)
+    proposal = accepted("t.csv")
+    assert proposal.lines[1] == "columns: shop, sum"
+    assert proposal.dataset["skip_rows"] == 3
+    plugin = params.plugin("datasets", dict(proposal.dataset))
+    plugin.module.fetch(plugin.config, Path("raw"))
+    x = plugin.module.load(plugin.config, Path("raw")).x
+    assert x.shape == (40, 1)
+    assert x[:7, 0].tolist() == [np.float32(i / 6) for i in range(7)]
 
 
 def test_only_the_beginning_of_a_large_table_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,15 +19,15 @@ from typing import Any
 from narrows.config import plugins
 from narrows.data import table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
-from narrows.data.datasets.table import PARQUET
 from narrows.data.table_head import Head
+from narrows.data.tables.reading import PARQUET
 from narrows.errors import UserError
 
 PICTURES = _pictures.SUFFIXES | _pictures.HEIC
 TEXTS = _documents.SUFFIXES
 ARRAYS = {_arrays.NPY, _arrays.NPZ}
-EXCEL = {".xlsx"}
-TABLES = {".csv", ".tsv"} | PARQUET | EXCEL
+EXCEL = {".xlsx", ".xls", ".ods"}
+TABLES = {".csv", ".tsv"} | PARQUET
 ELSEWHERE = ("torchvision", "huggingface")  # what stands before a colon
 ACCEPTED = (
     "a folder of pictures or of .txt, a .csv, .tsv, .parquet, .npy or .npz, torchvision:<name>, "
@@ -227,7 +227,7 @@ def _file(path: Path) -> Proposal:
         return _array(path)
     if suffix in PICTURES:
         raise UserError(f"{path} is one picture; name its folder")
-    if suffix in EXCEL and find_spec("openpyxl") is None:
+    if suffix in EXCEL:
         raise UserError(f"{path}: save it as .csv or .parquet")
     if suffix in TABLES:
         return _table(path, table_head.read(path))
@@ -255,7 +255,8 @@ def _table(path: Path, head: Head) -> Proposal:
     dataset: dict[str, Any] = {"name": "table", "path": str(path)}
     separator = {} if head.separator in (",", "") else {"separator": head.separator}
     decimal = {} if head.decimal == "." else {"decimal": head.decimal}
-    can_be_text = path.suffix.lower() in _documents.CSV
+    skip_rows = {"skip_rows": head.skip_rows} if head.skip_rows else {}
+    can_be_text = path.suffix.lower() in _documents.CSV and not skip_rows
     others = [c for c in head.columns if c not in head.texts and c not in labels]
     if head.texts:
         lines.append(f"columns of long texts: {_listed(head.texts)}")
@@ -263,9 +264,9 @@ def _table(path: Path, head: Head) -> Proposal:
         lines.append(f"taken as documents, by column {head.texts[0]!r}; name: table takes the rest")
         dataset = {"name": "text", "path": str(path), "column": head.texts[0], **separator}
     else:
-        dataset |= separator | decimal
+        dataset |= separator | decimal | skip_rows
         if head.texts:
-            how = "with name: text and column:" if can_be_text else "saved as .csv"
+            how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
             lines.append(f"to learn from long texts they are taken as documents, {how}")
     return _with_labels(dataset["name"], dataset, labels, lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
@@ -10,16 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from narrows.data.datasets.table import PARQUET
+from narrows.data import decoding
+from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS
 from narrows.errors import UserError
 
 N_BYTES = 1 << 18  # of a CSV that are looked at
 N_ROWS = 200
+N_WIDTHS = 20  # rows by which a separator is judged
 N_COLUMNS = 50  # of words in a Parquet file that are looked at
-SEPARATORS = ",;\t|"
 LONG, N_WORDS, DIFFERENT = 80, 10, 0.9  # letters, words and share of different ones of long texts
 POINT, COMMA = (re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ".,")
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Head(NamedTuple):
@@ -37,19 +36,19 @@ class Head(NamedTuple):
     """Character between the values of a CSV; empty where there is none."""
     decimal: str
     """Decimal point of a CSV's numbers."""
+    skip_rows: int = 0
+    """Lines above the header of a CSV, like a title."""
 
 
 def read(path: Path) -> Head:
-    """The head of a .csv, .tsv, .parquet or .xlsx.
+    """The head of a .csv, .tsv, .txt or .parquet.
 
     Raises:
         UserError: no table that can be read.
     """
     suffix = path.suffix.lower()
     try:
-        if suffix in PARQUET:
-            return _parquet(path)
-        return _excel(path) if suffix == ".xlsx" else _csv(path)
+        return _parquet(path) if suffix in PARQUET else _csv(path)
     except UserError:
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
@@ -62,11 +61,12 @@ def _csv(path: Path) -> Head:
         content = stream.read(N_BYTES)
     size = path.stat().st_size
     is_cut = size > len(content)
-    text = _text(content, is_cut)
+    end = content.rfind(b"\n") + 1 if is_cut else 0
+    text, _ = decoding.decode(content[:end] if end else content)
     if "\0" in text:
         raise UserError(f"{path}: not a table that can be read: it has zero bytes")
     separator = "\t" if path.suffix.lower() == ".tsv" else _separator(text)
-    rows = _rows(text, separator)
+    skip_rows, rows = _rows(text, separator)
     if is_cut and len(rows) > 1:
         rows.pop()  # which may be half of one
     header, *body = rows or [[]]
@@ -83,6 +83,7 @@ def _csv(path: Path) -> Head:
         is_estimate=is_cut,
         separator=separator,
         decimal="," if has_comma else ".",
+        skip_rows=skip_rows,
     )
 
 
@@ -103,43 +104,46 @@ def _parquet(path: Path) -> Head:
     return Head(list(schema.names), texts, file.metadata.num_rows, False, "", ".")
 
 
-def _excel(path: Path) -> Head:
-    from openpyxl import load_workbook  # type: ignore[import-not-found, unused-ignore]
-
-    sheet = load_workbook(path, read_only=True, data_only=True).active
-    names = [str(cell) for cell in next(sheet.iter_rows(values_only=True), ())]
-    return Head(names, [], (sheet.max_row or 1) - 1, False, "", ".")
-
-
-def _text(content: bytes, is_cut: bool) -> str:
-    """UTF-16 by its mark, UTF-8, or where it is not, Windows' Western letters."""
-    if content.startswith(UTF_16):
-        return content.decode("utf-16", "ignore")
-    whole = content[: content.rfind(b"\n") + 1] if is_cut and b"\n" in content else content
-    try:
-        return whole.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
-
-
 def _separator(text: str) -> str:
-    """The character that cuts the first rows into the most columns, all into as many.
+    """The character that cuts the first rows into as many columns each as the header: the one with
+    the fewest other rows, then with the fewest lines above the header, then with the most columns.
 
-    >>> _separator("a;b\\n1,5;2\\n"), _separator("a,b\\n1,2\\n")
+    >>> _separator("a;b;c\\n1,5;2,5;3,5\\n"), _separator("a,b\\n1,2\\n")
     (';', ',')
     """
-    best, most = ",", 1
+    best: tuple[int, int, int, str] | None = None
     for separator in SEPARATORS:
-        widths = [len(row) for row in _rows(text, separator)[:20]]
-        if widths and widths[0] > most and widths.count(widths[0]) >= 0.9 * len(widths):
-            best, most = separator, widths[0]
-    return best
+        n_above, rows = _rows(text, separator)
+        widths = [len(row) for row in rows[:N_WIDTHS]]
+        n_others = len(widths) - widths.count(widths[0]) if widths else 0
+        if widths and widths[0] > 1 and n_others <= (1 - NEARLY_ALL) * len(widths):
+            choice = (n_others, n_above, -widths[0], separator)
+            best = choice if best is None else min(best, choice)
+    return best[-1] if best else ","
 
 
-def _rows(text: str, separator: str) -> list[list[str]]:
+def _rows(text: str, separator: str) -> tuple[int, list[list[str]]]:
+    """How many lines stand above the header, which is as wide as most of the first rows; and the
+    rows from there on.
+
+    >>> _rows("Sales of 2024\\n\\na,b\\n1,2\\n3,4\\n", ",")
+    (2, [['a', 'b'], ['1', '2'], ['3', '4']])
+    """
     csv.field_size_limit(1 << 30)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    return [row for row in reader if row]
+    rows: list[list[str]] = []
+    above: list[int] = []
+    line = 0
+    for row in reader:
+        if row:
+            rows.append(row)
+            above.append(line)
+        line = reader.line_num
+    widths = [len(row) for row in rows[:N_WIDTHS]]
+    first = widths.index(max(set(widths), key=widths.count)) if widths else 0
+    if first and max(widths[:first]) < widths[first]:
+        return above[first], rows[first:]
+    return 0, rows
 
 
 def _n(pattern: re.Pattern[str], cells: Sequence[str]) -> int:

@@ -40,7 +40,7 @@ def shape_of(pictures: Collection[Image], size: int | None) -> Shape:
 
 def schema(shape: Shape) -> dict[str, Any]:
     """New pictures come as files, which image_folder encodes."""
-    return {"dataset": "image_folder", **shape._asdict()}
+    return {"dataset": "image_folder", **shape._asdict(), "exclude": [], "ranges": {}}
 
 
 def fitted(
