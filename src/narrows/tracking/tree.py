@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
+from narrows.config import inheritance
+
 SECTIONS = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
 
 
@@ -60,8 +62,9 @@ class Tree:
             return member
 
     def params(self) -> dict[str, Any]:
-        """params.yaml, unchecked: an older one may have had other keys."""
-        return self.yaml("params.yaml")
+        """params.yaml with what rows inherit, unchecked: an older one may have had other keys."""
+        written: dict[str, Any] = inheritance.written_out(self.yaml("params.yaml"))
+        return written
 
     def row(self, key: str) -> dict[str, Any]:
         """The row of params.yaml with this key, whatever its section; {} where there is none."""
