@@ -298,3 +298,29 @@ def test_a_training_has_a_gpu_of_its_own(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
     monkeypatch.setenv("NARROWS_ENGINE", name)
     assert runner.slot_on(device) == slot
+
+
+IMPORTING = """
+from narrows.engine import each
+
+if __name__ == "__main__":
+    list(each(print, [1], preload=["slow_to_import"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends after its imports")
+def test_a_forkserver_that_still_imports_ends_with_its_driver(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time\nopen('begun', 'w')\ntime.sleep(60)\n")
+    (tmp_path / "driver.py").write_text(IMPORTING)
+    sources = (str(Path(engine.__file__).parents[2]), str(tmp_path))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sources)}
+    driver = subprocess.Popen([sys.executable, "driver.py"], cwd=tmp_path, env=env)
+    while not (tmp_path / "begun").exists():
+        assert driver.poll() is None
+        time.sleep(0.01)
+    children = psutil.Process(driver.pid).children()
+    (server,) = (child for child in children if "forkserver" in " ".join(child.cmdline()))
+    driver.kill()
+    driver.wait()
+    psutil.wait_procs([server], timeout=10)
+    assert not server.is_running()

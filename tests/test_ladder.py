@@ -146,11 +146,17 @@ def the_page_s_command_line_holds_no_url() -> None:
         searches = ()
 
     commands = []
+
+    def execve(*words: Any) -> None:
+        commands.append(words)
+        raise SystemExit
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("narrows.config.params.load", Params)
-        patch.setattr("os.execve", lambda *words: commands.append(words))
+        patch.setattr("os.execve", execve)
         patch.setattr("narrows.commands._base.check_port", lambda *_: None)
-        ui.main([])
+        with pytest.raises(SystemExit):
+            ui.main([])
     ((_, command, env),) = commands
     assert not any("://" in word for word in command)
     assert env["MLFLOW_BACKEND_STORE_URI"] == tracking.uri()

@@ -16,7 +16,7 @@ import psutil
 COMMIT = "mlflow.source.git.commit"
 DATA = "data_digest"
 PATCH = "uncommitted.patch"  # among a run's artifacts, where the working tree was not the commit
-NEW = ("*.py", "*.yaml", "*.j2", "*.css", "*.js")
+NEW = ("*.py", "*.yaml", "*.j2", "*.css", "*.js", "dvc.lock")
 """New files that a patch takes along; notes, keys and data that lie among the code stay here."""
 SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "dvc.lock")  # what a run depends on
 
