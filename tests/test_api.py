@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import narrows as nw
 from helpers import finished
@@ -94,6 +95,7 @@ def test_the_pipelines_results_come_back_bit_for_bit(
     p = nw.load_params()
     data = nw.load_data(p.dataset.name)
     assert data.labels()[:3].tolist() == [0, 1, 2]
+    assert data.names() is None
     fitted, stored = nw.fit(p.autoencoders["narrow"], data, device="cpu"), nw.open("narrow")
     assert fitted.learned.keys() == stored.learned.keys()
     for name, weight in fitted.learned.items():
@@ -137,6 +139,21 @@ def test_a_finished_clustering_describes_new_samples(
     assert row["n"] == 359
     assert 0.5 < row["acc"] < 1
     assert nw.score(done, data, "all")["n"] == 1797
+
+
+def test_own_pictures_have_their_paths_and_what_was_left_out_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for i in range(12):
+        Image.new("L", (8, 8), 20 * i).save(tmp_path / f"{i:02}.png")
+    (tmp_path / "12.png").write_bytes(b"no picture")
+    data = nw.load_data("image_folder", path=str(tmp_path), size=8, colour=False)
+    assert data.names() == [f"{i:02}.png" for i in range(12)]
+    assert data.x[:, 0, 0, 0].tolist() == [20 * i for i in range(12)]
+    assert re.fullmatch(r"image_folder: skipped 1 .*\n", capsys.readouterr().out)
+    assert nw.load_data(data.x).names() is None
 
 
 def test_what_cannot_be_opened_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.config import params, plugins
-from narrows.data import new_files, prepared, splits
-from narrows.data.datasets._base import Dataset, numbered
+from narrows.data import names, new_files, prepared, splits
+from narrows.data.datasets._base import Dataset, counted, numbered
 from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.store.digests import name_of
 from narrows.store.reading import read_array
 
@@ -53,6 +53,7 @@ class Data(Prepared):
     schema: Mapping[str, Any] = field(default_factory=dict)
     """What a data set says of its columns; empty for pictures and arrays."""
     _labels: np.ndarray | Path | None = None
+    _names: Sequence[str] | Path | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -64,6 +65,14 @@ class Data(Prepared):
             labels = read_array(self._labels, mmap=False)
             return labels if len(labels) else None
         return self._labels
+
+    def names(self) -> Sequence[str] | None:
+        """Name of every sample: path of a picture within its folder, identifier of a table's row;
+        None where samples have none."""
+        if isinstance(self._names, Path):
+            known = names.read(self._names, len(self))
+            return known.paths if known else None
+        return self._names
 
 
 def load_data(
@@ -88,7 +97,8 @@ def load_data(
             0.2 if not given.
         val_fraction: share of the other samples that is the validation split; 0.125 if not given.
         split_seed: of the splits; 0 if not given.
-        options: keys of the data set, as below `dataset:` in params.yaml, like path="~/Photos".
+        options: keys of the data set, as below `dataset:` in params.yaml, like path="~/Photos". Of
+            your own files the folder .work, here, keeps sizes and times for the next look.
 
     Returns:
         The samples. Where a name is all that is said, and this folder's `data/<name>` has been
@@ -133,6 +143,7 @@ def opened(name: str) -> Data:
         data.digest,
         schema=schema,
         _labels=labels if labels.exists() else None,
+        _names=folder / "samples.csv",
     )
 
 
@@ -206,14 +217,26 @@ def _is_prepared(name: str) -> bool:
 
 
 def _new(name: str, options: Mapping[str, Any], shares: Shares) -> Data:
-    """A data set that is fetched and split; published files are remembered in the user's cache."""
+    """A data set that is fetched and split; published files are remembered in the user's cache.
+    What was left out or changed is printed."""
     plugin = params.plugin("datasets", {**options, "name": name})
     parent = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     raw = Path(parent, "narrows", f"{name}-{name_of(plugins.resolved(plugin))[:12]}", "raw")
     plugin.module.fetch(plugin.config, raw)
     dataset: Dataset = plugin.module.load(plugin.config, raw)
+    left_out = [f"skipped {counted(dataset.skipped)}"] if dataset.skipped else []
+    for sentence in (*left_out, *dataset.warnings):
+        say(f"{name}: {sentence}")
     split = shares.assign(len(dataset.x), dataset.is_test)
-    return Data(name, dataset.x, split, "", schema=dataset.schema, _labels=dataset.labels)
+    return Data(
+        name,
+        dataset.x,
+        split,
+        "",
+        schema=dataset.schema,
+        _labels=dataset.labels,
+        _names=dataset.names,
+    )
 
 
 def _numbers(labels: Any, n_x: int) -> np.ndarray:
