@@ -54,8 +54,8 @@ def test_every_example_is_tried() -> None:
 
 
 def test_the_blocks_of_the_documentation_are_accepted() -> None:
-    text = (ROOT / "docs/own-data.md").read_text()
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    guides = [file.read_text() for file in (ROOT / "docs/guides").glob("*.md")]
+    blocks = re.findall(r"```yaml\n(dataset:.*?)```", "\n".join(guides), re.DOTALL)
     sections = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
     assert {block["name"] for block in sections} == set(NAMES)
     for block in sections:
