@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser check ui
+.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser check docs ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -73,6 +73,11 @@ test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real b
 check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
 	pre-commit run --all-files
 	python -m pytest -q -n0 tests/maintainer
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/installed  ## the documentation as a site that opens offline: site/index.html
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --quiet
 
 results:  ## publish: what README and docs show of results/ goes to docs/results, and into their tables
 	python benchmarks/published.py
