@@ -105,7 +105,9 @@ def hints(cls: Any) -> dict[str, Any]:
 def params_page(sections: list[type]) -> str:
     """Keys of params.yaml, section by section."""
     lines = ["# Keys of params.yaml", "", prose(params), ""]
-    lines += ["A key without a default has to be written. The keys of a plug-in stand on the page of"]
+    lines += [
+        "A key without a default has to be written. The keys of a plug-in stand on the page of"
+    ]
     lines += ["its family.", ""]
     for section in sections:
         if section is not params.Params:
@@ -234,7 +236,9 @@ def escaped(text: str) -> str:
 def command_page() -> str:
     """What every command and every target of make says of itself."""
     lines = ["# The command line", ""]
-    lines += ["`narrows COMMAND --help` prints what stands here; `python -m narrows` is the same as"]
+    lines += [
+        "`narrows COMMAND --help` prints what stands here; `python -m narrows` is the same as"
+    ]
     lines += ["`narrows`. In the repository `make` alone prints the targets.", ""]
     for name in __main__.COMMANDS:
         lines += [f"## narrows {name}", "", "```text", help_of(name), "```", ""]

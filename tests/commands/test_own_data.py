@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
         assert "This data has no labels" in page
         assert scores["acc"] == ""
     assert int(scores["n"]) == {"image_folder": 40, "table": 60, "text": 30, "points": 500}[name]
+
+
+def test_the_guide_s_new_rows_are_encoded(results: Path) -> None:
+    """The block of Python in docs/guides/tables.md, on rows that the table has, too."""
+    text = (ROOT / "docs/guides/tables.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shutil.copy(next((results / "data").rglob("rows.csv")), results / "table/new.csv")
+    command = [sys.executable, "-c", block]
+    done = subprocess.run(command, cwd=results / "table", capture_output=True, text=True)
+    assert done.stdout.startswith("(60, "), done.stderr
 
 
 def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:
