@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--quick]
 
 Each point is a process of its own with one thread, so that its peak memory is its own.
-benchmarks/results/growth.csv has the points, docs/pictures/growth.png the curves with their slopes on
-logarithmic axes.
+benchmarks/results/growth.csv has the points, docs/pictures/growth.png the curves with their slopes
+on logarithmic axes.
 """
 
 import argparse
