@@ -105,10 +105,8 @@ def hints(cls: Any) -> dict[str, Any]:
 def params_page(sections: list[type]) -> str:
     """Keys of params.yaml, section by section."""
     lines = ["# Keys of params.yaml", "", prose(params), ""]
-    lines += [
-        "A key without a default has to be written. The keys of a plug-in stand on the page of"
-    ]
-    lines += ["its family.", ""]
+    lines += ["A key without a default has to be written. The keys of a plug-in stand on the page"]
+    lines += ["of its family.", ""]
     for section in sections:
         if section is not params.Params:
             lines += ["", f"## {section.__name__}", "", prose(section), ""]
@@ -141,7 +139,7 @@ def family_page(family: str) -> str:
 
 def owner(cls: type, key: str) -> type:
     """The class that says what a field is: this one or a base of it."""
-    return next(base for base in cls.__mro__ if key in base.__dict__.get("__annotations__", {}))
+    return next(base for base in cls.__mro__ if key in inspect.get_annotations(base))
 
 
 def table(cls: type, keys: list[str], up: str) -> list[str]:
@@ -236,10 +234,8 @@ def escaped(text: str) -> str:
 def command_page() -> str:
     """What every command and every target of make says of itself."""
     lines = ["# The command line", ""]
-    lines += [
-        "`narrows COMMAND --help` prints what stands here; `python -m narrows` is the same as"
-    ]
-    lines += ["`narrows`. In the repository `make` alone prints the targets.", ""]
+    lines += ["`narrows COMMAND --help` prints what stands here; `python -m narrows` is the same"]
+    lines += ["as `narrows`. In the repository `make` alone prints the targets.", ""]
     for name in __main__.COMMANDS:
         lines += [f"## narrows {name}", "", "```text", help_of(name), "```", ""]
     lines += ["## Targets of make", "", "| target | what it does |", "|---|---|"]

@@ -39,7 +39,9 @@ TOGETHER = "test_processes.py::test_two_processes_train_what_one_trains"
 ELSEWHERE = {  # command -> test that runs it, or the like
     "make test": "commands/test_readme_commands.py::test_every_command_works",  # CI calls both
     "cd ~/mine && dvc repro": "test_new.py::test_the_pipeline_of_a_new_project_runs",
-    "narrows new ~/cifar --data torchvision:CIFAR10": "test_new.py::test_wrong_data_makes_no_folder",
+    "narrows new ~/cifar --data torchvision:CIFAR10": (
+        "test_new.py::test_wrong_data_makes_no_folder"
+    ),
     "narrows search small-codes --timeout 2h --workers 8 --launcher ray --gpus-per-trial 0.25": (
         "test_search_workers.py::test_workers_that_are_killed_lose_no_trial"
     ),
@@ -53,7 +55,9 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "narrows apply ~/new/pictures ~/one.jpg --to ~/new-page": (
         "test_apply.py::test_a_page_shows_new_pictures_beside_the_known"
     ),
-    "narrows table": "test_table_page.py::test_page_profiles_clusters_and_names_odd_rows_with_their_columns",
+    "narrows table": (
+        "test_table_page.py::test_page_profiles_clusters_and_names_odd_rows_with_their_columns"
+    ),
     "narrows text": "test_text_page.py::test_page_tells_terms_and_names_as_names",
     'narrows text --query "words to look for"': "test_text_page.py::test_query_finds_the_nearest",
     "dvc queue start": QUEUED,
