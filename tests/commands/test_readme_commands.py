@@ -135,7 +135,7 @@ def project(tmp_path: Path) -> Project:
         os.utime(copy.folder / name, (0, 0))
     (copy.folder / ".venv").symlink_to(sys.prefix)
     shutil.rmtree(copy.folder / ".dvc")
-    (copy.folder / "results/mnist_5k").mkdir()
+    (copy.folder / "results/mnist_5k").mkdir(parents=True)
     typed(copy, "git init --quiet && dvc init --quiet")
     commit(copy)
     pictures(tmp_path / "Photos")
