@@ -44,6 +44,29 @@ BOUNDS = {
 }
 
 
+class Doctests(griffe.Extension):
+    """Doctests of docstrings as blocks of code; mkdocstrings loads it."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Puts fences around the doctests of an object."""
+        if obj.docstring:
+            obj.docstring.value = fenced(obj.docstring.value)
+
+
+def fenced(text: str) -> str:
+    """Text with its doctests as blocks of code.
+
+    >>> fenced("One:\\n\\n    >>> 1\\n    1\\n")
+    'One:\\n\\n    ```pycon\\n    >>> 1\\n    1\\n    ```\\n'
+    """
+    return re.sub(r"(?m)^( *)>>> (?:.+\n?)+", _fence, text)
+
+
+def _fence(match: re.Match[str]) -> str:
+    indent = match[1]
+    return f"{indent}```pycon\n{match[0].rstrip()}\n{indent}```\n"
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages to those of docs/; mkdocs calls it."""
     from mkdocs.structure.files import File
@@ -217,7 +240,7 @@ def meaning(cls: type, key: str) -> str:
 
 def prose(thing: ModuleType | type) -> str:
     """A docstring as Markdown; nothing where there is none."""
-    return escaped(inspect.getdoc(thing) or "")
+    return fenced(escaped(inspect.getdoc(thing) or ""))
 
 
 def escaped(text: str) -> str:
@@ -246,9 +269,9 @@ def command_page() -> str:
 
 
 def help_of(command: str) -> str:
-    """What `narrows COMMAND --help` prints, 100 characters wide."""
+    """What `narrows COMMAND --help` prints, 86 characters wide."""
     text = io.StringIO()
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "86"
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         __main__.main(command, "--help")
     return text.getvalue().strip()
