@@ -1,17 +1,20 @@
 """The commands of README and the guides, typed as they stand there into a small copy of the
 project."""
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +235,7 @@ def test_every_command_works(project: Project) -> None:
     assert set(ELSEWHERE) < set(commands())
     assert len(known) > 20
     check_python_blocks(project)
+    check_metrics(project)
 
 
 def check_python_blocks(project: Project) -> None:
@@ -242,3 +246,16 @@ def check_python_blocks(project: Project) -> None:
     for block in (readme, python_block("docs/reference/api.md")):
         (project.folder / "block.py").write_text(block)
         typed(project, f"{sys.executable} block.py")
+
+
+def check_metrics(project: Project) -> None:
+    """Every metric in MLflow's store is explained by docs/reference/metrics.md."""
+    page = (ROOT / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    patterns = [
+        name.replace("<split>", "*") for cell in cells for name in re.findall("`(.+?)`", cell)
+    ]
+    with contextlib.closing(sqlite3.connect(project.folder / "mlruns/mlflow.db")) as store:
+        keys = {key for (key,) in store.execute("SELECT DISTINCT key FROM metrics")}
+    assert len(keys) > 40
+    assert not [key for key in keys if not any(fnmatch(key, name) for name in patterns)]
