@@ -107,9 +107,9 @@ def is_checked_by_the_params(command: str) -> bool:
 def python_block(page: str) -> str:
     """The first block of Python of a page."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)
-    assert found, page
-    return found[1]
+    match = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert match, page
+    return match[1]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def local(pages: dict[Path, Page]) -> Iterator[tuple[Path, str, Path, str]]:
 
 
 def test_links_lead_somewhere(pages: dict[Path, Page]) -> None:
-    addresses = [found for found in local(pages) if found[0].name != "404.html"]
+    addresses = [link for link in local(pages) if link[0].name != "404.html"]
     assert len(addresses) > 1000
     for file, address, target, anchor in addresses:
         assert target.exists(), f"{file.name}: {address}"
