@@ -43,7 +43,14 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "make test": "commands/test_readme_commands.py::test_every_command_works",  # CI calls both
     "cd ~/mine && dvc repro": "test_new.py::test_the_pipeline_of_a_new_project_runs",
     "narrows new ~/cifar --data torchvision:CIFAR10": (
-        "test_new.py::test_wrong_data_makes_no_folder"
+        "test_look.py::test_sets_that_come_along_and_those_of_libraries"
+    ),
+    "narrows new ~/customers --data ~/customers.csv": (
+        "test_look.py::test_a_table_with_its_separator_and_decimal_point"
+    ),
+    "narrows new ~/mails --data ~/mails": "test_look.py::test_a_folder_of_texts",
+    "narrows new ~/vectors --data ~/embeddings.npy": (
+        "test_look.py::test_an_array_is_rows_or_pictures_by_its_header"
     ),
     "narrows search small-codes --timeout 2h --workers 8 --launcher ray --gpus-per-trial 0.25": (
         "test_search_workers.py::test_workers_that_are_killed_lose_no_trial"
