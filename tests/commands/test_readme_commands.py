@@ -222,9 +222,9 @@ def test_every_command_works(project: Project) -> None:
         for long, short in SHORTER.items():
             command = command.replace(long, short)
         port = free_port()
-        if command == "make dashboard":
+        if command == "narrows dashboard":
             page = f"http://127.0.0.1:{port}/dashboard"
-            with running(project, f"{command} DASHBOARD_PORT={port}", page):
+            with running(project, f"{command} --port {port}", page):
                 continue
         if command.startswith("curl"):
             typed(project, "narrows promote pca-umap-gmm")
