@@ -98,7 +98,7 @@ def test_the_reference_is_that_of_the_code(site: Path) -> None:
     corruptions = (site / "reference/plugins/corruptions.html").read_text()
     assert "Probability of a value to be hit" in corruptions
     commands = (site / "reference/command-line.html").read_text()
-    assert "the last row if not given" in commands
+    assert "how many similar samples" in commands
     metrics = (site / "reference/metrics.html").read_text()
     assert "Normalised mutual information" in metrics
 
