@@ -221,6 +221,8 @@ def test_every_command_works(project: Project) -> None:
         known[command] = True
         for long, short in SHORTER.items():
             command = command.replace(long, short)
+        if command.startswith("narrows search"):
+            command += " || test $? -eq 3"  # in five seconds there may be no new trial
         port = free_port()
         if command == "narrows dashboard":
             page = f"http://127.0.0.1:{port}/dashboard"
