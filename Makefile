@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser torture check ui
+.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser torture check docs ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -81,6 +81,11 @@ torture: .venv/installed-dev  ## break the tool on purpose for some minutes: mak
 check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
 	pre-commit run --all-files
 	python -m pytest -q -n0 tests/maintainer
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: .venv/installed  ## the documentation as a site that opens offline: site/index.html
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --quiet
 
 results:  ## publish: what README and docs show of results/ goes to docs/results, and into their tables
 	python benchmarks/published.py

@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--quick]
 
 Each point is a process of its own with one thread, so that its peak memory is its own.
-benchmarks/results/growth.csv has the points, growth.png beside it the curves with their slopes on
-logarithmic axes.
+benchmarks/results/growth.csv has the points, docs/pictures/growth.png the curves with their slopes
+on logarithmic axes.
 """
 
 import argparse
@@ -152,7 +152,7 @@ def main() -> None:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    draw(rows, ROOT / "benchmarks/results/growth.png")
+    draw(rows, ROOT / "docs/pictures/growth.png")
 
 
 if __name__ == "__main__":

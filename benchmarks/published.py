@@ -8,7 +8,8 @@ maintainer says so. A table follows a comment such as
 
     <!-- docs/results/mnist_5k/clusterings.csv, split test: clustering acc nmi -->
 
-with its file, the rows of it, the column of keys and the columns of numbers.
+with its file, the rows of it, the column of keys and the columns of numbers. Rows that the file has
+and the table has not are added, unless `, these rows` stands before the colon.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "docs/results"
 TABLE = re.compile(
-    r"(?P<comment><!-- (?P<file>docs/results/\S+\.csv)(?:, split (?P<split>\w+))?:"
-    r" (?P<columns>.*) -->\n)(?P<head>\|.*\n\|.*\n)(?P<rows>(?:\|.*\n)*)"
+    r"(?P<comment><!-- (?P<file>docs/results/\S+\.csv)(?:, split (?P<split>\w+))?"
+    r"(?P<these>, these rows)?: (?P<columns>.*) -->\n)(?P<head>\|.*\n\|.*\n)(?P<rows>(?:\|.*\n)*)"
 )
 FIGURE = re.compile(r"results/([\w-]+/figures/[\w.@-]+\.png)")
 Numbers = dict[str, dict[str, str]]  # cells of a CSV by key and column
@@ -67,7 +68,8 @@ def table(match: re.Match[str]) -> str:
         for i in range(1, len(names) + 1)
     ]
     rows = []
-    for key in [*(k for k in known if k in measured), *(k for k in measured if k not in known)]:
+    new = [] if match["these"] else [key for key in measured if key not in known]
+    for key in [*(key for key in known if key in measured), *new]:
         values = [measured[key][name] for name in names]
         texts = [f"{float(v):,.{n}f}" if v else "" for v, n in zip(values, digits, strict=True)]
         rows.append("|".join(["", f" `{key}` ", *(f" {text} " for text in texts), "\n"]))

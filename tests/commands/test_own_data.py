@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,8 +56,8 @@ def test_every_example_is_tried() -> None:
 
 
 def test_the_blocks_of_the_documentation_are_accepted() -> None:
-    text = (ROOT / "docs/own-data.md").read_text()
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    guides = [file.read_text() for file in (ROOT / "docs/guides").glob("*.md")]
+    blocks = re.findall(r"```yaml\n(dataset:.*?)```", "\n".join(guides), re.DOTALL)
     sections = [YAML(typ="safe").load(block)["dataset"] for block in blocks]
     assert {block["name"] for block in sections} == {*NAMES, *THEIRS}
     for block in sections:
@@ -76,6 +77,16 @@ def test_an_example_runs_to_its_report(name: str, results: Path) -> None:
         assert scores["acc"] == ""
     n_samples = {"image_folder": 40, "table": 60, "text": 30, "array": 60, "points": 500}
     assert int(scores["n"]) == n_samples[name]
+
+
+def test_the_guide_s_new_rows_are_encoded(results: Path) -> None:
+    """The block of Python in docs/guides/tables.md, on rows that the table has, too."""
+    text = (ROOT / "docs/guides/tables.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    shutil.copy(next((results / "data").rglob("rows.csv")), results / "table/new.csv")
+    command = [sys.executable, "-c", block]
+    done = subprocess.run(command, cwd=results / "table", capture_output=True, text=True)
+    assert done.stdout.startswith("(60, "), done.stderr
 
 
 def test_report_knows_what_the_user_called_the_labels(results: Path) -> None:

@@ -41,3 +41,12 @@ def test_a_table_follows_its_file(published, tmp_path: Path, monkeypatch) -> Non
     )
     assert (tmp_path / "docs/results/set/t.csv").read_text() == file.read_text()
     assert [f.name for f in (tmp_path / "docs/results/set/figures").iterdir()] == ["a.png"]
+
+
+def test_a_table_of_these_rows_gets_no_others(published, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(published, "ROOT", tmp_path)
+    (tmp_path / "docs/results/set").mkdir(parents=True)
+    (tmp_path / "docs/results/set/t.csv").write_text("row,acc\na,0.5\nb,0.25\nc,1\n")
+    text = "<!-- docs/results/set/t.csv, these rows: row acc -->\n| row | ACC |\n|---|--:|\n"
+    match = published.TABLE.search(text + "| `b` | .12 |\n| `gone` | .1 |\n")
+    assert published.table(match) == text + "| `b` | 0.25 |\n"

@@ -59,7 +59,7 @@ class Params:
     devices: PositiveInt
     """Number of devices on one machine that train an autoencoder together, a process on each."""
     num_nodes: PositiveInt
-    """Number of machines that train an autoencoder together; docs/scaling.md says how."""
+    """Number of machines that train an autoencoder together; docs/guides/machines.md says how."""
     dataset: Annotated[Plugin, "datasets"]
     """Where the data comes from, a file in src/narrows/data/datasets/."""
     prepare: Prepare

@@ -52,7 +52,8 @@ class Evaluation:
     umap: np.ndarray
     """UMAP (n, 2) of the same codes."""
     pictures: dict[str, np.ndarray]
-    """Pictures in [0, 1] by name; which there are depends on the encoder. See README."""
+    """Pictures in [0, 1] by name; which there are depends on the encoder, docs/guides/compare.md
+    lists them."""
 
 
 @dataclass(frozen=True)

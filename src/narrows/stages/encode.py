@@ -74,8 +74,8 @@ def train_together(p: Params, members: list[Row]) -> None:
     """Trains the autoencoders that are not current one after the other, each by all devices: a
     program of its own, which Lightning starts again for every device.
 
-    With several machines `num_nodes` is more than what is here: docs/scaling.md says how the same
-    program is started on all of them.
+    With several machines `num_nodes` is more than what is here: docs/guides/machines.md says how
+    the same program is started on all of them.
 
     Raises:
         UserError: a row failed; its program has said why.
@@ -85,7 +85,8 @@ def train_together(p: Params, members: list[Row]) -> None:
     if stale and p.num_nodes > 1:
         raise UserError(
             f"num_nodes is {p.num_nodes}: start `python pipelines/encode.py <row>` on each of "
-            f"them, as docs/scaling.md says, for {', '.join(row.folder.name for row in stale)}"
+            "them, as docs/guides/machines.md says, for "
+            f"{', '.join(row.folder.name for row in stale)}"
         )
     for row in stale:
         command = [sys.executable, os.path.abspath(sys.argv[0]), row.folder.name]
