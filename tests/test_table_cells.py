@@ -137,7 +137,7 @@ def test_an_encoding_can_be_named() -> None:
         load(content, encoding="utf-8")
     without_mark = csv({"n": AGE, "Ort": PLAN}).encode("utf-16-le")
     assert column(load(without_mark, encoding="utf-16-le"), "Ort")["categories"] == ["a", "b"]
-    with pytest.raises(UserError, match="set dataset.encoding, for example utf-16-le"):
+    with pytest.raises(UserError, match=r"set dataset\.encoding, for example utf-16-le"):
         load(without_mark)
 
 
