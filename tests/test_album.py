@@ -1,9 +1,11 @@
 """The order of a gallery, by hand: sections, near-duplicates, outliers, similar pictures."""
 
+from pathlib import Path
+
 import numpy as np
 
 from narrows.evaluation.outliers import unusual
-from narrows.explore.gallery import album
+from narrows.explore.gallery import album, page
 from narrows.explore.gallery.album import Section
 
 
@@ -71,6 +73,14 @@ def test_unusual_errors_are_outliers_the_worst_first() -> None:
     arrangement = album.arranged(noise(32), np.arange(32.0)[:, None], np.zeros(32, int), errors)
     assert arrangement.rows[arrangement.outliers].tolist() == [30, 31]
     assert len(unusual(np.zeros(9))) == 0, "an encoder that copies has none"
+
+
+def test_a_page_says_where_no_outlier_can_be_told(tmp_path: Path) -> None:
+    titles, sentence = page.Titles("own", "pixels-kmeans", "pixels", "0"), "no outlier to tell"
+    for errors in (np.zeros(4), np.arange(1.0, 5.0)):
+        arrangement = album.arranged(noise(4), np.arange(4.0)[:, None], np.zeros(4, int), errors)
+        file = page.write(tmp_path, titles, noise(4), arrangement, None, None)
+        assert (sentence in file.read_text(encoding="utf-8")) == (errors[0] == 0)
 
 
 def test_one_picture_alone() -> None:

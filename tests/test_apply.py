@@ -257,8 +257,8 @@ def test_without_a_loss_no_outlier_is_called_and_what_was_assumed_is_said(
 
 
 def test_a_value_outside_the_range_is_an_outlier() -> None:
-    """Two columns that are reconstructed with errors of .1; the last row's second value lies 3
-    ranges above what its feature can say."""
+    """Two columns that are reconstructed with errors of .1; the last row's second value lies
+    30 ranges above what its feature can say."""
     rng = np.random.default_rng(0)
     x = rng.uniform(0.2, 0.8, (100, 2)).astype(np.float32)
     clustering = Saved(
@@ -271,7 +271,7 @@ def test_a_value_outside_the_range_is_an_outlier() -> None:
     )
     columns = [{"name": "a", "features": [0, 1]}, {"name": "b", "features": [1, 2]}]
     known = Known(x, x, np.arange(100), columns, sparse.csr_array((100, 2)))
-    new, beyond = np.array([[0.5, 0.5], [0.5, 1]], np.float32), np.array([[0, 0], [0, 3.0]])
+    new, beyond = np.array([[0.5, 0.5], [0.5, 1]], np.float32), np.array([[0, 0], [0, 30.0]])
     answer = describe(clustering, known, new, beyond, 1)
     assert answer.is_outlier.tolist() == [False, True]
     assert answer.reasons[1].startswith("b (")

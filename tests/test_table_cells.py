@@ -124,11 +124,21 @@ def test_letters_are_those_that_were_written(encoding: str) -> None:
     assert any("read as" in text for text in data.warnings) is (encoding != "utf-8-sig")
 
 
+def test_lines_may_end_as_on_old_computers() -> None:
+    text = csv({"n": AGE, "plan": PLAN})
+    for end in ("\r\n", "\r"):
+        np.testing.assert_array_equal(load(text.replace("\n", end)).x, load(text).x)
+
+
 def test_an_encoding_can_be_named() -> None:
     content = csv({"n": AGE, "Ort": ["Łódź", "Ulm"] * 30}).encode("cp1250")
     assert column(load(content, encoding="cp1250"), "Ort")["categories"] == ["Ulm", "Łódź"]
     with pytest.raises(UserError, match=r"t\.csv is not written in utf-8"):
         load(content, encoding="utf-8")
+    without_mark = csv({"n": AGE, "Ort": PLAN}).encode("utf-16-le")
+    assert column(load(without_mark, encoding="utf-16-le"), "Ort")["categories"] == ["a", "b"]
+    with pytest.raises(UserError, match=r"set dataset\.encoding, for example utf-16-le"):
+        load(without_mark)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,7 @@ def test_na_among_words_is_a_word() -> None:
 
 
 def test_words_of_params_yaml_are_gaps_everywhere() -> None:
-    text = csv({"n": [-99, 1, 2] * 20, "w": ["none", "x", "y"] * 20})
+    text = csv({"n": ["-99.00", 1, 2] * 20, "w": ["none", "x", "y"] * 20})
     data = load(text, missing=(-99, "none"))
     assert ends(data, "n") == ("numeric", 1, 2)
     assert column(data, "w")["categories"] == ["(missing)", "x", "y"]

@@ -73,7 +73,7 @@ def odd_rows(
     ends = np.array([column["features"][1] for column in columns])
     relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends), outside)
     scores = outliers.scores(relative)
-    if not np.isfinite(outliers.limit(scores)):
+    if outliers.is_lossless(scores):
         return [], None
     rows = outliers.unusual(scores)
     worst = rows[: page.N_ODD]

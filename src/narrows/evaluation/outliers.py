@@ -12,18 +12,27 @@ N_BLAMED = 3
 LEAST_SHARE = 0.05
 """Share of a row's errors from which a column is named."""
 ROUNDING = 1e-4
-"""Deviation of the roots up to which reconstructions are copies, but for rounding."""
+"""Root of an error up to which a reconstruction is a copy, but for rounding."""
 OUTLIER_SCORE = 3.5
 """Deviations from the median that make an outlier: Iglewicz & Hoaglin 1993, as cited by the NIST
 handbook, 1.3.5.17."""
 
 
+def is_lossless(errors: Float[np.ndarray, " N"]) -> bool:
+    """Whether most samples are reconstructed without a loss, so that none can be odd by its error.
+
+    >>> is_lossless(np.array([0.0, 0.0, 9.0])), is_lossless(np.array([1.0, 1.0, 9.0]))
+    (True, False)
+    """
+    return bool(np.sqrt(np.median(errors)) < ROUNDING)
+
+
 def limit(errors: Float[np.ndarray, " N"]) -> float:
     """The mean squared error above which one is unusual: its root lies 3.5 deviations above the
-    median of the roots; infinite where all are alike, as of an encoder without a loss.
+    median of the roots; infinite of an encoder without a loss, and where all errors are alike.
 
     Median and median absolute deviation instead of mean and deviation, so that outliers do not
-    hide themselves.
+    hide themselves; the mean absolute deviation where more than half of the errors are equal.
 
     Example:
         Roots 1, 1, 1, 2, 2, 2: they lie half a unit from their median of 1.5.
@@ -31,9 +40,14 @@ def limit(errors: Float[np.ndarray, " N"]) -> float:
         >>> round(limit(np.array([1.0, 4.0, 1.0, 4.0, 1.0, 4.0])), 2)
         16.77
     """
+    if is_lossless(errors):
+        return float("inf")
     roots = np.sqrt(errors)
     median = np.median(roots)
-    deviation = np.median(np.abs(roots - median)) / 0.6745  # a normal distribution's
+    apart = np.abs(roots - median)
+    deviation = np.median(apart) / 0.6745  # both as a normal distribution's
+    if deviation < ROUNDING:
+        deviation = apart.mean() * (np.pi / 2) ** 0.5
     if deviation < ROUNDING:
         return float("inf")
     return float((median + OUTLIER_SCORE * deviation) ** 2)
@@ -44,6 +58,8 @@ def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
 
     >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
     [5]
+    >>> unusual(np.array([*[1.0] * 20, 900.0])).tolist()
+    [20]
     """
     places = np.flatnonzero(errors > limit(errors))
     return places[np.argsort(-errors[places], kind="stable")]
@@ -92,7 +108,8 @@ def by_column(
     """Squared error of each row in each column, over what is usual in that column: 1 is usual.
 
     Without that, columns that cannot be reconstructed would hide what is odd in the others. An
-    encoder sees values in [0, 1] only; how far one lay outside is an error in full.
+    encoder sees values in [0, 1] only; the square of how far one lay outside is added. That is not
+    divided by the usual error, which is so small that every long tail would count as odd.
 
     Args:
         beyond: how far each column's value lay outside [0, 1].
@@ -103,10 +120,11 @@ def by_column(
     >>> by_column(x, x_hat, ends, usual, np.zeros((2, 2))).tolist()
     [[1.0, 0.0], [1.0, 2.0]]
     >>> by_column(x, x_hat, ends, usual, np.array([[0.0, 0.0], [0.0, 4.0]])).tolist()
-    [[1.0, 0.0], [1.0, 10.0]]
+    [[1.0, 0.0], [1.0, 18.0]]
     """
-    errors = squared(x, x_hat, ends) + np.square(beyond, dtype=np.float64)
-    return np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
+    errors = squared(x, x_hat, ends)
+    relative = np.divide(errors, usual, out=np.zeros_like(errors), where=usual > 0)
+    return relative + np.square(beyond, dtype=np.float64)
 
 
 def blamed(relative: Float[np.ndarray, " C"]) -> list[tuple[int, float]]:

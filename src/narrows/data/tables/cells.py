@@ -86,7 +86,9 @@ def cells(name: str, column: pa.ChunkedArray, missing: Collection[str] = ()) -> 
     values = encoded.dictionary.to_numpy(zero_copy_only=False)
     places = encoded.indices.fill_null(-1).to_numpy()
     if kind == "words":
-        is_gap = np.isin(values, ["", *missing])
+        is_gap = values == ""
+        if missing:
+            is_gap |= np.isin(np.array([_word(value) for value in values], object), list(missing))
     elif values.dtype.kind == "f":
         is_gap = np.isnan(values) | np.isin(values, _numbers(missing))
     else:

@@ -136,6 +136,11 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
     header = next((row for row in rows if _n_filled(row)), None)
     if header is None:
         raise UserError(f"{file}: not a table that can be read: it has no header")
+    if any("\0" in cell for cell in header):
+        raise UserError(
+            f"{file}: its text holds characters of code 0, as UTF-16 without a mark does; set "
+            "dataset.encoding, for example utf-16-le"
+        )
     _check_size(1, len(header), file)
     n_above, n_rows = len(lines), 0
     names, renamed = _names(header)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Integer
 from narrows.clustering import neighbours
 from narrows.clustering.centres import means
 from narrows.data.unit import WHITE
-from narrows.evaluation.outliers import unusual
+from narrows.evaluation import outliers
 
 N_SIMILAR = 12
 N_CANDIDATES = 24  # nearest codes among which near-duplicates are looked for
@@ -57,6 +57,11 @@ class Album:
     """By position, positions of other pictures with the nearest codes, nearest first. Exact
     copies stand in `groups` and would crowd these out: of them only the first is here."""
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether the encoder reconstructs without a loss, so that there is no outlier to tell."""
+        return self.errors is not None and outliers.is_lossless(self.errors)
+
 
 def arranged(
     x: np.ndarray,
@@ -87,7 +92,7 @@ def arranged(
         rows=rows,
         distances=distances[rows],
         errors=None if errors is None else errors[rows],
-        outliers=np.empty(0, int) if errors is None else unusual(errors[rows]),
+        outliers=np.empty(0, int) if errors is None else outliers.unusual(errors[rows]),
         groups=grouped(copies, own, candidates, near, clusters[rows]),
         similar=own[candidates[:, :N_SIMILAR]][np.searchsorted(own, copies)],
     )

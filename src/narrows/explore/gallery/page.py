@@ -105,6 +105,7 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, content: dict[st
         n_known=sum(size for cluster, _, size in album.sections if cluster == KNOWN),
         n_clusters=sum(section.cluster >= 0 for section in album.sections),
         n_outliers=len(album.outliers),
+        is_lossless=album.is_lossless,
         n_groups=len(album.groups),
         style=style,
         script=script,
