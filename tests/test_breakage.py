@@ -1,5 +1,7 @@
 """What is missing, damaged or not allowed: a sentence, exit code 1, nothing half-written."""
 
+import contextlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -8,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from helpers import finished, mlflow_store
 from helpers.project import ROOT, row
 from helpers.stages import assert_clean, environment
+from narrows.config import params
+from narrows.errors import UserError
+from narrows.store import choices
+from narrows.store.encoders import StoredEncoder
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 SEARCH = {
@@ -152,6 +159,64 @@ def test_a_damaged_file_of_a_row_is_computed_again(file: str, folder: Path) -> N
     assert "encode: 1 of 2 rows to compute" in run(folder, "encode").stdout
     assert len(damaged.read_bytes()) == len(whole)
     assert run(folder, "encode").stdout == ""
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def with_a_bit_flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def pickled(file: Path) -> None:
+    file.write_bytes(pickle.dumps(Path))
+
+
+def a_folder(file: Path) -> None:
+    file.mkdir()
+
+
+@pytest.mark.parametrize("damage", [emptied, with_a_bit_flipped, pickled, a_folder])
+def test_what_is_not_as_its_row_left_it_is_a_sentence(
+    damage: Callable[[Path], None], folder: Path
+) -> None:
+    """Each file of an encoder, by the reader of its format."""
+    place = folder / "artifacts/digits/encoders/narrow"
+    for name in ("codes", "config", "history", "samples", "train", "weights"):
+        (file,) = place.glob(f"{name}.*")
+        whole = file.read_bytes()
+        file.unlink()  # not into the file, which the store of finished rows has, too
+        if damage is with_a_bit_flipped:
+            file.write_bytes(whole)
+        damage(file)
+        with pytest.raises(UserError, match=rf"{file} is damaged \(.*; run `dvc repro encode`"):
+            getattr(StoredEncoder(place), name)
+        file.rmdir() if file.is_dir() else file.unlink()
+        file.write_bytes(whole)
+        getattr(StoredEncoder(place), name)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"row": {"name": 7}}', '{"row": [1]}'])
+def test_an_odd_winner_stops_no_search_and_is_a_sentence(content: str, tmp_path: Path) -> None:
+    """`tune`, which writes it anew, does not read it; the others say so."""
+    finished.change(_params_in(tmp_path), searches={"tuned": SEARCH})
+    place = tmp_path / "artifacts/digits/searches/tuned"
+    place.mkdir(parents=True)
+    (place / "winner.json").write_text(content)
+    p = params.load(tmp_path / "params.yaml")
+    with (
+        contextlib.chdir(tmp_path),
+        pytest.raises(UserError, match=r"winner.json holds no row \(.*run `dvc repro tune`"),
+    ):
+        choices.with_winners(p)
+
+
+def _params_in(folder: Path) -> Path:
+    YAML(typ="safe").dump(finished.PARAMS, folder / "params.yaml")
+    return folder
 
 
 def test_work_on_another_file_system(folder: Path) -> None:

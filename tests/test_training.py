@@ -17,6 +17,7 @@ from narrows.config.plugins import Plugin, load
 from narrows.errors import UserError
 from narrows.training import fitting, steps
 from narrows.training.batches import BLOCK_STEPS, Shuffled
+from narrows.training.lightning import checkpoint_in
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ from narrows.training.batches import BLOCK_STEPS, Shuffled
         (lambda content: b"", "EOFError"),
         (lambda content: content[: len(content) // 2], " is damaged ("),
         (lambda content: b"x" * 100, "Weights only load failed"),
+        (lambda content: _with_a_bit_flipped(content), "in "),
         (lambda content: _saved({"epoch": 1}), "it holds no state of a training"),
     ],
 )
@@ -42,6 +44,49 @@ def test_a_damaged_checkpoint_is_said_deleted_and_begun_anew(
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{file} is damaged (")
     assert problem in line
+
+
+def _with_a_bit_flipped(content: bytes) -> bytes:
+    """In the midst of the longest run of numbers."""
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 4
+    return bytes(changed)
+
+
+def shorter_weights(state: dict[str, Any]) -> None:
+    for name, weight in state["state_dict"].items():
+        state["state_dict"][name] = weight[:1].clone()
+
+
+def shorter_momenta(state: dict[str, Any]) -> None:
+    for momenta in state["optimizer_states"][0]["state"].values():
+        momenta["exp_avg"] = momenta["exp_avg"][:1].clone()
+
+
+def shorter_history(state: dict[str, Any]) -> None:
+    (progress,) = (s["progress"][0] for s in state["callbacks"].values() if "progress" in s)
+    progress["rows"].pop()
+
+
+@pytest.mark.parametrize("change", [shorter_weights, shorter_momenta, shorter_history])
+def test_a_checkpoint_of_another_training_is_said_and_deleted(change: Any, tmp_path: Path) -> None:
+    """It is readable, and restoring it fails; the next attempt begins anew."""
+    chosen = training_row(epochs=3)
+    with pytest.raises(Killed):
+        fit(chosen, tmp_path, kill_after=2)
+    file = tmp_path / "last.ckpt"
+    state = torch.load(file, weights_only=True)
+    change(state)
+    torch.save(state, file)
+    with pytest.raises(UserError, match=r"last.ckpt does not go with its row \(.*run `dvc repro`"):
+        fit(chosen, tmp_path)
+    assert not file.exists()
+
+
+def test_a_folder_for_a_checkpoint_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt/inside").mkdir(parents=True)
+    assert checkpoint_in(tmp_path) is None
+    assert not (tmp_path / "last.ckpt").exists()
 
 
 def _saved(state: dict[str, int]) -> bytes:

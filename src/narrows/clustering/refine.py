@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +75,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     Raises:
         UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
     """
-    _delete_damaged(job.work)
+    _delete_damaged(job.work, len(job.x))
     pl.seed_everything(job.seed, verbose=False)
     job.model.to(device_named(job.device))  # the start's codes are computed there, too
     module = Refine(method, job, prepare_start(job))
@@ -98,15 +96,20 @@ def refine(method: Plugin, job: Job) -> Refined:
     )
 
 
-def _delete_damaged(work: Path) -> None:
-    """Deletes a folder of checkpoints with arrays in it that cannot be read: all begins anew."""
-    for file in sorted(work.glob("*.npz")):
+def _delete_damaged(work: Path, n_x: int) -> None:
+    """Deletes a folder of checkpoints with arrays in it that cannot be read, or are not of `n_x`
+    samples: all begins anew."""
+    for name, array in (("look.npz", "soft"), ("start.npz", "clusters")):
+        if not (work / name).exists():
+            continue
         try:
-            load_state(file)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
-            say(f"{file} is damaged; it is deleted, and the refinement begins anew")
-            shutil.rmtree(work)
-            return
+            if len(load_state(work / name)[1][array]) == n_x:
+                continue
+        except Exception:  # parsers of damaged bytes raise anything
+            pass
+        say(f"{work / name} is damaged; it is deleted, and the refinement begins anew")
+        shutil.rmtree(work)
+        return
 
 
 class Refine(Stepping):

@@ -17,7 +17,7 @@ from narrows.data.names import SampleNames
 from narrows.errors import UserError
 from narrows.store import clusterings, evaluations
 from narrows.store.evaluations import StoredEvaluation
-from narrows.store.reading import existing, same_rows
+from narrows.store.reading import read_array, same_rows
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read_row(key: str | None) -> FinishedRow:
     key = key or list(rows)[-1]
     encoder = params.select(rows, key, "clusterings or deep_clusterings").encoder
     data = Path("data", p.dataset.name)
-    x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
+    x = read_array(data / "x.npy")
     samples = names.read(data / "samples.csv", len(x))
     is_deep = key in p.deep_clusterings
     stored = clusterings.open_clustering(Path("artifacts", p.dataset.name), key, is_deep)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import json
 import os
 import sys
 import tempfile
@@ -42,7 +41,7 @@ from narrows.explore.gallery import folders
 from narrows.store import clusterings
 from narrows.store.digests import digest
 from narrows.store.files import atomic_write
-from narrows.store.reading import existing
+from narrows.store.reading import existing, read_array, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +56,7 @@ def main(words: Sequence[str]) -> int:
     check(options)
     p = params.load()
     data = Path("data", p.dataset.name)
-    x = np.load(existing(data / "x.npy"), mmap_mode="r", allow_pickle=False)
+    x = read_array(data / "x.npy")
     with finished(p, options.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
         new = new_files.read(options.paths, data, x)
@@ -216,9 +215,8 @@ def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
     stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
     if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
-    train = np.flatnonzero(np.load(split) == splits.NAMES.index("train"))
-    schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
-    columns = table_frame.used(schema)
+    train = np.flatnonzero(splits.mask(read_array(split, mmap=False), "train"))
+    columns = table_frame.used(read_schema(data))
     shape = (len(x), len(columns))
     outside = beyond.read(data / "schema", shape) if columns else sparse.csr_array(shape)
     return Known(x, np.asarray(stored.codes), train, columns, outside)

@@ -12,7 +12,7 @@ from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.store.files import atomic_write
-from narrows.store.reading import existing
+from narrows.store.reading import read_array
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,13 +27,11 @@ def main(words: Sequence[str]) -> int:
     """Writes the file and compares its codes with torch's on the first samples."""
     options = parser().parse_args(words)
 
-    import numpy as np
-
     from narrows.explore import onnx
 
     dataset = params.load().dataset.name
     model = onnx.trained_encoder(Path("artifacts", dataset), options.row)
-    x = np.load(existing(Path("data", dataset, "x.npy")), mmap_mode="r")
+    x = read_array(Path("data", dataset, "x.npy"))
     file = options.file or Path(f"{options.row}.onnx")
     with atomic_write(file) as partial:
         onnx.export(model, x.shape[1:], partial)

@@ -10,7 +10,6 @@ examples/image_folder.yaml, and is clustered first; params.yaml and artifacts he
 
 import argparse
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,7 @@ import numpy as np
 
 from narrows.commands import _base, _project
 from narrows.commands._base import FinishedRow
-from narrows.config import plugins
-from narrows.data import blocks
+from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
 from narrows.errors import UserError
@@ -29,6 +27,7 @@ from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.rendering import sprites
 from narrows.store import outputs
+from narrows.store.reading import read_schema
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
@@ -89,16 +88,14 @@ def page(finished: FinishedRow, source: Path | None) -> None:
 def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
     """Pictures (N, C, H, W) for the thumbnails: the originals anew, larger than what was learned
     from, where they all are there and as they were; otherwise the samples."""
-    file = finished.data / "schema/schema.json"
-    schema = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    schema = read_schema(finished.data)
     if source is None or schema.get("size", sprites.MAX_SIDE) >= sprites.MAX_SIDE:
         return finished.x
-    module = plugins.load("datasets", schema["dataset"])
     try:
-        originals = module.encode({**schema, "size": sprites.MAX_SIDE}, {}, source)
+        originals = new_files.encoded(source, {**schema, "size": sprites.MAX_SIDE}, {})
     except NothingLeft:
         return finished.x
-    places = {name: row for row, name in enumerate(originals.names)}
+    places = {name: row for row, name in enumerate(originals.names or ())}
     if finished.samples is None or not places.keys() >= set(finished.samples.paths):
         print(f"gallery: pictures are missing in {source}; run `dvc repro`", flush=True)
         return finished.x

@@ -17,7 +17,7 @@ from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.store import clusterings, finished
-from narrows.store.reading import stage_of
+from narrows.store.reading import read_array, stage_of
 
 if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
@@ -36,8 +36,6 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str]) -> int:
     """Registers the clustering; 0 if it is the champion now, 3 if it is not better."""
     options = parser().parse_args(words)
-
-    import numpy as np
 
     from narrows import tracking
     from narrows.tracking import promotion, registry
@@ -61,7 +59,7 @@ def main(words: Sequence[str]) -> int:
         if not good and not options.anyway:
             print(f"{chosen.clustering} is not promoted: {why}")
             return 3
-    x = np.load(data / "x.npy", mmap_mode="r")
+    x = read_array(data / "x.npy")
     stored = clusterings.open_clustering(artifacts, chosen.clustering)
     run = tracking.find_run(stored.identity, dataset)
     if run.id is None:

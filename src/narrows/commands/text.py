@@ -18,8 +18,7 @@ from narrows.clustering import neighbours, saved
 from narrows.clustering.centres import means
 from narrows.commands import _base
 from narrows.commands._base import FinishedRow
-from narrows.config import plugins
-from narrows.data import table_frame
+from narrows.data import new_files, table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError
 from narrows.explore.text import page, terms
@@ -100,14 +99,13 @@ def answer(finished: FinishedRow, schema: dict[str, object], query: str, n: int)
 def encoded(finished: FinishedRow, schema: dict[str, object], query: str) -> np.ndarray:
     """The query as a row of x, (1, D), as the dataset's plug-in makes it of a file."""
     arrays = read_arrays(finished.data / "schema/arrays.npz")
-    module = plugins.load("datasets", "text")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(query)
         if not _is_file(file):
             file = Path(folder, "query.txt")
             file.write_text(query, encoding="utf-8")
         try:
-            x: np.ndarray = module.encode(schema, arrays, file).x
+            x = new_files.encoded(file, schema, arrays).x
         except NothingLeft:
             raise UserError(
                 f"--query: no word of {query!r} is a term of {finished.dataset}"

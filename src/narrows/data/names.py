@@ -3,11 +3,11 @@
 Only a header, or no file at all, says that samples have no names.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from narrows.errors import UserError
+from narrows.store.reading import read_lines
 
 COLUMNS = ["path", "date"]
 
@@ -26,12 +26,11 @@ def read(file: Path, n_x: int) -> SampleNames | None:
     """Names of `n_x` samples, or None where they have none.
 
     Raises:
-        UserError: other columns, or another number of lines than samples.
+        UserError: other columns, or another number of lines than samples, or it is damaged.
     """
     if not file.exists():
         return None
-    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        header, *lines = csv.reader(stream)
+    header, *lines = read_lines(file) or [[]]
     if header != COLUMNS:
         raise UserError(f"{file}: the columns should be {','.join(COLUMNS)}, found {header}")
     if not lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from narrows.config import plugins
 from narrows.data import table_frame
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
 from narrows.errors import UserError
-from narrows.store.reading import existing
+from narrows.store.reading import read_arrays, read_schema
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
     Raises:
         UserError: nothing is there or can be used, a column is missing, or values do not fit.
     """
-    schema = json.loads(existing(data / "schema/schema.json").read_text("utf-8"))
-    with np.load(existing(data / "schema/arrays.npz")) as file:
-        arrays = dict(file)
+    schema, arrays = read_schema(data), read_arrays(data / "schema/arrays.npz")
     parts: list[tuple[Path, Dataset]] = []
     skipped: list[tuple[Path, Skipped]] = []
     for path in paths:
@@ -60,7 +57,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
             raise UserError(f"there is no {path}")
         try:
             is_as_stored = path.suffix == ".npy" and ".npy" not in schema.get("suffixes", ())
-            part = _array(path, like) if is_as_stored else _encoded(path, schema, arrays)
+            part = _array(path, like) if is_as_stored else encoded(path, schema, arrays)
         except NothingLeft as nothing:
             skipped += [(path, reason) for reason in nothing.skipped]
             continue
@@ -116,9 +113,14 @@ def _array(path: Path, like: np.ndarray) -> Dataset:
         raise UserError(f"{path}: {error}") from None
 
 
-def _encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dataset:
+def encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dataset:
+    """A user's file or folder as the plug-in makes it that has left the schema and its arrays.
+
+    Raises:
+        UserError: as `read` does, or the schema is of another version.
+    """
     kind = schema.get("dataset")
-    if kind is None:
+    if kind is None or not plugins.is_available("datasets", kind):
         raise UserError(f"{path}: new samples of this dataset come as .npy, shaped as its x.npy")
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     try:
@@ -127,6 +129,11 @@ def _encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndar
         raise NothingLeft(str(nothing), nothing.skipped or [Skipped(name, "nothing in it")]) from (
             None
         )
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{path}: the schema that `prepare` left does not go with this version "
+            f"({type(error).__name__}: {error}); run `dvc repro prepare`"
+        ) from error
     return dataset
 
 

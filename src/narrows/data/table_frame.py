@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from jaxtyping import Float
 
 from narrows.data.tables.columns import MISSING_ON, extent
 from narrows.errors import UserError
-from narrows.store.reading import existing
+from narrows.store.reading import read_schema
 
 
 def schema(folder: Path, kind: str) -> dict[str, Any]:
@@ -22,10 +21,10 @@ def schema(folder: Path, kind: str) -> dict[str, Any]:
     Raises:
         UserError: it is missing, or of another kind.
     """
-    file = existing(folder / "schema/schema.json")
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    content = read_schema(folder)
     if content.get("dataset") != kind:
-        raise UserError(f"{file} describes no {kind}; found {content.get('dataset', 'nothing')}")
+        name = content.get("dataset", "nothing")
+        raise UserError(f"{folder}/schema/schema.json describes no {kind}; found {name}")
     return content
 
 

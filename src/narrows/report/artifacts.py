@@ -1,6 +1,5 @@
 """What the earlier stages left on disk, read back for the report."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from narrows.store import choices, clusterings, encoders, evaluations
 from narrows.store.clusterings import StoredClustering
 from narrows.store.encoders import StoredEncoder
 from narrows.store.evaluations import StoredEvaluation
-from narrows.store.reading import existing, read_array, same_rows
+from narrows.store.reading import read_array, read_lines, same_rows
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,7 @@ def read_data(folder: Path) -> LabelledData:
     same_rows(folder / "split.npy", split, x)
     if len(labels):
         same_rows(folder / "labels.npy", labels, x)
-    file = existing(folder / "label_names.csv")
-    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        names = tuple(row["name"] for row in csv.DictReader(stream))
+    names = tuple(line[-1] for line in read_lines(folder / "label_names.csv")[1:] if line)
     return LabelledData(x, np.asarray(split), np.asarray(labels) if len(labels) else None, names)
 
 

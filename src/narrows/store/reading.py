@@ -6,16 +6,19 @@ from __future__ import annotations
 import csv
 import json
 import pickle
-import zipfile
 from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from narrows.config.messages import cut
 from narrows.errors import UserError
+from narrows.store.digests import digest_of
 
 T = TypeVar("T")
+SCHEMA = {"dataset": str, "size": int, "columns": list, "terms": list}
+"""Keys of a schema, and what they are where they are there."""
 STAGES = {
     "choose_k": "choose_k",
     "clusterings": "cluster",
@@ -57,8 +60,21 @@ def same_rows(file: Path, rows: Sized, x: Sized) -> None:
 
 
 def read_json(file: Path) -> Any:
-    """A JSON file's content; raises as `existing` does, also where it is damaged."""
+    """A JSON file's content; raises as `existing` does, also where it is damaged: where it cannot
+    be read, or is not what its row has left."""
     return _read(file, lambda: json.loads(file.read_text(encoding="utf-8")))
+
+
+def read_schema(folder: Path) -> dict[str, Any]:
+    """How `prepare` has encoded the samples in data/<dataset>; raises as `read_json` does."""
+    file = folder / "schema/schema.json"
+    schema = read_json(file)
+    if not isinstance(schema, dict):
+        raise _damaged(file, f"it should be a mapping, found {type(schema).__name__}")
+    for key, kind in SCHEMA.items():
+        if not isinstance(schema.get(key), kind | None):
+            raise _damaged(file, f"{key} should be {kind.__name__}, found {schema[key]!r}")
+    return schema
 
 
 def read_array(file: Path, mmap: bool = True) -> np.ndarray:
@@ -89,6 +105,17 @@ def read_columns(file: Path) -> dict[str, np.ndarray]:
     return _read(file, read)
 
 
+def read_lines(file: Path) -> list[list[str]]:
+    """Lines of a CSV of words, its header first; what is no UTF-8 is a surrogate; raises as
+    `read_json` does."""
+
+    def read() -> list[list[str]]:
+        with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            return list(csv.reader(stream))
+
+    return _read(file, read)
+
+
 def read_weights(file: Path) -> dict[str, Any]:
     """Tensors by name, on the CPU; raises as `read_json` does, also for more than weights."""
     import torch
@@ -103,10 +130,25 @@ def read_weights(file: Path) -> dict[str, Any]:
 def _read(file: Path, read: Callable[[], T]) -> T:
     existing(file)
     try:
-        return read()
+        content = read()
     except pickle.UnpicklingError:
-        raise UserError(f"{file} holds more than weights, or is no file of weights") from None
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        message = (str(error) or type(error).__name__).splitlines()[0]
-        stage = stage_of(file)
-        raise UserError(f"{file} is damaged ({message}); run `dvc repro {stage}`") from None
+        raise _damaged(file, "it holds more than weights, or is no file of weights") from None
+    except Exception as error:  # parsers of damaged bytes raise anything
+        raise _damaged(file, str(error) or type(error).__name__) from None
+    if _recorded(file) not in (None, digest_of(file)):
+        raise _damaged(file, "it is not what its row has left")
+    return content
+
+
+def _recorded(file: Path) -> str | None:
+    """SHA-256 of a file by the row.json beside it; None where that says nothing."""
+    try:
+        record = json.loads(file.with_name("row.json").read_text(encoding="utf-8"))
+        return str(record["files"][file.name])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _damaged(file: Path, problem: str) -> UserError:
+    line = cut(" ".join(problem.split()))
+    return UserError(f"{file} is damaged ({line}); run `dvc repro {stage_of(file)}`")

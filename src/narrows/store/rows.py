@@ -148,6 +148,8 @@ def attempt(row: Row, fingerprint: Fingerprint, writes: bool = True) -> Attempt:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     checkpoints = CHECKPOINTS / f"{row.name}-{fingerprint.digest()}"
+    if checkpoints.exists() and not checkpoints.is_dir():
+        checkpoints.unlink()
     return Attempt(row, fingerprint.identity(), partial, checkpoints)
 
 

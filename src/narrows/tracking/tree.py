@@ -15,6 +15,8 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from narrows.config import inheritance
+from narrows.errors import UserError
+from narrows.store.reading import read_array, read_arrays
 
 SECTIONS = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
 
@@ -44,7 +46,10 @@ class Tree:
     def json(self, path: str) -> Any:
         """The content of a JSON file; None where it is missing."""
         text = self.text(path)
-        return None if text is None else json.loads(text)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{self.name}: {path} is no JSON ({error})") from None
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A mapping; an empty one where the file is missing."""
@@ -55,11 +60,8 @@ class Tree:
         if (file := self.file(path)) is None:
             return None
         if name is None:
-            array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
-            return array
-        with np.load(file, allow_pickle=False) as arrays:
-            member: np.ndarray = arrays[name]
-            return member
+            return read_array(file)
+        return read_arrays(file)[name]
 
     def params(self) -> dict[str, Any]:
         """params.yaml with what rows inherit, unchecked: an older one may have had other keys."""

@@ -72,6 +72,12 @@ class Progress:
             weights = model.state_dict().items()
             self.weights = {name: weight.detach().clone() for name, weight in weights}
 
+    def check(self, model: Autoencoder) -> None:
+        """Raises `ValueError` where the best weights, of a checkpoint, are those of another one."""
+        shapes = {name: weight.shape for name, weight in model.state_dict().items()}
+        if self.weights and {n: w.shape for n, w in self.weights.items()} != shapes:
+            raise ValueError("its best weights are those of another model")
+
     def best(self, model: Autoencoder) -> Autoencoder:
         """The model with its best weights, in eval mode."""
         model.load_state_dict(self.weights)
@@ -85,7 +91,12 @@ class Track(Callback):
     def __init__(self, progress: list[Progress], on_epoch: OnEpoch):
         self.progress, self.on_epoch = progress, on_epoch
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Raises `ValueError` where a checkpoint had the progress of another training."""
+        if max(len(progress.rows) for progress in self.progress) != trainer.current_epoch:
+            raise ValueError("its history has another number of epochs")
+        for progress, model in zip(self.progress, pl_module.models, strict=True):
+            progress.check(model)
         trainer.should_stop = self._ended()  # resumed after its last epoch, it trains no further
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

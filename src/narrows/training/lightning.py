@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor
 
 from narrows.config.messages import cut
 from narrows.errors import UserError, say
@@ -57,6 +61,8 @@ def is_leading() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
+OF_OTHERS = (UserError, OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+"""Errors that say nothing of a checkpoint."""
 CONTENT = {"callbacks", "epoch", "loops", "optimizer_states", "state_dict"}
 """What a checkpoint holds at least."""
 
@@ -80,22 +86,45 @@ class Last(ModelCheckpoint):
 def checkpoint_in(work: Path) -> Path | None:
     """The file that `Last` left in the folder; None if there is none.
 
-    One that is damaged is deleted, with a word about it: the training begins anew. Its shapes are
-    those of the model, since the folder is tied to the row, its data and its code.
+    One that is damaged is deleted, with a word about it: the training begins anew.
     """
     file = work / "last.ckpt"
     if not file.exists():
         return None
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-        if state.keys() >= CONTENT:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()  # torch reads on where a bit is wrong
+        if damaged is None and state.keys() >= CONTENT:
             return file
-        problem = "it holds no state of a training"
+        problem = f"in {damaged}" if damaged else "it holds no state of a training"
     except Exception as error:  # torch raises a dozen kinds
         problem = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
     say(f"{file} is damaged ({cut(problem)}); it is deleted, and the training begins anew")
-    file.unlink(missing_ok=True)
+    _delete(file)
     return None
+
+
+def _delete(file: Path) -> None:
+    shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+
+
+class _Resumption(Callback):
+    """Whether a training has come so far that what goes wrong is not its checkpoint's fault."""
+
+    is_over = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Raises `ValueError` where an optimiser has not a number for each weight: a step would end
+        the process."""
+        for optimizer in trainer.optimizers:
+            for weight, state in optimizer.state.items():
+                shapes = [v.shape for v in state.values() if isinstance(v, Tensor) and v.ndim]
+                if any(shape != weight.shape for shape in shapes):
+                    raise ValueError("its optimizer is that of another model")
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.is_over = True
 
 
 def quieten() -> None:
@@ -126,12 +155,25 @@ def run(
         Seconds of all epochs, those before an interruption included.
 
     Raises:
-        UserError: the device is not there, or not that many of them.
+        UserError: the device is not there, or not that many of them; or the checkpoint is not one
+            of this module: it is deleted.
     """
     quieten()
-    clock = Timer()
-    trainer = _trainer(device, max_epochs, [*callbacks, clock, Last(work)], processes)
-    trainer.fit(module, ckpt_path=checkpoint_in(work), weights_only=True)
+    clock, resumption, checkpoint = Timer(), _Resumption(), checkpoint_in(work)
+    trainer = _trainer(device, max_epochs, [*callbacks, clock, resumption, Last(work)], processes)
+    try:
+        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+    except OF_OTHERS:
+        raise
+    except Exception as error:
+        if checkpoint is None or resumption.is_over:
+            raise
+        _delete(checkpoint)
+        problem = cut(" ".join(str(error).split()) or type(error).__name__)
+        raise UserError(
+            f"{checkpoint} does not go with its row ({problem}); it is deleted: run `dvc repro` "
+            "again, which begins anew"
+        ) from error
     module.to(trainer.strategy.root_device)  # Lightning moves it to the CPU when it is done
     return float(clock.time_elapsed("train"))
 
