@@ -103,14 +103,24 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
 
 
 @pytest.mark.usefixtures("away")
-def test_a_store_that_is_away_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_away_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     questions = []
     monkeypatch.setattr(narrows_store, "ask", lambda client: questions.append(client) or 1 / 0)
     monkeypatch.setattr(narrows_store, "errors", lambda: (ZeroDivisionError,))
     for name in "abc":
         train(name)
     assert len(questions) == 1
-    assert len(list(waiting.home().glob("[0-9]*"))) == 3
+    monkeypatch.setattr(absence, "_is_told", False)
+    capsys.readouterr()
+    for name in "de":  # as the next process does
+        train(name)
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "MLflow's store http://anna:***@127.0.0.1:1 did not answer a moment ago;"
+    )
+    assert (said.count("\n"), len(questions)) == (1, 1)
     tracking.log_what_waits()  # as `fetch` does: nobody waits for a minute who types `dvc repro`
     assert len(questions) == 2
 

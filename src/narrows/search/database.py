@@ -204,13 +204,16 @@ def explain_errors(url: str) -> Iterator[None]:
 
 
 def _connect(url: str, heartbeat: int, patience: int) -> Storage:
+    """A storage; a server that restarts later is noticed (`pool_pre_ping`)."""
+    is_server = _parse(url).get_backend_name() in ("postgresql", "mysql")
+    limit = {"connect_timeout": 10} if is_server else {}  # where no packet comes back
     deadline, n_attempts = time.monotonic() + patience, 3
     while True:
         try:
             with outputs.lock("studies"):  # two processes at once would make the same tables
                 return Storage(
                     url,
-                    engine_kwargs={"pool_pre_ping": True},  # a server that restarted is noticed
+                    engine_kwargs={"pool_pre_ping": True, "connect_args": limit},
                     heartbeat_interval=heartbeat,
                     grace_period=grace_period(heartbeat),
                     heartbeat_stale_trial_callback=retry,

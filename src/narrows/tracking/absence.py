@@ -4,6 +4,7 @@ stage."""
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,13 +57,24 @@ def noticed() -> Iterator[Outcome]:
         _tell(f"MLflow's store {store.masked()} does not take a run: {store.said(error)}")
 
 
+def remind() -> None:
+    """Says that the store was away a moment ago, in a process that is nobody's worker."""
+    if multiprocessing.parent_process() is None:
+        _say_once(f"MLflow's store {store.masked()} did not answer a moment ago")
+
+
 def _tell(sentence: str) -> None:
-    global _is_told
     is_new = not is_known()
     with contextlib.suppress(OSError):
         _mark().parent.mkdir(parents=True, exist_ok=True)
         _mark().touch()
-    if is_new and not _is_told:
+    if is_new:
+        _say_once(sentence)
+
+
+def _say_once(sentence: str) -> None:
+    global _is_told
+    if not _is_told:
         _is_told = True
         say(
             f"{sentence}; nothing else stops: runs wait in {waiting.home()} until `dvc repro` or a "

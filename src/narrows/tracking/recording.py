@@ -71,7 +71,10 @@ class LastingRun(Run):
         """Begins the run; raises `UserError` where the store needs the user's hand."""
         self.recording = Recording(beginning)
         self.run: runs.MlflowRun | None = None
-        if is_recorded() or absence.is_known():
+        if is_recorded():
+            return
+        if absence.is_known():
+            absence.remind()
             return
         with absence.noticed() as outcome:
             client = store.open_client()
