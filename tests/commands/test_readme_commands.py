@@ -143,13 +143,25 @@ def project(tmp_path: Path) -> Project:
         )
     for name in ("pyproject.toml", "constraints.txt"):  # older than the environment
         os.utime(copy.folder / name, (0, 0))
-    (copy.folder / ".venv").symlink_to(sys.prefix)
+    share_environment(copy.folder / ".venv")
     shutil.rmtree(copy.folder / ".dvc")
     (copy.folder / "results/mnist_5k").mkdir(parents=True)
     typed(copy, "git init --quiet && dvc init --quiet")
     commit(copy)
     pictures(tmp_path / "Photos")
     return copy
+
+
+def share_environment(folder: Path) -> None:
+    """An environment with the files of this one. It does not say where it was made: the Makefile
+    makes one anew that was made in another folder."""
+    folder.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        (folder / entry.name).symlink_to(entry)
+    config = folder / "pyvenv.cfg"
+    lines = config.read_text().splitlines(keepends=True)
+    config.unlink()
+    config.write_text("".join(line for line in lines if not line.startswith("command = ")))
 
 
 def commit(project: Project) -> None:
