@@ -225,7 +225,7 @@ def test_na_among_words_is_a_word() -> None:
 
 def test_words_of_params_yaml_are_gaps_everywhere() -> None:
     text = csv({"n": ["-99.00", 1, 2] * 20, "w": ["none", "x", "y"] * 20})
-    data = load(text, missing=(-99, "none"))
+    data = load(text, missing=(-99.0, "none"))
     assert ends(data, "n") == ("numeric", 1, 2)
     assert column(data, "w")["categories"] == ["(missing)", "x", "y"]
     typed = load(pa.table({"n": [-99, 1, 2] * 20, "m": AGE}), missing=("-99",))

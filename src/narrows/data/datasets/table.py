@@ -7,6 +7,7 @@ dates the time and their place in the year and in the week.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -151,7 +152,8 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
             there = columns.listed(sheet.columns)
             raise UserError(f"{path}: column {column['name']!r} is missing; found {there}")
     if not sheet.n_rows:
-        raise NothingLeft(f"{path} has a header and no rows", [Skipped(str(path), "no rows")])
+        name = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise NothingLeft(f"{path} has a header and no rows", [Skipped(name, "no rows")])
     naming = [c["name"] for c in schema["columns"] if c["kind"] == "names"]
     used = {c["name"] for c in schema["columns"] if "features" in c or c["kind"] == "names"}
     table = {

@@ -88,7 +88,8 @@ def cells(name: str, column: pa.ChunkedArray, missing: Collection[str] = ()) -> 
     if kind == "words":
         is_gap = values == ""
         if missing:
-            is_gap |= np.isin(np.array([_word(value) for value in values], object), list(missing))
+            gaps = {_word(word) for word in missing}
+            is_gap |= np.array([_word(value) in gaps for value in values], bool)
     elif values.dtype.kind == "f":
         is_gap = np.isnan(values) | np.isin(values, _numbers(missing))
     else:
