@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from narrows.data import names, new_files
+from narrows.errors import UserError
+from narrows.store import reading
 from narrows.store.files import atomic_write, write_csv
 
 
@@ -35,3 +38,34 @@ def test_csv_of_mappings_and_of_sequences(tmp_path: Path) -> None:
     assert file.read_bytes() == b"path\n"
     write_csv(file, [])
     assert file.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "Expecting value"),
+        ("[]", "it should be a mapping, found list"),
+        ("[" * 100_000, "maximum recursion depth"),
+        ('{"dataset": ["table"]}', r"dataset should be str, found \['table'\]"),
+        ('{"columns": "all"}', "columns should be list, found 'all'"),
+    ],
+)
+def test_an_odd_schema_is_a_sentence(content: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/schema.json").write_text(content)
+    message = rf"schema.json is damaged \({problem}.*run `dvc repro prepare`"
+    with pytest.raises(UserError, match=message):
+        reading.read_schema(tmp_path)
+
+
+def test_a_schema_of_another_version_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("sea")
+    with pytest.raises(UserError, match=r"does not go with this version \(KeyError: 'exclude'\)"):
+        new_files.encoded(tmp_path / "a.txt", {"dataset": "text", "column": None}, {})
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"path\n"])
+def test_odd_names_of_samples_are_a_sentence(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "samples.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"samples.csv: the columns should be path,date, found"):
+        names.read(tmp_path / "samples.csv", 3)

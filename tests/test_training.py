@@ -4,6 +4,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,12 @@ def test_a_damaged_checkpoint_is_said_deleted_and_begun_anew(
 
 
 def _with_a_bit_flipped(content: bytes) -> bytes:
-    """In the midst of the longest run of numbers."""
+    """In the midst of the largest tensor."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        tensors = [archive.read(name) for name in archive.namelist() if "/data/" in name]
+    tensor = max(tensors, key=len)
     changed = bytearray(content)
-    changed[len(content) // 2] ^= 4
+    changed[content.index(tensor) + len(tensor) // 2] ^= 4
     return bytes(changed)
 
 

@@ -88,8 +88,10 @@ def page(finished: FinishedRow, source: Path | None) -> None:
 def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
     """Pictures (N, C, H, W) for the thumbnails: the originals anew, larger than what was learned
     from, where they all are there and as they were; otherwise the samples."""
+    if source is None or not (finished.data / "schema").exists():
+        return finished.x
     schema = read_schema(finished.data)
-    if source is None or schema.get("size", sprites.MAX_SIDE) >= sprites.MAX_SIDE:
+    if schema.get("size", sprites.MAX_SIDE) >= sprites.MAX_SIDE:
         return finished.x
     try:
         originals = new_files.encoded(source, {**schema, "size": sprites.MAX_SIDE}, {})
