@@ -283,7 +283,8 @@ def _log(recording: Recording) -> None:
         return
     run: Run | None = None
     with _refused(client, f"the run {name}"):
-        run = runs.begin(client, recording.beginning)
+        if not runs.is_superseded(client, recording.beginning):
+            run = runs.begin(client, recording.beginning)
     if run is None:
         return
     with tempfile.TemporaryDirectory() as folder:
