@@ -240,6 +240,20 @@ def test_a_store_that_needs_a_hand_costs_no_finished_row(
     assert not waiting.is_empty()
 
 
+def test_a_run_that_waited_takes_no_later_one_s_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+        train("f1")
+    absence.forget()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "log_waiting", lambda: None)  # another process is at it
+        with start("f1") as later:
+            pass
+    tracking.log_what_waits()
+    assert [run.info.run_id for run in runs()] == [later.id]
+    assert waiting.is_empty()
+
+
 def test_runs_below_another_one_wait_for_it(here: Path) -> None:
     """A search goes on whose trials end while the store is away; it comes back before the end."""
     with pytest.MonkeyPatch.context() as patch:

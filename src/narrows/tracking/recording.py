@@ -71,6 +71,8 @@ class LastingRun(Run):
         """Begins the run; raises `UserError` where the store needs the user's hand."""
         self.recording = Recording(beginning)
         self.run: runs.MlflowRun | None = None
+        self.is_nothing = False
+        """Whether it was to be added to a run that is not there."""
         if is_recorded():
             return
         if absence.is_known():
@@ -81,9 +83,7 @@ class LastingRun(Run):
             if client is not None:
                 log_waiting()
                 self.run = runs.begin(client, beginning)
-        self.is_nothing = not outcome.is_absent and self.run is None  # nothing to add to
-
-    is_nothing = False
+        self.is_nothing = not outcome.is_absent and self.run is None
 
     def log_params(self, params: dict[str, Any]) -> None:
         self._call("log_params", params)
@@ -283,7 +283,8 @@ def _log(recording: Recording) -> None:
         return
     run: Run | None = None
     with _refused(client, f"the run {name}"):
-        run = runs.begin(client, recording.beginning)
+        if not runs.is_superseded(client, recording.beginning):
+            run = runs.begin(client, recording.beginning)
     if run is None:
         return
     with tempfile.TemporaryDirectory() as folder:

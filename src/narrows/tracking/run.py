@@ -184,6 +184,14 @@ def begin(client: MlflowClient, beginning: Beginning) -> MlflowRun | None:
     return run
 
 
+def is_superseded(client: MlflowClient, beginning: Beginning) -> bool:
+    """Whether the store has a run of this fingerprint that began later, which would be deleted."""
+    run_id = _find(client, experiment_of(client, beginning.data.name), beginning.fingerprint)
+    if run_id is None or beginning.how != ANEW:
+        return False
+    return bool(client.get_run(run_id).info.start_time > beginning.begun_ns // 1_000_000)
+
+
 def find_run(fingerprint: str, dataset: str) -> Run:
     """The finished run of this fingerprint; logs nothing if it is not there."""
     client = store.open_client()
