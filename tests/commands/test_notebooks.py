@@ -20,12 +20,12 @@ def program(notebook: Path) -> str:
         for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         if cell["cell_type"] == "code"
     ]
-    shown = []
+    statements = []
     for cell in cells:
         *lines, last = cell.splitlines()
         is_value = re.match(r"[\w(){\[]", last) and not re.match(r"(import|from|\w+ = )", last)
-        shown.append("\n".join([*lines, f"print({last})" if is_value else last]))
-    return "\n".join(shown)
+        statements.append("\n".join([*lines, f"print({last})" if is_value else last]))
+    return "\n".join(statements)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
