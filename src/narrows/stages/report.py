@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import joblib
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from narrows import tracking
@@ -42,7 +43,6 @@ from narrows.store.choices import ChosenK
 from narrows.tracking import views
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
-IDLE = 20  # seconds after which such a process ends
 LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
 T = TypeVar("T")
 U = TypeVar("U")
@@ -77,6 +77,7 @@ def main() -> None:
     with outputs.output(results) as folder:
         report = describe(p, inputs, scored, draw(p, inputs, folder))
         write(report, folder)
+    get_reusable_executor().shutdown(wait=True)  # or its tracker complains when this process ends
     log(p, inputs, report, results)
 
 
@@ -288,7 +289,6 @@ def in_processes(
 ) -> dict[str, U]:
     """`function(row, *arguments)` by key, in several processes where there are enough rows."""
     n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
-    # they are shared by all calls, and nobody ends them: by themselves they wait for five minutes
-    parallel = joblib.Parallel(n_jobs, backend="loky", idle_worker_timeout=IDLE)
+    parallel = joblib.Parallel(n_jobs, backend="loky")  # its processes are shared by all calls
     results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
     return dict(zip(rows, results, strict=True))
