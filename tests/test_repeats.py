@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from helpers import refinements
 from helpers.plugins import build, plugin, row
@@ -90,9 +91,9 @@ def test_new_samples_have_the_codes_of_their_equals() -> None:
         reconstruct=lambda x: x.numpy(),
         centres=ROWS,
     )
-    known = Known(X, drifting(X)[FIRST], np.arange(4), ())
+    known = Known(X, drifting(X)[FIRST], np.arange(4), (), sparse.csr_array((len(X), 0)))
     new = np.array([[0.8, 0.1], *ROWS[[1, 0, 1]], [0.8, 0.1]], np.float32)
-    described = apply.describe(clustering, known, new, n_similar=2)
+    described = apply.describe(clustering, known, new, np.zeros((len(new), 0)), n_similar=2)
     codes = described.answer.codes
     np.testing.assert_array_equal(codes[1:4], known.codes[[1, 0, 1]])
     np.testing.assert_array_equal(codes[0], codes[4])
