@@ -231,6 +231,8 @@ def test_results_can_be_pickled_and_leave_the_random_state_alone(blobs: np.ndarr
     assert torch.equal(torch.get_rng_state(), torch_state)
     for result in (fitted, refined):
         again = pickle.loads(pickle.dumps(result))
+        assert repr(again) == repr(result)
+        assert len(repr(result)) < 120
         verb = "encode" if result is fitted else "predict"
         assert np.array_equal(getattr(again, verb)(blobs), getattr(result, verb)(blobs))
 

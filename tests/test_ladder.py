@@ -172,7 +172,7 @@ def test_a_port_that_is_taken_is_told(store: Path, monkeypatch: pytest.MonkeyPat
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=rf"^port {port} is taken.*UI_PORT={port + 1}$"):
+        with pytest.raises(UserError, match=rf"^port {port} is taken.*--port {port + 1}$"):
             ui.main(["--port", str(port)])
     with pytest.raises(UserError, match=r"^digits has no runs yet"):
         ui.main(["--port", str(port)])

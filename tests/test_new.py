@@ -39,9 +39,10 @@ def test_pictures_become_a_project(tmp_path: Path, capsys: pytest.CaptureFixture
     text = (folder / "params.yaml").read_text(encoding="utf-8")
     assert text.startswith("# Pictures of your own")
     assert "pixels a side" in text
+    assert "docs/guides" not in text
     said = capsys.readouterr().out
     assert "41 pictures in" in said
-    assert said.rstrip().endswith("&& dvc repro")
+    assert "&& dvc repro" in said
 
 
 def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:
@@ -70,6 +71,8 @@ def test_within_a_repository_of_git_the_project_is_a_part_of_it(tmp_path: Path) 
     new.main(["mine", "--data", "points"])
     assert not (tmp_path / "mine/.git").exists()
     assert (tmp_path / "mine/.dvc").exists()
+    done = subprocess.run(["git", "status", "--short"], capture_output=True, text=True, check=True)
+    assert done.stdout == "?? mine/\n", "nothing is staged, under whatever name"
 
 
 def test_without_git_the_project_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

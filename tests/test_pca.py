@@ -17,10 +17,10 @@ def test_a_share_of_the_variance_suits_data_of_any_size() -> None:
     """Variances 100, 9, 1: the first explains .91, the first two .99."""
     x = np.random.default_rng(0).normal(size=(1000, 3)) * (10, 3, 1)
     assert [len(fitted(share, x)["components"]) for share in (0.5, 0.95, 0.999)] == [1, 2, 3]
-    few = x[:2]
-    state = fitted(0.9, few)
+    two = x[:2]
+    state = fitted(0.9, two)
     assert len(state["components"]) == 1
-    np.testing.assert_allclose(pca.decode(state, pca.encode(state, few)), few, atol=1e-9)
+    np.testing.assert_allclose(pca.decode(state, pca.encode(state, two)), two, atol=1e-9)
 
 
 def test_more_components_than_there_are_is_a_sentence() -> None:

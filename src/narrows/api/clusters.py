@@ -37,7 +37,7 @@ LARGEST_K = 15
 """Largest number of clusters that is compared for n_clusters="auto"."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Clusters:
     """A finished clustering: the clusters of its samples, and what it says of new ones.
 
@@ -71,6 +71,12 @@ class Clusters:
     """Whether the refinement lost most clusters, so that these are those of the start."""
     seconds: float = 0.0
     """Wall time of the clustering."""
+
+    def __repr__(self) -> str:
+        method = self.method.name if self.method else self.clusterer.name
+        n_found = len(np.unique(self.clusters[self.clusters >= 0]))
+        what = f"{len(self.clusters):,} samples in {n_found} clusters"
+        return f"Clusters({method} of {self.encoder!r}: {what})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

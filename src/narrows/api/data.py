@@ -40,7 +40,7 @@ class Shares(NamedTuple):
 USUAL_SHARES = Shares(0.2, 0.125, 0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Data(Prepared):
     """Samples `x`, (N, C, H, W) or (N, D), and the split of each, `split` (N,): 0 is train, 1
     validation, 2 test.
@@ -54,6 +54,9 @@ class Data(Prepared):
     """What a data set says of its columns; empty for pictures and arrays."""
     _labels: np.ndarray | Path | None = None
     _names: Sequence[str] | Path | None = None
+
+    def __repr__(self) -> str:
+        return f"Data({len(self):,} samples of {self.x.shape[1:]}, {self.x.dtype})"
 
     def __len__(self) -> int:
         return len(self.x)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from narrows.training.early_stopping import OnEpoch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
     """A trained autoencoder, or a baseline like PCA: samples to codes and back.
 
@@ -57,6 +57,10 @@ class Fitted:
     """Epoch of the lowest validation loss, whose weights these are, from 1 on; 0 for a baseline."""
     seconds: float = 0.0
     """Wall time of the training."""
+
+    def __repr__(self) -> str:
+        epochs = "" if self.is_baseline else f", {len(self.history)} epochs"
+        return f"Fitted({self.row.name} of samples {self.input_shape}{epochs})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

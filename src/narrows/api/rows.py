@@ -51,7 +51,7 @@ LOOP = {
 MOMENTUM = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
 USUAL: dict[str, dict[str, dict[str, Any]]] = {
     "autoencoders": {"plain": ROW, "variational": ROW, "stacked": {**ROW, "layer_epochs": 6}},
-    "baselines": {"pca": {"code_size": 32}},
+    "baselines": {"pca": {"code_size": 0.9}},
     "networks": {"mlp": {"hidden": [128]}, "conv": {"channels": [16, 32], "batch_norm": True}},
     "corruptions": {
         "affine": {"rotation": 12.0, "shift": 0.1, "scale": 0.1},

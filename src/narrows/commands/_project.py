@@ -7,6 +7,7 @@ at its top.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -20,10 +21,13 @@ from ruamel.yaml import YAML
 
 import narrows
 from narrows.config import inheritance
+from narrows.data import look
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
 
 PROJECTS = Path(".work/projects")
+HEADER = re.compile(r"^#(?:   narrows new| docs/guides/).*\n", re.MULTILINE)
+"""Lines of an example that speak of the place where it lies."""
 FILES = ("dvc.yaml", ".dvcignore", ".gitignore")
 README = """# {title}
 
@@ -86,6 +90,8 @@ def of_pictures(data: Path, row: str) -> Path:
     """
     if not data.is_dir():
         raise UserError(f"{data} is no folder")
+    if look.look(str(data)).example != "image_folder":
+        raise UserError(f"{data} has other files than pictures; see `narrows new --help`")
     place = data.resolve()
     try:
         place.as_posix().encode()
@@ -137,13 +143,20 @@ def write_params(
     section = params["dataset"]
     if section["name"] != dataset.get("name", section["name"]):
         section.clear()  # the example's rows on data of another kind, whose keys are others
-    section.update(dataset)
+    for key in reversed(list(dataset)):
+        if key in section:
+            section[key] = dataset[key]
+        else:
+            section.insert(1 if section else 0, key, dataset[key])
     if labels is not None:
         section.setdefault("labels", None)
         section.yaml_add_eol_comment(f"perhaps {labels}: for scores only", "labels")
     if row is not None:
         _keep_only(params, row)
-    yaml.dump(params, folder / "params.yaml")
+    with io.StringIO() as stream:
+        yaml.dump(params, stream)
+        text = HEADER.sub("", stream.getvalue())
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
 
 
 def initialise(folder: Path, parent: Path) -> None:
@@ -157,10 +170,15 @@ def initialise(folder: Path, parent: Path) -> None:
         dvc(folder, "init", "--quiet", "--no-scm")
     elif _succeeds("git", "-C", str(parent), "rev-parse", "--show-toplevel"):
         dvc(folder, "init", "--quiet", "--subdir")
+        # DVC adds its files to the index, under the name that the folder has until it is whole
+        _succeeds("git", "-C", str(folder), "rm", "-r", "--cached", "--quiet", ".")
     else:
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
         dvc(folder, "init", "--quiet")
     dvc(folder, "config", "core.analytics", "false")
+    if (folder / ".git").exists():  # `dvc exp` and `narrows compare` look at commits
+        _succeeds("git", "-C", str(folder), "add", "--all")
+        _succeeds("git", "-C", str(folder), "commit", "--quiet", "--message", "A new project")
 
 
 def dvc(folder: Path, *words: str) -> None:

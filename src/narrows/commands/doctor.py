@@ -111,9 +111,9 @@ def runs() -> Iterator[tuple[bool, str]]:
     """Where MLflow's runs go."""
     from narrows import tracking
 
-    uri = mask_passwords(tracking.uri())
-    known = tracking.open_client() is not None
-    yield True, f"runs      {uri}{'' if known else ', which the first run makes'}"
+    uri = tracking.uri()
+    is_new = uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists()
+    yield True, f"runs      {mask_passwords(uri)}{', which the first run makes' if is_new else ''}"
 
 
 def studies() -> Iterator[tuple[bool, str]]:

@@ -36,5 +36,7 @@ def main(words: Sequence[str]) -> int:
     for line in proposal.lines:
         print(line)
     print(f"\n{folder}: a project with the rows for such data. Go on with\n")
-    print(f"    cd {shlex.quote(str(folder))} && dvc repro", flush=True)
+    print(f"    cd {shlex.quote(str(folder))} && dvc repro\n")
+    page = Path("results", proposal.dataset["name"], "report.html")
+    print(f"and open {page} in it; README.md there says what else.", flush=True)
     return 0

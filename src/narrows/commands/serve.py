@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
 
     dataset = params.load().dataset.name
     if registry.champion(dataset) is None:
-        raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
+        raise UserError(f"{dataset} has no champion; `narrows promote ROW` makes one")
     _base.check_port(port, "; name another one with --port")
     print(f"{registry.uri(dataset)}: http://127.0.0.1:{port}/invocations", flush=True)
     env = {"MLFLOW_TRACKING_URI": tracking.uri(), "NARROWS_SERVES": "1"}

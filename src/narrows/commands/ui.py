@@ -34,11 +34,11 @@ def main(words: Sequence[str]) -> int:
         url = mask_passwords(tracking.uri())
         raise UserError(f"the runs are at {url}, whose own page shows them")
     ours = ", perhaps by a page of yours that is still open"
-    _base.check_port(port, f"{ours}; name another one: make ui UI_PORT={port + 1}")
+    _base.check_port(port, f"{ours}; name another one with --port {port + 1}")
     client = tracking.open_client()
     experiment = client.get_experiment_by_name(dataset) if client else None
     if experiment is None:
-        raise UserError(f"{dataset} has no runs yet; `make repro` makes some")
+        raise UserError(f"{dataset} has no runs yet; `dvc repro` makes some")
     runs = {views.ROWS: "every row of", views.ENCODERS: "the encoders of"}
     runs |= {views.of_search(key): f"the trials of {key} on" for key in p.searches}
     for view, what in runs.items():

@@ -17,6 +17,7 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.data import splits
+from narrows.errors import say
 from narrows.rendering import figures
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import (
@@ -79,6 +80,7 @@ def main() -> None:
         write(report, folder)
     get_reusable_executor().shutdown(wait=True)  # or its tracker complains when this process ends
     log(p, inputs, report, results)
+    say(f"report: {results / 'report.html'} compares all rows")
 
 
 def read(p: Params) -> Inputs:

@@ -64,7 +64,7 @@ def download(dataset: str, folder: Path) -> tuple[Path, str]:
         UserError: there is no champion.
     """
     if champion(dataset) is None:
-        raise UserError(f"{dataset} has no champion; `make promote ROW=...` makes one")
+        raise UserError(f"{dataset} has no champion; `narrows promote ROW` makes one")
     client = _client()
     version = client.get_model_version_by_alias(name(dataset), ALIAS)
     model = "model/artifacts/clustering"

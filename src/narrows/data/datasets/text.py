@@ -137,10 +137,10 @@ def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str,
     )
     try:
         vectorizer.fit(texts)
-    except ValueError as error:
+    except ValueError:
         raise UserError(
             f"params.yaml: dataset: no term is left of {len(texts):,} documents by "
-            f"min_documents {cfg.min_documents} and max_share {cfg.max_share} ({error})"
+            f"min_documents {cfg.min_documents} and max_share {cfg.max_share}"
         ) from None
     terms: list[str] = vectorizer.get_feature_names_out().tolist()
     return terms, {"idf": vectorizer.idf_}
