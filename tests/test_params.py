@@ -145,8 +145,8 @@ def test_resolved_is_what_the_file_says_with_defaults() -> None:
     ],
 )
 def test_a_stage_called_wrongly_says_so(tmp_path: Path, command: list[str], message: str) -> None:
-    for name in ("pipelines", "params.yaml"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "pipelines").symlink_to(ROOT / "pipelines")
+    (tmp_path / "params.yaml").symlink_to(EXPERIMENT)
     done = subprocess.run(
         [sys.executable, f"pipelines/{command[0]}", *command[1:]],
         cwd=tmp_path,
