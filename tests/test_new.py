@@ -57,6 +57,14 @@ def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:
     assert "data/" not in status
 
 
+@pytest.mark.parametrize("data", ["digits", "torchvision:CIFAR10"])
+def test_sets_that_others_have_take_the_rows_of_an_example(data: str, tmp_path: Path) -> None:
+    new.main(["mine", "--data", data])
+    p = params.load(tmp_path / "mine/params.yaml")
+    assert p.dataset.name == data.partition(":")[0]
+    assert "conv" in p.autoencoders
+
+
 def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()

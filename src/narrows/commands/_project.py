@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 import narrows
 from narrows.config import inheritance
@@ -140,9 +141,9 @@ def write_params(
     yaml = YAML()
     yaml.width = 100
     params = yaml.load(skeleton() / "examples" / f"{example}.yaml")
+    if params["dataset"]["name"] != dataset.get("name", params["dataset"]["name"]):
+        params["dataset"] = CommentedMap()  # rows of an example on data with other keys
     section = params["dataset"]
-    if section["name"] != dataset.get("name", section["name"]):
-        section.clear()  # the example's rows on data of another kind, whose keys are others
     for key in reversed(list(dataset)):
         if key in section:
             section[key] = dataset[key]
