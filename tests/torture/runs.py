@@ -14,7 +14,7 @@ from helpers.project import Project, row
 from torture._base import Campaign, Lost, digest, ended, family, python, wait_until_empty
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
-NUMBERS = ("codes.npy", "clusters.npy", "winner.json", "scores.json", "seeds.csv", "codes.csv")
+NUMBERS = ("codes.npy", "scores.json", "seeds.csv", "codes.csv", "n_clusters.csv")
 
 
 def project(folder: Path) -> Path:
