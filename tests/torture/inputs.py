@@ -9,7 +9,7 @@ import random
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from helpers.project import BASE, EXPERIMENT
+from helpers import odd_params
+from helpers.project import BASE
 from narrows.config import params
 from narrows.errors import UserError
 from narrows.stages import fetch, prepare
@@ -142,35 +143,15 @@ def documents(draw: random.Random, folder: Path) -> int:
 
 
 def params_files(draw: random.Random, folder: Path) -> int:
-    """A params.yaml with lines changed, taken out, doubled and put elsewhere."""
-    lines = EXPERIMENT.read_text(encoding="utf-8").splitlines()
-    words = ["null", "[]", "{}", "-1", "1.0e309", "&a", "*a", "'", "like: conv", "!!int x", "~"]
-    place = st.integers(0, len(lines) - 1)
-    change = st.sampled_from(["drop", "double", "value", "indent", "swap"])
-    edit = st.tuples(place, change, st.sampled_from([*words, "x" * 300]), place)
+    """Files that are nearly a params.yaml."""
+    file = folder / "params.yaml"
 
-    def check(edits: list[tuple[int, str, str, int]]) -> None:
-        text = list(lines)
-        for place, what, word, other in edits:
-            text[place] = edited(text[place], what, word, text[other])
-        file = folder / "params.yaml"
-        file.write_text("\n".join(text), encoding="utf-8")
-        with bounded(edits):
+    def check(seed: int) -> None:
+        file.write_bytes(odd_params.odd(seed))
+        with bounded(f"seed {seed} of tests/helpers/odd_params.py"):
             params.load(file)
 
-    return examples(st.lists(edit, min_size=1, max_size=4), check, 60, draw)
-
-
-def edited(line: str, what: str, word: str, other: str) -> str:
-    """A line of params.yaml after one change."""
-    changes: dict[str, Callable[[], str]] = {
-        "drop": lambda: "",
-        "double": lambda: f"{line}\n{line}",
-        "value": lambda: f"{line.partition(':')[0]}: {word}",
-        "indent": lambda: f"  {line}",
-        "swap": lambda: other,
-    }
-    return changes[what]()
+    return examples(st.integers(0, 2**32), check, 60, draw)
 
 
 CAMPAIGNS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
 from narrows.errors import UserError, say
 from narrows.store.digests import name_of
-from narrows.store.reading import read_array
+from narrows.store.reading import read_array, read_schema
 
 CHANNELS = (1, 3)
 
@@ -136,8 +135,7 @@ def of_array(source: Any, labels: Any, shares: Shares) -> Data:
 def opened(name: str) -> Data:
     """data/<name> as the pipeline has prepared it; raises `UserError` where a file is missing."""
     data, folder = prepared.read(name), Path("data", name)
-    file = folder / "schema/schema.json"
-    schema = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    schema = read_schema(folder) if (folder / "schema").exists() else {}
     labels = folder / "labels.npy"
     return Data(
         data.name,

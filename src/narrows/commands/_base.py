@@ -128,6 +128,13 @@ def row_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     return row_parser
 
 
+def port_parser(module: str, description: str | None, port: int) -> argparse.ArgumentParser:
+    """Parser of a command that serves on a port of this machine."""
+    port_parser = parser(module, description)
+    port_parser.add_argument("--port", type=int, default=port, help=f"{port} if not given")
+    return port_parser
+
+
 def check_port(port: int, help: str) -> None:
     """Raises `UserError`, with `help` in it, where something listens there already."""
     with socket.socket() as probe:

@@ -37,11 +37,11 @@ A project of narrows: groups in {place}.
     dvc repro                          # every row of params.yaml that is not current
     narrows ui                         # the runs side by side on MLflow's page
 
-`params.yaml` says what is done. `results/{dataset}/report.html` compares the rows, {look}.
+`params.yaml` says what is done. `results/{dataset}/report.html` compares the rows, {command}.
 `dvc.yaml` has the stages, `pipelines/` what they start; `artifacts/`, `data/`, `mlruns/` and
 `.work/` can be made again and are not in git.
 """
-LOOKS = {
+PAGES = {
     "image_folder": "`narrows gallery` makes a page of the pictures by group",
     "table": "`narrows table` a page of the groups of rows and of odd ones",
     "text": "`narrows text` a page of the documents by group",
@@ -75,8 +75,8 @@ def create(
         write_pipeline(folder)
         write_params(folder, example, dataset, labels=labels)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
-        look = LOOKS.get(example, "`narrows compare ROW ROW` two of them in detail")
-        readme = README.format(**words, look=look)
+        command = PAGES.get(example, "`narrows compare ROW ROW` two of them in detail")
+        readme = README.format(**words, command=command)
         (folder / "README.md").write_text(readme, encoding="utf-8")
         initialise(folder, target.absolute().parent)
 
@@ -108,8 +108,7 @@ def of_pictures(data: Path, row: str) -> Path:
     write_pipeline(folder)
     write_params(folder, "image_folder", {"path": place.as_posix()}, row)
     if not (folder / ".dvc").exists():
-        dvc(folder, "init", "--no-scm", "--quiet")
-        dvc(folder, "config", "core.analytics", "false")
+        _init_dvc(folder, "--no-scm")
     return folder
 
 
@@ -168,16 +167,15 @@ def initialise(folder: Path, parent: Path) -> None:
         parent: folder that it will lie in.
     """
     if shutil.which("git") is None:
-        dvc(folder, "init", "--quiet", "--no-scm")
+        _init_dvc(folder, "--no-scm")
     elif _succeeds("git", "-C", str(parent), "rev-parse", "--show-toplevel"):
-        dvc(folder, "init", "--quiet", "--subdir")
+        _init_dvc(folder, "--subdir")
         # DVC adds its files to the index, under the name that the folder has until it is whole
-        _succeeds("git", "-C", str(folder), "rm", "-r", "--cached", "--quiet", ".")
+        _succeeds("git", "-C", str(folder), "rm", "-r", "--cached", "--force", "--quiet", ".")
     else:
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-        dvc(folder, "init", "--quiet")
-    dvc(folder, "config", "core.analytics", "false")
-    if (folder / ".git").exists():  # `dvc exp` and `narrows compare` look at commits
+        _init_dvc(folder)
+        # `dvc exp` and `narrows compare` look at commits
         _succeeds("git", "-C", str(folder), "add", "--all")
         _succeeds("git", "-C", str(folder), "commit", "--quiet", "--message", "A new project")
 
@@ -191,6 +189,11 @@ def dvc(folder: Path, *words: str) -> None:
     command = [sys.executable, "-m", "dvc", *words]
     if subprocess.run(command, cwd=folder, env=env, check=False).returncode:
         raise UserError(f"dvc {words[0]} failed in {folder}")
+
+
+def _init_dvc(folder: Path, *options: str) -> None:
+    dvc(folder, "init", "--quiet", *options)
+    dvc(folder, "config", "core.analytics", "false")
 
 
 def _succeeds(*command: str) -> bool:

@@ -16,9 +16,7 @@ from narrows.errors import UserError, mask_passwords
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = _base.parser(__name__, __doc__)
-    parser.add_argument("--port", type=int, default=5000, help="5000 if not given")
-    return parser
+    return _base.port_parser(__name__, __doc__, 5000)
 
 
 def main(words: Sequence[str]) -> int:

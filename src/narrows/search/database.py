@@ -47,7 +47,7 @@ retry = RetryHeartbeatStaleTrialCallback(MAX_RETRIES, inherit_intermediate_value
 def url() -> str:
     """URL of the database of studies: NARROWS_STUDIES, else one sqlite file in studies/; of the
     project itself where this is a copy of it for an experiment."""
-    named = os.environ.get("NARROWS_STUDIES") or "sqlite:///studies/studies.db"
+    named = os.environ.get("NARROWS_STUDIES") or f"sqlite:///{project.STUDIES}"
     return _with_full_path(named) if project.is_copy() else named
 
 

@@ -19,7 +19,6 @@ from narrows.store.choices import Winner
 from narrows.store.files import atomic_write
 
 LOOKED = outputs.WORK / "studies.json"
-DEFAULT = "studies/studies.db"
 
 
 def better_trials(p: Params) -> dict[str, int]:
@@ -60,7 +59,7 @@ def _state() -> list[list[int]] | None:
     None where the studies are elsewhere."""
     if os.environ.get("NARROWS_STUDIES"):
         return None
-    file = project.root() / DEFAULT
+    file = project.root() / project.STUDIES
     parts = (file, file.with_name(f"{file.name}-wal"))
     return [[s.st_size, s.st_mtime_ns] for s in (part.stat() for part in parts if part.exists())]
 

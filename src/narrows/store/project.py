@@ -9,6 +9,8 @@ import psutil
 
 from narrows.errors import say
 
+STUDIES = "studies/studies.db"
+"""The file of searches' studies where no other database is named."""
 NETWORK = (
     *("nfs", "cifs", "smb", "9p", "afs", "sshfs"),
     *("lustre", "gpfs", "beegfs", "ceph", "gluster", "pvfs"),
