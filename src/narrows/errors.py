@@ -1,5 +1,6 @@
 """A user's mistake: one clear sentence on stderr and exit code 1, a traceback only on request."""
 
+import contextlib
 import errno
 import inspect
 import os
@@ -11,9 +12,14 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 """Permission denied, a read-only file system, no space left."""
+SHELLS = ("sh", "dash", "ash", "busybox", "bash", "ksh", "zsh", "fish")
 
 
 class UserError(Exception):
@@ -79,7 +85,7 @@ def run(stage: Callable[..., None]) -> None:
     if sys.excepthook is sys.__excepthook__:  # a debugger has one of its own
         sys.excepthook = lambda _, error, __: print_traceback(error)
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with, args=(_callers(),), daemon=True).start()
     try:
         stage(*sys.argv[1:])
     except (UserError, OSError) as error:
@@ -124,11 +130,28 @@ def lacks_memory(error: BaseException) -> bool:
     return is_torchs or isinstance(error, MemoryError)
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process in order when its parent has ended: a killed `dvc repro` leaves no stage
-    that the next one would have to wait for."""
-    while os.getppid() == parent:
-        time.sleep(1)
+def _callers() -> "list[tuple[psutil.Process, int]]":
+    """This process and the shells that DVC calls it through, each with the pid of its parent, up to
+    DVC's: some shells replace themselves by what they run, and some, dash 0.5.12 for one, wait."""
+    import psutil
+
+    process, callers = psutil.Process(), []
+    while parent := process.parent():
+        callers.append((process, parent.pid))
+        if parent.name() not in SHELLS:
+            break
+        process = parent
+    return callers
+
+
+def _end_with(callers: "list[tuple[psutil.Process, int]]") -> None:
+    """Ends this process in order when one of them has lost its parent: a killed `dvc repro` leaves
+    no stage that the next one would have to wait for."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while all(process.ppid() == parent for process, parent in callers):
+            time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
