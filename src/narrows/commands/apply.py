@@ -29,6 +29,7 @@ from narrows.clustering import neighbours, saved
 from narrows.commands import _base
 from narrows.config import params
 from narrows.config.params import Params
+from narrows.config.sections import SAMPLES
 from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
 from narrows.data.new_files import NewSamples
@@ -38,7 +39,7 @@ from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
-from narrows.store import clusterings
+from narrows.store import clusterings, features
 from narrows.store.digests import digest
 from narrows.store.files import atomic_write
 from narrows.store.reading import existing, read_array, read_schema
@@ -60,9 +61,7 @@ def main(words: Sequence[str]) -> int:
     with finished(p, options.run) as (artifacts, key):
         known = read_known(p, artifacts, key, x)
         new = new_files.read(options.paths, data, x)
-        description = apply.describe(
-            saved.load(artifacts, key), known, new.x, new.beyond, options.n
-        )
+        description = described(p, artifacts, key, known, new, options.n)
     samples = names.read(data / "samples.csv", len(x))
     known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
     rows = table(new, description, known_names, bool(known.columns))
@@ -87,6 +86,22 @@ def main(words: Sequence[str]) -> int:
         message += f"; skipped {skipped}, see the column `skipped`"
     print(message + (f"; {options.to}" if options.to else ""), file=sys.stderr, flush=True)
     return 0
+
+
+def described(
+    p: Params, artifacts: Path, key: str, known: Known, new: NewSamples, n_similar: int
+) -> Description:
+    """What the row says of new samples, or of their features where its encoder takes those."""
+    clustering, own = saved.load(artifacts, key), Path("artifacts", p.dataset.name)
+    config = clusterings.open_clustering(artifacts, key).encoder.config
+    known = dataclasses.replace(known, x=features.input_of(own, config, known.x))
+    x = new.x
+    if config.get("input", SAMPLES) != SAMPLES:
+        from narrows.models.features import of_new
+
+        stored = features.StoredFeatures(features.folder(own, config["input"]))
+        x = of_new(stored, read_schema(Path("data", p.dataset.name)), new, p.device)
+    return apply.describe(clustering, known, x, new.beyond, n_similar)
 
 
 def counted_outliers(description: Description) -> str:

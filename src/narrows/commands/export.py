@@ -11,6 +11,7 @@ from pathlib import Path
 from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.store import features
 from narrows.store.files import atomic_write
 from narrows.store.reading import read_array
 
@@ -30,8 +31,10 @@ def main(words: Sequence[str]) -> int:
     from narrows.explore import onnx
 
     dataset = params.load().dataset.name
-    model = onnx.trained_encoder(Path("artifacts", dataset), options.row)
-    x = read_array(Path("data", dataset, "x.npy"))
+    artifacts = Path("artifacts", dataset)
+    model = onnx.trained_encoder(artifacts, options.row)
+    config = {"input": model.cfg.input}
+    x = features.input_of(artifacts, config, read_array(Path("data", dataset, "x.npy")))
     file = options.file or Path(f"{options.row}.onnx")
     with atomic_write(file) as partial:
         onnx.export(model, x.shape[1:], partial)

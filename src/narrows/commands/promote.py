@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
-from narrows.store import clusterings, finished
+from narrows.store import clusterings, features, finished
 from narrows.store.reading import read_array, stage_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def main(words: Sequence[str]) -> int:
             f"`rm -rf {stored.folder} {finished.FINISHED} && "
             f"dvc repro --force --single-item {stage_of(stored.folder)}`"
         )
+    x = features.input_of(artifacts, stored.encoder.config, x)
     version = registry.register(dataset, chosen, artifacts, x, run.id)
     print(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")
     return 0

@@ -67,7 +67,14 @@ def _row(
     settings = {"seed": setting.seed, "row": resolved(row)}
     if more:
         settings |= {"device": setting.device, **more}
-    return Row(name, place, settings, setting.data_files, call, runner.plugin_modules(row))
+    return Row(
+        name,
+        place,
+        settings,
+        setting.data_files(row.config.input),
+        call,
+        runner.plugin_modules(row),
+    )
 
 
 def train_together(p: Params, members: list[Row]) -> None:

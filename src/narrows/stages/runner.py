@@ -21,9 +21,10 @@ from narrows import engine, tracking
 from narrows.config import plugins
 from narrows.config.messages import cut
 from narrows.config.params import Params
+from narrows.config.sections import SAMPLES
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
-from narrows.store import finished, outputs, rows
+from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
 FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
@@ -72,10 +73,10 @@ class Setting:
         """What stages leave of this data set."""
         return Path("artifacts", self.dataset)
 
-    @property
-    def data_files(self) -> tuple[Path, ...]:
-        """Samples and splits, as every stage that learns reads them."""
-        return tuple(Path("data", self.dataset, name) for name in ("x.npy", "split.npy"))
+    def data_files(self, input: str = SAMPLES) -> tuple[Path, ...]:
+        """Samples and splits, as every stage that learns reads them; with the key of a row of
+        `pretrained` its features beside them."""
+        return features.data_files(self.dataset, input)
 
 
 def setting_of(p: Params) -> Setting:
@@ -112,6 +113,7 @@ def refresh(
     members: Sequence[Row],
     slot: Slot = ONE_CORE,
     preload: Sequence[str] = FITTING,
+    is_here: bool = False,
 ) -> None:
     """Brings these rows up to date, and deletes every other folder below `home`.
 
@@ -119,6 +121,8 @@ def refresh(
         stage: its name, for messages.
         home: the folder that the rows' folders lie in; rows.json is written there.
         preload: libraries that all of its rows import.
+        is_here: whether they are computed on this machine, whatever NARROWS_ENGINE says: they read
+            files of the user's, which are nowhere else.
 
     Raises:
         UserError: a row failed, another process computes these rows, or a file is missing.
@@ -126,7 +130,7 @@ def refresh(
     with outputs.hold(home):
         rows.keep_only(home, members)
         try:
-            _bring(stage, members, slot, preload)
+            _bring(stage, members, slot, preload, is_here)
         finally:
             rows.keep_only(home, members)
             rows.write_index(home, members)
@@ -142,7 +146,9 @@ def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> No
             rows.sweep(row.folder)
 
 
-def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
+def _bring(
+    stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str], is_here: bool = False
+) -> None:
     """Computes the rows that are neither current nor known.
 
     Raises:
@@ -157,7 +163,7 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
-    for outcome in engine.each(compute, attempts, slot, _files, preload):
+    for outcome in engine.each(compute, attempts, slot, _files, preload, is_here=is_here):
         attempt = outcome.row
         if outcome.error is None:
             tracking.replay(outcome.value or [])

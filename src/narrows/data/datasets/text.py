@@ -7,6 +7,7 @@ papers' own scale is this one times the root of the number of terms. `tokens` sa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,8 +18,10 @@ from pydantic import Field, PositiveInt
 from narrows.config.plugins import config
 from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
-from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
+from narrows.data.datasets._files import ListedFile
 from narrows.errors import UserError
+from narrows.store.digests import digest_of
 
 
 @config
@@ -70,6 +73,8 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     documents = _documents.read(path, _files.read(raw_dir), cfg.column, cfg.labels, cfg.separator)
     schema: dict[str, Any] = {
         "dataset": "text",
+        "originals": "texts",
+        "listing": digest_of(raw_dir / _files.LISTING),
         "column": cfg.column,
         "separator": cfg.separator,
         "exclude": list(cfg.exclude),
@@ -116,6 +121,19 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
         raise _files.none_left(path, "document", skipped)
     names, notes = [documents.names[i] for i in used], documents.remarks
     return Dataset(x[used], None, None, names, skipped=skipped, schema=schema, warnings=notes)
+
+
+def originals(
+    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | None
+) -> dict[str, Original]:
+    """The texts by name; `listed` is what `fetch` found, None looks again."""
+    files = listed or _documents.find(path, schema["exclude"], is_remembered=False)
+    documents = _documents.read(path, files, schema["column"], None, schema["separator"])
+    by_name = {}
+    for name, text in zip(documents.names, documents.texts, strict=True):
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        by_name[name] = Original(key, lambda _, text=text: text)  # type: ignore[misc]
+    return by_name
 
 
 def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[int], list[Skipped]]:
