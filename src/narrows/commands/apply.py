@@ -149,7 +149,7 @@ def page(
 
     Args:
         target: where the folder will be.
-        keys: keys of the dataset and of the row.
+        keys: what the known pictures are called, and key of the row.
         root: folder of the known pictures.
     """
     from narrows.explore.gallery import album
@@ -175,8 +175,8 @@ def page(
     )
     page_names, source = _place_together(target, new, samples, rows, root)
     identity = hashlib.sha256(repr(keys).encode() + new.x.tobytes()).hexdigest()[:16]
-    dataset, key = keys
-    titles = gallery_page.Titles(f"New pictures, {dataset}", key, key, identity)
+    title, key = keys
+    titles = gallery_page.Titles(f"New pictures, {title}", key, key, identity)
     gallery_page.write(folder, titles, x, arranged, page_names, source)
 
 

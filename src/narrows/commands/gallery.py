@@ -71,8 +71,7 @@ def page(finished: FinishedRow, source: Path | None) -> None:
     arranged = album.arranged(x, codes, clusters, errors)
     content = repr((finished.dataset, finished.key)).encode() + finished.clusters.tobytes()
     identity = hashlib.sha256(content).hexdigest()[:16]
-    own = getattr(finished.params.dataset.config, "path", None)
-    name = Path(own).name if own else finished.dataset
+    name = finished.params.title
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
     titles = gallery_page.Titles(name, finished.key, finished.encoder, identity)

@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     outside = beyond.read(finished.data / "schema", (len(finished.x), len(columns))).toarray()
     odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
-        dataset=finished.dataset,
+        title=finished.params.title,
         clustering=finished.key,
         encoder=finished.encoder,
         sizes=finished.sizes,

@@ -55,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
     measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
-        dataset=finished.dataset,
+        title=finished.params.title,
         clustering=finished.key,
         encoder=finished.encoder,
         sizes=finished.sizes,

@@ -169,6 +169,7 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
     starts = {key: row.start.name for key, row in p.deep_clusterings.items()}
     return Report(
         dataset=p.dataset.name,
+        title=p.title,
         shape=data.x.shape[1:],
         n_per_split={name: int(data.mask(name).sum()) for name in splits.NAMES},
         labelled=labelled,
