@@ -28,6 +28,7 @@ from narrows.config.sections import Clustering, DeepClustering
 from narrows.data import splits, table_frame
 from narrows.errors import UserError
 from narrows.models.autoencoder import cpu_weights, restored
+from narrows.rendering import progress
 
 if TYPE_CHECKING:
     from narrows.clustering.refine import Refined
@@ -134,6 +135,7 @@ class Clusters:
         return apply.describe(self.verbs, known, samples, beyond, n_similar)
 
 
+@progress.watch("cluster")
 def cluster(
     row: Clustering | Plugin | Words,
     data: Data | np.ndarray | Any,
@@ -178,6 +180,7 @@ def cluster(
     )
 
 
+@progress.watch("refine")
 def refine(
     row: DeepClustering | Plugin | Words,
     fitted: Fitted,

@@ -16,6 +16,7 @@ from narrows.data.datasets._base import Dataset, counted, numbered
 from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
 from narrows.errors import UserError, say
+from narrows.rendering import progress
 from narrows.store.digests import name_of
 from narrows.store.reading import read_array, read_schema
 
@@ -77,6 +78,7 @@ class Data(Prepared):
         return self._names
 
 
+@progress.watch("load_data")
 def load_data(
     source: str | np.ndarray | Any,
     *,

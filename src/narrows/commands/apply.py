@@ -38,6 +38,7 @@ from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
+from narrows.rendering import progress
 from narrows.store import clusterings
 from narrows.store.digests import digest
 from narrows.store.files import atomic_write
@@ -56,26 +57,27 @@ def main(words: Sequence[str]) -> int:
     check(options)
     p = params.load()
     data = Path("data", p.dataset.name)
-    x = read_array(data / "x.npy")
-    with finished(p, options.run) as (artifacts, key):
-        known = read_known(p, artifacts, key, x)
-        new = new_files.read(options.paths, data, x)
-        description = apply.describe(
-            saved.load(artifacts, key), known, new.x, new.beyond, options.n
-        )
-    samples = names.read(data / "samples.csv", len(x))
-    known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
-    rows = table(new, description, known_names, bool(known.columns))
+    with progress.watch("apply"):
+        x = read_array(data / "x.npy")
+        with finished(p, options.run) as (artifacts, key):
+            known = read_known(p, artifacts, key, x)
+            new = new_files.read(options.paths, data, x)
+            description = apply.describe(
+                saved.load(artifacts, key), known, new.x, new.beyond, options.n
+            )
+        samples = names.read(data / "samples.csv", len(x))
+        known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
+        rows = table(new, description, known_names, bool(known.columns))
+        if options.to and options.to.suffix.lower() in TABLES:
+            save(rows, options.to)
+        elif options.to:
+            with folders.new(options.to) as folder:
+                root = getattr(p.dataset.config, "path", None)
+                keys = p.title, key
+                page(folder, options.to, keys, new, description, known, samples, root)
+                save(rows, folder / "samples.csv")
     if options.to is None:
         show(rows)
-    elif options.to.suffix.lower() in TABLES:
-        save(rows, options.to)
-    else:
-        with folders.new(options.to) as folder:
-            root = getattr(p.dataset.config, "path", None)
-            keys = p.dataset.name, key
-            page(folder, options.to, keys, new, description, known, samples, root)
-            save(rows, folder / "samples.csv")
     remarks = shortened(new.warnings, n=N_LINES - 2)
     if known.columns:
         remarks.append(f"columns are read as {data / ASSUMED} says")

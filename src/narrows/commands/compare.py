@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from narrows.commands import _base
 from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.tracking.tree import Tree, revision
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ def main(words: Sequence[str]) -> int:
     if len(options.sides) < 2:
         raise UserError(f"two sides or more are compared, found {options.sides[0]!r} alone")
 
-    from narrows.explore.compare import differences, page
+    # copies of revisions' files last until the page is written
+    with progress.watch("compare"), ExitStack() as stack:
+        from narrows.explore.compare import differences, page
 
-    with ExitStack() as stack:  # copies of revisions' files last until the page is written
         row = next((name for name in options.sides if Tree().row(name)), "")
         sides = [_side(name, row, stack) for name in options.sides]
         comparison = differences.compare(sides)
         options.output.write_text(page.render(comparison), encoding="utf-8")
-        print(page.in_words(comparison))
-    n_params, n_scores = len(comparison.params), len(comparison.metrics)
-    print(f"\n{options.output}: {n_params} params that differ, {n_scores} scores, pictures")
+    print(page.in_words(comparison))
+    print(f"\n{options.output}: {page.summary(comparison)}")
     return 0
 
 

@@ -16,7 +16,9 @@ from importlib import metadata
 from pathlib import Path
 
 from narrows.commands import _base
-from narrows.errors import UserError, mask_passwords
+from narrows.config.messages import plural
+from narrows.errors import UserError, mask_passwords, say
+from narrows.rendering import progress
 
 EXTRAS = {  # module: what it is for, and what to install
     "onnx": ("narrows export", "narrows[onnx]"),
@@ -34,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     return _base.parser(__name__, __doc__)
 
 
+@progress.watch("doctor")
 def main(words: Sequence[str]) -> int:
     """Prints the lines; 1 where something that every project needs is missing."""
     parser().parse_args(words)
@@ -42,7 +45,7 @@ def main(words: Sequence[str]) -> int:
     for check in checks:
         for is_good, line in _lines(check):
             n_bad += not is_good
-            print(f"{'ok' if is_good else '!!':4}{line}", flush=True)
+            say(f"{'ok' if is_good else '!!':4}{line}")
     return int(n_bad > 0)
 
 

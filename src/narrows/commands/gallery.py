@@ -21,11 +21,11 @@ from narrows.commands._base import FinishedRow
 from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.explore import residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
-from narrows.rendering import sprites
+from narrows.rendering import progress, sprites
 from narrows.store import outputs
 from narrows.store.reading import read_schema
 
@@ -98,12 +98,13 @@ def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
         return finished.x
     places = {name: row for row, name in enumerate(originals.names or ())}
     if finished.samples is None or not places.keys() >= set(finished.samples.paths):
-        print(f"gallery: pictures are missing in {source}; run `dvc repro`", flush=True)
+        say(f"gallery: pictures are missing in {source}; run `dvc repro`")
         return finished.x
     larger: np.ndarray = originals.x[[places[path] for path in finished.samples.paths]]
     return larger
 
 
+@progress.watch("gallery")
 def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None) -> None:
     """Makes a folder for each cluster."""
     folders.check(options.to, source)

@@ -23,6 +23,7 @@ from narrows.config.messages import cut
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
+from narrows.rendering import progress
 from narrows.store import finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -157,15 +158,18 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
-    for outcome in engine.each(compute, attempts, slot, _files, preload):
-        attempt = outcome.row
-        if outcome.error is None:
-            tracking.replay(outcome.value or [])
-            rows.finish(attempt, fingerprints[attempt.row.name])
-            n_done += 1
-            say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
-        else:
-            failures.append(_sentence(outcome))
+    outcomes = engine.each(compute, attempts, slot, _files, preload)
+    has_lines = bool(attempts) and engine.name() != engine.HERE  # workers here write their own
+    with progress.watch(stage, has_lines):
+        for outcome in progress.counted("rows", outcomes, len(attempts)):
+            attempt = outcome.row
+            if outcome.error is None:
+                tracking.replay(outcome.value or [])
+                rows.finish(attempt, fingerprints[attempt.row.name])
+                n_done += 1
+                say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
+            else:
+                failures.append(_sentence(outcome))
     if attempts:
         finished.bound()
     if failures:
@@ -174,7 +178,7 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
 
 def compute(attempt: Attempt) -> list[Any]:
     """Computes a row where the engine has put it; returns what has to be logged elsewhere."""
-    with tracking.record() as recordings:
+    with progress.watch(attempt.row.name), tracking.record() as recordings:
         attempt.row.call(attempt)
     return recordings
 

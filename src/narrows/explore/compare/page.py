@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from narrows.config.messages import plural
 from narrows.data.unit import to_unit
 from narrows.explore.compare import differences
 from narrows.explore.compare.differences import Agreement, Comparison, Metric
@@ -85,6 +86,15 @@ def in_words(comparison: Comparison) -> str:
     ]
     lines += ["", *_table(["clusters of", "ARI", "changed"], agreements)] if agreements else []
     return "\n".join(lines)
+
+
+def summary(comparison: Comparison) -> str:
+    """How much of what can differ does."""
+    n_params, n_scores = len(comparison.params), len(comparison.differing)
+    return (
+        f"{n_params} of {plural(comparison.n_params, 'param')} and {n_scores} of "
+        f"{plural(len(comparison.metrics), 'score')} differ"
+    )
 
 
 def strips(sides: Sequence[Side]) -> list[tuple[str, list[Strip]]]:
