@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from helpers.own_data import pictures, table
 from narrows import __main__
 from narrows.commands import _project, new
 from narrows.config import params
+from narrows.data.look import Proposal
 from narrows.errors import UserError
 
 NAME = """my "best" photo's $HOME #1 & é"""
@@ -68,7 +70,8 @@ def test_sets_that_others_have_take_the_rows_of_an_example(data: str, tmp_path: 
 def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    _project.write_params(folder, "table", {"name": "table", "path": "t.csv"}, labels="segment")
+    dataset = {"name": "table", "path": "t.csv"}
+    _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     text = (folder / "params.yaml").read_text()
     assert "# perhaps segment: for scores only" in text
     assert params.load(folder / "params.yaml").dataset.config.labels is None

@@ -54,6 +54,8 @@ class Proposal:
     labels: str | None = None
     """What `labels:` could be, for a comment: labels are for scoring only, and nobody but the user
     knows whether these are any."""
+    n_samples: int | None = None
+    """Number of samples, of a large table about; None where a look does not say it."""
     lines: tuple[str, ...] = field(default=())
     """At most ten sentences on what is there, and what would be left out."""
 
@@ -197,7 +199,8 @@ def _proposed(
     if labels is None and not is_text:
         labels, about = _label_table(path)
     name = "text" if is_text else "image_folder"
-    return Proposal(name, {"name": name, "path": str(path)}, labels, (*lines, *about))
+    n_samples = folders.total()
+    return Proposal(name, {"name": name, "path": str(path)}, labels, n_samples, (*lines, *about))
 
 
 def _folder_labels(path: Path, folders: Counter[Path]) -> tuple[str | None, list[str]]:
@@ -268,7 +271,7 @@ def _table(path: Path, head: Head) -> Proposal:
         if head.texts:
             how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
             lines.append(f"to learn from long texts they are taken as documents, {how}")
-    return _with_labels(dataset["name"], dataset, labels, lines)
+    return _with_labels(dataset["name"], dataset, labels, lines, head.n_rows)
 
 
 def _array(path: Path) -> Proposal:
@@ -304,16 +307,20 @@ def _array(path: Path) -> Proposal:
         kind = "rows of numbers" if layout.name == array.ROWS else f"pictures, {layout.name}"
         lines.append(f"{key or path.name} is taken as {header.shape[0]:,} {kind}")
         example = example if layout.name == array.ROWS else "image_folder"
-    return _with_labels(example, dataset, labels, lines)
+    return _with_labels(example, dataset, labels, lines, header.shape[0])
 
 
 def _with_labels(
-    example: str, dataset: dict[str, Any], labels: Sequence[str], lines: Sequence[str]
+    example: str,
+    dataset: dict[str, Any],
+    labels: Sequence[str],
+    lines: Sequence[str],
+    n_samples: int | None = None,
 ) -> Proposal:
     """A proposal with the first of what may be labels."""
     if not labels:
-        return Proposal(example, dataset, lines=tuple(lines))
-    return Proposal(example, dataset, labels[0], (*lines, _hint(labels[0])))
+        return Proposal(example, dataset, None, n_samples, tuple(lines))
+    return Proposal(example, dataset, labels[0], n_samples, (*lines, _hint(labels[0])))
 
 
 def _is_one_each(header: _arrays.Header, n_samples: int) -> bool:
