@@ -69,7 +69,7 @@ def test_a_folder_of_pictures_is_counted_and_told_of() -> None:
 
 
 def test_a_table_of_labels_beside_pictures_is_proposed() -> None:
-    touch(*(f"p/{i}.png" for i in range(5)))
+    touch(*(f"p/{i}.png" for i in range(6)))
     Path("p/train.csv").write_text("filename,label\n0.png,a\n")
     Path("p/other.csv").write_text("x,y\n1,2\n")
     assert accepted("p").labels == "train.csv"
@@ -202,7 +202,7 @@ def test_sets_that_come_along_and_those_of_libraries(monkeypatch: pytest.MonkeyP
     assert proposal.example == "text"
     columns = {"a": "int64", "b": "string"}
     assert accepted("huggingface:a/b").example == "table"
-    touch("digits/a.png")  # a place goes before a name
+    touch(*(f"digits/{i}.png" for i in range(6)))  # a place goes before a name
     assert accepted("digits").dataset["name"] == "image_folder"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.config import plugins
+from narrows.config.messages import plural
 from narrows.data import table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
 from narrows.data.table_head import Head
@@ -36,6 +37,7 @@ ACCEPTED = (
 """What `look` takes."""
 ANOTHER_KIND = "another kind of file"  # as _files has it
 MOST_INSIDE = 0.9  # share of files in folders whose names may be labels
+LEAST = 6  # samples, for at least one in each split by the examples' shares
 FEW = 3  # files that may be a readme and a licence
 MOST_OTHERS = 3  # columns beside one of long texts, above which it is a remark in a table
 LABEL_WORDS = frozenset("label labels class classes target y category species diagnosis".split())
@@ -68,9 +70,16 @@ def look(place: str) -> Proposal:
             huggingface:<name>; or the name of a data set that comes along.
 
     Raises:
-        UserError: nothing is there, or nothing that can be used; says what is accepted.
+        UserError: nothing is there, or nothing that can be used; says what is accepted. Or there is
+            too little of it.
     """
     proposal = _look(place)
+    if proposal.n_samples is not None and proposal.n_samples < LEAST:
+        what = {"image_folder": "picture", "text": "document"}.get(proposal.example, "row")
+        raise UserError(
+            f"{proposal.dataset['path']} has {plural(proposal.n_samples, what)} to learn from; at "
+            f"least {LEAST} are needed, because some train, some choose and some test"
+        )
     return dataclasses.replace(proposal, lines=tuple(map(_plain, proposal.lines)))
 
 
