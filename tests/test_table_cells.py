@@ -80,7 +80,18 @@ def test_a_separator_at_the_end_of_rows_moves_no_value() -> None:
         ("Report\n\nby us\n\n" + csv({"a": AGE, "b": PLAN}), "by dataset.skip_rows: 4$"),
         ("Report,,\n,,\n" + csv({"a": AGE, "b": PLAN, "c": AGE}), "by dataset.skip_rows: 2$"),
         ("a\n" + "1,2\n" * 30, "if its first name is missing, write it; if it is a title"),
-        (csv({"a": AGE, "b": PLAN}).replace(",", ";"), "by ';' there are 2; set dataset.separator"),
+        (
+            csv({"a": AGE, "b": PLAN}).replace(",", ";"),
+            "',' does not separate its columns, by ';' there are 2; set dataset.separator: ';'$",
+        ),
+        (
+            "a;b;c\n" + "1,5;2,25;x\n" * 30,
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
+        (
+            "a;b, c;d\n" + "1,5;2,25;3,0\n" * 30,  # a comma in the header, too
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
         ('a,b\n1,x\n2,"y\n3,x\n', "unexpected end of data; a quote is not closed"),
         ('a,b\n1,"x"y\n', "not a table that can be read: ',' expected after '\"'"),
         (
