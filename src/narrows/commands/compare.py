@@ -80,4 +80,7 @@ def _side(name: str, row: str, stack: ExitStack) -> Side:
 
 
 def _dataset(tree: Tree) -> str:
-    return str(tree.params()["dataset"]["name"])
+    name = (tree.params().get("dataset") or {}).get("name")
+    if name is None:
+        raise UserError(f"params.yaml of {tree.name}: dataset.name is missing")
+    return str(name)
