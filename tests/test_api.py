@@ -250,13 +250,13 @@ def test_an_interrupted_training_can_be_interrupted_again(blobs: np.ndarray) -> 
 
 
 def test_pictures_of_results(blobs: np.ndarray) -> None:
-    """Samples of four values are tiles of two by two: six validation samples of 96 pixels, and a
-    line of twelve of 56 pixels for each cluster; gaps are of two pixels."""
+    """Samples of four values are four bars, 24 pixels wide and high: six validation samples four
+    times as large, and a line of twelve, twice as large, for each cluster; gaps are of two."""
     data = nw.load_data(blobs)
     fitted = nw.fit(SMALL, data)
     clusters = nw.cluster("kmeans", data, n_clusters=3)
     assert nw.plot(fitted, data).size[0] == 6 * 98 - 2
-    assert nw.plot(clusters).size == (20 + 12 * 58 - 2, 3 * 58 - 2)
+    assert nw.plot(clusters).size == (20 + 12 * 50 - 2, 3 * 50 - 2)
     assert nw.plot(nw.fit({"name": "pca", "code_size": 2}, data), data).size[0] == 6 * 98 - 2
     with pytest.raises(UserError, match="the data are missing"):
         nw.plot(fitted)

@@ -86,6 +86,7 @@ class _RunLog:
         stored = self.data.view()
         x = to_unit(stored).numpy()
         x_hat = reconstruct_all(model, stored).numpy()
-        self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
+        if figures.can_be_drawn(x.shape[1:]):
+            self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
         message = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         say(f"{self.name}: {message}")
