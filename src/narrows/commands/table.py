@@ -75,7 +75,9 @@ def odd_rows(
     """
     x = finished.x
     ends = np.array([column["features"][1] for column in columns])
-    relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends), outside)
+    compared = table_frame.with_gaps_of(x, x_hat, columns)
+    usual = outliers.usual(x, compared, ends)
+    relative = outliers.by_column(x, compared, ends, usual, outside)
     scores = outliers.scores(relative)
     if outliers.is_lossless(scores):
         return [], None
