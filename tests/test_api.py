@@ -153,6 +153,10 @@ def test_own_pictures_have_their_paths_and_what_was_left_out_is_said(
     assert data.names() == [f"{i:02}.png" for i in range(12)]
     assert data.x[:, 0, 0, 0].tolist() == [20 * i for i in range(12)]
     assert re.match(r"image_folder: skipped 1 .*\n", capsys.readouterr().out)
+    looked_at = nw.load_data(tmp_path, size=8, colour=False)
+    np.testing.assert_array_equal(looked_at.x, data.x)
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{i},5;{i % 7},5\n" for i in range(30)))
+    assert nw.load_data(str(tmp_path / "t.csv")).x.shape == (30, 2)
     assert nw.load_data(data.x).names() is None
 
 
@@ -320,7 +324,11 @@ def test_rows_say_only_what_differs() -> None:
         (lambda x: nw.load_data(x, size=3), "'size' is an option of a data set, not of an array"),
         (lambda x: nw.load_data(x, labels=[1]), "labels should be .60,. as x, found .1,."),
         (lambda x: nw.load_data(x[:2]), "each split needs at least one row"),
-        (lambda x: nw.load_data("digit"), "'digit' is not known .did you mean 'digits'"),
+        (lambda x: nw.load_data("digit"), "there is no .*digit; did you mean digits"),
+        (
+            lambda x: nw.plot(nw.cluster("kmeans", np.eye(65), n_clusters=2)),
+            "samples of 65 values have no picture; drawn are pictures",
+        ),
         (lambda x: nw.load_data("image_folder"), "path is missing"),
         (
             lambda x: nw.score(nw.fit("identity", x), nw.load_data(x), "tests"),

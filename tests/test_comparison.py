@@ -130,6 +130,8 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare.main(["narrow"])
     with pytest.raises(UserError, match="'nothing' is no row of params"):
         compare.main(["narrow", "nothing"])
+    with pytest.raises(UserError, match=r"'narow' is no row .*\(did you mean 'narrow'"):
+        compare.main(["narrow", "narow"])
     with pytest.raises(UserError, match=r"params.yaml of HEAD has no row 'nothing'"):
         compare.main(["narrow", "HEAD:nothing"])
     before = Path("params.yaml").read_text()

@@ -86,6 +86,31 @@ def test_a_folder_of_texts() -> None:
     )
 
 
+def test_of_pictures_and_texts_the_larger_part_is_taken_and_the_other_is_told_of() -> None:
+    touch(*(f"m/{i}.txt" for i in range(7)), *(f"m/{i}.png" for i in range(9)))
+    proposal = accepted("m")
+    assert (proposal.example, proposal.n_samples) == ("image_folder", 9)
+    assert proposal.lines[1:] == (
+        "left out: 7 .txt",
+        "7 documents would be a project of their own: name a folder without the others",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("one/a.png", b"", "one has 1 picture to learn from; at least 6 are needed"),
+        ("some/a.txt", b"", "some has 1 document to learn from; at least 6 are needed"),
+        ("t.csv", b"a,b\n1,2\n3,4\n", "t.csv has 2 rows to learn from; at least 6 are needed"),
+    ],
+)
+def test_too_few_samples_are_a_sentence(name: str, content: bytes, sentence: str) -> None:
+    touch(name)
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError, match=sentence):
+        look(name.partition("/")[0])
+
+
 @pytest.mark.parametrize(
     ("name", "separator", "decimal"),
     [("a.csv", ";", ","), ("a.csv", ",", "."), ("a.tsv", "\t", ".")],

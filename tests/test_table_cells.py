@@ -122,7 +122,8 @@ def test_short_rows_repeated_names_and_spaces_are_told_of() -> None:
     assert column(data, "b")["categories"] == ["y", "x"]
     assert column(data, "a.1")["n_missing"] == 1
     assert data.warnings[1:3] == [
-        "1 rows have fewer values than the header, for example row 31: their last columns are gaps",
+        "1 row has fewer values than the header, for example row 31: the last columns there are "
+        "gaps",
         "there are two columns 'a'; the second is called 'a.1'",
     ]
 

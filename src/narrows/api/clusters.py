@@ -23,6 +23,7 @@ from narrows.clustering.centres import means
 from narrows.clustering.codes import fit_predict
 from narrows.clustering.saved import Saved
 from narrows.clustering.state import State, hardened
+from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Clustering, DeepClustering
 from narrows.data import splits, table_frame
@@ -76,7 +77,7 @@ class Clusters:
     def __repr__(self) -> str:
         method = self.method.name if self.method else self.clusterer.name
         n_found = len(np.unique(self.clusters[self.clusters >= 0]))
-        what = f"{len(self.clusters):,} samples in {n_found} clusters"
+        what = f"{plural(len(self.clusters), 'sample')} in {plural(n_found, 'cluster')}"
         return f"Clusters({method} of {self.encoder!r}: {what})"
 
     def __getstate__(self) -> dict[str, Any]:

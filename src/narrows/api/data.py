@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.config import params, plugins
-from narrows.data import names, new_files, prepared, splits
+from narrows.config.messages import plural
+from narrows.data import look, names, new_files, prepared, splits
 from narrows.data.datasets._base import Dataset, counted, numbered
 from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
@@ -56,7 +57,7 @@ class Data(Prepared):
     _names: Sequence[str] | Path | None = None
 
     def __repr__(self) -> str:
-        return f"Data({len(self):,} samples of {self.x.shape[1:]}, {self.x.dtype})"
+        return f"Data({plural(len(self), 'sample')} of {self.x.shape[1:]}, {self.x.dtype})"
 
     def __len__(self) -> int:
         return len(self.x)
@@ -91,8 +92,10 @@ def load_data(
     """Samples with train, validation and test splits.
 
     Args:
-        source: name of a data set ("mnist_5k", "image_folder", ...), or an array of numbers:
-            pictures (N, H, W), (N, C, H, W) or (N, H, W, C) of 1 or 3 channels, or a table (N, D).
+        source: name of a data set ("mnist_5k", "image_folder", ...); a folder, a file or a set that
+            others have, as `narrows new --data` takes them ("~/Photos", "customers.csv",
+            "torchvision:CIFAR10"); or an array of numbers: pictures (N, H, W), (N, C, H, W) or
+            (N, H, W, C) of 1 or 3 channels, or a table (N, D).
             Values of an array may have any range. Pictures in uint8 and values in [0, 1] stay as
             they are; others are scaled from their least to their largest, a table's columns each
             on its own.
@@ -116,15 +119,15 @@ def load_data(
     shares = Shares(
         *(b if a is None else a for a, b in zip(parts, USUAL_SHARES, strict=True))  # type: ignore[arg-type]
     )
-    if not isinstance(source, str):
+    if not isinstance(source, str | os.PathLike):
         if options:
             raise UserError(f"{sorted(options)[0]!r} is an option of a data set, not of an array")
         return of_array(source, labels, shares)
-    if labels is not None:
-        options["labels"] = labels
-    if parts == (None, None, None) and not options and _is_prepared(source):
-        return opened(source)
-    return _new(source, options, shares)
+    name, keys = _named(os.fspath(source))
+    options = {**keys, **options} | ({} if labels is None else {"labels": labels})
+    if parts == (None, None, None) and not options and _is_prepared(name):
+        return opened(name)
+    return _new(name, options, shares)
 
 
 def of_array(source: Any, labels: Any, shares: Shares) -> Data:
@@ -213,6 +216,15 @@ def stored(x: Any, shape: tuple[int, ...], dtype: str, scaling: Scaling | None) 
     if not np.isfinite(array).all():
         raise UserError("samples have values that are not finite")
     return scaling.to_unit(array)
+
+
+def _named(source: str) -> tuple[str, dict[str, Any]]:
+    """Name of a data set, and the keys that `look` proposes where a folder, a file or a set that
+    others have is named."""
+    if plugins.is_available("datasets", source):
+        return source, {}
+    dataset = look.look(source).dataset
+    return dataset["name"], {key: value for key, value in dataset.items() if key != "name"}
 
 
 def _is_prepared(name: str) -> bool:

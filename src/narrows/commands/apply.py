@@ -28,6 +28,7 @@ from scipy import sparse
 from narrows.clustering import neighbours, saved
 from narrows.commands import _base
 from narrows.config import params
+from narrows.config.messages import plural
 from narrows.config.params import Params
 from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
@@ -83,7 +84,7 @@ def main(words: Sequence[str]) -> int:
         remarks.append(f"columns are read as {data / ASSUMED} says")
     for remark in remarks:
         print(f"apply: {remark}", file=sys.stderr)
-    message = f"apply: {len(new.x):,} samples by {key}, {counted_outliers(description)}"
+    message = f"apply: {plural(len(new.x), 'sample')} by {key}, {counted_outliers(description)}"
     if new.skipped:
         skipped = counted([file for _, file in new.skipped])
         message += f"; skipped {skipped}, see the column `skipped`"
@@ -97,7 +98,7 @@ def counted_outliers(description: Description) -> str:
         return (
             "whose encoder reconstructs known samples without a loss: there is no outlier to tell"
         )
-    return f"{int(description.is_outlier.sum()):,} outliers"
+    return plural(int(description.is_outlier.sum()), "outlier")
 
 
 def table(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.commands import _base
+from narrows.config.messages import nearest
 from narrows.errors import UserError
 from narrows.rendering import progress
 from narrows.tracking.tree import Tree, revision
@@ -70,12 +71,13 @@ def _side(name: str, row: str, stack: ExitStack) -> Side:
         if not key:
             return sides.of_revision(name, tree)
         if not tree.row(key):
-            raise UserError(f"params.yaml of {at} has no row {key!r}")
+            raise UserError(f"params.yaml of {at} has no row {key!r}{nearest(key, tree.keys())}")
         return sides.of_row(name, tree, key, _dataset(tree))
     if run := lookup.find(name):
         return sides.of_run(run)
     raise UserError(
-        f"{name!r} is no row of params.yaml, no git revision, and no id or name of an MLflow run"
+        f"{name!r} is no row of params.yaml{nearest(name, working_tree.keys())}, no git revision, "
+        "and no id or name of an MLflow run"
     )
 
 

@@ -187,10 +187,16 @@ def _folder(path: Path) -> Proposal:
             f"{path} has tables or arrays: name the one to learn from, {_listed(names)}"
         )
     left_out += Counter({s: len(group) for s, group in by_suffix.items() if s not in chosen})
+    n_others = _n_files(pictures if is_text else texts)
     if not chosen:
         why = f"nothing that can be used ({_counted(left_out)})" if files else "no files in it"
         raise UserError(f"{path} has {why}; accepted are {ACCEPTED}")
-    return _proposed(path, chosen, left_out, is_text)
+    proposal = _proposed(path, chosen, left_out, is_text)
+    if n_others > FEW:
+        others_are = plural(n_others, "picture" if is_text else "document")
+        hint = f"{others_are} would be a project of their own: name a folder without the others"
+        return dataclasses.replace(proposal, lines=(*proposal.lines, hint))
+    return proposal
 
 
 def _proposed(
@@ -200,8 +206,8 @@ def _proposed(
     folders = Counter(file.parent for group in files.values() for file in group)
     where = f" in {len(folders):,} folders" if len(folders) > 1 else ""
     suffixes = _counted(Counter({suffix: len(group) for suffix, group in files.items()}))
-    kind = "documents" if is_text else "pictures"
-    lines = [f"{path}: {folders.total():,} {kind}{where} ({suffixes})"]
+    kind = "document" if is_text else "picture"
+    lines = [f"{path}: {plural(folders.total(), kind)}{where} ({suffixes})"]
     if left_out:
         lines.append(f"left out: {_counted(left_out)}")
     labels, about = _folder_labels(path, folders)
@@ -260,7 +266,8 @@ def _table(path: Path, head: Head) -> Proposal:
         raise UserError(f"{path} has no rows")
     about = "about " if head.is_estimate else ""
     lines = [
-        f"{path}: a table of {about}{head.n_rows:,} rows and {len(head.columns):,} columns",
+        f"{path}: a table of {about}{plural(head.n_rows, 'row')} and "
+        f"{plural(len(head.columns), 'column')}",
         f"columns: {_listed(head.columns)}",
     ]
     labels = [c for c in head.columns if c.lower() in LABEL_WORDS and c not in head.texts]

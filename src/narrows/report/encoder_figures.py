@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from narrows.config.messages import plural
 from narrows.rendering import charts, figures, grids
 from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
@@ -30,7 +31,9 @@ def draw_search(search: SearchResult) -> Iterator[CaptionedFigure]:
     values = np.array([[trial[name] for name in search.objectives] for trial in search.trials])
     beaten = np.array([trial["trial"] not in search.front for trial in search.trials])
     figure = charts.front(values, beaten, search.objectives, f"{search.key}: trials")
-    caption = f"{len(values)} trials by both objectives; no other trial beats one of the front."
+    caption = (
+        f"{plural(len(values), 'trial')} by both objectives; no other trial beats one of the front."
+    )
     yield CaptionedFigure(figure, "front", caption)
 
 
@@ -231,7 +234,10 @@ def _curves(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
 def _codes(encoder: ReportedEncoder) -> CaptionedFigure:
     """Histogram of all values of the codes."""
     figure = figures.code_histogram(np.asarray(encoder.codes))
-    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
+    caption = (
+        f"Values of {plural(encoder.codes.shape[1], 'code unit')} over "
+        f"{plural(len(encoder.codes), 'row')}."
+    )
     return CaptionedFigure(figure, "codes", caption)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from narrows import engine, tracking
 from narrows.config import plugins
-from narrows.config.messages import cut
+from narrows.config.messages import cut, plural
 from narrows.config.params import Params
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
@@ -154,7 +154,7 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
     if stale:
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
-        say(f"{stage}: {len(missing)} of {len(members)} rows to compute{known}")
+        say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from narrows.config.messages import plural
 from narrows.data import decoding
 from narrows.errors import UserError
 
@@ -164,8 +165,8 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
         remarks.append("rows end with a separator that the header does not have")
     if short.n:
         remarks.append(
-            f"{short.n:,} rows have fewer values than the header, for example row {short.first}: "
-            "their last columns are gaps"
+            f"{plural(short.n, 'row')} {'has' if short.n == 1 else 'have'} fewer values than the "
+            f"header, for example row {short.first}: the last columns there are gaps"
         )
     columns = [pa.chunked_array(column, pa.large_string()) for column in chunks]
     return Sheet(dict(zip(names, columns, strict=True)), n_rows, remarks + renamed)
