@@ -12,6 +12,7 @@ help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 repro: .venv/installed  ## set up, then compute every row that is not current: `dvc repro`
+	@python -c "from narrows import errors; from narrows.config import params; errors.run(params.load)"
 	dvc repro
 
 # The settings of benchmarks/documents.py and benchmarks/textbook.py. A + is for what the row inherits.

@@ -80,7 +80,18 @@ def test_a_separator_at_the_end_of_rows_moves_no_value() -> None:
         ("Report\n\nby us\n\n" + csv({"a": AGE, "b": PLAN}), "by dataset.skip_rows: 4$"),
         ("Report,,\n,,\n" + csv({"a": AGE, "b": PLAN, "c": AGE}), "by dataset.skip_rows: 2$"),
         ("a\n" + "1,2\n" * 30, "if its first name is missing, write it; if it is a title"),
-        (csv({"a": AGE, "b": PLAN}).replace(",", ";"), "by ';' there are 2; set dataset.separator"),
+        (
+            csv({"a": AGE, "b": PLAN}).replace(",", ";"),
+            "',' does not separate its columns, by ';' there are 2; set dataset.separator: ';'$",
+        ),
+        (
+            "a;b;c\n" + "1,5;2,25;x\n" * 30,
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
+        (
+            "a;b, c;d\n" + "1,5;2,25;3,0\n" * 30,  # a comma in the header, too
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
         ('a,b\n1,x\n2,"y\n3,x\n', "unexpected end of data; a quote is not closed"),
         ('a,b\n1,"x"y\n', "not a table that can be read: ',' expected after '\"'"),
         (
@@ -111,7 +122,8 @@ def test_short_rows_repeated_names_and_spaces_are_told_of() -> None:
     assert column(data, "b")["categories"] == ["y", "x"]
     assert column(data, "a.1")["n_missing"] == 1
     assert data.warnings[1:3] == [
-        "1 rows have fewer values than the header, for example row 31: their last columns are gaps",
+        "1 row has fewer values than the header, for example row 31: the last columns there are "
+        "gaps",
         "there are two columns 'a'; the second is called 'a.1'",
     ]
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from narrows.api.rows import Words, plugin
 from narrows.config import params, plugins
+from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import SAMPLES
-from narrows.data import names, new_files, originals, prepared, splits
+from narrows.data import look, names, new_files, originals, prepared, splits
 from narrows.data.datasets._base import Dataset, Original, counted, numbered
 from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
 from narrows.errors import UserError, say
+from narrows.rendering import progress
 from narrows.store.digests import name_of
 from narrows.store.reading import read_array, read_schema
 
@@ -59,7 +61,7 @@ class Data(Prepared):
     _names: Sequence[str] | Path | None = None
 
     def __repr__(self) -> str:
-        return f"Data({len(self):,} samples of {self.x.shape[1:]}, {self.x.dtype})"
+        return f"Data({plural(len(self), 'sample')} of {self.x.shape[1:]}, {self.x.dtype})"
 
     def __len__(self) -> int:
         return len(self.x)
@@ -81,6 +83,7 @@ class Data(Prepared):
         return self._names
 
 
+@progress.watch("load_data")
 def load_data(
     source: str | np.ndarray | Any,
     *,
@@ -94,8 +97,10 @@ def load_data(
     """Samples with train, validation and test splits.
 
     Args:
-        source: name of a data set ("mnist_5k", "image_folder", ...), or an array of numbers:
-            pictures (N, H, W), (N, C, H, W) or (N, H, W, C) of 1 or 3 channels, or a table (N, D).
+        source: name of a data set ("mnist_5k", "image_folder", ...); a folder, a file or a set that
+            others have, as `narrows new --data` takes them ("~/Photos", "customers.csv",
+            "torchvision:CIFAR10"); or an array of numbers: pictures (N, H, W), (N, C, H, W) or
+            (N, H, W, C) of 1 or 3 channels, or a table (N, D).
             Values of an array may have any range. Pictures in uint8 and values in [0, 1] stay as
             they are; others are scaled from their least to their largest, a table's columns each
             on its own.
@@ -122,15 +127,16 @@ def load_data(
         *(b if a is None else a for a, b in zip(parts, USUAL_SHARES, strict=True))  # type: ignore[arg-type]
     )
     encoder = plugin("pretrained", pretrained) if pretrained else None
-    if not isinstance(source, str):
+    if not isinstance(source, str | os.PathLike):
         if options:
             raise UserError(f"{sorted(options)[0]!r} is an option of a data set, not of an array")
         data = of_array(source, labels, shares)
         return _features(data, encoder, originals.of_array(data.x)) if encoder else data
-    options |= {} if labels is None else {"labels": labels}
-    if parts == (None, None, None) and not options and not encoder and _is_prepared(source):
-        return opened(source)
-    return _new(source, options, shares, encoder)
+    name, keys = _named(os.fspath(source))
+    options = {**keys, **options} | ({} if labels is None else {"labels": labels})
+    if parts == (None, None, None) and not options and not encoder and _is_prepared(name):
+        return opened(name)
+    return _new(name, options, shares, encoder)
 
 
 def of_array(source: Any, labels: Any, shares: Shares) -> Data:
@@ -221,6 +227,15 @@ def stored(x: Any, shape: tuple[int, ...], dtype: str, scaling: Scaling | None) 
     if not np.isfinite(array).all():
         raise UserError("samples have values that are not finite")
     return scaling.to_unit(array)
+
+
+def _named(source: str) -> tuple[str, dict[str, Any]]:
+    """Name of a data set, and the keys that `look` proposes where a folder, a file or a set that
+    others have is named."""
+    if plugins.is_available("datasets", source):
+        return source, {}
+    dataset = look.look(source).dataset
+    return dataset["name"], {key: value for key, value in dataset.items() if key != "name"}
 
 
 def _is_prepared(name: str) -> bool:

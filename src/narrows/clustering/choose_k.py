@@ -13,6 +13,7 @@ from narrows.clustering import metrics
 from narrows.clustering.mixture import bic, fit_mixture, most_likely
 from narrows.clustering.neighbours import trainable
 from narrows.clustering.umap import Map, fit_map
+from narrows.rendering import progress
 
 MAX_CODES = 10_000
 """Codes whose map is searched, at most."""
@@ -40,7 +41,8 @@ def curve(z: np.ndarray, largest: int, seed: int) -> list[Candidate]:
     generator = np.random.default_rng(seed)
     halves = [generator.permutation(len(z))[: max(2, len(z) // 2)] for _ in range(N_HALVES)]
     candidates = []
-    for k in range(2, min(largest, len(np.unique(z, axis=0))) + 1):
+    ks = range(2, min(largest, len(np.unique(z, axis=0))) + 1)
+    for k in progress.counted("numbers of clusters", ks, len(ks)):
         state = fit_mixture(z, k, "full", 1, seed)
         by_half = [most_likely(fit_mixture(z[half], k, "full", 1, seed), z) for half in halves]
         agreement = [metrics.ari(*pair) or 0.0 for pair in combinations(by_half, 2)]

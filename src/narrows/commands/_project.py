@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from ruamel.yaml.comments import CommentedMap
 import narrows
 from narrows.config import inheritance
 from narrows.data import look
+from narrows.data.look import Proposal
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
 
+N_STEPS = 1000  # of the optimiser, after which autoencoders like those of the examples have learned
 PROJECTS = Path(".work/projects")
 HEADER = re.compile(r"^#(?:   narrows new| docs/guides/).*\n", re.MULTILINE)
 """Lines of an example that speak of the place where it lies."""
@@ -55,25 +58,22 @@ def skeleton() -> Path:
     return installed if installed.exists() else package.parents[1]
 
 
-def create(
-    target: Path, example: str, dataset: Mapping[str, Any], labels: str | None = None
-) -> None:
+def create(target: Path, proposal: Proposal) -> None:
     """Makes a new folder a project of its own; all of it or nothing.
 
     Args:
         target: a folder that is not there yet, or an empty one.
-        example: the rows are those of examples/<example>.yaml.
-        dataset: replaces keys of its section `dataset`.
-        labels: what its key `labels` could be, for a comment.
+        proposal: what it begins with.
 
     Raises:
         UserError: the folder is not empty, cannot be written, or DVC fails.
     """
     folders.check(target, None)
+    example, dataset = proposal.example, proposal.dataset
     place = str(dataset.get("path", dataset["name"]))
     with folders.new(target) as folder:
         write_pipeline(folder)
-        write_params(folder, example, dataset, labels=labels)
+        write_params(folder, proposal)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
         command = PAGES.get(example, "`narrows compare ROW ROW` two of them in detail")
         readme = README.format(**words, command=command)
@@ -91,7 +91,8 @@ def of_pictures(data: Path, row: str) -> Path:
     """
     if not data.is_dir():
         raise UserError(f"{data} is no folder")
-    if look.look(str(data)).example != "image_folder":
+    proposal = look.look(str(data))
+    if proposal.example != "image_folder":
         raise UserError(f"{data} has other files than pictures; see `narrows new --help`")
     place = data.resolve()
     try:
@@ -106,7 +107,8 @@ def of_pictures(data: Path, row: str) -> Path:
             link.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     write_pipeline(folder)
-    write_params(folder, "image_folder", {"path": place.as_posix()}, row)
+    dataset = {"name": "image_folder", "path": place.as_posix()}
+    write_params(folder, replace(proposal, dataset=dataset, labels=None), row)
     if not (folder / ".dvc").exists():
         _init_dvc(folder, "--no-scm")
     return folder
@@ -124,22 +126,15 @@ def write_pipeline(folder: Path) -> None:
         shutil.copy(skeleton() / file, folder / file)
 
 
-def write_params(
-    folder: Path,
-    example: str,
-    dataset: Mapping[str, Any],
-    row: str | None = None,
-    labels: str | None = None,
-) -> None:
+def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> None:
     """Writes params.yaml with the comments of the example.
 
     Args:
         row: the one clustering to make, with the encoders that it needs; None makes all.
-        labels: what `dataset.labels` could be, for a comment.
     """
-    yaml = YAML()
+    yaml, dataset, labels = YAML(), proposal.dataset, proposal.labels
     yaml.width = 100
-    params = yaml.load(skeleton() / "examples" / f"{example}.yaml")
+    params = yaml.load(skeleton() / "examples" / f"{proposal.example}.yaml")
     if params["dataset"]["name"] != dataset.get("name", params["dataset"]["name"]):
         params["dataset"] = CommentedMap()  # rows of an example on data with other keys
     section = params["dataset"]
@@ -151,6 +146,8 @@ def write_params(
     if labels is not None:
         section.setdefault("labels", None)
         section.yaml_add_eol_comment(f"perhaps {labels}: for scores only", "labels")
+    if proposal.n_samples is not None:
+        _enough_steps(params, proposal.n_samples)
     if row is not None:
         _keep_only(params, row)
     with io.StringIO() as stream:
@@ -198,6 +195,21 @@ def _init_dvc(folder: Path, *options: str) -> None:
 
 def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _enough_steps(params: CommentedMap, n_samples: int) -> None:
+    """Raises the epochs of rows, and their patience alike, where so few samples would be over after
+    a few steps: an epoch of less than a batch is one step."""
+    shares = params["prepare"]
+    n_train = n_samples * (1 - shares["test_fraction"]) * (1 - shares["val_fraction"])
+    for row in params["autoencoders"].values():
+        if (train := row.get("train")) is None:  # like another
+            continue
+        epochs = math.ceil(N_STEPS / math.ceil(n_train / train["batch_size"]) / 10) * 10
+        if epochs > train["epochs"]:
+            train["patience"] = round(train["patience"] * epochs / train["epochs"])
+            train["epochs"] = epochs
+            train.yaml_add_eol_comment(f"{n_samples:,} samples make few steps an epoch", "epochs")
 
 
 def _keep_only(params: dict[str, Any], row: str) -> None:

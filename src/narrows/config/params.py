@@ -8,8 +8,9 @@ import dataclasses
 import functools
 import re
 import typing
+from collections.abc import Mapping
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -137,6 +138,11 @@ class Params:
                         f"{abbreviated(accepted)}"
                     )
 
+    @property
+    def title(self) -> str:
+        """What pages call the data."""
+        return title_of(plugins.resolved(self.dataset))
+
     def _try_out(self, key: str, search: Search) -> None:
         """The ends of every range and every choice, so that no trial meets a misspelt key."""
         if search.row not in self.autoencoders:
@@ -151,6 +157,19 @@ class Params:
                 raise ValueError(
                     f"searches.{key}: with {abbreviated(changes)}: {problem}"
                 ) from None
+
+
+def title_of(dataset: Mapping[str, Any]) -> str:
+    """What pages call the data of a section `dataset`: the last name of its path, of a set that
+    others have its name there, else the plug-in's.
+
+    >>> title_of({"name": "image_folder", "path": "~/My photos/"})
+    'My photos'
+    >>> title_of({"name": "torchvision", "dataset": "CIFAR10"}), title_of({"name": "digits"})
+    ('CIFAR10', 'digits')
+    """
+    place = str(dataset.get("path") or dataset.get("dataset") or dataset.get("name"))
+    return PurePath(place).name or place
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -19,11 +19,12 @@ from typing import Any
 
 from narrows import engine, tracking
 from narrows.config import plugins
-from narrows.config.messages import cut
+from narrows.config.messages import cut, plural
 from narrows.config.params import Params
 from narrows.config.sections import SAMPLES
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
+from narrows.rendering import progress
 from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -159,19 +160,22 @@ def _bring(
     missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
     if stale:
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
-        say(f"{stage}: {len(missing)} of {len(members)} rows to compute{known}")
+        say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
-    for outcome in engine.each(compute, attempts, slot, _files, preload, is_here=is_here):
-        attempt = outcome.row
-        if outcome.error is None:
-            tracking.replay(outcome.value or [])
-            rows.finish(attempt, fingerprints[attempt.row.name])
-            n_done += 1
-            say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
-        else:
-            failures.append(_sentence(outcome))
+    outcomes = engine.each(compute, attempts, slot, _files, preload, is_here=is_here)
+    has_lines = bool(attempts) and engine.name() != engine.HERE  # workers here write their own
+    with progress.watch(stage, has_lines):
+        for outcome in progress.counted("rows", outcomes, len(attempts)):
+            attempt = outcome.row
+            if outcome.error is None:
+                tracking.replay(outcome.value or [])
+                rows.finish(attempt, fingerprints[attempt.row.name])
+                n_done += 1
+                say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
+            else:
+                failures.append(_sentence(outcome))
     if attempts:
         finished.bound()
     if failures:
@@ -180,7 +184,7 @@ def _bring(
 
 def compute(attempt: Attempt) -> list[Any]:
     """Computes a row where the engine has put it; returns what has to be logged elsewhere."""
-    with tracking.record() as recordings:
+    with progress.watch(attempt.row.name), tracking.record() as recordings:
         attempt.row.call(attempt)
     return recordings
 

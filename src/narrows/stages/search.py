@@ -18,7 +18,9 @@ from matplotlib.figure import Figure
 
 from narrows import engine
 from narrows.config import params
+from narrows.config.messages import plural
 from narrows.data import prepared
+from narrows.errors import say
 from narrows.search import database, runs, studies, summary, trials, workers
 from narrows.stages import fetch, prepare, pretrained, runner
 from narrows.store import outputs, project
@@ -102,7 +104,7 @@ def _add_trials(
         page = write_page(gains, studies.plots(study, problem.objectives))
         run.log_file(page)
         run.log_metrics(runs.best(gains))
-    print(f"search: {len(gains.new)} trials ended, {page} tells what got better", flush=True)
+    say(f"search: {plural(len(gains.new), 'trial')} ended, {page} tells what got better")
     return gains
 
 

@@ -85,7 +85,7 @@ def on_epoch(
         if epoch not in fitting.PICTURE_EPOCHS:
             return
         if layer == 0:
-            run.log_image("reconstructions_by_epoch", log.picture(view(model)), step=epoch)
+            log.log_picture(run, "reconstructions_by_epoch", view(model), step=epoch)
         if metrics:
             part = f"layer {layer}, " if layer else ""
             message = f"{part}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"

@@ -47,7 +47,7 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    name = folder.as_posix().strip("/").replace("/", "-")
+    name = folder.as_posix().strip("/").replace("/", "-")[-100:]  # it is the name of a file
     LOCKS.mkdir(parents=True, exist_ok=True)
     owner = LOCKS / f"{name}.pid"
     lock = filelock.FileLock(LOCKS / f"{name}.lock", timeout=0)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
@@ -157,7 +158,7 @@ def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str,
         vectorizer.fit(texts)
     except ValueError:
         raise UserError(
-            f"params.yaml: dataset: no term is left of {len(texts):,} documents by "
+            f"params.yaml: dataset: no term is left of {plural(len(texts), 'document')} by "
             f"min_documents {cfg.min_documents} and max_share {cfg.max_share}"
         ) from None
     terms: list[str] = vectorizer.get_feature_names_out().tolist()
@@ -189,7 +190,7 @@ def _analyzer(stop_words: str | None) -> Callable[[str], list[str]]:
 
 def _summary(terms: Sequence[str], texts: Sequence[str]) -> str:
     """How many documents and terms there are, and of how many the terms are no words."""
-    line = f"{len(texts):,} documents, {len(terms):,} terms"
+    line = f"{plural(len(texts), 'document')}, {plural(len(terms), 'term')}"
     if n_pairs := sum(map(tokens.has_pairs, texts)):
         line += (
             f"; {n_pairs:,} documents are in scripts without spaces: their terms are pairs of "

@@ -27,7 +27,7 @@ class Titles:
     """What the page is called, and what it belongs to."""
 
     dataset: str
-    """Name of the data set."""
+    """What the page calls the data."""
     clustering: str
     """Key of the clustering's row."""
     encoder: str
