@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.clustering.matching import NOISE
 from narrows.commands import _base, _project
 from narrows.commands._base import FinishedRow
 from narrows.data import blocks, new_files
@@ -26,7 +27,7 @@ from narrows.explore import residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.rendering import sprites
-from narrows.store import outputs
+from narrows.store import choices, outputs
 from narrows.store.reading import read_schema
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
@@ -75,7 +76,11 @@ def page(finished: FinishedRow, source: Path | None) -> None:
     name = Path(own).name if own else finished.dataset
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
-    titles = gallery_page.Titles(name, finished.key, finished.encoder, identity)
+    chosen = choices.read_k(choices.k_folder(finished.artifacts))
+    has_taken = len(finished.sizes.keys() - {NOISE}) == chosen.taken
+    titles = gallery_page.Titles(
+        name, finished.key, finished.encoder, identity, chosen.sentence if has_taken else ""
+    )
     target = finished.artifacts / "galleries" / finished.key
     with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
