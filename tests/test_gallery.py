@@ -23,7 +23,8 @@ from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
 from narrows.explore.gallery import folders
-from narrows.store import clusterings, encoders
+from narrows.store import choices, clusterings, encoders
+from narrows.store.choices import ChosenK, Recommendation
 
 ROW = "pca-kmeans"
 PATHS = [  # no name may be read as anything but a name
@@ -83,6 +84,9 @@ class Project:
         info = {"row": {"encoder": "pca"}, "encoder": "pca"}
         clusters = np.arange(len(PATHS)) % 2
         clusterings.write(home / f"clusterings/{ROW}", info, {}, clusters)
+        best = Recommendation(2, 2, 3, levels=(), strength=0.5, is_clear=True)
+        (home / "choose_k").mkdir()
+        choices.write_k(home / "choose_k", ChosenK([], best, taken=2))
 
     def run(self, *words: str | Path) -> None:
         gallery.main([ROW, "--pictures", str(self.photos), *map(str, words)])
@@ -128,7 +132,9 @@ def embedded(html: str) -> tuple[dict[str, Any], list[list[int]]]:
 
 def test_page_tells_clusters_names_dates_outliers_and_copies(project: Project) -> None:
     project.run()
-    content, similar = embedded(project.page.read_text(encoding="utf-8"))
+    html = project.page.read_text(encoding="utf-8")
+    assert "2 clusters taken; 2 to 3 do about as well." in html
+    content, similar = embedded(html)
     assert [(s["cluster"], s["size"]) for s in content["sections"]] == [(0, 5), (1, 5)]
     assert content["paths"] == [PATHS[row] for row in content["rows"]]
     assert content["dates"][content["rows"].index(4)] == "2019-05-04"

@@ -332,10 +332,12 @@ def test_the_number_of_clusters_is_told(reported: Reported) -> None:
     project, _ = reported
     rows = read_csv(project / "results/toy/n_clusters.csv")
     assert [list(row.values()) for row in rows] == [
-        ["2", "0.75", "1", "-1.5"],
-        ["3", "", "0.5", "-2.25"],
+        ["2", "0.5", "0.75", "0.25"],
+        ["3", "0.25", "", "0"],
     ]
-    assert "Number of clusters" in (project / "results/toy/report.html").read_text()
+    html = (project / "results/toy/report.html").read_text()
+    assert "Number of clusters" in html
+    assert "<b>2 clusters taken; no number near it does about as well.</b>" in html
 
 
 def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def render(
         ranking=ranked(clusterings, labelled),
         rungs={},
         claims=[],
+        k_sentence="2 clusters taken",
         searches=[],
         figures=dataclasses.replace(all_figures, **figures),
     )

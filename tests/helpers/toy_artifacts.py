@@ -15,7 +15,7 @@ from narrows import tracking
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.store import choices, clusterings, encoders, evaluations, rows
-from narrows.store.choices import ChosenK
+from narrows.store.choices import ChosenK, Recommendation
 
 # 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
 SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
@@ -169,9 +169,10 @@ def name_run(folder: Path) -> None:
 
 def write_choose_k(folder: Path) -> None:
     folder.mkdir(parents=True)
-    curve = [{"n_clusters": 2, "silhouette": 0.75, "stability": 1.0, "bic": -1.5}]
-    curve += [{"n_clusters": 3, "silhouette": None, "stability": 0.5, "bic": -2.25}]
-    choices.write_k(folder, ChosenK(curve, recommended=2, taken=2))
+    curve = [{"n_clusters": 2, "modularity": 0.5, "silhouette": 0.75, "merit": 0.25}]
+    curve += [{"n_clusters": 3, "modularity": 0.25, "silhouette": None, "merit": 0.0}]
+    best = Recommendation(2, 2, 2, levels=(), strength=0.5, is_clear=True)
+    choices.write_k(folder, ChosenK(curve, best, taken=2))
 
 
 class Recorder(tracking.Run):

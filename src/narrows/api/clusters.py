@@ -25,18 +25,16 @@ from narrows.clustering.saved import Saved
 from narrows.clustering.state import State, hardened
 from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
-from narrows.config.sections import Clustering, DeepClustering
+from narrows.config.sections import LARGEST_K, Clustering, DeepClustering
 from narrows.data import splits, table_frame
 from narrows.errors import UserError
 from narrows.models.autoencoder import cpu_weights, restored
 from narrows.rendering import progress
+from narrows.store.choices import Recommendation
 
 if TYPE_CHECKING:
     from narrows.clustering.refine import Refined
     from narrows.explore.apply import Description
-
-LARGEST_K = 15
-"""Largest number of clusters that is compared for n_clusters="auto"."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,6 +65,9 @@ class Clusters:
     """Tensors by name that the deep clusterer has learned beside the encoder."""
     n_clusters: int = 0
     """Number K of clusters that a membership may have; one of them may be empty."""
+    recommended: Recommendation | None = None
+    """Of n_clusters="auto": numbers that do about as well, other levels, and whether there are
+    groups at all; None where the number was given."""
     history: Sequence[Mapping[str, int | float]] = ()
     """One record an update of a deep clustering: its health and the terms of the loss."""
     fell_back: bool = False
@@ -153,7 +154,7 @@ def cluster(
         data: of `load_data`, or an array that it takes.
         encoder: what makes the codes: of `fit` or `open`, or a row that `fit` takes. If not given
             that of the row, which is fitted first; the samples themselves where it has none.
-        n_clusters: number of clusters; "auto" for the one of 2 to 15 that the codes show best. If
+        n_clusters: number of clusters; "auto" for the one of 2 to 30 that the codes show best. If
             not given that of params.yaml. A method by density ignores it.
         seed: of the clusterer, and of an encoder that is fitted first.
 
@@ -165,7 +166,7 @@ def cluster(
     samples = data if isinstance(data, Data) else load_data(data)
     fitted = _encoder(encoder, context, samples, seed)
     codes, learned_from = fitted.encode(samples), splits.mask(samples.split, context.cluster_on)
-    k = _number(n_clusters, context, lambda: codes[learned_from], seed)
+    k, best = _number(n_clusters, context, lambda: codes[learned_from], seed)
     began = time.perf_counter()
     state, clusters = fit_predict(clusterer, codes, learned_from, k, seed)
     return Clusters(
@@ -177,6 +178,7 @@ def cluster(
         state=state,
         data=samples,
         n_clusters=int(clusters.max()) + 1,
+        recommended=best,
         seconds=time.perf_counter() - began,
     )
 
@@ -213,7 +215,7 @@ def refine(
     chosen, context = rows.deep_row(row)
     samples = data if isinstance(data, Data) else load_data(data)
     learned_from = splits.mask(samples.split, context.cluster_on)
-    k = _number(n_clusters, context, lambda: fitted.encode(samples)[learned_from], seed)
+    k, best = _number(n_clusters, context, lambda: fitted.encode(samples)[learned_from], seed)
     done = _refined(chosen, fitted, samples, learned_from, k, seed, device)
     weights, on = cpu_weights(done.model), done.model.device.type
     return Clusters(
@@ -227,6 +229,7 @@ def refine(
         method=chosen.method,
         parts=done.parts,
         n_clusters=done.soft.shape[1],
+        recommended=best,
         history=tuple(done.history),
         fell_back=done.fell_back,
         seconds=done.seconds,
@@ -276,16 +279,19 @@ def _encoder(
     return fit(encoder if encoder is not None else context.encoder or "identity", data, seed=seed)
 
 
-def _number(n_clusters: Any, context: Context, codes: Callable[[], np.ndarray], seed: int) -> int:
-    """The number of clusters: of the call, of params.yaml, or what the codes (N, D) show best."""
+def _number(
+    n_clusters: Any, context: Context, codes: Callable[[], np.ndarray], seed: int
+) -> tuple[int, Recommendation | None]:
+    """The number of clusters: of the call, of params.yaml, or what the codes (N, D) show best, and
+    then what is recommended beside it."""
     k = n_clusters if n_clusters is not None else context.n_clusters
     if k == "auto":
-        places = choose_k.places(codes(), seed)
-        k = choose_k.recommended(choose_k.curve(places, LARGEST_K, seed))
-        if k is None:
+        recommended = choose_k.compare(codes(), LARGEST_K, seed)[1]
+        if recommended is None:
             raise UserError("n_clusters is auto, but the codes show no clusters")
+        return recommended.n_clusters, recommended
     if isinstance(k, np.integer):
         k = int(k)
     if type(k) is not int or k < 2:
         raise UserError(f"n_clusters: accepted are auto and numbers from 2 on, found {k!r}")
-    return k
+    return k, None

@@ -62,11 +62,6 @@ def posteriors(state: State, z: np.ndarray) -> np.ndarray:
     return shares
 
 
-def bic(state: State, z: np.ndarray) -> float:
-    """Bayesian information criterion of the mixture (Schwarz 1978), per code; lower is better."""
-    return float(_model(state).bic(finite(z).astype(np.float64))) / len(z)
-
-
 def _model(state: State) -> Any:
     """The GaussianMixture as it was after its fit."""
     from sklearn.mixture import GaussianMixture

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.clustering.matching import NOISE
 from narrows.commands import _base, _project
 from narrows.commands._base import FinishedRow
 from narrows.config.messages import plural
@@ -29,7 +30,7 @@ from narrows.explore import residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.rendering import progress, sprites
-from narrows.store import outputs
+from narrows.store import choices, outputs
 from narrows.store.reading import read_schema
 
 ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
@@ -86,7 +87,11 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None) -> None
     name = finished.params.title
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
-    titles = gallery_page.Titles(name, finished.key, finished.encoder, identity)
+    chosen = choices.read_k(choices.k_folder(finished.artifacts))
+    has_taken = len(finished.sizes.keys() - {NOISE}) == chosen.taken
+    titles = gallery_page.Titles(
+        name, finished.key, finished.encoder, identity, chosen.sentence if has_taken else ""
+    )
     target = finished.artifacts / "galleries" / finished.key
     if place is not None:
         target = _free(place, identity)

@@ -8,6 +8,8 @@ from narrows.config import search_space
 from narrows.config.plugins import Plugin, config
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+LARGEST_K = 30
+"""Largest number of clusters that is compared, where nothing else is said."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's RandomState takes no larger ones
 
 
@@ -43,8 +45,9 @@ class ChooseK:
 
     encoder: str
     """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
-    largest: Annotated[int, Field(ge=2, le=1000)]
-    """Largest number of clusters that is compared; the smallest is 2."""
+    largest: Annotated[int, Field(ge=2, le=1000)] = LARGEST_K
+    """Largest number of clusters that is compared; the smallest is 2, and above 15 not every one
+    is."""
 
 
 @config

@@ -107,16 +107,27 @@ def front(
 
 
 def by_n_clusters(
-    measures: Mapping[str, Sequence[float | None]], ks: Sequence[int], chosen: int, title: str
+    measures: Mapping[str, Sequence[float | None]],
+    ks: Sequence[int],
+    chosen: int,
+    around: tuple[int, int],
+    title: str,
 ) -> Figure:
-    """One small chart per measure over the number of clusters, with a line at the chosen one."""
-    figure = Figure(figsize=(4.8, 1.2 + 1.2 * len(measures)), dpi=figures.DPI, layout="constrained")
+    """One small chart per measure over the number of clusters, with a line at the chosen one.
+
+    The first measure decides: it is twice as high as the others, which have thin lines, and numbers
+    from the first to the last of `around` are shaded.
+    """
+    figure = Figure(figsize=(4.8, 2.4 + 1.2 * len(measures)), dpi=figures.DPI, layout="constrained")
     figure.suptitle(title, fontsize=11, x=0.02, ha="left", color=figures.INK)
-    every = figure.subplots(len(measures), sharex=True, squeeze=False)[:, 0]
+    heights = [2] + [1] * (len(measures) - 1)
+    every = figure.subplots(len(measures), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    every[0].axvspan(around[0] - 0.5, around[1] + 0.5, color=figures.FAINT, alpha=0.3, linewidth=0)
     for axes, (name, values), colour in zip(every, measures.items(), figures.COLOURS, strict=False):
         known = [np.nan if value is None else value for value in values]
-        axes.plot(ks, known, color=colour, marker="o", markersize=3.5, linewidth=1.5)
-        axes.axvline(chosen, color=figures.FAINT, linestyle="--", linewidth=1)
+        size, width = (3.5, 1.5) if axes is every[0] else (2.0, 0.8)
+        axes.plot(ks, known, color=colour, marker="o", markersize=size, linewidth=width)
+        axes.axvline(chosen, color=figures.INK, linestyle="--", linewidth=1)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(figures.FAINT)
         axes.tick_params(colors=figures.INK, labelsize=9)

@@ -66,17 +66,20 @@ def as_bars(shape: Sequence[int]) -> str:
 
 
 def _n_clusters(chosen: ChosenK) -> Iterator[CaptionedFigure]:
-    """Scores by number of clusters; nothing where no number is recommended."""
-    if chosen.recommended is None:
+    """Merit by number of clusters, and what it is made of; nothing where none is recommended."""
+    best = chosen.recommended
+    if best is None:
         return
-    names = {"silhouette": "silhouette", "stability": "stability", "BIC": "bic"}
-    measures = {name: [row[key] for row in chosen.curve] for name, key in names.items()}
+    measures = {
+        name: [row[name] for row in chosen.curve] for name in ("merit", "modularity", "silhouette")
+    }
     ks = [row["n_clusters"] for row in chosen.curve]
-    title = f"{chosen.recommended} clusters recommended, {chosen.taken} taken"
-    figure = charts.by_n_clusters(measures, ks, chosen.recommended, title)
+    title = f"{best.n_clusters} clusters recommended, {chosen.taken} taken"
+    figure = charts.by_n_clusters(measures, ks, best.n_clusters, (best.lowest, best.highest), title)
     caption = (
-        "Gaussian mixtures of 2 and more clusters in one map of the codes. The dashed line: the "
-        "highest silhouette times stability."
+        "Gaussian mixtures of 2 and more clusters in one map of the codes, means of four starts. "
+        "The dashed line: the highest merit, which is modularity times smoothed silhouette; "
+        "shaded: at least nine tenths of it."
     )
     yield CaptionedFigure(figure, "n_clusters", caption)
 

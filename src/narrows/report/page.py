@@ -62,6 +62,8 @@ class Report:
     """Clusterings that a clustering has to beat, by its key."""
     claims: Sequence[Claim]
     """Figures of the source documents; empty where the data is not theirs."""
+    k_sentence: str
+    """How many clusters were taken, and what does as well."""
     searches: Sequence[SearchResult]
     """The searches that tuned encoders were chosen by."""
     figures: Figures

@@ -54,13 +54,16 @@ def choose(
     """
     codes, split = read_array(codes_file), read_array(split_file, mmap=False)
     fitted = codes[splits.mask(split, cluster_on)]
-    curve = choose_k.curve(choose_k.places(fitted, setting.seed), largest, setting.seed)
-    recommended = choose_k.recommended(curve)
-    taken = recommended if n_clusters == "auto" else int(n_clusters)
-    if taken is None:
+    curve, recommended = choose_k.compare(fitted, largest, setting.seed)
+    if n_clusters != "auto":
+        taken = int(n_clusters)
+    elif recommended is not None:
+        taken = recommended.n_clusters
+    else:
         raise UserError(
             f"params.yaml: n_clusters is auto, but the codes of {codes_file.parent.name} show no "
             "clusters"
         )
-    say(f"choose_k: {recommended} recommended, {taken} taken")
-    choices.write_k(attempt.folder, choices.ChosenK(curve, recommended, taken))
+    chosen = choices.ChosenK(curve, recommended, taken)
+    say(f"choose_k: {chosen.sentence}")
+    choices.write_k(attempt.folder, chosen)

@@ -179,6 +179,7 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
         ranking=ranking,
         rungs=ladder.rungs(ranking, list(p.baselines), starts),
         claims=claims.read() if p.dataset.name in claims.DATASETS else [],
+        k_sentence=inputs.chosen_k.sentence,
         searches=inputs.searches,
         figures=saved,
     )

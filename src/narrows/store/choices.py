@@ -38,15 +38,64 @@ class Winner:
 
 
 @dataclass(frozen=True)
+class Recommendation:
+    """How many clusters codes show, found without a label."""
+
+    n_clusters: int
+    """The number of the highest merit."""
+    lowest: int
+    """Least number of those around it that do about as well."""
+    highest: int
+    """Largest number of those around it that do about as well."""
+    levels: tuple[int, ...]
+    """Other numbers at which the merit has a peak: coarser or finer groups."""
+    strength: float
+    """How much clumpier than one cloud the codes are, at most 1; about 0 of a cloud."""
+    is_clear: bool
+    """Whether there are groups; without any, a number of clusters cuts through a cloud."""
+
+    @property
+    def findings(self) -> str:
+        """What there is to know beside the number, to stand behind "10 clusters taken"."""
+        if not self.is_clear:
+            return (
+                "no clear groups: the codes hardly differ from one cloud, which any number of "
+                "clusters cuts through"
+            )
+        groups = [f"{k} {'coarse' if k < self.n_clusters else 'fine'} groups" for k in self.levels]
+        around = f"{self.lowest} to {self.highest} do about as well"
+        if self.lowest == self.highest:
+            around = "no number near it does about as well"
+        return "; also ".join([around, *([" or ".join(groups)] if groups else [])])
+
+
+@dataclass(frozen=True)
 class ChosenK:
     """Numbers of clusters that were compared, and the one that clusterings take."""
 
     curve: list[dict[str, Any]]
-    """By k: n_clusters, silhouette, stability, bic."""
-    recommended: int | None
-    """The k that is recommended; None where the codes show no clusters."""
+    """By k: n_clusters, modularity, silhouette, merit."""
+    recommended: Recommendation | None
+    """What is recommended; None where the codes show no clusters."""
     taken: int
     """The k that clusterings take."""
+
+    @property
+    def sentence(self) -> str:
+        """The choice in one sentence, as terminal and page say it.
+
+        >>> best = Recommendation(10, 9, 14, (4,), strength=0.4, is_clear=True)
+        >>> ChosenK([], best, taken=10).sentence
+        '10 clusters taken; 9 to 14 do about as well; also 4 coarse groups'
+        >>> ChosenK([], best, taken=12).sentence
+        '12 clusters taken, 10 recommended; 9 to 14 do about as well; also 4 coarse groups'
+        """
+        taken = f"{self.taken} clusters taken"
+        if self.recommended is None:
+            return f"{taken}; the codes show no clusters"
+        if self.taken != self.recommended.n_clusters:
+            taken += f", {self.recommended.n_clusters} recommended"
+        return f"{taken}; {self.recommended.findings}"
 
 
 def winner_folder(artifacts: Path, key: str) -> Path:
@@ -125,7 +174,15 @@ def k_folder(artifacts: Path) -> Path:
 def write_k(place: Path, chosen: ChosenK) -> None:
     """Writes curve.json, and n_clusters.json alone: clusterings run again when k changes and not
     when the curve does."""
-    curve = {"recommended": chosen.recommended, "curve": chosen.curve}
+    best = chosen.recommended
+    curve = {
+        "recommended": best and best.n_clusters,
+        "range": best and [best.lowest, best.highest],
+        "levels": list(best.levels) if best else [],
+        "strength": best and best.strength,
+        "clear": best is not None and best.is_clear,
+        "curve": chosen.curve,
+    }
     (place / "curve.json").write_text(json.dumps(curve, indent=2) + "\n")
     (place / "n_clusters.json").write_text(json.dumps({"n_clusters": chosen.taken}) + "\n")
 
@@ -133,7 +190,16 @@ def write_k(place: Path, chosen: ChosenK) -> None:
 def read_k(place: Path) -> ChosenK:
     """What `write_k` left; raises as `read_winner` does."""
     curve = read_json(place / "curve.json")
-    return ChosenK(curve["curve"], curve["recommended"], read_n_clusters(place))
+    best = None
+    if curve["recommended"] is not None:
+        best = Recommendation(
+            curve["recommended"],
+            *curve["range"],
+            levels=tuple(curve["levels"]),
+            strength=curve["strength"],
+            is_clear=curve["clear"],
+        )
+    return ChosenK(curve["curve"], best, read_n_clusters(place))
 
 
 def read_n_clusters(place: Path) -> int:

@@ -34,6 +34,8 @@ class Titles:
     """Key of the encoder's row, whose reconstruction gives the errors."""
     identity: str
     """Digest of these very clusters: names that a reader gives them are stored under it."""
+    k_sentence: str = ""
+    """How many clusters were taken, and what does as well; "" where a method found its own."""
 
 
 def write(
