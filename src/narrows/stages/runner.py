@@ -168,6 +168,7 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
             failures.append(_sentence(outcome))
     if attempts:
         finished.bound()
+        rows.drop_stale()
     if failures:
         raise UserError("\n".join(failures))
 
