@@ -343,6 +343,20 @@ def test_dates_are_read_by_one_format(days: list[str], name: str, first: str) ->
     assert column(data, "day")["least"] == dates_of(first)[0]
 
 
+def test_birthdays_of_two_digits_are_of_the_past() -> None:
+    """1940 to 1999, of which 40 to 68 would be 2040 to 2068 by POSIX. Half of the empty years, 2000
+    to 2039, come after the last year that is meant, also in a new file."""
+    days = [f"1.{i % 12 + 1}.{year % 100:02}" for i, year in enumerate(range(1940, 2000))]
+    data = load(csv({"born": days, "n": AGE[:60]}))
+    assert column(data, "born")["format"] == "%d.%m.%y since 1920"
+    assert ends(data, "born") == ("date", *dates_of("1940-01-01", "1999-12-01"))
+    assert any("year (two digits: 1920 to 2019)" in line for line in data.account)
+    new = encode(data, "born,n\n1.1.40,20\n1.12.99,20\n1.1.03,20\n")
+    assert new.x[:2, 0].tolist() == [0, 1]
+    assert new.beyond is not None
+    assert 0 < new.beyond[2, 0] < 0.1
+
+
 def test_two_orders_of_day_and_month_are_said() -> None:
     data = load(csv({"day": ["01/02/2024", "03/04/2024"] * 15, "n": AGE[:30]}))
     assert any("as month/day/year, though day/month/year fits as well" in t for t in data.warnings)

@@ -67,7 +67,8 @@ def describe(
 
     Args:
         x: new samples (N, ...) of the shape, type and scale of `known.x`.
-        beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`.
+        beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`; of an
+            array (N, 1), the root of their mean square.
         n_similar: number of similar samples for each new one.
     """
     score = _Score(clustering, known)
@@ -143,7 +144,8 @@ class _Score:
         self, x: np.ndarray, x_hat: np.ndarray, beyond: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
         if not self.columns:
-            return np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1), None
+            errors = np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1)
+            return errors + np.square(beyond, dtype=np.float64).sum(axis=1), None
         compared = table_frame.with_gaps_of(x, x_hat, self.columns)
         relative = outliers.by_column(x, compared, self.ends, self.by_column, beyond)
         return outliers.scores(relative), relative

@@ -14,7 +14,8 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import Plugin, resolved
 from narrows.engine import Slot
-from narrows.errors import UserError, say
+from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.stages import runner
 from narrows.stages.runner import Setting
 from narrows.store import features
@@ -56,12 +57,11 @@ def write_features(
     from narrows.models.features import extract
 
     samples = originals.known(dataset, Path("data", setting.dataset))
-    parts, n_done = [], 0
-    for part in extract(row, samples, setting.device):
-        parts.append(part)
-        n_done += len(part)
-        if n_done % 1024 < len(part):
-            say(f"pretrained: {key}: {n_done:,} of {len(samples):,}")
+    parts: list[np.ndarray] = []
+    with progress.part("samples", len(samples)) as part:
+        for features_of_some in extract(row, samples, setting.device):
+            parts.append(features_of_some)
+            part.n += len(features_of_some)
     x = np.concatenate(parts)
     if not np.isfinite(x).all():
         raise UserError(f"pretrained.{key}: features are not finite")

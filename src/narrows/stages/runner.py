@@ -178,6 +178,7 @@ def _bring(
                 failures.append(_sentence(outcome))
     if attempts:
         finished.bound()
+        rows.drop_stale()
     if failures:
         raise UserError("\n".join(failures))
 

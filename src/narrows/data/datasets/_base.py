@@ -67,7 +67,8 @@ class Dataset:
     """Arrays that `encode` needs as well."""
     beyond: np.ndarray | None = None
     """float32 (N, C) of a table's C columns that became features: how far values lie above or,
-    negative, below the range that became 0 to 1, in units of this range."""
+    negative, below the range that became 0 to 1, in units of this range. Of a new array (N, 1): the
+    root of the mean square of this."""
     warnings: Sequence[str] = ()
     """Sentences on what was assumed, and what was changed so that it fits."""
     account: Sequence[str] = ()
