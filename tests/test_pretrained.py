@@ -1,5 +1,6 @@
 """Encoders that others have trained: originals to features, and rows that take those."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,9 +22,11 @@ from narrows.data import originals
 from narrows.data.datasets import image_folder
 from narrows.data.datasets._base import Original
 from narrows.errors import UserError
+from narrows.explore import guesses
 from narrows.models import features
 from narrows.models.pretrained import efficientnet_lite, minilm
 from narrows.models.pretrained import torchvision as classifiers
+from narrows.store import features as store
 
 
 def network(file: Path, size: int = 8) -> None:
@@ -146,6 +149,9 @@ def test_efficientnet_knows_its_weights_and_names_a_flower(here: Path) -> None:
     with torch.inference_mode():
         z = efficientnet_lite.features(cfg, model, x)
         assert model._fc(torch.from_numpy(z)).argmax().item() == 985
+    layer = efficientnet_lite.classifier(cfg, model)
+    assert layer is not None
+    assert layer.words[(z @ layer.weight.T + layer.bias).argmax()] == "daisy"
     assert z.shape == (1, 1280)
 
 
@@ -218,6 +224,23 @@ def test_the_guides_block_runs(here: Path) -> None:
     exec(block, names)
     assert names["data"].x.shape == (12, 1280)
     assert len(set(names["groups"].clusters)) == 4
+
+
+def test_words_for_clusters_are_those_that_others_do_not_have(here: Path) -> None:
+    """A classifier of three features for three words: the first word is as likely everywhere, the
+    other two tell the clusters apart; noise gets none."""
+    x = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], [1, 0, 1]], np.float32)
+    place = store.folder(here / "artifacts", "effnet")
+    place.mkdir(parents=True)
+    layer = {"weight": 5 * np.eye(3, dtype=np.float32), "bias": np.zeros(3, np.float32)}
+    store.write(place, {"words": ["thing", "cat", "dog"], "low": 0.0, "high": 1.0}, x, layer)
+    encoder_folder = here / "artifacts/encoders/pca"
+    encoder_folder.mkdir(parents=True)
+    (encoder_folder / "config.json").write_text(json.dumps({"input": "effnet"}))
+    words = guesses.of_clusters(here / "artifacts", "pca", np.array([0, 0, 1, 1, -1]))
+    assert {cluster: own[0] for cluster, own in words.items()} == {0: "cat", 1: "dog"}
+    (encoder_folder / "config.json").write_text(json.dumps({"input": "samples"}))
+    assert guesses.of_clusters(here / "artifacts", "pca", np.array([0])) == {}
 
 
 def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ from narrows.commands import _base
 from narrows.config import params
 from narrows.config.messages import plural
 from narrows.config.params import Params
-from narrows.config.sections import SAMPLES
 from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
 from narrows.data.new_files import NewSamples
@@ -99,10 +98,9 @@ def described(
     config = clusterings.open_clustering(artifacts, key).encoder.config
     known = dataclasses.replace(known, x=features.input_of(own, config, known.x))
     x = new.x
-    if config.get("input", SAMPLES) != SAMPLES:
+    if stored := features.of_encoder(own, config):
         from narrows.models.features import of_new
 
-        stored = features.StoredFeatures(features.folder(own, config["input"]))
         x = of_new(stored, read_schema(Path("data", p.dataset.name)), new, p.device)
     return apply.describe(clustering, known, x, new.beyond, n_similar)
 

@@ -26,7 +26,7 @@ from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
-from narrows.explore import residuals
+from narrows.explore import guesses, residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.rendering import progress, sprites
@@ -88,7 +88,12 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None) -> None
     chosen = choices.read_k(choices.k_folder(finished.artifacts))
     has_taken = len(finished.sizes.keys() - {NOISE}) == chosen.taken
     titles = gallery_page.Titles(
-        name, finished.key, finished.encoder, identity, chosen.sentence if has_taken else ""
+        name,
+        finished.key,
+        finished.encoder,
+        identity,
+        guesses.of_clusters(finished.artifacts, finished.encoder, finished.clusters),
+        chosen.sentence if has_taken else "",
     )
     target = finished.artifacts / "galleries" / finished.key
     if place is not None:

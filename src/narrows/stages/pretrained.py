@@ -7,6 +7,7 @@ the user's are read on this machine, whatever engine computes other rows.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from narrows.stages.runner import Setting
 from narrows.store import features
 from narrows.store.digests import digest_of
 from narrows.store.rows import Attempt, Call, Row
+
+if TYPE_CHECKING:
+    from narrows.models.pretrained._base import Classifier
 
 
 def main() -> None:
@@ -54,6 +58,7 @@ def write_features(
     """Writes the features of all samples, the least of all values as 0 and the largest as 1, so
     that distances keep their proportions."""
     from narrows.data import originals
+    from narrows.models.devices import device_named
     from narrows.models.features import extract
 
     samples = originals.known(dataset, Path("data", setting.dataset))
@@ -67,6 +72,8 @@ def write_features(
         raise UserError(f"pretrained.{key}: features are not finite")
     low, high = float(x.min()), float(x.max())
     weights = row.module.weights(row.config)
+    network = row.module.load(row.config, device_named("cpu"))
+    classifier: Classifier | None = row.module.classifier(row.config, network)
     config = {
         "key": key,
         "row": resolved(row),
@@ -76,5 +83,7 @@ def write_features(
         "sha256": digest_of(weights.file),
         "licence": weights.licence,
         "trained_on": weights.trained_on,
+        "words": list(classifier.words) if classifier else [],
     }
-    features.write(attempt.folder, config, features.scaled(x, config))
+    layer = {"weight": classifier.weight, "bias": classifier.bias} if classifier else None
+    features.write(attempt.folder, config, features.scaled(x, config), layer)

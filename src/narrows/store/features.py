@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows.config.sections import SAMPLES
-from narrows.store.reading import read_array, read_json
+from narrows.store.reading import read_array, read_arrays, read_json
 from narrows.store.rows import StoredRow
 
 
@@ -25,10 +25,19 @@ class StoredFeatures(StoredRow):
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """row, kind of the originals, low and high (what became 0 and 1), and of the weights their
-        sha256, licence and what they were trained on."""
+        """row, kind of the originals, low and high (what became 0 and 1), words that a classifier
+        has for features, and of the weights their sha256, licence and what they were trained on."""
         config: dict[str, Any] = read_json(self.folder / "config.json")
         return config
+
+    @cached_property
+    def classifier(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Weights (W, D) and biases (W,) of the layer that names features by the `words` of
+        config; None where there is none."""
+        if not self.config["words"]:
+            return None
+        arrays = read_arrays(self.folder / "classifier.npz")
+        return arrays["weight"], arrays["bias"]
 
     @property
     def x(self) -> np.ndarray:
@@ -53,16 +62,23 @@ def data_files(dataset: str, input: str = SAMPLES) -> tuple[Path, ...]:
     return files if input == SAMPLES else (*files, file(folder(Path("artifacts", dataset), input)))
 
 
+def of_encoder(artifacts: Path, config: Mapping[str, Any]) -> StoredFeatures | None:
+    """The features that an encoder takes by its config.json, without `input` as before 0.2; None
+    where it takes the samples."""
+    key = config.get("input", SAMPLES)
+    return None if key == SAMPLES else StoredFeatures(folder(artifacts, key))
+
+
 def input_of(artifacts: Path, config: Mapping[str, Any], x: np.ndarray) -> np.ndarray:
     """All samples as an encoder takes them: x, or features of them.
 
     Args:
         artifacts: artifacts/<dataset>.
-        config: content of the encoder's config.json; without `input`, as before 0.3, it takes x.
+        config: content of the encoder's config.json.
         x: samples (N, ...) as in data/<dataset>/x.npy.
     """
-    key = config.get("input", SAMPLES)
-    return x if key == SAMPLES else StoredFeatures(folder(artifacts, key)).x
+    features = of_encoder(artifacts, config)
+    return x if features is None else features.x
 
 
 def scaled(x: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
@@ -72,7 +88,18 @@ def scaled(x: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
     return np.asarray((x - config["low"]) / extent, np.float32)
 
 
-def write(place: Path, config: Mapping[str, Any], x: np.ndarray) -> None:
-    """Writes what a row of `pretrained` leaves into an empty folder."""
+def write(
+    place: Path,
+    config: Mapping[str, Any],
+    x: np.ndarray,
+    classifier: Mapping[str, np.ndarray] | None,
+) -> None:
+    """Writes what a row of `pretrained` leaves into an empty folder.
+
+    Args:
+        classifier: weight (W, D) and bias (W,) of the layer that names features, if there is one.
+    """
+    if classifier is not None:
+        np.savez(place / "classifier.npz", allow_pickle=False, **classifier)
     (place / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     np.save(file(place), x)

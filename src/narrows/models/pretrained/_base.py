@@ -27,6 +27,18 @@ class Weights:
     """What data, and with which labels: "ImageNet-1k, supervised"."""
 
 
+@dataclass(frozen=True)
+class Classifier:
+    """The last layer of a network that was taught classes: words for what it sees."""
+
+    weight: np.ndarray
+    """(W, D) by word and feature."""
+    bias: np.ndarray
+    """(W,)."""
+    words: tuple[str, ...]
+    """Names of the classes."""
+
+
 @runtime_checkable
 class Pretrained(Protocol):
     """A file of this folder."""
@@ -54,6 +66,10 @@ class Pretrained(Protocol):
         Raises:
             UserError: the file holds other weights than expected, or a package is missing.
         """
+        ...
+
+    def classifier(self, cfg: Any, network: Any) -> Classifier | None:
+        """The layer that names features; None where there is none."""
         ...
 
     def features(self, cfg: Any, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.errors import UserError
+from narrows.models.pretrained._base import Classifier
 from narrows.store.digests import digest_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ def checked(file: Path, sha256: str) -> Path:
             "these are other weights"
         )
     return file
+
+
+def classifier(layer: torch.nn.Linear) -> Classifier:
+    """A last layer that names the 1,000 classes of ImageNet."""
+    from torchvision.models import get_model_weights
+
+    words = get_model_weights("resnet18").DEFAULT.meta["categories"]
+    weight, bias = (part.detach().float().cpu().numpy() for part in (layer.weight, layer.bias))
+    return Classifier(weight, bias, tuple(words))
 
 
 def into(network: torch.nn.Module, state: dict[str, torch.Tensor], file: Path) -> torch.nn.Module:

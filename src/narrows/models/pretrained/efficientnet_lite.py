@@ -15,7 +15,7 @@ from pydantic import Field
 from narrows.config.plugins import config
 from narrows.errors import UserError
 from narrows.models.pretrained import _weights
-from narrows.models.pretrained._base import Kind, Weights
+from narrows.models.pretrained._base import Classifier, Kind, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -70,6 +70,11 @@ def load(cfg: Config, device: torch.device) -> torch.nn.Module:
     network = EfficientNet.from_name(f"efficientnet-{cfg.version}", image_size=size(cfg))
     state = torch.load(file, map_location="cpu", weights_only=True)
     return _weights.into(network, state, file).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def classifier(cfg: Config, network: Any) -> Classifier | None:
+    """Its own last layer, and the names of ImageNet's classes."""
+    return _weights.classifier(network._fc)
 
 
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:

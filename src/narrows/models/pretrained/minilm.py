@@ -16,7 +16,7 @@ from pydantic import Field
 from narrows.config.plugins import config
 from narrows.errors import UserError
 from narrows.models.pretrained import _weights
-from narrows.models.pretrained._base import Kind, Weights
+from narrows.models.pretrained._base import Classifier, Kind, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -70,6 +70,11 @@ def load(cfg: Config, device: torch.device) -> Any:
     tokenizer.enable_truncation(cfg.pieces)
     tokenizer.enable_padding()
     return _weights.into(_bert(), _renamed(state), file).to(device), tokenizer
+
+
+def classifier(cfg: Config, network: Any) -> Classifier | None:
+    """None: it was taught no classes."""
+    return None
 
 
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:

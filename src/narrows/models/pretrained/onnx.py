@@ -15,7 +15,7 @@ from pydantic import Field, PositiveFloat
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.pretrained._base import Kind, Weights
+from narrows.models.pretrained._base import Classifier, Kind, Weights
 from narrows.store import project
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def load(cfg: Config, device: torch.device) -> Any:
         message = " ".join(str(error).split())[:200]
         raise UserError(f"{file}: no ONNX file that can be read: {message}") from None
     return session
+
+
+def classifier(cfg: Config, network: Any) -> Classifier | None:
+    """None: it was taught no classes."""
+    return None
 
 
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:

@@ -16,7 +16,7 @@ from narrows.config.messages import abbreviated, nearest
 from narrows.config.plugins import config
 from narrows.errors import UserError
 from narrows.models.pretrained import _weights
-from narrows.models.pretrained._base import Kind, Weights
+from narrows.models.pretrained._base import Classifier, Kind, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +66,11 @@ def load(cfg: Config, device: torch.device) -> torch.nn.Module:
     return _weights.into(network, state, file).to(device)
 
 
+def classifier(cfg: Config, network: Any) -> Classifier | None:
+    """Its own last layer, and the names of ImageNet's classes."""
+    return _weights.classifier(_last_layer(network))
+
+
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:
     """Features (B, D) of pictures uint8 (B, 3, size, size): the input of the last linear layer."""
     import torch
@@ -73,7 +78,7 @@ def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -
     colours = _published(cfg).transforms()
     mean, std = (torch.tensor(part).reshape(3, 1, 1) for part in (colours.mean, colours.std))
     x = (torch.from_numpy(np.asarray(originals)).float() / WHITE - mean) / std
-    last = [part for part in network.modules() if isinstance(part, torch.nn.Linear)][-1]
+    last = _last_layer(network)
     inputs: list[torch.Tensor] = []
     hook = last.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
     try:
@@ -81,6 +86,12 @@ def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -
     finally:
         hook.remove()
     return inputs[0].float().cpu().numpy()
+
+
+def _last_layer(network: Any) -> torch.nn.Linear:
+    import torch
+
+    return [part for part in network.modules() if isinstance(part, torch.nn.Linear)][-1]
 
 
 def _published(cfg: Config) -> Any:
