@@ -76,7 +76,11 @@ def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
     dataset = {"name": "table", "path": "t.csv"}
     _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     text = (folder / "params.yaml").read_text()
-    assert "labels: null                # perhaps segment: for scores only\n\nprepare:" in text
+    assert "labels: null                # perhaps segment: for scores only\n  names: null" in text
+    _project.write_params(folder, Proposal("array", {"name": "array"}, labels="y"))
+    text = (folder / "params.yaml").read_text()
+    assert "labels: null                # perhaps y: for scores only\n\nprepare:" in text
+    _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     assert params.load(folder / "params.yaml").dataset.config.labels is None
 
 

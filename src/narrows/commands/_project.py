@@ -150,7 +150,8 @@ def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> No
     if labels is not None:
         section.setdefault("labels", None)
         _comment(section, "labels", f"perhaps {labels}: for scores only")
-        section.ca.items["labels"][2].value += "\n\n"  # an empty line before the next section
+        if list(section)[-1] == "labels":  # an empty line before the next section
+            section.ca.items["labels"][2].value += "\n\n"
     if proposal.n_samples is not None:
         _enough_steps(params, proposal.n_samples)
     if row is not None:
