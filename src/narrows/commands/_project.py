@@ -23,6 +23,7 @@ from ruamel.yaml.comments import CommentedMap
 
 import narrows
 from narrows.config import inheritance
+from narrows.config.messages import plural
 from narrows.data import look
 from narrows.data.look import Proposal
 from narrows.errors import UserError
@@ -142,11 +143,11 @@ def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> No
         section = params["dataset"] = CommentedMap(dataset)
         if labels is None:
             params.yaml_set_comment_before_after_key("prepare", before="\n")
-    for key in reversed(list(dataset)):
+    for place, (key, value) in enumerate(dataset.items()):
         if key in section:
-            section[key] = dataset[key]
+            section[key] = value
         else:
-            section.insert(1, key, dataset[key])
+            section.insert(place, key, value)
     if labels is not None:
         section.setdefault("labels", None)
         _comment(section, "labels", f"perhaps {labels}: for scores only")
@@ -220,11 +221,12 @@ def _enough_steps(params: CommentedMap, n_samples: int) -> None:
     for row in params["autoencoders"].values():
         if (train := row.get("train")) is None:  # like another
             continue
-        epochs = math.ceil(N_STEPS / math.ceil(n_train / train["batch_size"]) / 10) * 10
+        n_steps = math.ceil(n_train / train["batch_size"])
+        epochs = math.ceil(N_STEPS / n_steps / 10) * 10
         if epochs > train["epochs"]:
             train["patience"] = round(train["patience"] * epochs / train["epochs"])
             train["epochs"] = epochs
-            _comment(train, "epochs", f"so many, as {n_samples:,} samples are few steps")
+            _comment(train, "epochs", f"of {n_samples:,} samples one is {plural(n_steps, 'step')}")
 
 
 def _keep_only(params: dict[str, Any], row: str) -> None:
