@@ -33,7 +33,8 @@ class Odd:
     score: float
     """Score of `outliers.scores`: 1 is usual."""
     columns: Sequence[tuple[str, Any, Any, float]]
-    """Column, value, expected value and share of the row's score; the largest first."""
+    """Column, value, another value that is expected, and share of the row's score; the largest
+    first."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def write(folder: Path, findings: Findings) -> Path:
         [
             [odd.name, odd.cluster, odd.score, *column]
             for odd in findings.odd
-            for column in odd.columns
+            for column in odd.columns or [("", "", "", "")]
         ],
         ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
