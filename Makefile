@@ -6,12 +6,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser torture check docs ui
+.PHONY: help repro full gallery promote serve compare search results dashboard seeds-table bench test test-commands test-browser torture torture-sample check docs ui
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 repro: .venv/installed  ## set up, then compute every row that is not current: `dvc repro`
+	@python -c "from narrows import errors; from narrows.config import params; errors.run(params.load)"
 	dvc repro
 
 # The settings of benchmarks/documents.py and benchmarks/textbook.py. A + is for what the row inherits.
@@ -77,6 +78,9 @@ SEED ?= 0
 
 torture: .venv/installed-dev  ## break the tool on purpose for some minutes: make torture MINUTES=20 SEED=0
 	PYTHONPATH=tests python -m torture --minutes $(MINUTES) --seed $(SEED)
+
+torture-sample: .venv/installed-dev  ## two minutes of that, with the same seeds each time
+	PYTHONPATH=tests OMP_NUM_THREADS=1 python -m torture
 
 check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
 	pre-commit run --all-files

@@ -15,7 +15,7 @@ import pytest
 from helpers import mlflow_store
 from narrows import tracking
 from narrows.errors import UserError
-from narrows.store import project
+from narrows.store import outputs, project
 from narrows.tracking import absence, recording, waiting
 from narrows.tracking import store as narrows_store
 
@@ -181,6 +181,21 @@ def test_a_store_that_another_program_locks_stops_no_training(
     )
     tracking.log_what_waits()
     assert len(runs()) == 3
+
+
+@pytest.mark.usefixtures("away")
+def test_runs_that_wait_do_not_fill_the_disk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        train(name)
+    older, newer = sorted(waiting.home().glob("[0-9]*"))
+    monkeypatch.setattr(waiting, "LIMIT", outputs.size_of(newer))
+    absence.forget()  # a minute later
+    capsys.readouterr()
+    train("c")
+    assert capsys.readouterr().out.startswith("MLflow: 1 runs that waited longest in ")
+    assert (older.exists(), newer.exists()) == (False, True)
 
 
 def test_a_run_that_is_damaged_where_it_waits_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

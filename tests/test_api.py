@@ -153,6 +153,10 @@ def test_own_pictures_have_their_paths_and_what_was_left_out_is_said(
     assert data.names() == [f"{i:02}.png" for i in range(12)]
     assert data.x[:, 0, 0, 0].tolist() == [20 * i for i in range(12)]
     assert re.match(r"image_folder: skipped 1 .*\n", capsys.readouterr().out)
+    looked_at = nw.load_data(tmp_path, size=8, colour=False)
+    np.testing.assert_array_equal(looked_at.x, data.x)
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{i},5;{i % 7},5\n" for i in range(30)))
+    assert nw.load_data(str(tmp_path / "t.csv")).x.shape == (30, 2)
     assert nw.load_data(data.x).names() is None
 
 
@@ -253,13 +257,13 @@ def test_an_interrupted_training_can_be_interrupted_again(blobs: np.ndarray) -> 
 
 
 def test_pictures_of_results(blobs: np.ndarray) -> None:
-    """Samples of four values are tiles of two by two: six validation samples of 96 pixels, and a
-    line of twelve of 56 pixels for each cluster; gaps are of two pixels."""
+    """Samples of four values are four bars, 24 pixels wide and high: six validation samples four
+    times as large, and a line of twelve, twice as large, for each cluster; gaps are of two."""
     data = nw.load_data(blobs)
     fitted = nw.fit(SMALL, data)
     clusters = nw.cluster("kmeans", data, n_clusters=3)
     assert nw.plot(fitted, data).size[0] == 6 * 98 - 2
-    assert nw.plot(clusters).size == (20 + 12 * 58 - 2, 3 * 58 - 2)
+    assert nw.plot(clusters).size == (20 + 12 * 50 - 2, 3 * 50 - 2)
     assert nw.plot(nw.fit({"name": "pca", "code_size": 2}, data), data).size[0] == 6 * 98 - 2
     with pytest.raises(UserError, match="the data are missing"):
         nw.plot(fitted)
@@ -323,7 +327,11 @@ def test_rows_say_only_what_differs() -> None:
         (lambda x: nw.load_data(x, size=3), "'size' is an option of a data set, not of an array"),
         (lambda x: nw.load_data(x, labels=[1]), "labels should be .60,. as x, found .1,."),
         (lambda x: nw.load_data(x[:2]), "each split needs at least one row"),
-        (lambda x: nw.load_data("digit"), "'digit' is not known .did you mean 'digits'"),
+        (lambda x: nw.load_data("digit"), "there is no .*digit; did you mean digits"),
+        (
+            lambda x: nw.plot(nw.cluster("kmeans", np.eye(65), n_clusters=2)),
+            "samples of 65 values have no picture; drawn are pictures",
+        ),
         (lambda x: nw.load_data("image_folder"), "path is missing"),
         (
             lambda x: nw.score(nw.fit("identity", x), nw.load_data(x), "tests"),

@@ -256,7 +256,8 @@ def test_without_a_loss_no_outlier_is_called_and_what_was_assumed_is_said(
         apply.main([str(tmp_path / "none.csv")])
 
 
-def test_a_value_outside_the_range_is_an_outlier() -> None:
+@pytest.mark.parametrize("kind", ["table", "array"])
+def test_a_value_outside_the_range_is_an_outlier(kind: str) -> None:
     """Two columns that are reconstructed with errors of .1; the last row's second value lies
     30 ranges above what its feature can say."""
     rng = np.random.default_rng(0)
@@ -270,11 +271,13 @@ def test_a_value_outside_the_range_is_an_outlier() -> None:
         centres=np.zeros((1, 2)),
     )
     columns = [{"name": "a", "features": [0, 1]}, {"name": "b", "features": [1, 2]}]
-    known = Known(x, x, np.arange(100), columns, sparse.csr_array((100, 2)))
     new, beyond = np.array([[0.5, 0.5], [0.5, 1]], np.float32), np.array([[0, 0], [0, 30.0]])
+    if kind == "array":
+        columns, beyond = [], np.sqrt(np.square(beyond).mean(axis=1, keepdims=True))
+    known = Known(x, x, np.arange(100), columns, sparse.csr_array((100, len(columns))))
     answer = describe(clustering, known, new, beyond, 1)
     assert answer.is_outlier.tolist() == [False, True]
-    assert answer.reasons[1].startswith("b (")
+    assert answer.reasons[1].startswith("b (" if columns else "")
 
 
 def test_documents_without_a_known_term_are_skipped(

@@ -54,6 +54,9 @@ def test_columns_are_scaled_each_by_its_own_ends_which_new_rows_may_pass() -> No
     np.save("new.npy", np.array([[1.0, 7, 0], [9, 7, 0], [np.nan, 7, 0]]))
     new = array.encode(data.schema, data.arrays, Path("new.npy"))
     assert new.x.tolist() == [[0.75, 0, 0.5], [1, 0, 0.5]]
+    assert new.beyond is not None
+    # of column 0 a range is 4: 9 lies 7 / 4 beyond it, and the mean is that of three columns
+    np.testing.assert_allclose(new.beyond, [[0], [(1.75**2 / 3) ** 0.5]], rtol=1e-6)
     assert list(new.warnings) == [
         "new.npy: 1 samples have values beyond those learned from, which are cut"
     ]

@@ -130,6 +130,17 @@ def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:
         compare.main(["narrow"])
     with pytest.raises(UserError, match="'nothing' is no row of params"):
         compare.main(["narrow", "nothing"])
+    with pytest.raises(UserError, match=r"'narow' is no row .*\(did you mean 'narrow'"):
+        compare.main(["narrow", "narow"])
     with pytest.raises(UserError, match=r"params.yaml of HEAD has no row 'nothing'"):
         compare.main(["narrow", "HEAD:nothing"])
+    before = Path("params.yaml").read_text()
+    for text, sentence in (
+        ("a: [1", "params.yaml: not valid YAML: "),
+        (before.replace("dataset:", "datset:", 1), "the working tree: dataset.name is missing"),
+    ):
+        Path("params.yaml").write_text(text)
+        with pytest.raises(UserError, match=sentence):
+            compare.main(["narrow", "other"])
+    Path("params.yaml").write_text(before)
     assert os.listdir().count("compare.html") == 0

@@ -22,6 +22,7 @@ from narrows.models.baselines._base import Baseline
 from narrows.models.corruptions._base import Corruption
 from narrows.models.networks._base import Network
 from narrows.models.penalties._base import Penalty
+from narrows.models.pretrained._base import Pretrained
 from narrows.training.optimizers._base import Optimizer
 from narrows.training.schedules._base import Schedule
 
@@ -29,7 +30,7 @@ SHAPES = [(1, 8, 8), (3, 8, 12), (5,)]
 
 
 FAMILIES = ("datasets", "corruptions", "networks", "penalties", "optimizers", "schedules")
-FAMILIES += ("baselines", "autoencoders", "clusterers", "deep_clusterers")
+FAMILIES += ("pretrained", "baselines", "autoencoders", "clusterers", "deep_clusterers")
 
 
 @pytest.mark.parametrize(("family", "name"), [m for f in FAMILIES for m in members(f)])
@@ -48,6 +49,7 @@ PROTOCOLS: dict[str, type] = {
     "networks": Network,
     "optimizers": Optimizer,
     "penalties": Penalty,
+    "pretrained": Pretrained,
     "schedules": Schedule,
 }
 

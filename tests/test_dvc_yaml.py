@@ -14,7 +14,8 @@ from narrows.store.rows import Row
 
 ROOT = Path(__file__).parent.parent
 STAGES = {stage.name: stage for stage in Repo(str(ROOT)).index.stages}
-ORDER = "fetch prepare tune encode choose_k cluster deep_cluster evaluate seeds report".split()
+ORDER = "fetch prepare pretrained tune encode choose_k cluster deep_cluster evaluate".split()
+ORDER += ["seeds", "report"]
 
 
 def paths(address: str, of: str) -> set[str]:

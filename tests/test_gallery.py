@@ -292,7 +292,7 @@ def test_an_empty_folder_is_taken_and_what_is_gone_is_counted(
     Path("sorted").mkdir()
     (project.photos / "plain.png").unlink()
     project.run("--folders", "links", "--to", "sorted")
-    assert "1 pictures are no longer in" in capsys.readouterr().out
+    assert "1 picture no longer in" in capsys.readouterr().out
     assert len([f for f in Path("sorted").rglob("*") if f.is_symlink()]) == len(PATHS) - 1
 
 
@@ -320,6 +320,7 @@ def test_commands_are_told_and_nothing_is_imported_for_it() -> None:
     assert "gallery" in help_page.stdout
     unknown = ask("-m", "narrows", "galery")
     assert unknown.returncode == 1
-    assert unknown.stderr.startswith("narrows: no command 'galery'; usage:")
+    sentence = "narrows: no command 'galery' (did you mean 'gallery'?); usage:"
+    assert unknown.stderr.startswith(sentence)
     lazy = "import sys, narrows.__main__; sys.exit(bool({'torch', 'mlflow'} & set(sys.modules)))"
     assert ask("-c", lazy).returncode == 0

@@ -69,7 +69,7 @@ def test_a_folder_of_pictures_is_counted_and_told_of() -> None:
 
 
 def test_a_table_of_labels_beside_pictures_is_proposed() -> None:
-    touch(*(f"p/{i}.png" for i in range(5)))
+    touch(*(f"p/{i}.png" for i in range(6)))
     Path("p/train.csv").write_text("filename,label\n0.png,a\n")
     Path("p/other.csv").write_text("x,y\n1,2\n")
     assert accepted("p").labels == "train.csv"
@@ -84,6 +84,31 @@ def test_a_folder_of_texts() -> None:
         f"{Path('t').resolve()}: 6 documents in 2 folders (5 .txt, 1 .md)",
         "left out: 1 .jpg",
     )
+
+
+def test_of_pictures_and_texts_the_larger_part_is_taken_and_the_other_is_told_of() -> None:
+    touch(*(f"m/{i}.txt" for i in range(7)), *(f"m/{i}.png" for i in range(9)))
+    proposal = accepted("m")
+    assert (proposal.example, proposal.n_samples) == ("image_folder", 9)
+    assert proposal.lines[1:] == (
+        "left out: 7 .txt",
+        "7 documents would be a project of their own: name a folder without the others",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("one/a.png", b"", "one has 1 picture to learn from; at least 6 are needed"),
+        ("some/a.txt", b"", "some has 1 document to learn from; at least 6 are needed"),
+        ("t.csv", b"a,b\n1,2\n3,4\n", "t.csv has 2 rows to learn from; at least 6 are needed"),
+    ],
+)
+def test_too_few_samples_are_a_sentence(name: str, content: bytes, sentence: str) -> None:
+    touch(name)
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError, match=sentence):
+        look(name.partition("/")[0])
 
 
 @pytest.mark.parametrize(
@@ -202,7 +227,7 @@ def test_sets_that_come_along_and_those_of_libraries(monkeypatch: pytest.MonkeyP
     assert proposal.example == "text"
     columns = {"a": "int64", "b": "string"}
     assert accepted("huggingface:a/b").example == "table"
-    touch("digits/a.png")  # a place goes before a name
+    touch(*(f"digits/{i}.png" for i in range(6)))  # a place goes before a name
     assert accepted("digits").dataset["name"] == "image_folder"
 
 

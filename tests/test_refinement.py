@@ -62,7 +62,7 @@ class TestContract:
     def test_start_with_one_cluster_is_refused(self, family, name, tmp_path) -> None:
         start = plugin("clusterers", "dbscan")
         start = dataclasses.replace(start, config=dataclasses.replace(start.config, eps=1e6))
-        with pytest.raises(UserError, match="dbscan finds 1 clusters, it needs two"):
+        with pytest.raises(UserError, match="dbscan finds 1 cluster, it needs two"):
             refine(plugin(family, name), job(tmp_path, name, start=start))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,25 @@ def test_the_oldest_finished_rows_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NARROWS_FINISHED_BYTES", "0")
     compute(row(seed=3))
     assert not rows.restore(row(seed=3), row(seed=3).fingerprint())
+    monkeypatch.setenv("NARROWS_FINISHED_BYTES", "10 GB")
+    with pytest.raises(UserError, match=r"is '10 GB'; accepted are whole numbers from 0 on$"):
+        compute(row(seed=4))
+
+
+def test_the_oldest_checkpoints_that_nobody_goes_on_with_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of four that are of 1,000 bytes each, three are old; there is room for one of these."""
+    monkeypatch.setenv("NARROWS_FINISHED_BYTES", "1500")
+    for days, name in enumerate(("running", "a", "b", "c")):
+        file = rows.CHECKPOINTS / name / "layer-1/last.ckpt"
+        file.parent.mkdir(parents=True)
+        file.write_text("x" * 1000)
+        when = time.time() - days * 100_000
+        for path in (file, file.parent, file.parents[1]):
+            os.utime(path, (when, when))
+    rows.drop_stale()
+    assert sorted(path.name for path in rows.CHECKPOINTS.iterdir()) == ["a", "running"]
 
 
 def test_where_links_are_not_possible_files_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:

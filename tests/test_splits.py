@@ -52,9 +52,9 @@ def test_rows_in_the_order_of_their_classes_are_mixed() -> None:
 @pytest.mark.parametrize(
     ("n_x", "is_test", "message"),
     [
-        (2, None, "2 rows are split into 2 train, 0 val, 0 test"),
-        (5, np.ones(5, dtype=bool), "5 rows are split into 0 train, 0 val, 5 test"),
-        (30, np.zeros(30, dtype=bool), "30 rows are split into 27 train, 3 val, 0 test"),
+        (2, None, "split 2 rows into 2 train, 0 val, 0 test"),
+        (5, np.ones(5, dtype=bool), "split 5 rows into 0 train, 0 val, 5 test"),
+        (30, np.zeros(30, dtype=bool), "split 30 rows into 27 train, 3 val, 0 test"),
     ],
 )
 def test_too_few_rows_are_a_sentence(n_x: int, is_test: np.ndarray | None, message: str) -> None:

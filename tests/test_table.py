@@ -156,7 +156,7 @@ def test_rows_without_a_label_are_left_out() -> None:
     ("text", "options", "message"),
     [
         ("", {}, "rows.csv: not a table that can be read: it has no header"),
-        ("a,b\n1,2\n", {}, r"has 1 rows and no column to learn from \(2 columns: none"),
+        ("a,b\n1,2\n", {}, r"has 1 row and no column to learn from \(2 columns: none"),
         ("a\n", {}, "has 0 rows and no column to learn from"),
         ("a,a\n1,2\n2,3\n", {"labels": "b"}, "dataset.labels: .*rows.csv has no column 'b'; it"),
         ("a\nx\ny\n", {"numeric": ("a",)}, "column 'a' holds no value of the kind given"),

@@ -80,7 +80,18 @@ def test_a_separator_at_the_end_of_rows_moves_no_value() -> None:
         ("Report\n\nby us\n\n" + csv({"a": AGE, "b": PLAN}), "by dataset.skip_rows: 4$"),
         ("Report,,\n,,\n" + csv({"a": AGE, "b": PLAN, "c": AGE}), "by dataset.skip_rows: 2$"),
         ("a\n" + "1,2\n" * 30, "if its first name is missing, write it; if it is a title"),
-        (csv({"a": AGE, "b": PLAN}).replace(",", ";"), "by ';' there are 2; set dataset.separator"),
+        (
+            csv({"a": AGE, "b": PLAN}).replace(",", ";"),
+            "',' does not separate its columns, by ';' there are 2; set dataset.separator: ';'$",
+        ),
+        (
+            "a;b;c\n" + "1,5;2,25;x\n" * 30,
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
+        (
+            "a;b, c;d\n" + "1,5;2,25;3,0\n" * 30,  # a comma in the header, too
+            "by ';' there are 3; set dataset.separator: ';' and dataset.decimal: ','$",
+        ),
         ('a,b\n1,x\n2,"y\n3,x\n', "unexpected end of data; a quote is not closed"),
         ('a,b\n1,"x"y\n', "not a table that can be read: ',' expected after '\"'"),
         (
@@ -111,7 +122,8 @@ def test_short_rows_repeated_names_and_spaces_are_told_of() -> None:
     assert column(data, "b")["categories"] == ["y", "x"]
     assert column(data, "a.1")["n_missing"] == 1
     assert data.warnings[1:3] == [
-        "1 rows have fewer values than the header, for example row 31: their last columns are gaps",
+        "1 row has fewer values than the header, for example row 31: the last columns there are "
+        "gaps",
         "there are two columns 'a'; the second is called 'a.1'",
     ]
 
@@ -329,6 +341,20 @@ def test_dates_are_read_by_one_format(days: list[str], name: str, first: str) ->
     data = load(csv({"day": days * 15, "n": AGE[:30]}))
     assert column(data, "day")["format"] == name
     assert column(data, "day")["least"] == dates_of(first)[0]
+
+
+def test_birthdays_of_two_digits_are_of_the_past() -> None:
+    """1940 to 1999, of which 40 to 68 would be 2040 to 2068 by POSIX. Half of the empty years, 2000
+    to 2039, come after the last year that is meant, also in a new file."""
+    days = [f"1.{i % 12 + 1}.{year % 100:02}" for i, year in enumerate(range(1940, 2000))]
+    data = load(csv({"born": days, "n": AGE[:60]}))
+    assert column(data, "born")["format"] == "%d.%m.%y since 1920"
+    assert ends(data, "born") == ("date", *dates_of("1940-01-01", "1999-12-01"))
+    assert any("year (two digits: 1920 to 2019)" in line for line in data.account)
+    new = encode(data, "born,n\n1.1.40,20\n1.12.99,20\n1.1.03,20\n")
+    assert new.x[:2, 0].tolist() == [0, 1]
+    assert new.beyond is not None
+    assert 0 < new.beyond[2, 0] < 0.1
 
 
 def test_two_orders_of_day_and_month_are_said() -> None:

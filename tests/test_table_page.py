@@ -133,6 +133,19 @@ def test_a_value_outside_the_range_is_the_oddest_and_is_shown_in_full(page_folde
         table.main(["pca-kmeans"])
 
 
+def test_no_row_is_odd_for_what_stands_for_its_gap(page_folder: Path) -> None:
+    """Where a row has a gap, nothing else can be expected than that there is one, or none."""
+    table.main(["pca-kmeans"])
+    gaps = [row for row in records(page_folder / "outliers.csv") if row["column"] == "gaps"]
+    assert not [row for row in gaps if (row["value"], row["expected"]) == ("", "")]
+    x, used = np.load("data/mnist_5k/x.npy"), table_frame.used({"columns": columns()})
+    compared = table_frame.with_gaps_of(x, np.full_like(x, 0.1), used)
+    errors = np.abs(compared - x)
+    assert errors[::10, 9].max() == 0, "the middle of the column, which is no value"
+    assert errors[::10, 10].min() > 0, "the mark of the gap"
+    assert errors[1:10, 9].max() > 0
+
+
 def test_an_encoder_without_a_loss_tells_no_outlier(page_folder: Path) -> None:
     folder, x = Path("artifacts/mnist_5k/encoders/pca"), features()[0]
     encoders.write_state(folder, {})

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from narrows import errors
+from narrows.config.messages import cut, nearest
 
 COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `narrows` says of it
     "new": "a project on your data: params.yaml with rows for it, the pipeline, a README",
@@ -44,7 +45,10 @@ def main(*words: str) -> None:
         if words and words[0] in ("-h", "--help"):
             print(f"{usage}\n\nnarrows <command> --help says more, {COMPLETION} bash completes it")
             return
-        raise errors.UserError(f"no command {words[0]!r}; {usage}" if words else usage)
+        if not words:
+            raise errors.UserError(usage)
+        known = nearest(words[0], COMMANDS)
+        raise errors.UserError(f"no command {cut(words[0])!r}{known}; {usage}")
     if code := import_module(f"narrows.commands.{words[0]}").main(words[1:]):
         sys.exit(code)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 """Permission denied, a read-only file system, no space left."""
+ERASE = "\r\033[K"
+"""Brings a terminal's cursor to the start of its line and empties that."""
 SHELLS = ("sh", "dash", "ash", "busybox", "bash", "ksh", "zsh", "fish")
 
 
@@ -44,10 +46,12 @@ def mask_passwords(text: str) -> str:
     return _WITHIN.sub(r"\g<head>:***@", text)
 
 
-def say(message: str) -> None:
-    """Prints a line in one piece: processes that print at once do not tear their lines."""
-    sys.stdout.write(f"{message}\n")
-    sys.stdout.flush()
+def say(message: str, on_stderr: bool = False) -> None:
+    """Prints a line in one piece: processes that print at once do not tear their lines, and on a
+    terminal it takes the place of a progress bar, which is drawn anew below."""
+    stream = sys.stderr if on_stderr else sys.stdout
+    stream.write(f"{ERASE if stream.isatty() else ''}{message}\n")
+    stream.flush()
 
 
 _HEAD = r"(?P<head>(?>(?:[\w+.-]+:/+)?)[^\s:@]*):"  # scheme and user; the scheme is never a user

@@ -193,7 +193,7 @@ class Autoencoder(CodesMixin, BaseEstimator):
         held_out = min(max(1, round(self.validation_fraction * n)), n - 1)
         split = np.zeros(n, np.uint8)
         split[np.random.default_rng(seed).permutation(n)[:held_out]] = NAMES.index("val")
-        data = Data("X", self.scaling_.to_unit(samples), split, "", self.scaling_)
+        data = Data("X", self.scaling_.to_unit(samples), split, "", scaling=self.scaling_)
         self.sample_shape_ = tuple(int(side) for side in shape)
         self.fitted_: Fitted = fit(self._row(), data, seed=seed, device=self.device)
         return data

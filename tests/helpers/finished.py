@@ -49,11 +49,16 @@ def change(folder: Path, **sections: Any) -> None:
     yaml.dump({**yaml.load(file), **sections}, file)
 
 
-def make(folder: Path, *stages: str, **sections: Any) -> None:
-    """The data, and what these stages leave of `PARAMS`, some sections of it replaced. The number
-    of clusters is there without stage choose_k, which is slow."""
+def begin(folder: Path, **sections: Any) -> None:
+    """`PARAMS` in a folder, some sections of it replaced. The number of clusters is there without
+    stage choose_k, which is slow."""
     YAML(typ="safe").dump({**PARAMS, **sections}, folder / "params.yaml")
     place = folder / "artifacts/digits/choose_k"
     place.mkdir(parents=True)
     choices.write_k(place, ChosenK([], None, 10))
+
+
+def make(folder: Path, *stages: str, **sections: Any) -> None:
+    """The data, and what these stages leave of what `begin` writes."""
+    begin(folder, **sections)
     run(folder, "fetch", "prepare", *stages)

@@ -47,6 +47,7 @@ def render(
     )
     report = Report(
         dataset="toy",
+        title="toy",
         shape=(64,),
         n_per_split={"train": 1000, "val": 100, "test": 100},
         labelled=labelled,

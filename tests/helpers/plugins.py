@@ -21,6 +21,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a def
     "penalties.kl_sparsity": {"target": 0.05, "weight": 0.1},
     "penalties.l1": {"weight": 0.1},
     "autoencoders.stacked": {"layer_epochs": 1},
+    "pretrained.onnx": {"path": "network.onnx"},
+    "pretrained.torchvision": {"model": "resnet18"},
     "baselines.pca": {"code_size": 3},
     "clusterers.agglomerative": {"linkage": "ward", "n_neighbors": 5},
     "clusterers.dbscan": {"eps": 5.0, "min_samples": 4},

@@ -8,26 +8,42 @@ that lost something stays in .work/torture/.
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import shutil
 import sys
 import time
+import traceback
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torture import artifacts, inputs, passwords, requests, runs, searches, stores
+from torture import (
+    artifacts,
+    checkpoints,
+    inputs,
+    passwords,
+    places,
+    requests,
+    runs,
+    searches,
+    stores,
+    twice,
+)
 from torture._base import Campaign, Lost
 
 CAMPAIGNS = (
-    runs.CAMPAIGN,
+    *runs.CAMPAIGNS,
     stores.CAMPAIGN,
     stores.TOGETHER,
     *searches.CAMPAIGNS,
     *inputs.CAMPAIGNS,
     artifacts.CAMPAIGN,
-    passwords.CAMPAIGN,
-    requests.CAMPAIGN,
+    checkpoints.CAMPAIGN,
+    *places.CAMPAIGNS,
+    *twice.CAMPAIGNS,
+    *passwords.CAMPAIGNS,
+    *requests.CAMPAIGNS,
 )
 LOSSES = Path(".work/torture")
 
@@ -47,13 +63,18 @@ def attempt(campaign: Campaign, seed: int, number: int, tally: Tally) -> None:
     folder = (LOSSES / f"{name}-{seed}-{number}").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    began = time.monotonic()
     try:
         tally.tried += campaign.attempt(draw, folder)
-    except Lost as loss:
+    except Exception as loss:
         tally.tried += 1
         tally.lost.append(f"--only {campaign.name!r} --seed {seed} --number {number}: {loss}")
         print(f"LOST {tally.lost[-1]}", flush=True)
+        if not isinstance(loss, Lost):
+            traceback.print_exception(loss)
         return
+    seconds = time.monotonic() - began
+    print(f"{campaign.name}: {tally.tried} tried, {number} took {seconds:.0f} s", flush=True)
     shutil.rmtree(folder)
 
 
@@ -69,6 +90,7 @@ def table(tallies: dict[str, Tally]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, help="when to stop; without it a sample is tried")
+    parser.add_argument("--tries", type=int, help="of each campaign, instead of minutes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="name of a campaign")
     parser.add_argument("--number", type=int, help="of the one attempt to make")
@@ -77,16 +99,22 @@ def main() -> None:
     chosen = [c for c in CAMPAIGNS if options.only in (None, c.name)]
     tallies = {campaign.name: Tally() for campaign in chosen}
     deadline = time.monotonic() + 60 * (options.minutes or 0)
-    number = options.number or 0
-    while True:
-        for campaign in chosen:
-            if options.minutes or options.number is not None or number < campaign.n_sample:
-                attempt(campaign, options.seed, number, tallies[campaign.name])
-        number += 1
-        if options.number is not None or (options.minutes and time.monotonic() > deadline):
+
+    def goes_on(campaign: Campaign, number: int) -> bool:
+        if options.number is not None:
+            return number == options.number
+        if options.tries is not None:
+            return tallies[campaign.name].tried < options.tries
+        if options.minutes is not None:
+            return time.monotonic() < deadline
+        return number < campaign.n_sample
+
+    for number in itertools.count(options.number or 0):
+        left = [campaign for campaign in chosen if goes_on(campaign, number)]
+        if not left:
             break
-        if not options.minutes and number >= max(c.n_sample for c in chosen):
-            break
+        for campaign in left:
+            attempt(campaign, options.seed, number, tallies[campaign.name])
     print(table(tallies))
     sys.exit(any(tally.lost for tally in tallies.values()))
 

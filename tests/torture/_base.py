@@ -64,26 +64,56 @@ def examples(
     return tried
 
 
-def python(folder: Path, *words: str) -> subprocess.Popen[str]:
+STAGES = """
+from importlib import import_module
+from narrows import errors
+
+def main(*stages):
+    for stage in stages:
+        import_module(f"narrows.stages.{stage}").main()
+
+errors.run(main)
+"""
+
+
+def python(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
     """`python ...` in a folder and a group of its own, not waited for."""
     pipe = subprocess.PIPE
     command = [sys.executable, *words]
-    env = environment(folder)
+    env = environment(folder) | variables
     return subprocess.Popen(
         command, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True, process_group=0
     )
 
 
-def ended(process: subprocess.Popen[str]) -> str:
-    """Output of a process that has ended well; raises `Lost` where it failed or never ends."""
+def stages(folder: Path, *names: str, **variables: str) -> subprocess.Popen[str]:
+    """Stages, one after the other in one process, not waited for."""
+    return python(folder, "-c", STAGES, *names, **variables)
+
+
+def output(process: subprocess.Popen[str], seconds: float = PATIENCE) -> str:
+    """All that a process has printed until its end; raises `Lost` where that does not come."""
     try:
-        said = "".join(process.communicate(timeout=PATIENCE))
+        return "".join(process.communicate(timeout=seconds))
     except subprocess.TimeoutExpired:
         end_group(process)
-        raise Lost(f"still running after {PATIENCE} s") from None
+        raise Lost(f"still running after {seconds:.0f} s: {process.args!s:.200}") from None
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Output of a process that has ended well; raises `Lost` where it failed or never ends."""
+    printed = output(process)
     if process.returncode:
-        raise Lost(f"exit code {process.returncode}: {said[-800:]}")
-    return said
+        raise Lost(f"exit code {process.returncode}: {printed[-800:]}")
+    return printed
+
+
+def answered(process: subprocess.Popen[str], *codes: int) -> str:
+    """Output of a process that has ended well, with a sentence, or with one of these exit codes."""
+    printed = output(process)
+    if "Traceback" in printed or process.returncode not in (0, 1, *codes):
+        raise Lost(f"exit code {process.returncode}: {printed[-1500:]}")
+    return printed
 
 
 def end_group(process: subprocess.Popen[str]) -> None:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
+import contextlib
 import functools
 import http.client
 import json
+import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from helpers import finished
-from torture._base import Campaign, Lost, end_group, ended, python
+from torture._base import Campaign, Lost, ended, python
 
-N_REQUESTS, N_THREADS, SHARE_OF_ODD = 200, 8, 0.05
-LONGEST = 20 * 2**20
+N_REQUESTS, N_THREADS, SHARE_OF_ODD = 1000, 8, 0.05
+LONGEST = 100 * 10**6
+SERVED, PAGE = 64, 50
+"""Values of a sample, and requests to the page."""
+PATHS = (
+    "/",
+    "/docs",
+    "/get-artifact?run_uuid=../../..&path=../../../../etc/passwd",
+    "/get-artifact?run_uuid=" + "0" * 32 + "&path=%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+    "/static-files/../../../../etc/passwd",
+    "/ajax-api/2.0/mlflow/experiments/search",
+    "/ajax-api/2.0/mlflow/runs/get?run_id=%00",
+    "/ajax-api/2.0/mlflow-artifacts/artifacts/../../../etc/passwd",
+    "/graphql",
+    "/" + "a" * 5000,
+)
 
 
 @functools.cache
@@ -40,6 +60,11 @@ def good(n_values: int) -> bytes:
     return json.dumps({"inputs": [[0.5] * n_values]}).encode()
 
 
+@functools.cache
+def huge() -> bytes:
+    return b"[" + b"1," * (LONGEST // 2) + b"1]"
+
+
 def odd(draw: random.Random, n_values: int) -> tuple[bytes, dict[str, str]]:
     """A body and headers that no client should send."""
     kinds = {
@@ -49,20 +74,22 @@ def odd(draw: random.Random, n_values: int) -> tuple[bytes, dict[str, str]]:
         "too few values": (good(3), {}),
         "words": (json.dumps({"inputs": [["x"] * n_values]}).encode(), {}),
         "null": (b"null", {}),
-        "huge": (b"[" + b"1," * (LONGEST // 2) + b"1]", {}),
+        "huge": (huge(), {}),
         "another host": (good(n_values), {"Host": "evil.example"}),
         "binary": (draw.randbytes(500), {}),
     }
     return kinds[draw.choice(sorted(kinds))]
 
 
-def ask(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, float]:
+def ask(
+    port: int, body: bytes, headers: dict[str, str], path: str = "/invocations"
+) -> tuple[int, float]:
     """Status of an answer and its seconds; 0 where the connection was closed instead."""
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         complete = {"Content-Type": "application/json", **headers}
-        connection.request("POST", "/invocations", body, complete)
+        connection.request("POST" if body else "GET", path, body, complete)
         return connection.getresponse().status, time.monotonic() - began
     except (OSError, http.client.HTTPException):
         return 0, time.monotonic() - began
@@ -76,25 +103,59 @@ def wait_for(port: int, process: subprocess.Popen[str]) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         if process.poll() is not None:
-            raise Lost(f"serve ended: {''.join(process.communicate())[-500:]}")
+            raise Lost(f"the server ended with {process.returncode}")
         time.sleep(0.2)
-    raise Lost("serve does not answer")
+    raise Lost("the server does not answer")
 
 
-def attempt(draw: random.Random, folder: Path) -> int:
-    """Two hundred requests by eight threads, a twentieth of them odd."""
-    place, port, n_values = champion(), free_port(), 64
-    server = python(place, "-m", "narrows", "serve", "--port", str(port))
+@contextlib.contextmanager
+def server(*words: str) -> Iterator[int]:
+    """The port of a command that answers requests, as long as the block runs; raises `Lost` where
+    it has ended before."""
+    port = free_port()
+    process = python(champion(), "-m", "narrows", *words, "--port", str(port))
+    read_all(process)
     try:
-        wait_for(port, server)
-        chances = [draw.random() < SHARE_OF_ODD for _ in range(N_REQUESTS)]
-        bodies = [odd(draw, n_values) if is_odd else (good(n_values), {}) for is_odd in chances]
-        with concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
-            answers = list(pool.map(lambda parts: ask(port, *parts), bodies))
-        check(answers, chances)
+        wait_for(port, process)
+        yield port
+        if process.poll() is not None:
+            raise Lost(f"narrows {words[0]} has ended with {process.returncode}")
     finally:
-        end_group(server)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def read_all(process: subprocess.Popen[str]) -> None:
+    """Reads what a server prints, which would wait with a full pipe."""
+    for stream in (process.stdout, process.stderr):
+        assert stream is not None
+        threading.Thread(target=collections.deque, args=(stream, 0), daemon=True).start()
+
+
+def to_serve(draw: random.Random, folder: Path) -> int:
+    """Requests by eight threads, a twentieth of them odd."""
+    chances = [draw.random() < SHARE_OF_ODD for _ in range(N_REQUESTS)]
+    bodies = [odd(draw, SERVED) if is_odd else (good(SERVED), {}) for is_odd in chances]
+    with server("serve") as port, concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
+        answers = list(pool.map(lambda parts: ask(port, *parts), bodies))
+        check(answers, chances)
     return N_REQUESTS
+
+
+def to_page(draw: random.Random, folder: Path) -> int:
+    """Requests to MLflow's page as nobody's browser sends them."""
+    with server("ui") as port, concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
+        requests = [(*odd(draw, SERVED), draw.choice(PATHS)) for _ in range(PAGE)]
+        requests = [(draw.choice((body, b"")), *rest) for body, *rest in requests]
+        answers = list(pool.map(lambda parts: ask(port, *parts), requests))
+        for request, (status, _) in zip(requests, answers, strict=True):
+            if status >= 500:
+                raise Lost(f"{status} for {request!s:.300}")
+        evil = ask(port, b"{}", {"Host": "evil.example"}, "/ajax-api/2.0/mlflow/experiments/search")
+        if evil[0] == 200:
+            raise Lost("the page answers under another host's name")
+    return PAGE
 
 
 def check(answers: list[tuple[int, float]], chances: list[bool]) -> None:
@@ -110,4 +171,7 @@ def check(answers: list[tuple[int, float]], chances: list[bool]) -> None:
         raise Lost(f"p99 {1000 * p99:.0f} ms, p50 {1000 * p50:.0f} ms")
 
 
-CAMPAIGN = Campaign("requests to narrows serve", attempt, n_sample=0)
+CAMPAIGNS = (
+    Campaign("requests to narrows serve", to_serve, n_sample=0),
+    Campaign("requests to narrows ui", to_page, n_sample=0),
+)

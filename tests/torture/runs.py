@@ -1,25 +1,45 @@
-"""Signals to a random process of a whole `dvc repro`, which is then typed again."""
+"""Whole runs of `dvc repro`: undisturbed first ones beside load, and ones whose processes get
+signals, typed again until they are done."""
 
 from __future__ import annotations
 
 import functools
 import random
+import shutil
 import signal
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
 
 from helpers.project import Project, row
-from torture._base import Campaign, Lost, digest, ended, family, python, wait_until_empty
+from torture._base import (
+    Campaign,
+    Lost,
+    digest,
+    end_group,
+    ended,
+    family,
+    output,
+    python,
+    wait_until_empty,
+)
 
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
+KILLS = (signal.SIGKILL,)
+OTHERS = (signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
+N_SIGNALS = 4
 NUMBERS = ("codes.npy", "scores.json", "seeds.csv", "codes.csv", "n_clusters.csv")
+CORES = "import os\nos.sched_getaffinity = lambda pid: set(range({n}))\n"
+"""A sitecustomize.py that makes a machine of so many cores of this one."""
 
 
 def project(folder: Path) -> Path:
-    """A small project, not yet run."""
-    return Project(folder / "project", {"narrow": row(epochs=40)}).folder
+    """A small project, not yet run, without a store of MLflow."""
+    place = Project(folder / "project", {"narrow": row(epochs=40)}).folder
+    shutil.rmtree(place / "mlruns")
+    return place
 
 
 def numbers(folder: Path) -> str:
@@ -36,39 +56,57 @@ def repro(folder: Path) -> str:
 @functools.cache
 def reference() -> tuple[str, float]:
     """Digest of the numbers of an undisturbed run, and its seconds."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as place:
         folder, began = project(Path(place)), time.monotonic()
         repro(folder)
         return numbers(folder), time.monotonic() - began
 
 
-def attempt(draw: random.Random, folder: Path) -> int:
-    """One signal in one run."""
-    expected, seconds = reference()
-    place = project(folder)
-    run = python(place, "-m", "dvc", "repro")
-    time.sleep(draw.uniform(0.02, 0.95) * seconds)
-    members = family(run.pid)
-    if members:
-        what = draw.choice(SIGNALS)
-        member = draw.choice(members)
-        member.send_signal(what)
-        if what is signal.SIGSTOP:
-            time.sleep(3)
-            member.send_signal(signal.SIGCONT)
-    run.communicate(timeout=20 * seconds + 60)
-    wait_until_empty(place)
-    repro(place)
-    if numbers(place) != expected:
-        raise Lost("other numbers than without a signal")
-    check_runs(place)
+def first(draw: random.Random, folder: Path) -> int:
+    """One first run, whose stages have two to eight workers, beside a process that computes."""
+    expected, _ = reference()
+    place, n_workers = project(folder), draw.randint(2, 8)
+    (place / "sitecustomize.py").write_text(CORES.format(n=n_workers))
+    load = python(folder, "-c", "while True: pass")
+    try:
+        run = python(place, "-m", "dvc", "repro", NARROWS_WORKERS=str(n_workers))
+        printed = output(run)
+    finally:
+        end_group(load)
+    if run.returncode or "Traceback" in printed:
+        raise Lost(f"{n_workers} workers, exit code {run.returncode}: {printed[-1500:]}")
+    check(place, expected)
     return 1
 
 
-def check_runs(place: Path) -> None:
-    """Every row has one finished run, and none says that it is still running."""
+def disturbed(signals: Sequence[signal.Signals], draw: random.Random, folder: Path) -> int:
+    """Some signals in one run, which is typed again after each."""
+    expected, seconds = reference()
+    place, n_sent = project(folder), 0
+    for _ in range(N_SIGNALS):
+        run = python(place, "-m", "dvc", "repro")
+        time.sleep(draw.uniform(0.02, 0.5) * seconds)
+        if members := family(run.pid):
+            what, member = draw.choice(signals), draw.choice(members)
+            member.send_signal(what)
+            n_sent += 1
+            if what is signal.SIGSTOP:
+                time.sleep(3)
+                member.send_signal(signal.SIGCONT)
+        output(run, 20 * seconds + 60)
+        wait_until_empty(place)
+        if run.returncode == 0:
+            break
+    repro(place)
+    check(place, expected)
+    return n_sent
+
+
+def check(place: Path, expected: str) -> None:
+    """The numbers are those of any run, every row has one finished run of MLflow's, and none says
+    that it is still running."""
+    if numbers(place) != expected:
+        raise Lost("other numbers than those of an undisturbed run")
     client = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
@@ -81,4 +119,10 @@ def check_runs(place: Path) -> None:
             raise Lost(f"{finished.count(key)} finished runs of {key}")
 
 
-CAMPAIGN = Campaign("signals to a process of a whole dvc repro", attempt, n_sample=1)
+KILLED = functools.partial(disturbed, KILLS)
+SIGNALLED = functools.partial(disturbed, OTHERS)
+CAMPAIGNS = (
+    Campaign("first runs beside load", first, n_sample=0),
+    Campaign("kill -9 in a whole dvc repro", KILLED, n_sample=0),
+    Campaign("SIGTERM, SIGINT, SIGSTOP in a whole dvc repro", SIGNALLED, n_sample=0),
+)

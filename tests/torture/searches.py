@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
+import os
 import random
 import signal
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ import psutil
 
 from helpers.project import Project, row
 from narrows.search import studies
-from torture._base import Campaign, Lost, family, python, wait_until_empty
+from narrows.search.sampler import first_number
+from torture._base import PATIENCE, Campaign, Lost, ended, family, python, wait_until_empty
 
-N_TRIALS, N_WORKERS = 12, 3
+N_TRIALS, N_WORKERS = 60, 3
+N_SIGNALS, N_STARTS = 8, 16
 
 
-@contextmanager
+@contextlib.contextmanager
 def storage(kind: str, folder: Path) -> Iterator[tuple[str, Any]]:
     """URL of an empty database, and its server if it has one."""
     if kind == "sqlite":
@@ -53,76 +57,128 @@ def project(folder: Path) -> Path:
     return project.folder
 
 
-def tried(url: str) -> dict[int, dict[str, Any]]:
-    """What each trial that counts tried, by its number of the first attempt; raises `Lost` where
-    one is lost, doubled or stuck."""
+def trials_in(url: str) -> list[optuna.trial.FrozenTrial]:
+    """All trials of the one study, but surplus ones."""
     database = optuna.storages.RDBStorage(url)
     trials = optuna.load_study(study_name=None, storage=database).trials
     database.engine.dispose()
-    counted = [trial for trial in trials if not studies.is_surplus(trial)]
-    states = collections.Counter(trial.state.name for trial in counted)
+    return [trial for trial in trials if not studies.is_surplus(trial)]
+
+
+def n_finished(url: str) -> int:
+    """Number of trials with a result; 0 where there is no study yet."""
+    try:
+        return sum(trial.state in studies.FINISHED for trial in trials_in(url))
+    except ValueError:  # Optuna's, where there is no study, or more than one
+        return 0
+
+
+def parameters(url: str) -> list[dict[str, Any]]:
+    """What the trials tried, in the order of their first attempts; raises `Lost` where one is lost,
+    doubled or stuck."""
+    trials = trials_in(url)
+    states = collections.Counter(trial.state.name for trial in trials)
     if states["RUNNING"] or states["WAITING"]:
         raise Lost(f"states {dict(states)}")
-    finished = [trial for trial in counted if trial.state.name in ("COMPLETE", "PRUNED")]
-    numbers = [trial.system_attrs.get("failed_trial", trial.number) for trial in finished]
-    if doubled := [n for n, times in collections.Counter(numbers).items() if times > 1]:
-        raise Lost(f"trials {doubled} ended twice")
-    return {number: trial.params for number, trial in zip(numbers, finished, strict=True)}
+    finished = {}
+    for trial in trials:
+        if trial.state in studies.FINISHED:
+            number = first_number(trial)
+            if number in finished:
+                raise Lost(f"trial {number} has ended twice")
+            finished[number] = trial.params
+    if len(finished) != N_TRIALS:
+        raise Lost(f"{len(finished)} of {N_TRIALS} trials, states {dict(states)}")
+    return [finished[number] for number in sorted(finished)]
 
 
 @functools.cache
-def undisturbed() -> dict[int, dict[str, Any]]:
+def undisturbed() -> list[dict[str, Any]]:
     """What one worker draws without anybody's signal."""
     with tempfile.TemporaryDirectory() as place:
         folder = project(Path(place))
         url = f"sqlite:///{place}/studies.db"
-        python(folder, *words(url, N_TRIALS, 1)).communicate(timeout=600)
-        return tried(url)
+        ended(python(folder, *words(url, N_TRIALS, 1)))
+        return parameters(url)
+
+
+def processes_of(server: Any) -> list[psutil.Process]:
+    """PostgreSQL's postmaster and what serves its connections."""
+    return family(server.get_pid())
 
 
 def disturb(draw: random.Random, search: Any, server: Any) -> None:
-    """One signal to the search, to a worker, or to PostgreSQL."""
+    """One signal to the search, to a worker, or to PostgreSQL; what is stopped goes on after some
+    seconds, and PostgreSQL comes back."""
     target = draw.choice(["parent", "worker", "server"] if server else ["parent", "worker"])
-    if target == "server":
-        for process in psutil.process_iter():
-            if process.pid == server.get_pid():
-                process.send_signal(signal.SIGINT)
-        time.sleep(2)
-        server.start()
+    is_stop = draw.random() < 0.3
+    members = processes_of(server) if target == "server" else family(search.pid)
+    if not members:
         return
-    members = family(search.pid)
-    if members:
-        chosen = members[0] if target == "parent" else draw.choice(members)
-        chosen.send_signal(draw.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)))
+    chosen = [members[0]] if target == "parent" else [draw.choice(members)]
+    chosen = members if target == "server" else chosen
+    if is_stop:
+        send(chosen, signal.SIGSTOP)
+        time.sleep(draw.uniform(1, 5))
+        send(chosen, signal.SIGCONT)
+    elif target == "server":
+        send(chosen[:1], draw.choice((signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)))
+        time.sleep(draw.uniform(0.5, 1.5))
+        send(chosen, signal.SIGKILL)
+        server.start()
+    else:
+        send(chosen, draw.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)))
+
+
+def send(processes: list[psutil.Process], what: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(what)
+
+
+def search_on(
+    draw: random.Random, place: Path, words: list[str], server: Any, n_signals: int
+) -> int:
+    """One search with at most so many signals; returns how many there were."""
+    search, n_sent = python(place, *words), 0
+    reader = threading.Thread(target=search.communicate)
+    reader.start()
+    while n_sent < n_signals and search.poll() is None:
+        time.sleep(draw.uniform(4, 12))
+        disturb(draw, search, server)
+        n_sent += 1
+    reader.join(2 * PATIENCE)
+    if reader.is_alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(search.pid, signal.SIGKILL)
+        raise Lost(f"a search goes on for more than {2 * PATIENCE} s")
+    wait_until_empty(place)
+    return n_sent
 
 
 def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int:
     """A search with several signals, begun again until it has all its trials."""
-    place = project(folder)
+    place, n_left = project(folder), N_SIGNALS
     with storage(kind, folder) as (url, server):
-        for n_starts in range(8):
-            known = len(tried(url)) if n_starts else 0
-            if known >= N_TRIALS:
+        for n_starts in range(N_STARTS):
+            missing = N_TRIALS - (n_finished(url) if n_starts else 0)
+            if missing == 0:
                 break
-            search = python(place, *words(url, N_TRIALS - known, n_workers))
-            if n_starts < 4:
-                time.sleep(draw.uniform(6, 15))
-                disturb(draw, search, server)
-            search.communicate(timeout=600)
-            wait_until_empty(place)
-        trials = tried(url)
-    if len(trials) < N_TRIALS:
-        raise Lost(f"{len(trials)} of {N_TRIALS} trials after 8 starts")
+            n_left -= search_on(draw, place, words(url, missing, n_workers), server, n_left)
+        trials = parameters(url)
     if n_workers == 1:
         expected = undisturbed()
-        if any(trials[number] != expected[number] for number in expected):
-            raise Lost("other trials are drawn than without a signal")
+        if different := [n for n, trial in enumerate(expected) if trials[n] != trial]:
+            raise Lost(f"trials {different} are other ones than without a signal")
     return 1
 
 
-ON_SQLITE = functools.partial(attempt, "sqlite", 1)
-ON_POSTGRESQL = functools.partial(attempt, "postgres", N_WORKERS)
 CAMPAIGNS = (
-    Campaign("searches on sqlite", ON_SQLITE, n_sample=0),
-    Campaign("searches on PostgreSQL", ON_POSTGRESQL, n_sample=0),
+    Campaign("search on sqlite", functools.partial(attempt, "sqlite", 1), n_sample=0),
+    Campaign("search on PostgreSQL", functools.partial(attempt, "postgres", 1), n_sample=0),
+    Campaign(
+        "search on PostgreSQL by three workers",
+        functools.partial(attempt, "postgres", N_WORKERS),
+        n_sample=0,
+    ),
 )

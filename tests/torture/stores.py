@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
-from torture._base import Campaign, Lost, ended, family, python, wait_until_empty
+import psutil
 
+from torture._base import Campaign, Lost, ended, family, output, python, wait_until_empty
+
+N_KILLS = 3
 MAKE = """
 from narrows import tracking
 from narrows.tracking.run import RunData
@@ -23,19 +28,30 @@ studies.open_study(storage, "study", ["minimize"], "none")
 """
 
 
+def wait_for_files(folder: Path, making: subprocess.Popen[str]) -> None:
+    """Waits until the first file of a store is there, or the process has ended."""
+    while making.poll() is None and not list(folder.rglob("*.db*")):
+        time.sleep(0.01)
+
+
 def attempt(draw: random.Random, folder: Path) -> int:
-    """One signal while a store is made; then it is opened as if nothing had been."""
-    script = draw.choice((MAKE, STUDIES))
-    making = python(folder, "-c", script)
-    time.sleep(draw.uniform(1.0, 6.0))
-    for process in family(making.pid):
-        process.send_signal(draw.choice((signal.SIGKILL, signal.SIGINT)))
-    making.communicate(timeout=120)
-    wait_until_empty(folder)
+    """Signals while a store is made; then it is opened as if nothing had been."""
+    script, n_sent = draw.choice((MAKE, STUDIES)), 0
+    for _ in range(N_KILLS):
+        making = python(folder, "-c", script)
+        wait_for_files(folder, making)
+        time.sleep(draw.uniform(0.0, 2.5 if script is MAKE else 0.5))
+        members, what = family(making.pid), draw.choice((signal.SIGKILL, signal.SIGINT))
+        for process in members:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(what)
+        n_sent += bool(members)
+        output(making)
+        wait_until_empty(folder)
     ended(python(folder, "-c", script))
     if left := list(folder.rglob("*.part")):
         raise Lost(f"left over: {left}")
-    return 1
+    return n_sent
 
 
 def together(draw: random.Random, folder: Path) -> int:
@@ -46,5 +62,5 @@ def together(draw: random.Random, folder: Path) -> int:
     return len(processes)
 
 
-CAMPAIGN = Campaign("kills while a store is made", attempt, n_sample=3)
+CAMPAIGN = Campaign("kills while a store is made", attempt, n_sample=1)
 TOGETHER = Campaign("several first runs on one new store", together, n_sample=1)

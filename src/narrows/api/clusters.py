@@ -23,11 +23,13 @@ from narrows.clustering.centres import means
 from narrows.clustering.codes import fit_predict
 from narrows.clustering.saved import Saved
 from narrows.clustering.state import State, hardened
+from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import LARGEST_K, Clustering, DeepClustering
 from narrows.data import splits, table_frame
 from narrows.errors import UserError
 from narrows.models.autoencoder import cpu_weights, restored
+from narrows.rendering import progress
 from narrows.store.choices import Recommendation
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Clusters:
     def __repr__(self) -> str:
         method = self.method.name if self.method else self.clusterer.name
         n_found = len(np.unique(self.clusters[self.clusters >= 0]))
-        what = f"{len(self.clusters):,} samples in {n_found} clusters"
+        what = f"{plural(len(self.clusters), 'sample')} in {plural(n_found, 'cluster')}"
         return f"Clusters({method} of {self.encoder!r}: {what})"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,6 +137,7 @@ class Clusters:
         return apply.describe(self.verbs, known, samples, beyond, n_similar)
 
 
+@progress.watch("cluster")
 def cluster(
     row: Clustering | Plugin | Words,
     data: Data | np.ndarray | Any,
@@ -180,6 +183,7 @@ def cluster(
     )
 
 
+@progress.watch("refine")
 def refine(
     row: DeepClustering | Plugin | Words,
     fitted: Fitted,

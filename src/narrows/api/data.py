@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from narrows.api.rows import Words, plugin
 from narrows.config import params, plugins
-from narrows.data import names, new_files, prepared, splits
-from narrows.data.datasets._base import Dataset, counted, numbered
+from narrows.config.messages import plural
+from narrows.config.plugins import Plugin
+from narrows.config.sections import SAMPLES
+from narrows.data import look, names, new_files, originals, prepared, splits
+from narrows.data.datasets._base import Dataset, Original, counted, numbered
 from narrows.data.prepared import Prepared
 from narrows.data.scaling import Scaling
 from narrows.errors import UserError, say
+from narrows.rendering import progress
 from narrows.store.digests import name_of
 from narrows.store.reading import read_array, read_schema
 
@@ -55,7 +61,7 @@ class Data(Prepared):
     _names: Sequence[str] | Path | None = None
 
     def __repr__(self) -> str:
-        return f"Data({len(self):,} samples of {self.x.shape[1:]}, {self.x.dtype})"
+        return f"Data({plural(len(self), 'sample')} of {self.x.shape[1:]}, {self.x.dtype})"
 
     def __len__(self) -> int:
         return len(self.x)
@@ -77,10 +83,12 @@ class Data(Prepared):
         return self._names
 
 
+@progress.watch("load_data")
 def load_data(
     source: str | np.ndarray | Any,
     *,
     labels: Any = None,
+    pretrained: Plugin | Words | None = None,
     test_fraction: float | None = None,
     val_fraction: float | None = None,
     split_seed: int | None = None,
@@ -89,18 +97,22 @@ def load_data(
     """Samples with train, validation and test splits.
 
     Args:
-        source: name of a data set ("mnist_5k", "image_folder", ...), or an array of numbers:
-            pictures (N, H, W), (N, C, H, W) or (N, H, W, C) of 1 or 3 channels, or a table (N, D).
+        source: name of a data set ("mnist_5k", "image_folder", ...); a folder, a file or a set that
+            others have, as `narrows new --data` takes them ("~/Photos", "customers.csv",
+            "torchvision:CIFAR10"); or an array of numbers: pictures (N, H, W), (N, C, H, W) or
+            (N, H, W, C) of 1 or 3 channels, or a table (N, D).
             Values of an array may have any range. Pictures in uint8 and values in [0, 1] stay as
             they are; others are scaled from their least to their largest, a table's columns each
             on its own.
         labels: for scoring only: of an array (N,), numbers or words; of a data set its key.
+        pretrained: an encoder that others trained, like "efficientnet_lite" for photographs, or
+            its keys: its features of the originals take the place of the samples.
         test_fraction: share of all samples that is the test split, unless the data set brings one;
             0.2 if not given.
         val_fraction: share of the other samples that is the validation split; 0.125 if not given.
         split_seed: of the splits; 0 if not given.
-        options: keys of the data set, as below `dataset:` in params.yaml, like path="~/Photos". Of
-            your own files the folder .work, here, keeps sizes and times for the next look.
+        options: keys of the data set, as below `dataset:` in params.yaml, like path="~/Photos".
+            The folder .work, here, keeps sizes and times of your files for the next look.
 
     Returns:
         The samples. Where a name is all that is said, and this folder's `data/<name>` has been
@@ -114,27 +126,30 @@ def load_data(
     shares = Shares(
         *(b if a is None else a for a, b in zip(parts, USUAL_SHARES, strict=True))  # type: ignore[arg-type]
     )
-    if not isinstance(source, str):
+    encoder = plugin("pretrained", pretrained) if pretrained else None
+    if not isinstance(source, str | os.PathLike):
         if options:
             raise UserError(f"{sorted(options)[0]!r} is an option of a data set, not of an array")
-        return of_array(source, labels, shares)
-    if labels is not None:
-        options["labels"] = labels
-    if parts == (None, None, None) and not options and _is_prepared(source):
-        return opened(source)
-    return _new(source, options, shares)
+        data = of_array(source, labels, shares)
+        return _features(data, encoder, originals.of_array(data.x)) if encoder else data
+    name, keys = _named(os.fspath(source))
+    options = {**keys, **options} | ({} if labels is None else {"labels": labels})
+    if parts == (None, None, None) and not options and not encoder and _is_prepared(name):
+        return opened(name)
+    return _new(name, options, shares, encoder)
 
 
 def of_array(source: Any, labels: Any, shares: Shares) -> Data:
     """An array of numbers as samples, split and scaled."""
     x, scaling = scaled(as_samples(source))
     truth = None if labels is None else _numbers(labels, len(x))
-    return Data("array", x, shares.assign(len(x), None), "", scaling, _labels=truth)
+    return Data("array", x, shares.assign(len(x), None), "", scaling=scaling, _labels=truth)
 
 
-def opened(name: str) -> Data:
-    """data/<name> as the pipeline has prepared it; raises `UserError` where a file is missing."""
-    data, folder = prepared.read(name), Path("data", name)
+def opened(name: str, input: str = SAMPLES) -> Data:
+    """data/<name> as the pipeline has prepared it, or features of it; raises `UserError` where a
+    file is missing."""
+    data, folder = prepared.read(name, input), Path("data", name)
     schema = read_schema(folder) if (folder / "schema").exists() else {}
     labels = folder / "labels.npy"
     return Data(
@@ -142,7 +157,8 @@ def opened(name: str) -> Data:
         data.x,
         data.split,
         data.digest,
-        schema=schema,
+        data.input,
+        schema=schema if input == SAMPLES else {},
         _labels=labels if labels.exists() else None,
         _names=folder / "samples.csv",
     )
@@ -213,23 +229,34 @@ def stored(x: Any, shape: tuple[int, ...], dtype: str, scaling: Scaling | None) 
     return scaling.to_unit(array)
 
 
+def _named(source: str) -> tuple[str, dict[str, Any]]:
+    """Name of a data set, and the keys that `look` proposes where a folder, a file or a set that
+    others have is named."""
+    if plugins.is_available("datasets", source):
+        return source, {}
+    dataset = look.look(source).dataset
+    return dataset["name"], {key: value for key, value in dataset.items() if key != "name"}
+
+
 def _is_prepared(name: str) -> bool:
     return all(Path("data", name, file).exists() for file in ("x.npy", "split.npy"))
 
 
-def _new(name: str, options: Mapping[str, Any], shares: Shares) -> Data:
+def _new(
+    name: str, options: Mapping[str, Any], shares: Shares, encoder: Plugin | None = None
+) -> Data:
     """A data set that is fetched and split; published files are remembered in the user's cache.
     What was left out or changed is printed."""
-    plugin = params.plugin("datasets", {**options, "name": name})
+    source = params.plugin("datasets", {**options, "name": name})
     parent = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    raw = Path(parent, "narrows", f"{name}-{name_of(plugins.resolved(plugin))[:12]}", "raw")
-    plugin.module.fetch(plugin.config, raw)
-    dataset: Dataset = plugin.module.load(plugin.config, raw)
+    raw = Path(parent, "narrows", f"{name}-{name_of(plugins.resolved(source))[:12]}", "raw")
+    source.module.fetch(source.config, raw)
+    dataset: Dataset = source.module.load(source.config, raw)
     left_out = [f"skipped {counted(dataset.skipped)}"] if dataset.skipped else []
     for sentence in (*left_out, *dataset.warnings):
         say(f"{name}: {sentence}")
     split = shares.assign(len(dataset.x), dataset.is_test)
-    return Data(
+    data = Data(
         name,
         dataset.x,
         split,
@@ -237,6 +264,21 @@ def _new(name: str, options: Mapping[str, Any], shares: Shares) -> Data:
         schema=dataset.schema,
         _labels=dataset.labels,
         _names=dataset.names,
+    )
+    if encoder is None:
+        return data
+    names = dataset.names or ()
+    return _features(data, encoder, originals.of(source, dataset.schema, data.x, names, raw))
+
+
+def _features(data: Data, encoder: Plugin, samples: Sequence[Original]) -> Data:
+    """The same data with features in place of its samples."""
+    from narrows.models.features import extract
+
+    x = np.concatenate([*extract(encoder, samples, "auto")])
+    scaling = Scaling.of(x, together=True)
+    return dataclasses.replace(
+        data, x=scaling.to_unit(x), scaling=scaling, schema={}, input=encoder.name
     )
 
 

@@ -25,6 +25,7 @@ from narrows.errors import UserError
 from narrows.models import encoders
 from narrows.models.autoencoder import Autoencoder, cpu_weights, encode_all, restored
 from narrows.models.devices import device_named
+from narrows.rendering import progress
 
 if TYPE_CHECKING:
     from narrows.training.early_stopping import OnEpoch
@@ -138,6 +139,7 @@ class Fitted:
         return unit * WHITE if self.dtype == "uint8" else unit
 
 
+@progress.watch("fit")
 def fit(
     row: Plugin | Words,
     data: Data | np.ndarray | Any,

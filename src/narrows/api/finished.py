@@ -11,6 +11,7 @@ from narrows.api.data import Data, opened
 from narrows.api.encoders import Fitted
 from narrows.config import params
 from narrows.config.params import Params
+from narrows.config.sections import SAMPLES
 from narrows.errors import UserError
 from narrows.models.devices import device_named
 from narrows.store import clusterings, encoders
@@ -63,7 +64,8 @@ def _fitted(stored: StoredEncoder, device: str) -> Fitted:
 def _clusters(p: Params, artifacts: Path, key: str, device: str) -> Clusters:
     """A clustering as it was stored, with its encoder and the data that it was made from."""
     stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
-    row, data = stored.info["row"], opened(p.dataset.name)
+    row = stored.info["row"]
+    data = opened(p.dataset.name, stored.encoder.config.get("input", SAMPLES))
     _check_same(key, stored.encoder, data)
     start = _fitted(stored.encoder, device)
     clusters = stored.clusters.astype(np.int64)

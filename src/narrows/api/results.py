@@ -64,18 +64,24 @@ def plot(result: Fitted | Clusters, data: Data | None = None) -> Image.Image:
 
     Of an encoder sixteen validation samples, from the top: original, as the encoder saw it if that
     was corrupted, reconstruction, error. Of a clustering a line a cluster: the twelve samples
-    nearest to the mean of its codes. Rows of a table are laid out as near squares of their values.
+    nearest to the mean of its codes. Rows of a table are drawn as a bar for each value, of 64 at
+    most.
 
     Args:
         result: of `fit`, `cluster`, `refine` or `open`.
         data: of `load_data`; that of the clustering if not given.
 
     Raises:
-        UserError: no data, samples that the encoder does not take, or all is noise.
+        UserError: no data, samples that the encoder does not take, longer rows, or all is noise.
     """
     samples = data or (result.data if isinstance(result, Clusters) else None)
     if samples is None:
         raise UserError("plot(result, data): the data are missing")
+    if not figures.can_be_drawn(samples.x.shape[1:]):
+        raise UserError(
+            f"samples of {samples.x.shape[1]:,} values have no picture; drawn are pictures, "
+            f"(N, H, W) for instance, and rows of at most {figures.MAX_BARS} values"
+        )
     if isinstance(result, Fitted):
         return Image.fromarray(_draw_encoder(result, samples))
     return Image.fromarray(_draw_clusters(result, samples))

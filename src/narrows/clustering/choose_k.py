@@ -22,6 +22,7 @@ from narrows.clustering.mixture import fit_mixture, most_likely
 from narrows.clustering.neighbours import distinct, trainable
 from narrows.clustering.shared_neighbours import links, modularity, rows_with_room
 from narrows.clustering.umap import Map, fit_map
+from narrows.rendering import progress
 from narrows.store.choices import Recommendation
 
 MAX_CODES = 2_500
@@ -123,7 +124,7 @@ def curve(
         ks: the numbers of clusters.
     """
     candidates = []
-    for k in ks:
+    for k in progress.counted("numbers of clusters", ks, len(ks)):
         every = [
             most_likely(fit_mixture(z, k, "full", 1, seed + start), z) for start in range(N_STARTS)
         ]

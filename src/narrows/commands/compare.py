@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrows.commands import _base
+from narrows.config.messages import nearest
 from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.tracking.tree import Tree, revision
 
 if TYPE_CHECKING:
@@ -35,16 +37,16 @@ def main(words: Sequence[str]) -> int:
     if len(options.sides) < 2:
         raise UserError(f"two sides or more are compared, found {options.sides[0]!r} alone")
 
-    from narrows.explore.compare import differences, page
+    # copies of revisions' files last until the page is written
+    with progress.watch("compare"), ExitStack() as stack:
+        from narrows.explore.compare import differences, page
 
-    with ExitStack() as stack:  # copies of revisions' files last until the page is written
         row = next((name for name in options.sides if Tree().row(name)), "")
         sides = [_side(name, row, stack) for name in options.sides]
         comparison = differences.compare(sides)
         options.output.write_text(page.render(comparison), encoding="utf-8")
-        print(page.in_words(comparison))
-    n_params, n_scores = len(comparison.params), len(comparison.metrics)
-    print(f"\n{options.output}: {n_params} params that differ, {n_scores} scores, pictures")
+    print(page.in_words(comparison))
+    print(f"\n{options.output}: {page.summary(comparison)}")
     return 0
 
 
@@ -69,14 +71,18 @@ def _side(name: str, row: str, stack: ExitStack) -> Side:
         if not key:
             return sides.of_revision(name, tree)
         if not tree.row(key):
-            raise UserError(f"params.yaml of {at} has no row {key!r}")
+            raise UserError(f"params.yaml of {at} has no row {key!r}{nearest(key, tree.keys())}")
         return sides.of_row(name, tree, key, _dataset(tree))
     if run := lookup.find(name):
         return sides.of_run(run)
     raise UserError(
-        f"{name!r} is no row of params.yaml, no git revision, and no id or name of an MLflow run"
+        f"{name!r} is no row of params.yaml{nearest(name, working_tree.keys())}, no git revision, "
+        "and no id or name of an MLflow run"
     )
 
 
 def _dataset(tree: Tree) -> str:
-    return str(tree.params()["dataset"]["name"])
+    name = (tree.params().get("dataset") or {}).get("name")
+    if name is None:
+        raise UserError(f"params.yaml of {tree.name}: dataset.name is missing")
+    return str(name)

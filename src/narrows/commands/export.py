@@ -10,7 +10,9 @@ from pathlib import Path
 
 from narrows.commands import _base
 from narrows.config import params
-from narrows.errors import UserError
+from narrows.errors import UserError, say
+from narrows.rendering import progress
+from narrows.store import features
 from narrows.store.files import atomic_write
 from narrows.store.reading import read_array
 
@@ -23,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@progress.watch("export")
 def main(words: Sequence[str]) -> int:
     """Writes the file and compares its codes with torch's on the first samples."""
     options = parser().parse_args(words)
@@ -30,8 +33,10 @@ def main(words: Sequence[str]) -> int:
     from narrows.explore import onnx
 
     dataset = params.load().dataset.name
-    model = onnx.trained_encoder(Path("artifacts", dataset), options.row)
-    x = read_array(Path("data", dataset, "x.npy"))
+    artifacts = Path("artifacts", dataset)
+    model = onnx.trained_encoder(artifacts, options.row)
+    config = {"input": model.cfg.input}
+    x = features.input_of(artifacts, config, read_array(Path("data", dataset, "x.npy")))
     file = options.file or Path(f"{options.row}.onnx")
     with atomic_write(file) as partial:
         onnx.export(model, x.shape[1:], partial)
@@ -40,5 +45,5 @@ def main(words: Sequence[str]) -> int:
             raise UserError(
                 f"the codes of {file} differ from torch's by {difference:.1e} of the largest"
             )
-    print(f"{file}: x {('batch', *x.shape[1:])} in [0, 1] -> code; {difference:.0e} from torch's")
+    say(f"{file}: x {('batch', *x.shape[1:])} in [0, 1] -> code; {difference:.0e} from torch's")
     return 0

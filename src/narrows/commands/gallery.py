@@ -4,12 +4,14 @@ narrows gallery affine-conv-self-label
 narrows gallery --folders links --to ~/sorted --names saved.json
 narrows gallery --data ~/Photos
 
-With --data the folder becomes a project of its own in .work/projects/, with the rows of
-examples/image_folder.yaml, and is clustered first; params.yaml and artifacts here are not touched.
+With --data the folder becomes a project of its own in .work/projects/, with the rows that `narrows
+new` would give it, and is clustered first; the page is a new folder here, called after the
+pictures'. params.yaml and artifacts here are not touched.
 """
 
 import argparse
 import hashlib
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,27 +21,28 @@ import numpy as np
 from narrows.clustering.matching import NOISE
 from narrows.commands import _base, _project
 from narrows.commands._base import FinishedRow
+from narrows.config.messages import plural
 from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
-from narrows.errors import UserError
-from narrows.explore import residuals
+from narrows.errors import UserError, say
+from narrows.explore import guesses, residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
-from narrows.rendering import sprites
+from narrows.rendering import progress, sprites
 from narrows.store import choices, outputs
 from narrows.store.reading import read_schema
 
-ROW = "conv-umap-gmm"  # of examples/image_folder.yaml
 MAX_SHOWN = 50_000  # pictures; more are drawn from, by the same numbers each time
 
 
 def main(words: Sequence[str]) -> int:
     """Writes the page, or the folders."""
     options = arguments(words)
+    place = None
     if options.data:
-        row = options.row or ROW
-        project = _project.of_pictures(options.data, row)
+        place = _beside(options.data)
+        project, row = _project.of_pictures(options.data, options.row)
         _project.dvc(project, "repro", "cluster", "deep_cluster")
         os.chdir(project)
         os.environ.pop("DVC_ROOT", None)
@@ -52,12 +55,19 @@ def main(words: Sequence[str]) -> int:
     if options.folders:
         sort(options, finished, source)
     else:
-        page(finished, source)
+        page(finished, source, place)
     return 0
 
 
-def page(finished: FinishedRow, source: Path | None) -> None:
-    """Writes the page of all pictures, or of a subset where they are very many."""
+@progress.watch("gallery")
+def page(finished: FinishedRow, source: Path | None, place: Path | None) -> None:
+    """Writes the page of all pictures, or of a subset where they are very many.
+
+    Args:
+        source: folder of the originals.
+        place: path of its folder, where that is not to lie among the artifacts; it gets a number
+            where there is another one.
+    """
     x, codes, clusters = finished.x, finished.codes(), finished.clusters
     samples = finished.samples
     rows = blocks.subset(np.arange(len(x)), MAX_SHOWN, seed=0)
@@ -72,22 +82,48 @@ def page(finished: FinishedRow, source: Path | None) -> None:
     arranged = album.arranged(x, codes, clusters, errors)
     content = repr((finished.dataset, finished.key)).encode() + finished.clusters.tobytes()
     identity = hashlib.sha256(content).hexdigest()[:16]
-    own = getattr(finished.params.dataset.config, "path", None)
-    name = Path(own).name if own else finished.dataset
+    name = finished.params.title
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
     chosen = choices.read_k(choices.k_folder(finished.artifacts))
     has_taken = len(finished.sizes.keys() - {NOISE}) == chosen.taken
     titles = gallery_page.Titles(
-        name, finished.key, finished.encoder, identity, chosen.sentence if has_taken else ""
+        name,
+        finished.key,
+        finished.encoder,
+        identity,
+        guesses.of_clusters(finished.artifacts, finished.encoder, finished.clusters),
+        chosen.sentence if has_taken else "",
     )
     target = finished.artifacts / "galleries" / finished.key
+    if place is not None:
+        target = _free(place, identity)
     with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
         pictures = x if is_subset else thumbnails(finished, source)
         gallery_page.write(folder, titles, pictures, arranged, samples, url)
-    place = target / "index.html"
-    print(f"gallery: {place.resolve().as_uri()} shows {len(x):,} pictures", flush=True)
+    say(f"gallery: {(target / 'index.html').resolve()} shows {plural(len(x), 'picture')}")
+
+
+def _beside(data: Path) -> Path:
+    """Where the page of a folder of pictures goes: into this folder, but never into that one."""
+    here, own = Path.cwd(), data.resolve()
+    if here == own or own in here.parents:
+        here = own.parent
+    return here / f"{own.name}-gallery"
+
+
+def _free(place: Path, identity: str) -> Path:
+    """The path, or the first with a number behind, that is free or has the page of these very
+    clusters."""
+    numbered = (place.with_name(f"{place.name}-{n}") for n in itertools.count(2))
+    return next(path for path in itertools.chain([place], numbered) if _is_free(path, identity))
+
+
+def _is_free(place: Path, identity: str) -> bool:
+    page = place / "index.html"
+    is_same = page.is_file() and identity in page.read_text(encoding="utf-8", errors="replace")
+    return is_same or not place.exists()
 
 
 def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
@@ -104,12 +140,13 @@ def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
         return finished.x
     places = {name: row for row, name in enumerate(originals.names or ())}
     if finished.samples is None or not places.keys() >= set(finished.samples.paths):
-        print(f"gallery: pictures are missing in {source}; run `dvc repro`", flush=True)
+        say(f"gallery: pictures are missing in {source}; run `dvc repro`")
         return finished.x
     larger: np.ndarray = originals.x[[places[path] for path in finished.samples.paths]]
     return larger
 
 
+@progress.watch("gallery")
 def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None) -> None:
     """Makes a folder for each cluster."""
     folders.check(options.to, source)
@@ -129,9 +166,9 @@ def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None
             cluster: [(paths[row].name, paths[row]) for row in own] for cluster, own in rows.items()
         }
         n_missing = folders.write(options.to, options.folders, names, members)
-    print(f"gallery: {options.to} has {len(rows)} folders of {options.folders}", flush=True)
+    say(f"gallery: {options.to} has {plural(len(rows), 'folder')} of {options.folders}")
     if n_missing:
-        print(f"gallery: {n_missing} pictures are no longer in {source}", flush=True)
+        say(f"gallery: {plural(n_missing, 'picture')} no longer in {source}")
 
 
 def parser() -> argparse.ArgumentParser:

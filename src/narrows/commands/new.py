@@ -17,6 +17,7 @@ from pathlib import Path
 
 from narrows.commands import _base, _project
 from narrows.data import look
+from narrows.rendering import progress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,8 +32,9 @@ def main(words: Sequence[str]) -> int:
     """Writes the project, and says what is there and how to go on."""
     options = parser().parse_args(words)
     folder = options.folder.expanduser()
-    proposal = look.look(options.data)
-    _project.create(folder, proposal.example, proposal.dataset, proposal.labels)
+    with progress.watch("new"):
+        proposal = look.look(options.data)
+        _project.create(folder, proposal)
     for line in proposal.lines:
         print(line)
     print(f"\n{folder}: a project with the rows for such data. Go on with\n")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from narrows.commands import _base
 from narrows.config import params
-from narrows.errors import UserError
-from narrows.store import clusterings, finished
+from narrows.errors import UserError, say
+from narrows.rendering import progress
+from narrows.store import clusterings, features, finished
 from narrows.store.reading import read_array, stage_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@progress.watch("promote")
 def main(words: Sequence[str]) -> int:
     """Registers the clustering; 0 if it is the champion now, 3 if it is not better."""
     options = parser().parse_args(words)
@@ -45,19 +47,19 @@ def main(words: Sequence[str]) -> int:
     artifacts, data = Path("artifacts", dataset), Path("data", dataset)
     chosen = promotion.candidate(p, options.row, artifacts, data)
     _require_current_seeds()
-    print(f"{chosen.clustering}: {chosen.summary}")
+    say(f"{chosen.clustering}: {chosen.summary}")
     present = registry.champion(dataset)
     if present is None:
         why = "there was no champion"
     else:
         version, champion = present
-        print(f"champion, version {version}, {champion.clustering}: {champion.summary}")
+        say(f"champion, version {version}, {champion.clustering}: {champion.summary}")
         if champion.fingerprint == chosen.fingerprint:
-            print(f"{chosen.clustering} is the champion already")
+            say(f"{chosen.clustering} is the champion already")
             return 0
         good, why = _is_better(chosen, champion)
         if not good and not options.anyway:
-            print(f"{chosen.clustering} is not promoted: {why}")
+            say(f"{chosen.clustering} is not promoted: {why}")
             return 3
     x = read_array(data / "x.npy")
     stored = clusterings.open_clustering(artifacts, chosen.clustering)
@@ -68,8 +70,9 @@ def main(words: Sequence[str]) -> int:
             f"`rm -rf {stored.folder} {finished.FINISHED} && "
             f"dvc repro --force --single-item {stage_of(stored.folder)}`"
         )
+    x = features.input_of(artifacts, stored.encoder.config, x)
     version = registry.register(dataset, chosen, artifacts, x, run.id)
-    print(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")
+    say(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")
     return 0
 
 

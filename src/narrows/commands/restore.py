@@ -10,6 +10,7 @@ from pathlib import Path
 
 from narrows.commands import _base
 from narrows.errors import UserError
+from narrows.rendering import progress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,14 +25,15 @@ def main(words: Sequence[str]) -> int:
     """Fills the folder; 0, or 3 if something is missing, which is printed."""
     options = parser().parse_args(words)
 
-    from narrows.tracking import lookup, provenance, restore
+    with progress.watch("restore"):
+        from narrows.tracking import lookup, provenance, restore
 
-    run = lookup.find(options.run)
-    if run is None:
-        raise UserError(f"MLflow has no run of the id or name {options.run!r}")
-    name, short = run.info.run_name, run.info.run_id[:8]
-    folder = options.folder or Path(f"restored-{name.replace(' ', '-')}-{short}")
-    missing = restore.restore(run, folder)
+        run = lookup.find(options.run)
+        if run is None:
+            raise UserError(f"MLflow has no run of the id or name {options.run!r}")
+        name, short = run.info.run_name, run.info.run_id[:8]
+        folder = options.folder or Path(f"restored-{name.replace(' ', '-')}-{short}")
+        missing = restore.restore(run, folder)
     commit = run.data.tags[provenance.COMMIT][:10]
     print(f"{folder}: commit {commit}, params and data of run {short} ({name})")
     for what in missing:

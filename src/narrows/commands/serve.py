@@ -12,6 +12,7 @@ from pathlib import Path
 from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.rendering import progress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,11 +24,13 @@ def main(words: Sequence[str]) -> int:
     """Becomes the server, so that whoever ends this process ends that one."""
     port = parser().parse_args(words).port
 
-    from narrows import tracking
-    from narrows.tracking import registry
-
     dataset = params.load().dataset.name
-    if registry.champion(dataset) is None:
+    with progress.watch("serve"):
+        from narrows import tracking
+        from narrows.tracking import registry
+
+        champion = registry.champion(dataset)
+    if champion is None:
         raise UserError(f"{dataset} has no champion; `narrows promote ROW` makes one")
     _base.check_port(port, "; name another one with --port")
     print(f"{registry.uri(dataset)}: http://127.0.0.1:{port}/invocations", flush=True)

@@ -13,12 +13,15 @@ import numpy as np
 
 from narrows.commands import _base
 from narrows.commands._base import FinishedRow
+from narrows.config.messages import plural
 from narrows.data import table_frame
 from narrows.data.tables import beyond
+from narrows.errors import say
 from narrows.evaluation import outliers
 from narrows.explore import residuals
 from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
+from narrows.rendering import progress
 from narrows.store import outputs
 
 
@@ -27,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     return _base.row_parser(__name__, __doc__)
 
 
+@progress.watch("table")
 def main(words: Sequence[str]) -> int:
     """Writes the page and its CSVs."""
     finished = _base.read_row(parser().parse_args(words).row)
@@ -37,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     outside = beyond.read(finished.data / "schema", (len(finished.x), len(columns))).toarray()
     odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
-        dataset=finished.dataset,
+        title=finished.params.title,
         clustering=finished.key,
         encoder=finished.encoder,
         sizes=finished.sizes,
@@ -51,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     target = finished.artifacts / "tables" / finished.key
     with outputs.output(target) as folder:
         page.write(folder, findings)
-    print(f"table: {target / 'index.html'} profiles {len(finished.x):,} rows", flush=True)
+    say(f"table: {target / 'index.html'} profiles {plural(len(finished.x), 'row')}")
     return 0
 
 
@@ -71,7 +75,9 @@ def odd_rows(
     """
     x = finished.x
     ends = np.array([column["features"][1] for column in columns])
-    relative = outliers.by_column(x, x_hat, ends, outliers.usual(x, x_hat, ends), outside)
+    compared = table_frame.with_gaps_of(x, x_hat, columns)
+    usual = outliers.usual(x, compared, ends)
+    relative = outliers.by_column(x, compared, ends, usual, outside)
     scores = outliers.scores(relative)
     if outliers.is_lossless(scores):
         return [], None

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,12 @@ from narrows.clustering import neighbours, saved
 from narrows.clustering.centres import means
 from narrows.commands import _base
 from narrows.commands._base import FinishedRow
+from narrows.config.messages import plural
 from narrows.data import new_files, table_frame
 from narrows.data.datasets._base import NothingLeft
-from narrows.errors import UserError
+from narrows.errors import UserError, say
 from narrows.explore.text import page, terms
+from narrows.rendering import progress
 from narrows.store import outputs
 from narrows.store.reading import read_arrays
 
@@ -49,13 +52,21 @@ def main(words: Sequence[str]) -> int:
     if options.query is not None:
         answer(finished, schema, options.query, options.n)
         return 0
+    with progress.watch("text"):
+        target = describe(finished, schema)
+    say(f"text: {target / 'index.html'} tells of {plural(len(finished.x), 'document')}")
+    return 0
+
+
+def describe(finished: FinishedRow, schema: dict[str, Any]) -> Path:
+    """Writes the page; returns its folder."""
     top_terms: dict[int, list[terms.Term]] = {cluster: [] for cluster in finished.sizes}
     if not schema.get("embeddings"):
         top_terms = terms.top_terms(finished.x, schema["terms"], finished.clusters, N_TERMS)
     compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
     measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
-        dataset=finished.dataset,
+        title=finished.params.title,
         clustering=finished.key,
         encoder=finished.encoder,
         sizes=finished.sizes,
@@ -66,8 +77,7 @@ def main(words: Sequence[str]) -> int:
     target = finished.artifacts / "texts" / finished.key
     with outputs.output(target) as folder:
         page.write(folder, topics)
-    print(f"text: {target / 'index.html'} tells of {len(finished.x):,} documents", flush=True)
-    return 0
+    return target
 
 
 def hearts(finished: FinishedRow) -> dict[int, list[str]]:
@@ -81,14 +91,15 @@ def hearts(finished: FinishedRow) -> dict[int, list[str]]:
     return documents
 
 
-def answer(finished: FinishedRow, schema: dict[str, object], query: str, n: int) -> None:
+def answer(finished: FinishedRow, schema: dict[str, Any], query: str, n: int) -> None:
     """Prints CSV: rank, distance between the codes, cluster, name."""
-    import torch
+    with progress.watch("text"):
+        import torch
 
-    known = encoded(finished, schema, query)
-    code = saved.load(finished.artifacts, finished.key).encode(torch.from_numpy(known))
-    codes, names = finished.codes(), finished.names
-    rows = neighbours.nearest(codes, code, n)[0]
+        known = encoded(finished, schema, query)
+        code = saved.load(finished.artifacts, finished.key).encode(torch.from_numpy(known))
+        codes, names = finished.codes(), finished.names
+        rows = neighbours.nearest(codes, code, n)[0]
     distances = np.linalg.norm(codes[rows] - code, axis=1)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["rank", "distance", "cluster", "name"])
@@ -96,7 +107,7 @@ def answer(finished: FinishedRow, schema: dict[str, object], query: str, n: int)
         writer.writerow([rank, f"{distance:.4g}", finished.clusters[row], names[row]])
 
 
-def encoded(finished: FinishedRow, schema: dict[str, object], query: str) -> np.ndarray:
+def encoded(finished: FinishedRow, schema: dict[str, Any], query: str) -> np.ndarray:
     """The query as a row of x, (1, D), as the dataset's plug-in makes it of a file."""
     arrays = read_arrays(finished.data / "schema/arrays.npz")
     with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,7 @@ from pathlib import Path
 from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError, mask_passwords
+from narrows.rendering import progress
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,8 +34,9 @@ def main(words: Sequence[str]) -> int:
         raise UserError(f"the runs are at {url}, whose own page shows them")
     ours = ", perhaps by a page of yours that is still open"
     _base.check_port(port, f"{ours}; name another one with --port {port + 1}")
-    client = tracking.open_client()
-    experiment = client.get_experiment_by_name(dataset) if client else None
+    with progress.watch("ui"):
+        client = tracking.open_client()
+        experiment = client.get_experiment_by_name(dataset) if client else None
     if experiment is None:
         raise UserError(f"{dataset} has no runs yet; `dvc repro` makes some")
     runs = {views.ROWS: "every row of", views.ENCODERS: "the encoders of"}

@@ -16,10 +16,10 @@ from narrows.config.yaml_file import MAX_SIZE, VALUE_SIZE
 from narrows.errors import UserError
 
 LIKE = "like"
-SECTIONS = ("baselines", "autoencoders", "searches", "clusterings", "deep_clusterings")
+FAMILIES = ("pretrained", "baselines", "autoencoders")
+"""Sections whose rows are plug-ins."""
+SECTIONS = (*FAMILIES, "searches", "clusterings", "deep_clusterings")
 """Sections of rows."""
-FAMILIES = ("baselines", "autoencoders")
-"""Those whose rows are plug-ins."""
 ROW = re.compile(rf"({'|'.join(SECTIONS)})\.([^.:]+)[.:]")  # how a message about a row begins
 
 

@@ -50,6 +50,16 @@ def cut(key: Any) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
+def plural(n: int, noun: str) -> str:
+    """A number of things, of which one is said as one.
+
+    >>> plural(1, "row"), plural(2000, "row"), plural(0, "search")
+    ('1 row', '2,000 rows', '0 searches')
+    """
+    ending = "" if n == 1 else "es" if noun.endswith(("ch", "s", "x")) else "s"
+    return f"{n:,} {noun}{ending}"
+
+
 def nearest(key: Any, known: Iterable[str]) -> str:
     """The known name that a misspelt one is like, as an aside; nothing where there is none.
 

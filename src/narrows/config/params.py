@@ -8,8 +8,9 @@ import dataclasses
 import functools
 import re
 import typing
+from collections.abc import Mapping
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -20,6 +21,7 @@ from narrows.config.inheritance import LIKE, SECTIONS
 from narrows.config.messages import abbreviated, cut, nearest
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
+    SAMPLES,
     ChooseK,
     Clustering,
     DeepClustering,
@@ -64,6 +66,8 @@ class Params:
     """Where the data comes from, a file in src/narrows/data/datasets/."""
     prepare: Prepare
     """How samples are split into train, val and test."""
+    pretrained: dict[str, Annotated[Plugin, "pretrained"]] = dataclasses.field(default_factory=dict)
+    """Encoders that others have trained: rows take their features of the originals as `input`."""
     n_clusters: Annotated[int | Literal["auto"], _K]
     """Number k of clusters for the methods that need one; never read off the labels. `auto` takes
     what stage `choose_k` recommends."""
@@ -87,6 +91,7 @@ class Params:
     """Which clusterings are computed from several seeds, encoders too, for mean and spread."""
 
     def __post_init__(self) -> None:
+        self._check_inputs()
         either, trained = "baselines, autoencoders or searches", "autoencoders or searches"
         tuned = {**self.autoencoders, **self.searches}
         encoders = {either: {**self.baselines, **tuned}, trained: tuned}
@@ -117,6 +122,27 @@ class Params:
                     f"{nearest(key, rows)}"
                 )
 
+    def _check_inputs(self) -> None:
+        """Every row takes the samples, or features that are there."""
+        if SAMPLES in self.pretrained:
+            raise ValueError(
+                f"pretrained.{SAMPLES}: no row may have this name, which means the data"
+            )
+        accepted = [SAMPLES, *self.pretrained]
+        for section in ("baselines", "autoencoders"):
+            for key, row in getattr(self, section).items():
+                if row.config.input not in accepted:
+                    raise ValueError(
+                        f"{section}.{key}.input: {abbreviated(row.config.input)} is no row of "
+                        f"pretrained{nearest(row.config.input, accepted)}; accepted are "
+                        f"{abbreviated(accepted)}"
+                    )
+
+    @property
+    def title(self) -> str:
+        """What pages call the data."""
+        return title_of(plugins.resolved(self.dataset))
+
     def _try_out(self, key: str, search: Search) -> None:
         """The ends of every range and every choice, so that no trial meets a misspelt key."""
         if search.row not in self.autoencoders:
@@ -131,6 +157,19 @@ class Params:
                 raise ValueError(
                     f"searches.{key}: with {abbreviated(changes)}: {problem}"
                 ) from None
+
+
+def title_of(dataset: Mapping[str, Any]) -> str:
+    """What pages call the data of a section `dataset`: the last name of its path, of a set that
+    others have its name there, else the plug-in's.
+
+    >>> title_of({"name": "image_folder", "path": "~/My photos/"})
+    'My photos'
+    >>> title_of({"name": "torchvision", "dataset": "CIFAR10"}), title_of({"name": "digits"})
+    ('CIFAR10', 'digits')
+    """
+    place = str(dataset.get("path") or dataset.get("dataset") or dataset.get("name"))
+    return PurePath(place).name or place
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

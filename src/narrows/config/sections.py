@@ -13,6 +13,10 @@ LARGEST_K = 30
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's RandomState takes no larger ones
 
 
+SAMPLES = "samples"
+"""What `input` of a row says where it takes the samples themselves."""
+
+
 @config
 class Prepare:
     """How samples are split into train, val and test."""

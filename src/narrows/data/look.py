@@ -6,6 +6,7 @@ Names, sizes, headers and first rows are looked at; no picture is decoded and no
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.config import plugins
+from narrows.config.messages import plural
 from narrows.data import table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
 from narrows.data.table_head import Head
@@ -36,10 +38,14 @@ ACCEPTED = (
 """What `look` takes."""
 ANOTHER_KIND = "another kind of file"  # as _files has it
 MOST_INSIDE = 0.9  # share of files in folders whose names may be labels
+LEAST = 6  # samples, for at least one in each split by the examples' shares
 FEW = 3  # files that may be a readme and a licence
 MOST_OTHERS = 3  # columns beside one of long texts, above which it is a remark in a table
 LABEL_WORDS = frozenset("label labels class classes target y category species diagnosis".split())
 N_LISTED = 6
+PHOTOS = "photos"
+N_OPENED = 20  # pictures whose headers are looked at
+COLOURED = {"RGB", "RGBA", "P", "CMYK", "YCbCr", "LAB", "HSV"}  # Pillow's modes
 MOST_LETTERS = 500  # of a line
 
 
@@ -54,6 +60,8 @@ class Proposal:
     labels: str | None = None
     """What `labels:` could be, for a comment: labels are for scoring only, and nobody but the user
     knows whether these are any."""
+    n_samples: int | None = None
+    """Number of samples, of a large table about; None where a look does not say it."""
     lines: tuple[str, ...] = field(default=())
     """At most ten sentences on what is there, and what would be left out."""
 
@@ -66,9 +74,16 @@ def look(place: str) -> Proposal:
             huggingface:<name>; or the name of a data set that comes along.
 
     Raises:
-        UserError: nothing is there, or nothing that can be used; says what is accepted.
+        UserError: nothing is there, or nothing that can be used; says what is accepted. Or there is
+            too little of it.
     """
     proposal = _look(place)
+    if proposal.n_samples is not None and proposal.n_samples < LEAST:
+        what = {"image_folder": "picture", "text": "document"}.get(proposal.dataset["name"], "row")
+        raise UserError(
+            f"{proposal.dataset['path']} has {plural(proposal.n_samples, what)} to learn from; at "
+            f"least {LEAST} are needed, because some train, some choose and some test"
+        )
     return dataclasses.replace(proposal, lines=tuple(map(_plain, proposal.lines)))
 
 
@@ -176,10 +191,16 @@ def _folder(path: Path) -> Proposal:
             f"{path} has tables or arrays: name the one to learn from, {_listed(names)}"
         )
     left_out += Counter({s: len(group) for s, group in by_suffix.items() if s not in chosen})
+    n_others = _n_files(pictures if is_text else texts)
     if not chosen:
         why = f"nothing that can be used ({_counted(left_out)})" if files else "no files in it"
         raise UserError(f"{path} has {why}; accepted are {ACCEPTED}")
-    return _proposed(path, chosen, left_out, is_text)
+    proposal = _proposed(path, chosen, left_out, is_text)
+    if n_others > FEW:
+        others_are = plural(n_others, "picture" if is_text else "document")
+        hint = f"{others_are} would be a project of their own: name a folder without the others"
+        return dataclasses.replace(proposal, lines=(*proposal.lines, hint))
+    return proposal
 
 
 def _proposed(
@@ -189,15 +210,32 @@ def _proposed(
     folders = Counter(file.parent for group in files.values() for file in group)
     where = f" in {len(folders):,} folders" if len(folders) > 1 else ""
     suffixes = _counted(Counter({suffix: len(group) for suffix, group in files.items()}))
-    kind = "documents" if is_text else "pictures"
-    lines = [f"{path}: {folders.total():,} {kind}{where} ({suffixes})"]
+    kind = "document" if is_text else "picture"
+    lines = [f"{path}: {plural(folders.total(), kind)}{where} ({suffixes})"]
     if left_out:
         lines.append(f"left out: {_counted(left_out)}")
     labels, about = _folder_labels(path, folders)
     if labels is None and not is_text:
         labels, about = _label_table(path)
     name = "text" if is_text else "image_folder"
-    return Proposal(name, {"name": name, "path": str(path)}, labels, (*lines, *about))
+    every = sorted(file for group in files.values() for file in group)
+    example = PHOTOS if not is_text and _are_in_colour(every) else name
+    n_samples = folders.total()
+    return Proposal(example, {"name": name, "path": str(path)}, labels, n_samples, (*lines, *about))
+
+
+def _are_in_colour(files: Sequence[Path]) -> bool:
+    """Whether most of some of the pictures have colours, as photographs do: scans and drawings
+    often have none. No pixel is decoded."""
+    from PIL import Image
+
+    chosen = files[:: max(1, len(files) // N_OPENED)]
+    n_coloured = 0
+    for file in chosen:
+        with contextlib.suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            with Image.open(file, formats=_pictures.formats()) as image:
+                n_coloured += image.mode in COLOURED
+    return n_coloured > len(chosen) / 2
 
 
 def _folder_labels(path: Path, folders: Counter[Path]) -> tuple[str | None, list[str]]:
@@ -248,7 +286,8 @@ def _table(path: Path, head: Head) -> Proposal:
         raise UserError(f"{path} has no rows")
     about = "about " if head.is_estimate else ""
     lines = [
-        f"{path}: a table of {about}{head.n_rows:,} rows and {len(head.columns):,} columns",
+        f"{path}: a table of {about}{plural(head.n_rows, 'row')} and "
+        f"{plural(len(head.columns), 'column')}",
         f"columns: {_listed(head.columns)}",
     ]
     labels = [c for c in head.columns if c.lower() in LABEL_WORDS and c not in head.texts]
@@ -268,7 +307,7 @@ def _table(path: Path, head: Head) -> Proposal:
         if head.texts:
             how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
             lines.append(f"to learn from long texts they are taken as documents, {how}")
-    return _with_labels(dataset["name"], dataset, labels, lines)
+    return _with_labels(dataset["name"], dataset, labels, lines, head.n_rows)
 
 
 def _array(path: Path) -> Proposal:
@@ -304,16 +343,20 @@ def _array(path: Path) -> Proposal:
         kind = "rows of numbers" if layout.name == array.ROWS else f"pictures, {layout.name}"
         lines.append(f"{key or path.name} is taken as {header.shape[0]:,} {kind}")
         example = example if layout.name == array.ROWS else "image_folder"
-    return _with_labels(example, dataset, labels, lines)
+    return _with_labels(example, dataset, labels, lines, header.shape[0])
 
 
 def _with_labels(
-    example: str, dataset: dict[str, Any], labels: Sequence[str], lines: Sequence[str]
+    example: str,
+    dataset: dict[str, Any],
+    labels: Sequence[str],
+    lines: Sequence[str],
+    n_samples: int | None = None,
 ) -> Proposal:
     """A proposal with the first of what may be labels."""
     if not labels:
-        return Proposal(example, dataset, lines=tuple(lines))
-    return Proposal(example, dataset, labels[0], (*lines, _hint(labels[0])))
+        return Proposal(example, dataset, None, n_samples, tuple(lines))
+    return Proposal(example, dataset, labels[0], n_samples, (*lines, _hint(labels[0])))
 
 
 def _is_one_each(header: _arrays.Header, n_samples: int) -> bool:

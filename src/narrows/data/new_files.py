@@ -33,7 +33,7 @@ class NewSamples:
     """Path of the user's, and what was left out of it."""
     beyond: np.ndarray
     """How far values of a table lie outside what became 0 to 1, (N, C) by its columns that became
-    features as `Dataset` has it; (N, 0) of other data."""
+    features as `Dataset` has it; of other data (N, 1), 0 unless it is an array."""
     warnings: list[str]
     """Sentences on what was changed so that it fits."""
 
@@ -140,7 +140,7 @@ def encoded(path: Path, schema: Mapping[str, Any], arrays: Mapping[str, np.ndarr
 def _beyond(data: Dataset, n_columns: int) -> np.ndarray:
     if data.beyond is not None:
         return data.beyond
-    return np.zeros((len(data.x), n_columns), np.float32)
+    return np.zeros((len(data.x), n_columns or 1), np.float32)
 
 
 def _numbered(data: Dataset) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Prepare
 from narrows.data import blocks, splits
@@ -52,7 +53,7 @@ def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: 
 def summary(data: Dataset, folder: Path) -> list[str]:
     """Sentences on what was written into `folder`, fifteen at most: samples, what was skipped,
     what was assumed, and where that is in full."""
-    text = f"{len(data.x):,} samples of shape {tuple(data.x.shape[1:])}"
+    text = f"{plural(len(data.x), 'sample')} of shape {tuple(data.x.shape[1:])}"
     if data.skipped:
         text += f"; skipped {counted(data.skipped)}, see {folder / 'skipped.csv'}"
     if not data.account:

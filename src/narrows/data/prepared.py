@@ -1,16 +1,17 @@
-"""What `prepare` leaves for every stage that learns: samples and split, never a label."""
+"""What every stage that learns reads: samples, or features of them, and split, never a label."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from narrows.config.sections import SAMPLES
 from narrows.data import blocks, on_disk, splits
 from narrows.data.on_disk import Samples
+from narrows.store import features
 from narrows.store.digests import digest
-from narrows.store.reading import read_array
+from narrows.store.reading import read_array, same_rows
 
 N_IN_VIEW = 16  # validation samples that every picture of every run shows
 
@@ -22,11 +23,14 @@ class Prepared:
     name: str
     """Name of the data set."""
     x: np.ndarray
-    """uint8 (N, C, H, W) or float32 (N, D), memory-mapped."""
+    """uint8 (N, C, H, W) or float32 (N, D), memory-mapped; of a row whose `input` is a row of
+    `pretrained`, its features."""
     split: np.ndarray
     """uint8 (N,), positions in `splits.NAMES`."""
     digest: str
-    """SHA-256 over x.npy and split.npy."""
+    """SHA-256 over x.npy and split.npy of the data set."""
+    input: str = SAMPLES
+    """`SAMPLES`, or the key of the row of `pretrained` whose features these are."""
 
     def samples(self, split: str = "all") -> Samples:
         """The samples (n, ...) of one split, or all, as stored."""
@@ -49,11 +53,14 @@ class Prepared:
         return np.flatnonzero(splits.mask(self.split, split))
 
 
-def read(name: str) -> Prepared:
-    """data/<name>, as `prepare` wrote it.
+def read(name: str, input: str = SAMPLES) -> Prepared:
+    """data/<name>, as `prepare` wrote it, or features of it, as stage `pretrained` did.
 
     Raises:
-        UserError: a file is missing or damaged.
+        UserError: a file is missing or damaged, or features are of other samples.
     """
-    x, split = (Path("data", name, file) for file in ("x.npy", "split.npy"))
-    return Prepared(name, read_array(x), read_array(split, mmap=False), digest=digest(x, split))
+    x, split, *of_features = features.data_files(name, input)
+    own = of_features[0] if of_features else x
+    samples, splits = read_array(own), read_array(split, mmap=False)
+    same_rows(own, samples, splits)
+    return Prepared(name, samples, splits, digest=digest(x, split), input=input)

@@ -19,8 +19,12 @@ class Scaling:
     """What becomes a difference of 1, of the same shape; 1 where all values are equal."""
 
     @classmethod
-    def of(cls, x: np.ndarray) -> Scaling:
+    def of(cls, x: np.ndarray, together: bool = False) -> Scaling:
         """Takes the samples (N, D) or (N, C, H, W) to [0, 1], from their least to their largest.
+
+        Args:
+            together: whether a table's columns have one scale, so that distances keep their
+                proportions.
 
         Raises:
             UserError: a value is not finite, or the difference of two is not.
@@ -28,7 +32,7 @@ class Scaling:
         >>> Scaling.of(np.array([[2.0, 7.0], [6.0, 7.0]])).to_unit(np.array([[5.0, 7.0]])).tolist()
         [[0.75, 0.0]]
         """
-        axes = 0 if x.ndim == 2 else None
+        axes = 0 if x.ndim == 2 and not together else None
         low, high = np.float64(x.min(axis=axes)), np.float64(x.max(axis=axes))
         with np.errstate(over="ignore", invalid="ignore"):
             span = high - low

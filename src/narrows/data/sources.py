@@ -7,6 +7,7 @@ hash is right, whoever sent it.
 
 import hashlib
 import http.client
+import math
 import tarfile
 import tempfile
 import time
@@ -17,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from tqdm import tqdm
-
-from narrows.errors import UserError
+from narrows.errors import UserError, say
+from narrows.rendering import progress
 from narrows.store.files import atomic_write
 
 CHUNK_BYTES = 1 << 20
@@ -110,40 +110,31 @@ def _ask(mirror: Mirror, files: list[File], raw_dir: Path, said: list[str]) -> l
                     n_bytes = _store(stream, file, raw_dir)
             except Unreachable as why:
                 said.append(f"{mirror.name}: {why}")
-                print(said[-1], flush=True)
+                say(said[-1])
                 return missing + files[i:]
             except BROKEN as why:
                 said.append(f"{mirror.name}: {file.name}: {why}")
-                print(said[-1], flush=True)
+                say(said[-1])
                 missing.append(file)
             else:
                 took_s = time.monotonic() - start
-                print(
-                    f"{mirror.name}: {file.name}, {n_bytes:,} bytes in {took_s:.1f} s", flush=True
-                )
+                say(f"{mirror.name}: {file.name}, {n_bytes:,} bytes in {took_s:.1f} s")
     return missing
 
 
 def _store(stream: Readable, file: File, raw_dir: Path) -> int:
     """Writes the stream beside the file, which it becomes if it is verified; returns its size."""
     digest, n_bytes = hashlib.sha256(), 0
-    bar = tqdm(
-        desc=file.name,
-        total=file.max_bytes,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        disable=None,  # None: only a terminal gets a bar
-    )
+    n_kilobytes = math.ceil(file.max_bytes / 1000)
     with atomic_write(raw_dir / file.name) as partial:
-        with bar, partial.open("wb") as sink:
+        with progress.part(f"{file.name}, kB", n_kilobytes) as part, partial.open("wb") as sink:
             while chunk := stream.read(CHUNK_BYTES):
                 n_bytes += len(chunk)
                 if n_bytes > file.max_bytes:
                     raise Refused(f"sent more than the {file.max_bytes:,} bytes of this file")
                 digest.update(chunk)
                 sink.write(chunk)
-                bar.update(len(chunk))
+                part.n = n_bytes / 1000
         if digest.hexdigest() != file.sha256:
             raise Refused(
                 f"sent {n_bytes:,} bytes with SHA-256 {digest.hexdigest()}, not {file.sha256}"

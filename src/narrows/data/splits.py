@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from narrows.config.messages import plural
 from narrows.errors import UserError
 
 NAMES = ("train", "val", "test")  # split.npy holds positions in it
@@ -45,8 +46,8 @@ def assign(
     if not counts.all():
         sizes = ", ".join(f"{n} {name}" for n, name in zip(counts, NAMES, strict=True))
         raise UserError(
-            f"{n_x} rows are split into {sizes} by prepare.test_fraction {test_fraction} and "
-            f"prepare.val_fraction {val_fraction}; each split needs at least one row"
+            f"prepare.test_fraction {test_fraction} and prepare.val_fraction {val_fraction} split "
+            f"{plural(n_x, 'row')} into {sizes}; each split needs at least one row"
         )
     return split
 

@@ -80,6 +80,29 @@ def decoded(
     return pd.DataFrame(frame)
 
 
+def with_gaps_of(
+    x: Float[np.ndarray, "N D"], x_hat: Float[np.ndarray, "N D"], columns: Sequence[dict[str, Any]]
+) -> Float[np.ndarray, "N D"]:
+    """Reconstructions x_hat that are compared with rows x: what stands for a gap in x is no value,
+    so that nothing else can be expected in its place; and a gap that is expected is no error.
+
+    >>> column = {"name": "n", "kind": "numeric", "features": [0, 2], "has_missing": True}
+    >>> gap, x_hat = np.array([[0.5, 0.5]] * 2), np.array([[0.9, 0.0], [0.9, 0.4]])
+    >>> with_gaps_of(gap, x_hat, [column]).tolist()
+    [[0.5, 0.0], [0.5, 0.5]]
+    """
+    x_hat = x_hat.copy()
+    for column in columns:
+        if not column.get("has_missing"):  # a category has none of its own
+            continue
+        start, stop = column["features"]
+        is_gap = x[:, stop - 1] > MISSING_ON / 2
+        x_hat[is_gap, start : stop - 1] = x[is_gap, start : stop - 1]
+        is_expected = is_gap & (x_hat[:, stop - 1] > MISSING_ON / 2)
+        x_hat[is_expected, stop - 1] = x[is_expected, stop - 1]
+    return x_hat
+
+
 def _dates(seconds: np.ndarray) -> np.ndarray:
     """datetime64[s] of seconds since 1970, in any year."""
     dates = np.round(np.nan_to_num(seconds)).astype("datetime64[s]")

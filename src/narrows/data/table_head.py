@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from narrows.data import decoding
-from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS
+from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS, has_decimal_commas
 from narrows.errors import UserError
 
 N_BYTES = 1 << 18  # of a CSV that are looked at
@@ -18,7 +17,6 @@ N_ROWS = 200
 N_WIDTHS = 20  # rows by which a separator is judged
 N_COLUMNS = 50  # of words in a Parquet file that are looked at
 LONG, N_WORDS, DIFFERENT = 80, 10, 0.9  # letters, words and share of different ones of long texts
-POINT, COMMA = (re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ".,")
 
 
 class Head(NamedTuple):
@@ -72,7 +70,7 @@ def _csv(path: Path) -> Head:
     header, *body = rows or [[]]
     n_rows = len(body) if not is_cut else round(size / len(content) * len(rows)) - 1
     cells = [cell for row in body[:N_ROWS] for cell in row]
-    has_comma = separator != "," and _n(COMMA, cells) > _n(POINT, cells)
+    has_comma = separator != "," and has_decimal_commas(cells)
     columns = {
         name: [row[i] for row in body[:N_ROWS] if i < len(row)] for i, name in enumerate(header)
     }
@@ -144,10 +142,6 @@ def _rows(text: str, separator: str) -> tuple[int, list[list[str]]]:
     if first and max(widths[:first]) < widths[first]:
         return above[first], rows[first:]
     return 0, rows
-
-
-def _n(pattern: re.Pattern[str], cells: Sequence[str]) -> int:
-    return sum(pattern.fullmatch(cell) is not None for cell in cells)
 
 
 def _is_text(values: Sequence[str]) -> bool:

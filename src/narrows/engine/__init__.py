@@ -63,6 +63,7 @@ def each(
     files: Callable[[R], Files] = _no_files,
     preload: Sequence[str] = (),
     n_at_once: int | None = None,
+    is_here: bool = False,
 ) -> Iterator[Outcome[R, V]]:
     """Runs `task(row)` of every row and yields outcomes as rows end.
 
@@ -75,11 +76,12 @@ def each(
         preload: modules that every worker imports anyway; `processes` imports them once.
         n_at_once: number of rows that run at once, also where this machine has fewer cores; never
             more than GPUs or the cluster have room for.
+        is_here: whether they run on this machine, whatever engine is named.
 
     Raises:
         UserError: the engine is not installed, not reached, or has no room for one slot.
     """
-    module: Any = import_module(f"narrows.engine.{name()}")
+    module: Any = import_module(f"narrows.engine.{HERE if is_here else name()}")
     upcoming = iter(rows)
     if first := list(islice(upcoming, 1)):  # no engine starts for no row
         yield from module.each(task, chain(first, upcoming), slot, files, preload, n_at_once)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from narrows.clustering import neighbours
 from narrows.clustering.saved import Answer, Saved
-from narrows.data import blocks
+from narrows.data import blocks, table_frame
 from narrows.data.unit import to_unit
 from narrows.evaluation import outliers
 
@@ -67,7 +67,8 @@ def describe(
 
     Args:
         x: new samples (N, ...) of the shape, type and scale of `known.x`.
-        beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`.
+        beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`; of an
+            array (N, 1), the root of their mean square.
         n_similar: number of similar samples for each new one.
     """
     score = _Score(clustering, known)
@@ -127,7 +128,8 @@ class _Score:
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])
         if self.columns:
-            self.by_column = outliers.usual(x, x_hat, self.ends)
+            compared = table_frame.with_gaps_of(x, x_hat, self.columns)
+            self.by_column = outliers.usual(x, compared, self.ends)
         self.usual = np.sort(self._scored(x, x_hat, known.beyond[rows].toarray())[0])
         self.limit = outliers.limit(self.usual)
 
@@ -142,8 +144,10 @@ class _Score:
         self, x: np.ndarray, x_hat: np.ndarray, beyond: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None]:
         if not self.columns:
-            return np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1), None
-        relative = outliers.by_column(x, x_hat, self.ends, self.by_column, beyond)
+            errors = np.square(x_hat - to_unit(x)).reshape(len(x), -1).mean(axis=1)
+            return errors + np.square(beyond, dtype=np.float64).sum(axis=1), None
+        compared = table_frame.with_gaps_of(x, x_hat, self.columns)
+        relative = outliers.by_column(x, compared, self.ends, self.by_column, beyond)
         return outliers.scores(relative), relative
 
     def _reason(self, relative: np.ndarray) -> str:

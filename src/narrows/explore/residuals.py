@@ -13,6 +13,7 @@ from narrows.clustering import saved
 from narrows.data import blocks
 from narrows.data.unit import to_unit
 from narrows.errors import UserError
+from narrows.store import features
 
 
 def errors(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
@@ -21,7 +22,8 @@ def errors(artifacts: Path, encoder: str, x: np.ndarray) -> np.ndarray:
     Args:
         artifacts: artifacts/<dataset>.
         encoder: key of a row of `baselines`, `autoencoders` or `searches`.
-        x: samples (N, ...) as in data/<dataset>/x.npy; it may be memory-mapped.
+        x: samples (N, ...) as in data/<dataset>/x.npy; it may be memory-mapped. An encoder of
+            features takes those instead.
 
     Raises:
         UserError: a file of the encoder is missing, or it was made for samples of another shape.
@@ -42,6 +44,7 @@ def _pairs(artifacts: Path, encoder: str, x: np.ndarray) -> Iterator[tuple[Tenso
     """Samples as stored and their reconstructions, batch by batch, so that memory stays small."""
     folder = artifacts / "encoders" / encoder
     config, encode, decode = saved.coder(folder)
+    x = features.input_of(artifacts, config, x)
     if (shape := tuple(config["input_shape"])) != x.shape[1:]:
         raise UserError(
             f"{folder} encodes samples of shape {shape}, found {x.shape[1:]}; run `dvc repro`"

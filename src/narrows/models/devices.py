@@ -23,3 +23,13 @@ def device_named(name: str) -> torch.device:
     if not is_there[name]:
         raise UserError(f"device is {name}, which torch does not find on this machine")
     return torch.device(name)
+
+
+def precision_on(device: torch.device, precision: str) -> str:
+    """fp32 or bf16: what a `precision` of auto comes to on a device, or another one."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"

@@ -29,6 +29,7 @@ def config(key: str, kind: str, row: dict[str, Any], data: Prepared) -> dict[str
         "row": row,
         "dataset": data.name,
         "data_digest": data.digest,
+        "input": data.input,
         "input_shape": list(data.x.shape[1:]),
         "n_samples": len(data.x),
     }

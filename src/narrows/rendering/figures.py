@@ -35,6 +35,7 @@ INK, FAINT = "#222222", "#8a8a8a"
 DPI = 120
 FEW_COLOURS = 32  # for grids of small samples: a third fewer bytes than 256, and hardly seen
 SAMPLE_SIDE = 96  # pixels of an enlarged sample: still a digit when a grid is a 200-pixel tile
+MAX_BARS, BAR_HEIGHT, BAR_GREY = 64, 24, 0.25  # of samples that are rows of values
 GAP, BLOCK_GAP, GAP_VALUE = 2, 8, 128  # pixels; grey shows between black and between white samples
 
 
@@ -58,8 +59,8 @@ def sample_grid(rows: Sequence[np.ndarray], columns: int = 4, scale: int | None 
     samples beyond the near-square are left out.
 
     Args:
-        rows: arrays of one shape (n, C, H, W), C 1 or 3, or (n, D), which is laid out as a near
-            square of its D values; in [0, 1], clipped.
+        rows: arrays of one shape (n, C, H, W), C 1 or 3, or (n, D), which is drawn as D bars; in
+            [0, 1], clipped.
         columns: samples side by side.
         scale: screen pixels per pixel, nearest neighbour; None enlarges to about 96 a sample.
     """
@@ -221,19 +222,36 @@ def is_chart(figure: Figure | Pixels) -> bool:
     return isinstance(figure, Figure)
 
 
+def can_be_drawn(shape: Sequence[int]) -> bool:
+    """Whether samples of a shape can be seen: pictures, and rows of so few values that there is a
+    bar for each."""
+    return len(shape) > 1 or shape[0] <= MAX_BARS
+
+
 def pixels(row: np.ndarray) -> UInt8[np.ndarray, "n height width 3"]:
-    """(n, C, H, W) or (n, D) in [0, 1] -> colour pixels; the last tile of a vector is padding."""
+    """(n, C, H, W) or (n, D) in [0, 1] -> colour pixels; a vector as bars."""
     if row.ndim == 2:
-        n, n_values = row.shape
-        width = math.ceil(math.sqrt(n_values))
-        height = math.ceil(n_values / width)
-        padded = np.zeros((n, height * width), row.dtype)
-        padded[:, :n_values] = row
-        row = padded.reshape(n, 1, height, width)
+        row = bars(row)[:, None]
     if row.ndim != 4 or row.shape[1] not in (1, 3):
         raise ValueError(f"a row is (n, 1 or 3, H, W) or (n, D), found {row.shape}")
     values = (row.clip(0, 1) * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
     return np.broadcast_to(values, (*values.shape[:3], 3))
+
+
+def bars(values: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n height width"]:
+    """Dark bars on white for values in [0, 1], side by side in their order; 0 is a line.
+
+    >>> bars(np.array([[0.0, 1.0]]))[0, -2:, 0].tolist()  # above the line, and the line
+    [1.0, 0.25]
+    """
+    heights = 1 + (values.clip(0, 1) * (BAR_HEIGHT - 1)).round()  # (n, D)
+    levels = np.arange(BAR_HEIGHT, 0, -1)[:, None]  # from the top
+    is_dark = levels <= heights[:, None]  # (n, height, D)
+    width = max(1, BAR_HEIGHT // max(1, values.shape[1]))
+    wide = is_dark.repeat(width, axis=2)
+    if width > 1:
+        wide[:, :, width - 1 :: width] = False  # between bars
+    return np.where(wide, BAR_GREY, 1.0)
 
 
 def strip(

@@ -1,7 +1,7 @@
 """Pictures of many samples: grids, strips, nearest neighbours, a map with thumbnails.
 
 Samples are arrays as for `figures.sample_grid`: pictures of one or three channels, or vectors that
-are laid out as near squares, in [0, 1].
+are drawn as bars, in [0, 1].
 """
 
 import math
@@ -60,8 +60,9 @@ def sheet(clusters: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Pix
     for groups, name in zip(clusters, names, strict=True):
         tiles = []
         for group in groups:
-            empty = np.full((n - len(group), *group.shape[1:]), GAP_VALUE / 255, group.dtype)
-            tiles.append(_rows([figures.pixels(np.concatenate([group, empty]))]))
+            pictures = figures.pixels(group)
+            empty = np.full((n - len(group), *pictures.shape[1:]), GAP_VALUE, np.uint8)
+            tiles.append(_rows([np.concatenate([pictures, empty])]))
         lines.append(_named(_joined(tiles, axis=1), name))
     return _joined(lines, axis=0, gap=GAP)
 

@@ -6,18 +6,22 @@ from pathlib import Path
 
 import jinja2
 
+from narrows.config.messages import plural
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def environment() -> jinja2.Environment:
     """Reads the templates: whatever a name holds is escaped, and a missing value is an error."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["of"] = plural  # 2|of("row")
+    return environment
 
 
 def style(name: str) -> str:

@@ -12,6 +12,7 @@ from narrows.rendering import figures, grids
 from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
 from narrows.report.artifacts import LabelledData, ReportedClustering
+from narrows.report.encoder_figures import as_bars
 
 N_PER_KIND = 6  # typical, far and ambiguous samples of a cluster
 MAX_CLUSTERS = 20  # with a line of their own on the sheet
@@ -71,7 +72,9 @@ def _sheet(
     clustering: ReportedClustering, pairs: dict[int, int], data: LabelledData
 ) -> Iterator[CaptionedFigure]:
     """Samples of the largest clusters, in the order of the labels they are matched to; nothing
-    where all is noise."""
+    where all is noise, or samples cannot be drawn."""
+    if not figures.can_be_drawn(data.x.shape[1:]):
+        return
     examples = choose_examples(np.asarray(clustering.codes), clustering.clusters, N_PER_KIND)
     if not examples:
         return
@@ -81,8 +84,9 @@ def _sheet(
     groups = [[data.unit(rows) for rows in (e.nearest, e.farthest, e.torn)] for e in largest]
     names = [str(pairs.get(e.cluster, e.cluster)) for e in largest]
     caption = (
-        f"A line per cluster, of all samples: on the left the {N_PER_KIND} nearest to the mean of "
-        "its codes, then the farthest, on the right those most torn between it and another."
+        f"A line per cluster, of all samples{as_bars(data.x.shape[1:])}: on the left the "
+        f"{N_PER_KIND} nearest to the mean of its codes, then the farthest, on the right those "
+        "most torn between it and another."
     )
     yield CaptionedFigure(grids.sheet(groups, names), "sheet", caption, FEW_COLOURS)
 

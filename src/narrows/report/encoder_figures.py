@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from narrows.config.messages import plural
 from narrows.rendering import charts, figures, grids
 from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
@@ -29,7 +31,9 @@ def draw_search(search: SearchResult) -> Iterator[CaptionedFigure]:
     values = np.array([[trial[name] for name in search.objectives] for trial in search.trials])
     beaten = np.array([trial["trial"] not in search.front for trial in search.trials])
     figure = charts.front(values, beaten, search.objectives, f"{search.key}: trials")
-    caption = f"{len(values)} trials by both objectives; no other trial beats one of the front."
+    caption = (
+        f"{plural(len(values), 'trial')} by both objectives; no other trial beats one of the front."
+    )
     yield CaptionedFigure(figure, "front", caption)
 
 
@@ -38,18 +42,27 @@ def draw_encoder(
 ) -> Iterator[CaptionedFigure]:
     """Every figure of one encoder; labels, where there are any, give colours.
 
-    Samples, neighbours and map come first: the page shows them at once, the rest on demand.
+    Samples, neighbours and map come first: the page shows them at once, the rest on demand. Samples
+    that are long rows of values have no picture.
     """
-    yield _samples(encoder)
-    yield _neighbours(encoder, data, seed)
+    can_be_drawn = figures.can_be_drawn(data.x.shape[1:])
+    if can_be_drawn:
+        yield _samples(encoder)
+        yield _neighbours(encoder, data, seed)
     yield from _maps(encoder, data)
     yield from _space(encoder, data)
-    yield from _corruptions(encoder)
-    yield from _decoded(encoder)
+    if can_be_drawn:
+        yield from _corruptions(encoder)
+        yield from _decoded(encoder)
     yield from _filters(encoder)
     yield from _curves(encoder)
     yield _codes(encoder)
     yield from _kl_units(encoder)
+
+
+def as_bars(shape: Sequence[int]) -> str:
+    """How samples of a shape are drawn, for captions; nothing of pictures."""
+    return ", a bar for each value from 0 to 1" if len(shape) == 1 else ""
 
 
 def _n_clusters(chosen: ChosenK) -> Iterator[CaptionedFigure]:
@@ -114,7 +127,10 @@ def _samples(encoder: ReportedEncoder) -> CaptionedFigure:
     x, noisy, x_hat = (encoder.samples[name] for name in ("x", "noisy", "reconstruction"))
     grid = figures.reconstructions(x, noisy, x_hat, columns=8)
     corrupted = "" if np.array_equal(x, noisy) else "corrupted, "
-    caption = f"Validation samples, from the top: original, {corrupted}reconstruction, error."
+    caption = (
+        f"Validation samples{as_bars(x.shape[1:])}, from the top: original, {corrupted}"
+        "reconstruction, error."
+    )
     return CaptionedFigure(grid, "samples", caption)
 
 
@@ -125,7 +141,8 @@ def _neighbours(encoder: ReportedEncoder, data: LabelledData, seed: int) -> Capt
     same = None if data.labels is None else data.labels[rows] == data.labels[queries][:, None]
     neighbours = data.unit(rows.ravel()).reshape(*rows.shape, *data.x.shape[1:])
     caption = (
-        f"Test samples and, to their right, the {rows.shape[1]} train samples of the nearest codes."
+        f"Test samples{as_bars(data.x.shape[1:])} and, to their right, the {rows.shape[1]} train "
+        "samples of the nearest codes."
     )
     if same is not None:
         caption += " Light green frame: the same label; dark red: another."
@@ -136,21 +153,23 @@ def _neighbours(encoder: ReportedEncoder, data: LabelledData, seed: int) -> Capt
 def _maps(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFigure]:
     """UMAP and PCA of the codes, with samples at some of their places."""
     evaluation = encoder.evaluation
-    rows, names = evaluation.rows, data.label_names
-    samples = data.unit(rows)
-    labels, ending = None, "."
-    if data.labels is not None:
-        labels, ending = data.labels[rows], ", coloured by label."
-    figure = grids.thumbnail_map(
-        evaluation.umap, samples, labels, f"{encoder.key}: UMAP of codes", names
-    )
-    caption = f"UMAP of {len(rows):,} codes with samples at some of their places{ending}"
-    yield CaptionedFigure(figure, "map", caption)
-    figure = grids.thumbnail_map(
-        evaluation.pca, samples, labels, f"{encoder.key}: PCA of codes", names
-    )
-    caption = f"First two principal components of the same codes, with samples{ending}"
-    yield CaptionedFigure(figure, "pca", caption)
+    rows = evaluation.rows
+    labels = None if data.labels is None else data.labels[rows]
+    ending = "." if labels is None else ", coloured by label."
+    pictures = data.unit(rows) if data.x.ndim == 4 else None
+
+    def figure(points: np.ndarray, what: str) -> Figure:
+        title = f"{encoder.key}: {what} of codes"
+        if pictures is None:
+            return figures.code_map(points, labels, title, data.label_names)
+        return grids.thumbnail_map(points, pictures, labels, title, data.label_names)
+
+    places = "" if pictures is None else " with samples at some of their places"
+    caption = f"UMAP of {len(rows):,} codes{places}{ending}"
+    yield CaptionedFigure(figure(evaluation.umap, "UMAP"), "map", caption)
+    with_samples = "" if pictures is None else ", with samples"
+    caption = f"First two principal components of the same codes{with_samples}{ending}"
+    yield CaptionedFigure(figure(evaluation.pca, "PCA"), "pca", caption)
 
 
 def _space(encoder: ReportedEncoder, data: LabelledData) -> Iterator[CaptionedFigure]:
@@ -169,26 +188,28 @@ def _corruptions(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     pictures, names = encoder.evaluation.pictures, list(encoder.evaluation.scores["robustness"])
     if names and {"corrupted", "restored"} <= set(pictures):
         grid = grids.pairs(pictures["corrupted"], pictures["restored"], names)
-        caption = f"Corrupted samples above their reconstructions: {', '.join(names)}."
+        bars = as_bars(pictures["corrupted"].shape[2:])
+        caption = f"Corrupted samples{bars} above their reconstructions: {', '.join(names)}."
         yield CaptionedFigure(grid, "corruptions", caption, FEW_COLOURS)
 
 
 def _decoded(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
     """What `evaluate` decoded from codes of no sample; which there are depends on the encoder."""
     pictures = encoder.evaluation.pictures
+    bars = as_bars(encoder.samples["x"].shape[1:])
     if "interpolations" in pictures:
         grid = grids.strips(pictures["interpolations"])
-        caption = "Decoded codes on the straight line between the codes of two samples."
+        caption = f"Decoded codes{bars} on the straight line between the codes of two samples."
         yield CaptionedFigure(grid, "interpolations", caption, FEW_COLOURS)
     if "samples" in pictures:
         grid = grids.grid(pictures["samples"])
-        caption = "Decoded codes that were drawn from the prior: samples that never were."
+        caption = f"Decoded codes{bars} that were drawn from the prior: samples that never were."
         yield CaptionedFigure(grid, "generated", caption, FEW_COLOURS)
     if "traversal" in pictures:
         grid = grids.strips(pictures["traversal"])
         caption = (
-            "Decoded codes of one sample, moved along one unit per row, from low to high; the "
-            "unit with the largest KL is at the top."
+            f"Decoded codes{bars} of one sample, moved along one unit per row, from low to high; "
+            "the unit with the largest KL is at the top."
         )
         yield CaptionedFigure(grid, "traversal", caption, FEW_COLOURS)
 
@@ -216,7 +237,10 @@ def _curves(encoder: ReportedEncoder) -> Iterator[CaptionedFigure]:
 def _codes(encoder: ReportedEncoder) -> CaptionedFigure:
     """Histogram of all values of the codes."""
     figure = figures.code_histogram(np.asarray(encoder.codes))
-    caption = f"Values of all {encoder.codes.shape[1]} code units over {len(encoder.codes):,} rows."
+    caption = (
+        f"Values of {plural(encoder.codes.shape[1], 'code unit')} over "
+        f"{plural(len(encoder.codes), 'row')}."
+    )
     return CaptionedFigure(figure, "codes", caption)
 
 

@@ -44,6 +44,8 @@ class Report:
 
     dataset: str
     """Name of the data set."""
+    title: str
+    """What the page calls the data."""
     shape: Sequence[int]
     """Shape of one sample, (C, H, W) or (D,)."""
     n_per_split: Mapping[str, int]

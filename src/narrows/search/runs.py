@@ -10,6 +10,7 @@ from typing import Any
 from narrows import tracking
 from narrows.data.prepared import Prepared
 from narrows.data.unit import to_unit
+from narrows.errors import say
 from narrows.models.autoencoder import Autoencoder, reconstruct_all
 from narrows.rendering import figures
 from narrows.search.summary import Gains
@@ -77,7 +78,7 @@ class _RunLog:
 
     def log_pruned(self) -> None:
         self.run.set_tag("trial_state", "PRUNED")
-        print(f"{self.name} pruned", flush=True)
+        say(f"{self.name} pruned")
 
     def log_values(self, values: dict[str, float], model: Autoencoder) -> None:
         self.run.set_tag("trial_state", "COMPLETE")
@@ -85,6 +86,7 @@ class _RunLog:
         stored = self.data.view()
         x = to_unit(stored).numpy()
         x_hat = reconstruct_all(model, stored).numpy()
-        self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
+        if figures.can_be_drawn(x.shape[1:]):
+            self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
         message = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-        print(f"{self.name}: {message}", flush=True)
+        say(f"{self.name}: {message}")

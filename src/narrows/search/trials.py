@@ -25,6 +25,7 @@ from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
 from narrows.errors import UserError, say
 from narrows.models.autoencoder import Autoencoder
+from narrows.rendering import progress
 from narrows.search import database, studies
 from narrows.search.objectives._base import Objective, Trained
 from narrows.search.sampler import first_number
@@ -221,7 +222,8 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
             studies.refuse_surplus(study, trial, limits.n_finished)
         run = database.run_of(trial)
         record = study.get_trials(deepcopy=False)[trial.number]
-        with open_log(trial.number, *run) as log:
+        name = f"{problem.key}, trial {trial.number}"
+        with progress.watch(name), open_log(trial.number, *run) as log:
             values = _values(problem, limits, trial, record, log)
         has_ended = True
         if values is None:

@@ -6,15 +6,16 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from narrows import engine, tracking
 from narrows.config.params import Params
+from narrows.config.plugins import Plugin
 from narrows.data import prepared
 from narrows.engine import Files, Slot
 from narrows.engine.processes import n_cores
 from narrows.errors import UserError, print_traceback, say
 from narrows.search import database, runs, trials
+from narrows.store import features
 from narrows.tracking.recording import Recording
 
 MAX_RESTARTS = 3
@@ -55,7 +56,7 @@ def work(task: WorkerTask) -> list[Recording]:
     import torch
 
     torch.set_num_threads(task.n_threads)
-    data = prepared.read(task.params.dataset.name)
+    data = prepared.read(task.params.dataset.name, _row(task).config.input)
     problem = trials.problem(task.params, task.key, data)
     limits = replace(task.limits, n_own=1) if tracking.is_recorded() else task.limits
     url, patience = database.url(), database.grace_period(task.heartbeat)
@@ -113,8 +114,13 @@ def _more(task: WorkerTask, count: Callable[[], int]) -> Iterator[WorkerTask]:
 
 def _files(task: WorkerTask) -> Files:
     """Samples and splits; the labels stay where they are."""
-    folder = Path("data", task.params.dataset.name)
-    return Files((folder / "x.npy", folder / "split.npy"))
+    name, input = task.params.dataset.name, _row(task).config.input
+    return Files(features.data_files(name, input))
+
+
+def _row(task: WorkerTask) -> Plugin:
+    """The row whose values the search tries."""
+    return task.params.autoencoders[task.params.searches[task.key].row]
 
 
 def _explain(error: BaseException) -> None:

@@ -20,7 +20,7 @@ from narrows.store.rows import Attempt
 
 def fit(setting: Setting, key: str, row: Plugin, attempt: Attempt) -> None:
     """Fits the baseline, writes it into the attempt's folder, and logs it."""
-    data = prepared.read(setting.dataset)
+    data = prepared.read(setting.dataset, row.config.input)
     config = encoders.config(key, "baseline", resolved(row), data)
     tags = {"stage": "baseline", "autoencoder": key}
     run_data = tracking.RunData(data.name, data.digest, data.x.shape)

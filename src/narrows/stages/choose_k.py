@@ -25,7 +25,7 @@ def row_of(p: Params) -> Row:
     """The one row of this stage."""
     setting = runner.setting_of(p)
     codes = encoders.codes_file(encoders.folder(setting.artifacts, p.choose_k.encoder))
-    split = setting.data_files[1]
+    split = setting.data_files()[1]
     settings = {
         "seed": p.seed,
         "cluster_on": p.cluster_on,

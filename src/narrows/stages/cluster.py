@@ -38,7 +38,7 @@ def row_of(setting: Setting, p: Params, key: str, n_clusters: int) -> Row:
     place, encoder = places(setting, p, key, row.encoder, "clusterings")
     settings = {**resolved(row), "n_clusters": n_clusters, "cluster_on": p.cluster_on}
     settings["seed"] = setting.seed
-    split = setting.data_files[1]
+    split = setting.data_files()[1]
     reads = (encoders.codes_file(encoder), encoders.config_file(encoder), split)
     call = Call("narrows.stages.cluster", "cluster", (setting, key, row, settings, encoder))
     return Row(f"clusterings.{key}", place, settings, reads, call, runner.plugin_modules(row))
@@ -69,7 +69,7 @@ def cluster(
         UserError: there are fewer rows to learn from than clusters.
     """
     encoder = StoredEncoder(encoder_folder)
-    codes, split = encoder.codes, read_array(setting.data_files[1], mmap=False)
+    codes, split = encoder.codes, read_array(setting.data_files()[1], mmap=False)
     config = encoder.config
     shape = (config["n_samples"], *config["input_shape"])
     run_data = tracking.RunData(setting.dataset, config["data_digest"], shape)

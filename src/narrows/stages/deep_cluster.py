@@ -29,7 +29,10 @@ def row_of(setting: Setting, p: Params, key: str, n_clusters: int) -> Row:
     place, encoder = places(setting, p, key, row.encoder, "deep_clusterings")
     settings = {**resolved(row), "n_clusters": n_clusters, "cluster_on": p.cluster_on}
     settings |= {"seed": setting.seed, "device": setting.device}
-    reads = (*encoders.files(encoder, is_baseline=False), *setting.data_files)
+    reads = (
+        *encoders.files(encoder, is_baseline=False),
+        *setting.data_files(encoder_row.config.input),
+    )
     arguments = (setting, key, row, encoder_row, settings, encoder)
     call = Call("narrows.stages.refine", "refine", arguments)
     modules = runner.plugin_modules(row, encoder_row)

@@ -11,6 +11,7 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import Plugin, resolved
 from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.stages import runner
 from narrows.stages.runner import Setting
 from narrows.store import choices, encoders, outputs, rows
@@ -67,7 +68,14 @@ def _row(
     settings = {"seed": setting.seed, "row": resolved(row)}
     if more:
         settings |= {"device": setting.device, **more}
-    return Row(name, place, settings, setting.data_files, call, runner.plugin_modules(row))
+    return Row(
+        name,
+        place,
+        settings,
+        setting.data_files(row.config.input),
+        call,
+        runner.plugin_modules(row),
+    )
 
 
 def train_together(p: Params, members: list[Row]) -> None:
@@ -104,5 +112,6 @@ def compute_here(row: Row) -> None:
         return
     with outputs.hold(row.folder):
         attempt = rows.attempt(row, fingerprint)
-        row.call(attempt)
+        with progress.watch(row.name):
+            row.call(attempt)
         rows.finish(attempt, fingerprint)

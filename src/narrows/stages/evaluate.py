@@ -28,7 +28,7 @@ def encoder_row(p: Params, key: str) -> Row:
     setting, is_baseline = runner.setting_of(p), key in p.baselines
     row = p.baselines[key] if is_baseline else p.autoencoders[key]
     place = encoders.folder(setting.artifacts, key)
-    reads = (*encoders.files(place, is_baseline), *setting.data_files)
+    reads = (*encoders.files(place, is_baseline), *setting.data_files(row.config.input))
     call = Call("narrows.stages.measure", "measure", (setting, p.evaluate, place))
     settings = {"seed": p.seed, "evaluate": resolved(p.evaluate)}
     folder = evaluations.encoder_folder(setting.artifacts, key)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from narrows import tracking
 from narrows.config import params
+from narrows.rendering import progress
 from narrows.stages import sections
 from narrows.stages.better_trials import better_trials
 
 
+@progress.watch("fetch")
 def main() -> None:
     """Brings the raw files up to date."""
     p = params.load()

@@ -30,14 +30,16 @@ def log_encoder(
         train: what train.json says.
     """
     run.log_metrics(metrics(train))
-    run.log_image("reconstructions", picture(samples), step=0)
+    log_picture(run, "reconstructions", samples, step=0)
     run.log_image("code_histogram", figures.to_array(figures.code_histogram(codes)), step=0)
     run.log_file(stored.config_file(attempt.folder))
 
 
-def picture(samples: Mapping[str, np.ndarray]) -> np.ndarray:
-    """x, noisy and reconstruction as one picture, uint8 (H, W, 3)."""
-    return figures.reconstructions(samples["x"], samples["noisy"], samples["reconstruction"])
+def log_picture(run: tracking.Run, key: str, samples: Mapping[str, np.ndarray], step: int) -> None:
+    """Logs x, noisy and reconstruction as one picture, where such samples can be drawn."""
+    x, noisy, x_hat = (samples[name] for name in ("x", "noisy", "reconstruction"))
+    if figures.can_be_drawn(x.shape[1:]):
+        run.log_image(key, figures.reconstructions(x, noisy, x_hat), step=step)
 
 
 def run_params(row: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from narrows.store.rows import Attempt
 
 def measure(setting: Setting, options: Evaluate, encoder_folder: Path, attempt: Attempt) -> None:
     """Measures one encoder on the test split and writes its evaluation."""
-    data, encoder = prepared.read(setting.dataset), StoredEncoder(encoder_folder)
+    encoder = StoredEncoder(encoder_folder)
+    data = prepared.read(setting.dataset, encoder.config["row"]["input"])
     test, view = to_unit(data.in_memory("test")), to_unit(data.view())
     corruptions = measures.applicable(options.corruptions, view)
     coder = coder_of(encoder, setting.device)

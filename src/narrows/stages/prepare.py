@@ -6,11 +6,14 @@ from pathlib import Path
 
 from narrows.config import params
 from narrows.data.prepare import prepare, summary
+from narrows.errors import say
+from narrows.rendering import progress
 
 
+@progress.watch("prepare")
 def main() -> None:
     """Writes samples, splits and labels, and says how many there are."""
     p = params.load()
     folder = Path("data", p.dataset.name)
     data = prepare(p.dataset, p.prepare, p.seed, folder / "raw", folder)
-    print("\n".join(f"prepare: {sentence}" for sentence in summary(data, folder)), flush=True)
+    say("\n".join(f"prepare: {sentence}" for sentence in summary(data, folder)))

@@ -37,7 +37,7 @@ def refine(
     Raises:
         UserError: the clusters collapsed, the loss is not finite, or the start finds one cluster.
     """
-    data = prepared.read(setting.dataset)
+    data = prepared.read(setting.dataset, encoder_row.config.input)
     weights = StoredEncoder(encoder_folder).weights
     model = restored(encoder_row, data.x.shape[1:], weights)
     run_data = tracking.RunData(data.name, data.digest, data.x.shape)

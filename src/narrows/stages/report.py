@@ -18,7 +18,7 @@ from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.data import splits
 from narrows.errors import say
-from narrows.rendering import figures
+from narrows.rendering import figures, progress
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import (
     artifacts,
@@ -69,6 +69,7 @@ class Inputs:
         return next(iter(self.encoders.values())).config["data_digest"]
 
 
+@progress.watch("report")
 def main() -> None:
     """Reads params.yaml and what all stages left; replaces results/<dataset>; logs to MLflow."""
     p = choices.with_winners(params.load())
@@ -169,6 +170,7 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
     starts = {key: row.start.name for key, row in p.deep_clusterings.items()}
     return Report(
         dataset=p.dataset.name,
+        title=p.title,
         shape=data.x.shape[1:],
         n_per_split={name: int(data.mask(name).sum()) for name in splits.NAMES},
         labelled=labelled,
@@ -292,6 +294,8 @@ def in_processes(
 ) -> dict[str, U]:
     """`function(row, *arguments)` by key, in several processes where there are enough rows."""
     n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
-    parallel = joblib.Parallel(n_jobs, backend="loky")  # its processes are shared by all calls
+    # its processes are shared by all calls
+    parallel = joblib.Parallel(n_jobs, backend="loky", return_as="generator")
     results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
-    return dict(zip(rows, results, strict=True))
+    what = function.__name__.replace("_", " ")
+    return dict(zip(rows, progress.counted(what, results, len(rows)), strict=True))

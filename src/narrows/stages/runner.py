@@ -19,11 +19,13 @@ from typing import Any
 
 from narrows import engine, tracking
 from narrows.config import plugins
-from narrows.config.messages import cut
+from narrows.config.messages import cut, plural
 from narrows.config.params import Params
+from narrows.config.sections import SAMPLES
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
-from narrows.store import finished, outputs, rows
+from narrows.rendering import progress
+from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
 FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
@@ -72,10 +74,10 @@ class Setting:
         """What stages leave of this data set."""
         return Path("artifacts", self.dataset)
 
-    @property
-    def data_files(self) -> tuple[Path, ...]:
-        """Samples and splits, as every stage that learns reads them."""
-        return tuple(Path("data", self.dataset, name) for name in ("x.npy", "split.npy"))
+    def data_files(self, input: str = SAMPLES) -> tuple[Path, ...]:
+        """Samples and splits, as every stage that learns reads them; with the key of a row of
+        `pretrained` its features beside them."""
+        return features.data_files(self.dataset, input)
 
 
 def setting_of(p: Params) -> Setting:
@@ -112,6 +114,7 @@ def refresh(
     members: Sequence[Row],
     slot: Slot = ONE_CORE,
     preload: Sequence[str] = FITTING,
+    is_here: bool = False,
 ) -> None:
     """Brings these rows up to date, and deletes every other folder below `home`.
 
@@ -119,6 +122,8 @@ def refresh(
         stage: its name, for messages.
         home: the folder that the rows' folders lie in; rows.json is written there.
         preload: libraries that all of its rows import.
+        is_here: whether they are computed on this machine, whatever NARROWS_ENGINE says: they read
+            files of the user's, which are nowhere else.
 
     Raises:
         UserError: a row failed, another process computes these rows, or a file is missing.
@@ -126,7 +131,7 @@ def refresh(
     with outputs.hold(home):
         rows.keep_only(home, members)
         try:
-            _bring(stage, members, slot, preload)
+            _bring(stage, members, slot, preload, is_here)
         finally:
             rows.keep_only(home, members)
             rows.write_index(home, members)
@@ -142,7 +147,9 @@ def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> No
             rows.sweep(row.folder)
 
 
-def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str]) -> None:
+def _bring(
+    stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str], is_here: bool = False
+) -> None:
     """Computes the rows that are neither current nor known.
 
     Raises:
@@ -153,28 +160,32 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
     if stale:
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
-        say(f"{stage}: {len(missing)} of {len(members)} rows to compute{known}")
+        say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
     failures: list[str] = []
     n_done = 0
-    for outcome in engine.each(compute, attempts, slot, _files, preload):
-        attempt = outcome.row
-        if outcome.error is None:
-            tracking.replay(outcome.value or [])
-            rows.finish(attempt, fingerprints[attempt.row.name])
-            n_done += 1
-            say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
-        else:
-            failures.append(_sentence(outcome))
+    outcomes = engine.each(compute, attempts, slot, _files, preload, is_here=is_here)
+    has_lines = bool(attempts) and engine.name() != engine.HERE  # workers here write their own
+    with progress.watch(stage, has_lines):
+        for outcome in progress.counted("rows", outcomes, len(attempts)):
+            attempt = outcome.row
+            if outcome.error is None:
+                tracking.replay(outcome.value or [])
+                rows.finish(attempt, fingerprints[attempt.row.name])
+                n_done += 1
+                say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
+            else:
+                failures.append(_sentence(outcome))
     if attempts:
         finished.bound()
+        rows.drop_stale()
     if failures:
         raise UserError("\n".join(failures))
 
 
 def compute(attempt: Attempt) -> list[Any]:
     """Computes a row where the engine has put it; returns what has to be logged elsewhere."""
-    with tracking.record() as recordings:
+    with progress.watch(attempt.row.name), tracking.record() as recordings:
         attempt.row.call(attempt)
     return recordings
 

@@ -18,9 +18,11 @@ from matplotlib.figure import Figure
 
 from narrows import engine
 from narrows.config import params
+from narrows.config.messages import plural
 from narrows.data import prepared
+from narrows.errors import say
 from narrows.search import database, runs, studies, summary, trials, workers
-from narrows.stages import fetch, prepare, runner
+from narrows.stages import fetch, prepare, pretrained, runner
 from narrows.store import outputs, project
 
 NOTHING_NEW, BUSY = 3, 75  # exit codes; the latter is EX_TEMPFAIL: try again later
@@ -56,8 +58,9 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
     url = database.url()
     with database.explain_errors(url), contextlib.ExitStack() as locks:
         locks.enter_context(_lock(options.search, options.if_running))
-        _prepare(p)
-        data = prepared.read(p.dataset.name)
+        taken = p.autoencoders[p.searches[options.search].row].config.input
+        _prepare(p, taken)
+        data = prepared.read(p.dataset.name, taken)
         problem = trials.problem(p, options.search, data)
         study = trials.open_study(problem, database.open_storage(url, options.heartbeat))
         n_finished = None
@@ -69,13 +72,15 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
         sys.exit(NOTHING_NEW)
 
 
-def _prepare(p: params.Params) -> None:
-    """Makes the samples where there are none: schedulers often give a machine that is new. Of
-    several that begin at once in one folder, one does it."""
+def _prepare(p: params.Params, input: str) -> None:
+    """Makes what the trials read where it is not there: schedulers often give a machine that is
+    new. Of several that begin at once in one folder, one does it."""
     with outputs.lock("prepare"):
-        if not all(file.exists() for file in runner.setting_of(p).data_files):
-            fetch.main()
-            prepare.main()
+        if all(file.exists() for file in runner.setting_of(p).data_files(input)):
+            return
+        fetch.main()
+        prepare.main()
+        pretrained.main()
 
 
 def _add_trials(
@@ -99,7 +104,7 @@ def _add_trials(
         page = write_page(gains, studies.plots(study, problem.objectives))
         run.log_file(page)
         run.log_metrics(runs.best(gains))
-    print(f"search: {len(gains.new)} trials ended, {page} tells what got better", flush=True)
+    say(f"search: {plural(len(gains.new), 'trial')} ended, {page} tells what got better")
     return gains
 
 

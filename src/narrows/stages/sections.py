@@ -20,6 +20,7 @@ from narrows.store import code
 DEVICES = ("device", "devices", "num_nodes")
 SECTIONS: dict[str, tuple[str, ...]] = {
     "prepare": ("seed", "dataset", "prepare"),
+    "pretrained": ("device", "pretrained"),
     "tune": ("seed", "device", "autoencoders", "searches"),
     "encode": ("seed", *DEVICES, "baselines", "autoencoders"),
     "choose_k": ("seed", "n_clusters", "choose_k", "cluster_on"),

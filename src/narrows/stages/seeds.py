@@ -57,7 +57,9 @@ def together_row(own: Setting, settings: list[Setting], p: Params, key: str) -> 
     folder = own.artifacts / "seed_batches" / key
     record = {"seeds": list(seeds), "row": resolved(row), "device": p.device}
     modules = (*runner.plugin_modules(row), "narrows.training.many_seeds")
-    return Row(f"seed_batches.{key}", folder, record, own.data_files, call, modules)
+    return Row(
+        f"seed_batches.{key}", folder, record, own.data_files(row.config.input), call, modules
+    )
 
 
 def encoder_row(setting: Setting, p: Params, key: str, batch: Row | None) -> Row:

@@ -42,7 +42,8 @@ def train(
     Of several processes that train it together, each calls this; the leading one writes and logs,
     and says what went wrong, the others end when they have done their share.
     """
-    data, processes = prepared.read(setting.dataset), Processes(devices, num_nodes)
+    data = prepared.read(setting.dataset, row.config.input)
+    processes = Processes(devices, num_nodes)
 
     def fit(after_epoch: Callable[..., None]) -> Fitted:
         return fitting.fit(
@@ -84,7 +85,7 @@ def on_epoch(
         if epoch not in fitting.PICTURE_EPOCHS:
             return
         if layer == 0:
-            run.log_image("reconstructions_by_epoch", log.picture(view(model)), step=epoch)
+            log.log_picture(run, "reconstructions_by_epoch", view(model), step=epoch)
         if metrics:
             part = f"layer {layer}, " if layer else ""
             message = f"{part}epoch {epoch}, val/loss {metrics['val/loss']:.4f}"
@@ -136,7 +137,7 @@ def train_seeds(
     """Trains the autoencoder from several seeds as one batch of models and writes their weights."""
     from narrows.training import many_seeds
 
-    data = prepared.read(setting.dataset)
+    data = prepared.read(setting.dataset, row.config.input)
     train, val = data.samples("train"), data.samples("val")
     try:
         fitted = many_seeds.fit_together(
@@ -157,7 +158,7 @@ def train_seeds(
 
 def encode_seed(setting: Setting, key: str, row: Plugin, batch: Path, attempt: Attempt) -> None:
     """Writes what `train` would leave from one of the seeds that `train_seeds` has trained."""
-    data = prepared.read(setting.dataset)
+    data = prepared.read(setting.dataset, row.config.input)
     weights, record = stored.read_seed(batch, setting.seed)
     model = restored(row, data.x.shape[1:], weights).to(device_named(setting.device))
     config = encoders.config(key, "autoencoder", resolved(row), data)

@@ -58,7 +58,9 @@ def row_of(p: Params, key: str) -> Row:
     place = choices.winner_folder(setting.artifacts, key)
     call = Call("narrows.stages.winner", "find", (p, key))
     modules = runner.plugin_modules(row, search, variants(p, key))
-    return Row(f"searches.{key}", place, settings, setting.data_files, call, modules)
+    return Row(
+        f"searches.{key}", place, settings, setting.data_files(row.config.input), call, modules
+    )
 
 
 def variants(p: Params, key: str) -> tuple[Any, ...]:

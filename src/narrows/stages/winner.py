@@ -13,7 +13,8 @@ from narrows.store.rows import Attempt
 
 def find(p: Params, key: str, attempt: Attempt) -> None:
     """Adds trials until the search has its `n_trials`, and writes the winner."""
-    search, data = p.searches[key], prepared.read(p.dataset.name)
+    search = p.searches[key]
+    data = prepared.read(p.dataset.name, p.autoencoders[search.row].config.input)
     problem = trials.problem(p, key, data)
     url = database.url()
     with database.explain_errors(url):

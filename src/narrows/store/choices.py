@@ -192,9 +192,11 @@ def read_k(place: Path) -> ChosenK:
     curve = read_json(place / "curve.json")
     best = None
     if curve["recommended"] is not None:
+        lowest, highest = curve["range"]
         best = Recommendation(
             curve["recommended"],
-            *curve["range"],
+            lowest,
+            highest,
             levels=tuple(curve["levels"]),
             strength=curve["strength"],
             is_clear=curve["clear"],

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from narrows.errors import UserError
+from narrows.store import outputs
 from narrows.store.outputs import WORK
 
 FINISHED = WORK / "finished"
@@ -54,19 +56,19 @@ def bound() -> None:
     for partial in FINISHED.glob(".*.part"):
         if not psutil.pid_exists(int(partial.name.split(".")[2])):  # of a process that was killed
             shutil.rmtree(partial, ignore_errors=True)
-    by_age = sorted(FINISHED.glob("*/"), key=lambda place: place.stat().st_mtime_ns)
-    sizes = {place: sum(f.stat().st_size for f in place.iterdir()) for place in by_age}
-    excess = sum(sizes.values()) - limit()
-    for place in by_age:
-        if excess <= 0:
-            return
-        shutil.rmtree(place, ignore_errors=True)
-        excess -= sizes[place]
+    outputs.drop_oldest(FINISHED.glob("*/"), limit())
 
 
 def limit() -> int:
-    """Bytes that the store may hold."""
-    return int(os.environ.get("NARROWS_FINISHED_BYTES", LIMIT))
+    """Bytes that the store may hold.
+
+    Raises:
+        UserError: NARROWS_FINISHED_BYTES is no number of bytes.
+    """
+    said = os.environ.get("NARROWS_FINISHED_BYTES") or str(LIMIT)
+    if not said.isdecimal():
+        raise UserError(f"NARROWS_FINISHED_BYTES is {said!r}; accepted are whole numbers from 0 on")
+    return int(said)
 
 
 def _link(source: Path, target: Path) -> None:

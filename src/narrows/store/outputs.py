@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import filelock
@@ -47,7 +49,7 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    name = folder.as_posix().strip("/").replace("/", "-")
+    name = folder.as_posix().strip("/").replace("/", "-")[-100:]  # it is the name of a file
     LOCKS.mkdir(parents=True, exist_ok=True)
     owner = LOCKS / f"{name}.pid"
     lock = filelock.FileLock(LOCKS / f"{name}.lock", timeout=0)
@@ -70,3 +72,35 @@ def lock(name: str) -> Iterator[None]:
     locks.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(locks / f"{name}.lock"):
         yield
+
+
+def drop_oldest(places: Iterable[Path], limit: int) -> list[Path]:
+    """Deletes those of some folders that were written longest ago, until the others hold at most
+    `limit` bytes; returns the deleted ones. Other processes may delete some meanwhile."""
+    aged = [(last_written(place), size_of(place), place) for place in places]
+    excess, dropped = sum(size for _, size, _ in aged) - limit, []
+    for _, size, place in sorted(aged):
+        if excess <= 0:
+            break
+        shutil.rmtree(place, ignore_errors=True)
+        dropped.append(place)
+        excess -= size
+    return dropped
+
+
+def last_written(folder: Path) -> float:
+    """When the folder or a file in it was written last, in seconds since 1970; 0 if it is gone."""
+    return max((status.st_mtime for status in _statuses(folder)), default=0.0)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files of a folder."""
+    return sum(status.st_size for status in _statuses(folder) if stat.S_ISREG(status.st_mode))
+
+
+def _statuses(folder: Path) -> Iterator[os.stat_result]:
+    """The folder's own and those of all files below it."""
+    paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    for path in itertools.chain([folder], paths):
+        with contextlib.suppress(OSError):
+            yield path.stat()

@@ -25,6 +25,7 @@ STAGES = {
     "deep_clusterings": "deep_cluster",
     "encoders": "encode",
     "evaluations": "evaluate",
+    "pretrained": "pretrained",
     "searches": "tune",
     "seed_encoders": "seeds",
     "seeds": "seeds",

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows.errors import UserError
-from narrows.store import code, finished
+from narrows.store import code, finished, outputs
 from narrows.store.digests import digest_of, name_of
 from narrows.store.outputs import WORK
 
@@ -26,6 +27,7 @@ FORMAT = 1
 """Counts up when what this room writes into a row's folder means something else than before."""
 FILE = "row.json"
 CHECKPOINTS = WORK / "checkpoints"
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def restore(row: Row, fingerprint: Fingerprint) -> bool:
     if not finished.knows(fingerprint.digest()):
         return False
     begun = attempt(row, fingerprint)
-    finished.recall(fingerprint.digest(), begun.folder)
+    with contextlib.suppress(FileNotFoundError):  # another process has just dropped it
+        finished.recall(fingerprint.digest(), begun.folder)
     if not is_whole(begun.folder, fingerprint):  # links share what somebody wrote into a file
         shutil.rmtree(begun.folder)
         return False
@@ -183,6 +186,13 @@ def forget(row: Row, fingerprint: Fingerprint) -> None:
     fingerprint; its files stay until others take their place."""
     finished.forget(fingerprint.digest())
     (row.folder / FILE).unlink()
+
+
+def drop_stale() -> None:
+    """Deletes the oldest checkpoints that nobody has gone on with for a day, as far as they take
+    more room than finished rows may: a row that is changed or goes leaves its own behind."""
+    old = [p for p in CHECKPOINTS.glob("*/") if time.time() - outputs.last_written(p) > DAY_S]
+    outputs.drop_oldest(old, finished.limit())
 
 
 def sweep(folder: Path) -> None:

@@ -69,6 +69,7 @@ def _tell(sentence: str) -> None:
         _mark().parent.mkdir(parents=True, exist_ok=True)
         _mark().touch()
     if is_new:
+        waiting.bound()
         _say_once(sentence)
 
 

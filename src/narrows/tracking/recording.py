@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from narrows.config.messages import plural
 from narrows.engine._base import REMOTE
 from narrows.errors import UserError, say
 from narrows.tracking import absence, provenance, store, waiting
@@ -240,7 +241,7 @@ def log_waiting(everything: bool = False) -> None:
                 say(f"MLflow: {error}")
             waiting.drop(folder)
     if n_logged:
-        say(f"MLflow: what it lacked of {n_logged} runs is logged")
+        say(f"MLflow: what it lacked of {plural(n_logged, 'run')} is logged")
 
 
 def log_what_waits() -> None:

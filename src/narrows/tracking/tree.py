@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
-from narrows.config import inheritance
+from narrows.config import inheritance, yaml_file
 from narrows.errors import UserError
 from narrows.store.reading import read_array, read_arrays
 
@@ -52,8 +51,16 @@ class Tree:
             raise UserError(f"{self.name}: {path} is no JSON ({error})") from None
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """A mapping; an empty one where the file is missing."""
-        return dict(YAML(typ="safe").load(self.text(path) or "{}") or {})
+        """A mapping; an empty one where the file is missing.
+
+        Raises:
+            UserError: it is not valid YAML, or no mapping.
+        """
+        file = self.file(path)
+        content = (yaml_file.read(file) if file else None) or {}
+        if not isinstance(content, dict):
+            raise UserError(f"{path} of {self.name}: should be a mapping of keys")
+        return content
 
     def array(self, path: str, name: str | None = None) -> np.ndarray | None:
         """An .npy, memory-mapped, or the array `name` of an .npz; None where it is missing."""
@@ -72,6 +79,11 @@ class Tree:
         """The row of params.yaml with this key, whatever its section; {} where there is none."""
         params = self.params()
         return next((params[s][key] for s in SECTIONS if key in (params.get(s) or {})), {})
+
+    def keys(self) -> list[str]:
+        """Keys of all rows of params.yaml."""
+        params = self.params()
+        return [str(key) for section in SECTIONS for key in params.get(section) or {}]
 
 
 class Revision(Tree):

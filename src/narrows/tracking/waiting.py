@@ -20,11 +20,13 @@ import numpy as np
 from PIL import Image
 
 from narrows.errors import say
-from narrows.store import project
+from narrows.store import outputs, project
 from narrows.store.outputs import WORK
 from narrows.tracking.run import Beginning, RunData
 
 RUN = "run.json"
+LIMIT = 10 * 2**30
+"""Bytes that may wait."""
 
 
 class Damaged(Exception):
@@ -49,6 +51,16 @@ def keep(beginning: Beginning, calls: list[tuple[str, list[Any]]]) -> None:
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         say(f"{beginning.name}: what MLflow lacks of it cannot wait in {home()}: {error}")
+
+
+def bound() -> None:
+    """Deletes the oldest runs beyond `LIMIT`, and says so: a store that never comes back does not
+    fill the disk."""
+    if dropped := outputs.drop_oldest(_folders(), LIMIT):
+        say(
+            f"MLflow: {len(dropped)} runs that waited longest in {home()} are deleted, because "
+            f"more than {LIMIT // 2**30} GiB wait there; their rows are well"
+        )
 
 
 def read(folder: Path) -> tuple[Beginning, list[tuple[str, list[Any]]]]:

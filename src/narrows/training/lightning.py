@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import threading
 import time
 import warnings
@@ -26,6 +25,8 @@ from torch import Tensor
 
 from narrows.config.messages import cut
 from narrows.errors import UserError, say
+from narrows.rendering import progress
+from narrows.rendering.progress import Part
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,19 @@ def _delete(file: Path) -> None:
     shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
 
 
+class _Count(Callback):
+    """How many epochs are over, also within one."""
+
+    def __init__(self, part: Part):
+        self.part = part
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
+    ) -> None:
+        *_, index = batch
+        self.part.n = trainer.current_epoch + (index + 1) / trainer.num_training_batches
+
+
 class _Resumption(Callback):
     """Whether a training has come so far that what goes wrong is not its checkpoint's fault."""
 
@@ -144,12 +158,14 @@ def run(
     work: Path,
     callbacks: Sequence[Callback] = (),
     processes: Processes = ALONE,
+    unit: str = "epochs",
 ) -> float:
     """Trains the module, from the checkpoint in `work` if there is one, and leaves it on the device
     that trained it.
 
     Args:
         device: auto, cpu, cuda or mps.
+        unit: what an epoch is called where progress is displayed.
 
     Returns:
         Seconds of all epochs, those before an interruption included.
@@ -160,9 +176,11 @@ def run(
     """
     quieten()
     clock, resumption, checkpoint = Timer(), _Resumption(), checkpoint_in(work)
-    trainer = _trainer(device, max_epochs, [*callbacks, clock, resumption, Last(work)], processes)
     try:
-        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        with progress.part(unit, max_epochs) as part:
+            own: list[Callback] = [clock, resumption, _Count(part), Last(work)]
+            trainer = _trainer(device, max_epochs, [*callbacks, *own], processes)
+            trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except OF_OTHERS:
         raise
     except Exception as error:
@@ -208,7 +226,7 @@ def leave(processes: Processes) -> None:
 def _trainer(
     device: str, max_epochs: int, callbacks: list[Callback], processes: Processes
 ) -> pl.Trainer:
-    """A trainer without logger, summary and sanity check."""
+    """A trainer without logger, summary, bar and sanity check."""
     try:
         return pl.Trainer(
             accelerator=device,
@@ -220,7 +238,7 @@ def _trainer(
             logger=False,
             num_sanity_val_steps=0,
             enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty(),
+            enable_progress_bar=False,
         )
     except MisconfigurationException:
         name = device if processes.devices == 1 else f"{processes.devices} times {device}"

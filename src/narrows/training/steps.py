@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from narrows.models.autoencoder import Autoencoder
+from narrows.models.devices import precision_on
 from narrows.training import cuda_graph
 from narrows.training.cuda_graph import Batch
 
@@ -86,13 +87,3 @@ class Stepping(pl.LightningModule):
         for name, total in self.sums.items():
             if name.startswith(prefix):
                 total.zero_()
-
-
-def precision_on(device: torch.device, precision: str) -> str:
-    """fp32 or bf16: what a row's `train.precision` comes to on a device."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"

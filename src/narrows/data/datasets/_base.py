@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,6 +19,16 @@ class Skipped(NamedTuple):
     """Path of a file, or row of a table."""
     reason: str
     """Kind of reason, then after a colon the details where there are any."""
+
+
+class Original(NamedTuple):
+    """What one sample was made from."""
+
+    key: str
+    """SHA-256 of its content, in hex."""
+    read: Callable[[int], Any]
+    """A picture as uint8 (3, size, size), its middle if it is no square; of a text the text,
+    whatever the size. Any thread may call it."""
 
 
 class NothingLeft(UserError):
@@ -57,7 +67,8 @@ class Dataset:
     """Arrays that `encode` needs as well."""
     beyond: np.ndarray | None = None
     """float32 (N, C) of a table's C columns that became features: how far values lie above or,
-    negative, below the range that became 0 to 1, in units of this range."""
+    negative, below the range that became 0 to 1, in units of this range. Of a new array (N, 1): the
+    root of the mean square of this."""
     warnings: Sequence[str] = ()
     """Sentences on what was assumed, and what was changed so that it fits."""
     account: Sequence[str] = ()

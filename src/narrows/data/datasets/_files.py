@@ -16,11 +16,13 @@ import os
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
 from narrows.data.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.store import outputs, project
 from narrows.store.files import atomic_write, write_csv
 from narrows.store.reading import existing
@@ -215,8 +217,9 @@ def in_order(
 def _map(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Results of a function in the order of the items, computed by several threads."""
     with ThreadPoolExecutor(N_THREADS) as pool:
-        for start in range(0, len(items), 1000):  # so that no more results wait
-            yield from pool.map(use, items[start : start + 1000])
+        starts = range(0, len(items), 1000)  # so that no more results wait
+        parts = (pool.map(use, items[start : start + 1000]) for start in starts)
+        yield from progress.counted("files", chain.from_iterable(parts), len(items))
 
 
 def composed(text: str) -> str:

@@ -53,6 +53,8 @@ class Shape(NamedTuple):
     """Grey value, 0 to 255, beside a picture that is no square and below transparent pixels."""
     max_pixels: int
     """Number of pixels above which a picture is not decoded."""
+    is_filled: bool = False
+    """Whether the picture's middle fills the square, and not the whole picture a part of it."""
 
 
 class Picture(NamedTuple):
@@ -226,13 +228,13 @@ def _as_floats(image: Image, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fitted(image: Image, turn: str | None, shape: Shape, ground: Any) -> Image:
-    """The whole picture, upright, its aspect kept, in the middle of a square."""
+    """The whole picture, upright, its aspect kept, in the middle of a square, or its middle."""
     from PIL import Image as pillow
 
     if turn:
         image = image.transpose(pillow.Transpose[turn])
-    side, longer = shape.size, max(image.size)
-    width, height = (max(1, round(side * length / longer)) for length in image.size)
+    side, edge = shape.size, min(image.size) if shape.is_filled else max(image.size)
+    width, height = (max(1, round(side * length / edge)) for length in image.size)
     resized = image.resize((width, height), pillow.Resampling.LANCZOS, reducing_gap=2.0)
     square = pillow.new(image.mode, (side, side), ground)
     square.paste(resized, ((side - width) // 2, (side - height) // 2))

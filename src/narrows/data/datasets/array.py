@@ -26,6 +26,7 @@ ROWS, FIRST, LAST = "rows", "NCHW", "NHWC"
 COLOURS = (1, 3)  # numbers of channels that a picture may have
 N_VALUES = 2**21  # of the draw by which a range is judged
 TAILS = (0.001, 0.999)
+FARTHEST = 1e30  # ranges; the square is a float of 64 bits, too
 SQUEEZED = 0.05  # part of the range in which nearly all values lie, that is worth a warning
 
 
@@ -137,15 +138,17 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     array = array[None] if array.shape == layout.sample else array
     if array.shape[1:] != layout.sample:
         raise UserError(f"{path}: samples are of shape {layout.sample}, found {array.shape}")
-    usable, n_beyond = np.full(len(array), True), 0
+    usable, beyond = np.full(len(array), True), np.zeros((len(array), 1), np.float32)
     for rows, values in _blocks(array, layout):
         usable[rows] = np.isfinite(values).all(axis=1)
-        n_beyond += int((((values < low) | (values > high)).any(axis=1) & usable[rows]).sum())
+        beyond[rows, 0] = _outside(values, low, high)
+    beyond = beyond[usable]
     skipped = [_no_number(row) for row in np.flatnonzero(~usable).tolist()]
     x = stacked(_scaled(array, layout, low, high, usable))
     if x is None:
         raise _files.none_left(path, "sample", skipped)
-    beyond = f"{path}: {n_beyond:,} samples have values beyond those learned from, which are cut"
+    n_beyond = int(np.count_nonzero(beyond))
+    remark = f"{path}: {n_beyond:,} samples have values beyond those learned from, which are cut"
     return Dataset(
         x,
         None,
@@ -153,7 +156,8 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
         names=[f"row {row + 1}" for row in np.flatnonzero(usable).tolist()],
         skipped=skipped,
         schema=schema,
-        warnings=[beyond] if n_beyond else [],
+        beyond=beyond,
+        warnings=[remark] if n_beyond else [],
     )
 
 
@@ -252,15 +256,28 @@ def _ranges(array: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, 
     return low, high, usable
 
 
+def _unit(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Values (n, D) with low as 0 and high as 1; a column whose values are all alike is 0."""
+    # halves, because from the least float to the largest is no float
+    extent = np.where(high > low, high / 2 - low / 2, 1)
+    with np.errstate(over="ignore"):
+        return (values / 2 - low / 2) / extent
+
+
+def _outside(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far samples (n, D) lie outside the range that became 0 to 1, in its units: the root of
+    the mean square of their values' parts beyond it; NaN of what is not finite."""
+    unit = _unit(values, low, high)
+    part = np.clip(unit - np.clip(unit, 0, 1), -FARTHEST, FARTHEST)
+    return np.sqrt(np.square(part).mean(axis=1))
+
+
 def _scaled(
     array: np.ndarray, layout: Layout, low: np.ndarray, high: np.ndarray, usable: np.ndarray
 ) -> Iterator[np.ndarray]:
     """The usable samples as x has them, some at a time."""
-    # halves, because from the least float to the largest is no float
-    extent = np.where(high > low, high / 2 - low / 2, 1)
     for rows, values in _blocks(array, layout):
-        chosen = values[usable[rows]]
-        unit = ((chosen / 2 - low / 2) / extent).clip(0, 1)
+        unit = _unit(values[usable[rows]], low, high).clip(0, 1)
         if layout.name == ROWS:
             yield unit.astype(np.float32)
         else:

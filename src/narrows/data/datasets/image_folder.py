@@ -21,14 +21,16 @@ from pydantic import Field, PositiveInt
 from narrows.config.plugins import config
 from narrows.data import decoding, scales
 from narrows.data.datasets import _files, _pictures
-from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
 from narrows.data.datasets._files import ListedFile, composed
 from narrows.data.datasets._pictures import Picture, Shape
 from narrows.errors import UserError
 from narrows.store import outputs
+from narrows.store.digests import digest_of
 
 FOLDERS = "folders"
 LABELS = "labels.csv"  # the copy of the user's file
+SHAPE = ("size", "colour", "background", "max_pixels")  # keys that say what becomes of a picture
 FEW = 3  # pictures without a label that are no sign of another spelling
 
 
@@ -75,7 +77,9 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     if labels is not None:
         skipped += [Skipped(file.path, "no label") for file in used if file.path not in labels]
         used = [file for file in used if file.path in labels]
-    schema = {"dataset": "image_folder", **shape._asdict(), "exclude": list(cfg.exclude)}
+    schema = {"dataset": "image_folder", "originals": "pictures", "exclude": list(cfg.exclude)}
+    schema |= {name: getattr(shape, name) for name in SHAPE}
+    schema["listing"] = digest_of(raw_dir / _files.LISTING)
     return _load(root, used, skipped, schema, labels=labels, odd=odd)
 
 
@@ -85,6 +89,37 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     files = _files.find(path, suffixes, is_remembered=False, exclude=schema["exclude"])
     root = path if path.is_dir() else path.parent
     return _load(root, *_files.usable(files), schema, ranges=schema["ranges"])
+
+
+def originals(
+    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | None
+) -> dict[str, Original]:
+    """The pictures of the files by name, to be read at another size.
+
+    Args:
+        path: the folder, or one file.
+        listed: what `fetch` found; None looks again.
+    """
+    suffixes = _pictures.SUFFIXES | _pictures.HEIC
+    exclude = schema["exclude"]
+    files = listed or _files.find(path, suffixes, is_remembered=False, exclude=exclude)
+    root, accepted = path if path.is_dir() else path.parent, _pictures.formats()
+    return {
+        file.path: Original(file.sha256, functools.partial(_read, schema, accepted, root, file))
+        for file in _files.usable(files)[0]
+    }
+
+
+def _read(
+    schema: Mapping[str, Any], accepted: tuple[str, ...], root: Path, file: ListedFile, size: int
+) -> np.ndarray:
+    """The middle of a picture, uint8 (3, size, size)."""
+    shape = Shape(size, True, schema["background"], schema["max_pixels"], is_filled=True)
+    with _files.open_listed(root, file) as stream, _without_pillows_limit():
+        picture = _pictures.decode(stream, shape, accepted)
+    if not picture.kind:
+        return picture.pixels
+    return scales.grey_values(picture.pixels, schema["ranges"][picture.kind], shape.background)[0]
 
 
 def _load(
@@ -104,7 +139,7 @@ def _load(
         odd: what is to be said of the labels.
         ranges: scale of known pictures; None where it is to be learned from these ones.
     """
-    shape = Shape(**{name: schema[name] for name in Shape._fields})
+    shape = Shape(**{name: schema[name] for name in SHAPE})
     outputs.WORK.mkdir(exist_ok=True)
     size = (3 if shape.colour else 1, shape.size, shape.size)
     with scales.Pictures(outputs.WORK, size, shape.background) as on_disk:

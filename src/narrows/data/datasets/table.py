@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
+from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data.datasets import _files
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, numbered
@@ -105,8 +106,8 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     columns.place(schema)
     if not n_rows or not columns.feature_names(schema):
         raise NothingLeft(
-            f"params.yaml: dataset.path: {file} has {n_rows:,} rows and no column to learn from "
-            f"({account.summary(schema)})",
+            f"params.yaml: dataset.path: {file} has {plural(n_rows, 'row')} and no column to learn "
+            f"from ({account.summary(schema)})",
             skipped,
         )
     encoded = columns.encode(table, n_rows, schema)

@@ -7,6 +7,7 @@ papers' own scale is this one times the root of the number of terms. `tokens` sa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,11 +15,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveInt
 
+from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
-from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
+from narrows.data.datasets._files import ListedFile
 from narrows.errors import UserError
+from narrows.store.digests import digest_of
 
 
 @config
@@ -70,6 +74,8 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     documents = _documents.read(path, _files.read(raw_dir), cfg.column, cfg.labels, cfg.separator)
     schema: dict[str, Any] = {
         "dataset": "text",
+        "originals": "texts",
+        "listing": digest_of(raw_dir / _files.LISTING),
         "column": cfg.column,
         "separator": cfg.separator,
         "exclude": list(cfg.exclude),
@@ -118,6 +124,19 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     return Dataset(x[used], None, None, names, skipped=skipped, schema=schema, warnings=notes)
 
 
+def originals(
+    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | None
+) -> dict[str, Original]:
+    """The texts by name; `listed` is what `fetch` found, None looks again."""
+    files = listed or _documents.find(path, schema["exclude"], is_remembered=False)
+    documents = _documents.read(path, files, schema["column"], None, schema["separator"])
+    by_name = {}
+    for name, text in zip(documents.names, documents.texts, strict=True):
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        by_name[name] = Original(key, lambda _, text=text: text)  # type: ignore[misc]
+    return by_name
+
+
 def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[int], list[Skipped]]:
     """Rows that are not empty, and all that were skipped."""
     used = np.flatnonzero(x.any(axis=1)).tolist()
@@ -139,7 +158,7 @@ def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str,
         vectorizer.fit(texts)
     except ValueError:
         raise UserError(
-            f"params.yaml: dataset: no term is left of {len(texts):,} documents by "
+            f"params.yaml: dataset: no term is left of {plural(len(texts), 'document')} by "
             f"min_documents {cfg.min_documents} and max_share {cfg.max_share}"
         ) from None
     terms: list[str] = vectorizer.get_feature_names_out().tolist()
@@ -171,7 +190,7 @@ def _analyzer(stop_words: str | None) -> Callable[[str], list[str]]:
 
 def _summary(terms: Sequence[str], texts: Sequence[str]) -> str:
     """How many documents and terms there are, and of how many the terms are no words."""
-    line = f"{len(texts):,} documents, {len(terms):,} terms"
+    line = f"{plural(len(texts), 'document')}, {plural(len(terms), 'term')}"
     if n_pairs := sum(map(tokens.has_pairs, texts)):
         line += (
             f"; {n_pairs:,} documents are in scripts without spaces: their terms are pairs of "

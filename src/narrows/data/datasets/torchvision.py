@@ -24,6 +24,7 @@ from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.data.datasets._pictures import Shape
 from narrows.data.mirrors import SILENCE_S
 from narrows.errors import UserError
+from narrows.rendering import progress
 from narrows.store.files import atomic_write
 from narrows.store.reading import existing
 
@@ -125,7 +126,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
 def _pictures(parts: Parts, classes: dict[str, int]) -> Iterator[tuple[str, Image | str]]:
     """Every picture and its name, or why it cannot be read; leaves the class of each name."""
     for part, pairs in parts.items():
-        for i in range(len(pairs)):
+        for i in progress.counted(f"pictures of {part}", range(len(pairs)), len(pairs)):
             if isinstance(item := _item(pairs, i), str):
                 yield f"{part}/{i}", item
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from narrows.config.messages import plural
 from narrows.data.tables import dates
 from narrows.data.tables.columns import Column, ends, first_parts, legible, listed
 from narrows.data.tables.kinds import USED
@@ -21,7 +22,7 @@ def summary(columns: Sequence[Column]) -> str:
     used = [column["kind"] for column in columns if column["kind"] in USED]
     counts = [f"{used.count(kind)} {kind}" for kind in USED if kind in used]
     left = [f"{legible(c['name'])} ({c['kind']})" for c in columns if c["kind"] not in USED]
-    text = f"{len(columns):,} columns: {', '.join(counts) or 'none to learn from'}"
+    text = f"{plural(len(columns), 'column')}: {', '.join(counts) or 'none to learn from'}"
     return text + (f"; left out: {first_parts(left, N_LEFT)}" if left else "")
 
 
@@ -48,7 +49,7 @@ def by_column(columns: Sequence[Column], remarks: Mapping[str, str]) -> list[str
             f"column {legible(column['name'])!r}: {kind}"
             + (f" ({column['why']})" if column["why"] else ""),
             _content(column),
-            f"{column['n_missing']:,} gaps" if column["n_missing"] else "",
+            plural(column["n_missing"], "gap") if column["n_missing"] else "",
             remarks.get(column["name"], ""),
         ]
         lines.append("; ".join(part for part in parts if part))

@@ -21,6 +21,9 @@ DIGITS = {"%Y": "[0-9]{4}", "%y": "[0-9]{2}"} | dict.fromkeys(
 YEAR_S = 365.2425 * DAY_S
 FAR_S = 50 * YEAR_S
 N_HEAD = 1000  # different words that say which formats are looked at
+SINCE = " since "  # in a format with years of two digits: the first of the hundred that are meant
+USUAL = 1969  # the first of them where nothing else is said, as in POSIX
+EMPTY_YEARS = 20  # between years of birth and of entry, say, that are the least to go by
 NO_YEAR = 9000  # of the calendars of programs: 9999-09-09 is no date, either
 
 
@@ -56,6 +59,8 @@ def best_format(cells: Cells) -> tuple[str | None, list[str]]:
             best, also, most = name, [], n
         elif n and n == most:
             also.append(name)
+    if best is not None and "%y" in best:
+        best += _since(of(cells, best))
     return best, also
 
 
@@ -67,12 +72,34 @@ def parse(words: np.ndarray, name: str) -> np.ndarray:
     """
     import pandas as pd
 
+    name, _, first = name.partition(SINCE)
     fits = np.array([_PATTERNS[name].fullmatch(word) is not None for word in words], bool)
     seconds = np.full(len(words), np.nan)
     if fits.any():
         dates = pd.to_datetime(words[fits], format=name, errors="coerce", utc=True).as_unit("us")
+        if first:
+            before = dates - pd.DateOffset(years=100)
+            dates = dates.where(dates.year < int(first) + 100, before)
         seconds[fits] = np.where(dates.isna(), np.nan, dates.asi8 / 1e6)
     return seconds
+
+
+def _since(seconds: np.ndarray) -> str:
+    """What a format with years of two digits gets where the column says that other hundred years
+    are meant than 1969 to 2068, as one of birthdays from 1940 to 1999 does: it would have no year
+    for a long time in the midst, 2000 to 2039.
+
+    >>> days = np.array(["1985-05-01", "1999-01-01", "2040-03-01", "2068-01-01"], "datetime64[s]")
+    >>> _since(days.astype(float))
+    ' since 1920'
+    """
+    present = seconds[~np.isnan(seconds)].astype("datetime64[s]").astype("datetime64[Y]")
+    years = np.unique(present.astype(int) + 1970)
+    gaps = np.diff(years)
+    if not len(gaps) or gaps.max() <= max(EMPTY_YEARS, 100 - (years[-1] - years[0])):
+        return ""
+    last, following = years[gaps.argmax()], years[gaps.argmax() + 1]
+    return f"{SINCE}{(last + following + 1) // 2 - 100}"
 
 
 def ends(seconds: np.ndarray) -> tuple[float, float]:
@@ -126,13 +153,16 @@ def _is_conventional(seconds: np.ndarray) -> np.ndarray:
 def described(name: str) -> str:
     """A format in words.
 
-    >>> described("%d.%m.%y %H:%M"), described("ISO8601")
-    ('day.month.year (two digits: 1969 to 2068) hour:minute', 'ISO 8601')
+    >>> described("%d.%m.%y %H:%M"), described("%d.%m.%y since 1920"), described("ISO8601")[:3]
+    ('day.month.year (two digits: 1969 to 2068) hour:minute',
+    'day.month.year (two digits: 1920 to 2019)', 'ISO')
     """
     if name == ISO:
         return "ISO 8601"
+    name, _, first = name.partition(SINCE)
+    start = int(first or USUAL)
     words = {"%d": "day", "%m": "month", "%Y": "year", "%H": "hour", "%M": "minute", "%S": "second"}
-    words["%y"] = "year (two digits: 1969 to 2068)"
+    words["%y"] = f"year (two digits: {start} to {start + 99})"
     return re.sub("%.", lambda match: words[match[0]], name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from narrows.config.messages import plural
 from narrows.data import decoding
 from narrows.errors import UserError
 
@@ -25,6 +27,7 @@ BLOCK = 1_000_000  # cells that are Python's strings at once
 MAX_COLUMNS = 100_000
 NEARLY_ALL = 0.9
 N_LINES = 100  # rows at most that a title takes
+DECIMALS = tuple(re.compile(rf"\s*-?\d+{re.escape(sign)}\d+\s*") for sign in ",.")
 
 
 class Layout(NamedTuple):
@@ -162,8 +165,8 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
         remarks.append("rows end with a separator that the header does not have")
     if short.n:
         remarks.append(
-            f"{short.n:,} rows have fewer values than the header, for example row {short.first}: "
-            "their last columns are gaps"
+            f"{plural(short.n, 'row')} {'has' if short.n == 1 else 'have'} fewer values than the "
+            f"header, for example row {short.first}: the last columns there are gaps"
         )
     columns = [pa.chunked_array(column, pa.large_string()) for column in chunks]
     return Sheet(dict(zip(names, columns, strict=True)), n_rows, remarks + renamed)
@@ -251,6 +254,8 @@ def _check_header(
         lines: lines of the first of these, counted from 1 below `skip_rows`.
     """
     width, usual = len(header), Counter(map(len, block)).most_common(1)[0][0]
+    if width == 1 or usual != width:
+        _check_separator(header, block, file, layout)
     n_wide = sum(any(cell.strip() for cell in row[width:]) for row in block)
     if n_wide >= NEARLY_ALL * len(block) or _n_filled(header) < width / 2:
         candidates = zip(lines, block, strict=False)
@@ -263,15 +268,39 @@ def _check_header(
             + "if it is a title, leave out the lines above the header by dataset.skip_rows: "
             + str(above)
         )
-    if width == 1:
-        for other in SEPARATORS.replace(layout.separator, ""):
-            if other in header[0] and sum(other in "".join(row) for row in block) >= (
-                NEARLY_ALL * len(block)
-            ):
-                raise UserError(
-                    f"{file}: there is one column by the separator {layout.separator!r}, by "
-                    f"{other!r} there are {header[0].count(other) + 1}; set dataset.separator"
-                )
+
+
+def _check_separator(
+    header: Sequence[str], block: Sequence[Sequence[str]], file: Path, layout: Layout
+) -> None:
+    """Refuses a file that another separator cuts into as many columns in nearly all rows as in the
+    header; says whether its numbers have another decimal point, too."""
+    names, *lines = (layout.separator.join(row) for row in (header, *block))
+    for other in SEPARATORS.replace(layout.separator, ""):
+        n, n_alike = (
+            names.count(other),
+            sum(line.count(other) == names.count(other) for line in lines),
+        )
+        if not n or n_alike < NEARLY_ALL * len(lines):
+            continue
+        keys = f"dataset.separator: {other!r}"
+        cells = [cell for line in lines[:N_LINES] for cell in line.split(other)]
+        if other != "," and layout.decimal == "." and has_decimal_commas(cells):
+            keys += " and dataset.decimal: ','"
+        raise UserError(
+            f"{file}: {layout.separator!r} does not separate its columns, by {other!r} there are "
+            f"{n + 1}; set {keys}"
+        )
+
+
+def has_decimal_commas(cells: Sequence[str]) -> bool:
+    """Whether more of them are numbers like 1,5 than numbers like 1.5.
+
+    >>> has_decimal_commas(["1,5", " -2,25", "3.5"]), has_decimal_commas(["1,5", "3.5", "a"])
+    (True, False)
+    """
+    n_commas, n_points = (sum(bool(sign.fullmatch(cell)) for cell in cells) for sign in DECIMALS)
+    return n_commas > n_points
 
 
 def _n_filled(row: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from narrows.config.messages import plural
 from narrows.data.unit import to_unit
 from narrows.explore.compare import differences
 from narrows.explore.compare.differences import Agreement, Comparison, Metric
@@ -87,15 +88,29 @@ def in_words(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
+def summary(comparison: Comparison) -> str:
+    """How much of what can differ does."""
+    n_params, n_scores = len(comparison.params), len(comparison.differing)
+    return (
+        f"{n_params} of {plural(comparison.n_params, 'param')} and {n_scores} of "
+        f"{plural(len(comparison.metrics), 'score')} differ"
+    )
+
+
 def strips(sides: Sequence[Side]) -> list[tuple[str, list[Strip]]]:
     """By encoder, the samples and what every side makes of them; at most eight encoders.
 
     Those whose reconstructions differ come first; of several encoders, those that only one side
-    has are left out.
+    has are left out, and so are samples that cannot be drawn.
     """
     keys = dict.fromkeys(key for side in sides for key in side.samples)
     by_side = {key: [(s.name, s.samples[key]) for s in sides if key in s.samples] for key in keys}
-    comparable = [key for key in keys if len(by_side[key]) > 1 or len(keys) == 1]
+    comparable = [
+        key
+        for key in keys
+        if (len(by_side[key]) > 1 or len(keys) == 1)
+        and all(figures.can_be_drawn(samples.x.shape[1:]) for _, samples in by_side[key])
+    ]
     comparable.sort(key=lambda key: not _differ([samples for _, samples in by_side[key]]))
     return [(key, _strips_of_encoder(by_side[key])) for key in comparable[:N_ENCODERS]]
 
@@ -106,7 +121,8 @@ def _strips_of_encoder(by_side: Sequence[tuple[str, Reconstructions]]) -> list[S
     previous: np.ndarray | None = None
     for name, samples in by_side:
         if previous is None or not np.array_equal(previous, samples.x):
-            strips.append(Strip("originals", _strip(samples.x)))
+            bars = ", a bar for each value from 0 to 1" if samples.x.ndim == 2 else ""
+            strips.append(Strip(f"originals{bars}", _strip(samples.x)))
             previous = samples.x
         error = float(np.square(samples.x - samples.x_hat).mean())
         strips.append(Strip(f"{name}, MSE of these {error:.4f}", _strip(samples.x_hat)))
@@ -122,7 +138,7 @@ def _view(agreement: Agreement, sides: Sequence[Side]) -> AgreementView:
     moves = []
     for move in agreement.moves[:N_MOVES]:
         thumbs = None
-        if x is not None:
+        if x is not None and figures.can_be_drawn(x.shape[1:]):
             thumbs = _strip(to_unit(x[move.rows[:N_THUMBS]]))
         moves.append((move, thumbs))
     return AgreementView(agreement, moves, agreement.changed[:N_ROWS_LISTED].tolist())

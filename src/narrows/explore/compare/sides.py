@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from narrows import tracking
+from narrows.config.params import title_of
 from narrows.store.rows import FILE
 from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
@@ -68,6 +69,8 @@ class Side:
     """Clusters (N,) by clustering; the only ones of a row or run are under ""."""
     data_digest: str | None = None
     """SHA-256 over x.npy and split.npy; None where it is not known."""
+    title: str = ""
+    """What the data are called; empty where it is not known."""
     x: np.ndarray | None = None
     """All samples (N, ...) as stored; None where they are not here."""
     picture: bytes | None = None
@@ -89,7 +92,7 @@ class Side:
 
 def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
     """A row of any section, as the pipeline left it."""
-    side = Side(name, f"row {key} of {tree.name}")
+    side = Side(name, f"row {key} of {tree.name}", title=_title(tree))
     artifacts, results = f"artifacts/{dataset}", f"results/{dataset}"
     encoder = _add_params(side, tree, artifacts, key)
     side.metrics = _scores(tree, results, key)
@@ -108,7 +111,7 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
 
 def of_revision(name: str, tree: Tree) -> Side:
     """All rows of a commit at once, of the data set that its params.yaml names."""
-    side, params = Side(name, tree.name), tree.params()
+    side, params = Side(name, tree.name, title=_title(tree)), tree.params()
     side.params = _strings(params)
     dataset = params.get("dataset", {}).get("name", "")
     summary = tree.json(f"results/{dataset}/summary.json")
@@ -152,6 +155,10 @@ def of_run(run: Any) -> Side:
         scores = {k: v for k, v in scores.items() if not k.startswith("seeds/")}
     side.metrics |= scores
     return side
+
+
+def _title(tree: Tree) -> str:
+    return title_of(tree.params().get("dataset") or {"name": ""})
 
 
 def _is_in_working_tree(run: Any) -> bool:

@@ -7,7 +7,8 @@ Content-Security-Policy lets no other script run than the one whose hash it name
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,13 +28,15 @@ class Titles:
     """What the page is called, and what it belongs to."""
 
     dataset: str
-    """Name of the data set."""
+    """What the page calls the data."""
     clustering: str
     """Key of the clustering's row."""
     encoder: str
     """Key of the encoder's row, whose reconstruction gives the errors."""
     identity: str
     """Digest of these very clusters: names that a reader gives them are stored under it."""
+    words: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """Guesses at what clusters show, by cluster."""
     k_sentence: str = ""
     """How many clusters were taken, and what does as well; "" where a method found its own."""
 
@@ -62,6 +65,7 @@ def write(
         "dataset": titles.dataset,
         "clustering": titles.clustering,
         "identity": titles.identity,
+        "words": {str(cluster): ", ".join(own) for cluster, own in titles.words.items()},
         "sheet": {
             "columns": sprites.COLUMNS,
             "margin": sprites.MARGIN,

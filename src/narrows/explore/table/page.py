@@ -40,8 +40,8 @@ class Odd:
 class Findings:
     """What the page of a clustered table shows."""
 
-    dataset: str
-    """Name of the data set."""
+    title: str
+    """What the page calls the data."""
     clustering: str
     """Key of the clustering's row."""
     encoder: str

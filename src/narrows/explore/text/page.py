@@ -18,8 +18,8 @@ PRECISIONS = ("precision_1", "precision_5", "precision_10")
 class Topics:
     """What the page of clustered documents shows."""
 
-    dataset: str
-    """Name of the data set."""
+    title: str
+    """What the page calls the data."""
     clustering: str
     """Key of the clustering's row."""
     encoder: str

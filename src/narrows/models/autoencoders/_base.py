@@ -16,6 +16,7 @@ from typing import (
 from pydantic import PositiveInt
 
 from narrows.config.plugins import Plugin, config
+from narrows.config.sections import SAMPLES
 from narrows.models.networks._base import Activation, Network, activation
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class AutoencoderRow:
     """Penalty that is added to the loss, a file in src/narrows/models/penalties/."""
     train: Train
     """How long and how it is trained."""
+    input: str = SAMPLES
+    """What it takes: `samples`, or the key of a row of `pretrained`, whose features it squeezes."""
 
     def __post_init__(self) -> None:
         if self.loss == "bce" and self.output_activation != "sigmoid":

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from narrows.config.plugins import config
+from narrows.config.sections import SAMPLES
+
 if TYPE_CHECKING:
     import numpy as np
+
+
+@config
+class BaselineRow:
+    """What a row of `baselines:` says, whatever its kind: base of every kind's `Config`."""
+
+    input: str = SAMPLES
+    """What it takes: `samples`, or the key of a row of `pretrained`, whose features it takes."""
 
 
 @runtime_checkable
 class Baseline(Protocol):
     """A file of this folder. `encode` and `decode` get no `cfg`: what they need is in the state."""
 
-    Config: type[Any]
+    Config: type[BaselineRow]
 
     def fit(self, cfg: Any, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         """The state that is learned from train samples x (N, F), float32 and flat: arrays by name,

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from narrows.config.plugins import config
+from narrows.models.baselines._base import BaselineRow
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @config
-class Config:
+class Config(BaselineRow):
     pass
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, PlainValidator, PositiveInt
 from narrows.config.messages import abbreviated
 from narrows.config.plugins import config
 from narrows.errors import UserError
+from narrows.models.baselines._base import BaselineRow
 
 
 def _size(value: Any) -> int | float:
@@ -25,7 +26,7 @@ _SIZE = PlainValidator(_size, json_schema_input_type=PositiveInt | SHARE)
 
 
 @config
-class Config:
+class Config(BaselineRow):
     code_size: Annotated[int | float, _SIZE]
     """Number of components, at most the number of features; or the share of the variance that they
     explain, like 0.9, which suits data of any size."""

@@ -147,7 +147,9 @@ sections.forEach((section, index) => {
   for (let i = 0; i < 9; i += 1) montage.append(i < album.covers[index] ? picture(9 * index + i, "covers") : make("div", "picture"));
   const title = make("b", "", nameOf(cluster));
   title.dataset.nameOf = cluster;
+  const guess = album.words[cluster] ? `perhaps ${album.words[cluster]}` : "";
   cover.append(montage, title, make("span", "faint", count(section.size, "picture")));
+  if (guess) cover.append(make("span", "faint", guess));
   get("covers").append(cover);
   near.observe(cover);
 
@@ -165,7 +167,7 @@ sections.forEach((section, index) => {
   });
   heading.append(input);
   const apart = album.outliers.filter((at) => sectionOf(at) === section).length;
-  const facts = [count(section.size, "picture"), span(section), apart ? `${count(apart, "outlier")} shown below` : ""];
+  const facts = [guess, count(section.size, "picture"), span(section), apart ? `${count(apart, "outlier")} shown below` : ""];
   head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")));
   const body = make("div");
   part.append(head, body);

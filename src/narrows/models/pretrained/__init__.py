@@ -1,0 +1,1 @@
+"""Encoders that others have trained, as rows of `pretrained:` name them."""

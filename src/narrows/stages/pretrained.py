@@ -1,0 +1,89 @@
+"""Stage pretrained: originals -> features, by encoders that others have trained.
+
+They lie in artifacts/<dataset>/pretrained, for rows that name one as their `input`. The files of
+the user's are read on this machine, whatever engine computes other rows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from narrows.config import params
+from narrows.config.params import Params
+from narrows.config.plugins import Plugin, resolved
+from narrows.engine import Slot
+from narrows.errors import UserError
+from narrows.rendering import progress
+from narrows.stages import runner
+from narrows.stages.runner import Setting
+from narrows.store import features
+from narrows.store.digests import digest_of
+from narrows.store.rows import Attempt, Call, Row
+
+if TYPE_CHECKING:
+    from narrows.models.pretrained._base import Classifier
+
+
+def main() -> None:
+    """Brings all rows of `pretrained:` up to date, one after the other: each takes all cores."""
+    from narrows.engine.processes import n_cores
+
+    p = params.load()
+    setting = runner.setting_of(p)
+    members = [row_of(setting, p, key) for key in p.pretrained]
+    slot = runner.slot_on(p.device)
+    slot = slot if slot.gpus else Slot(cores=n_cores())
+    home = setting.artifacts / "pretrained"
+    runner.refresh("pretrained", home, members, slot, ("torch", "PIL"), is_here=True)
+
+
+def row_of(setting: Setting, p: Params, key: str) -> Row:
+    """A row of `pretrained:`; raises `UserError` where its weights are not here."""
+    row, folder = p.pretrained[key], Path("data", setting.dataset)
+    weights = row.module.weights(row.config)
+    settings = {"row": resolved(row), "weights": digest_of(weights.file)}
+    reads = (*setting.data_files(), folder / "samples.csv", folder / "schema/schema.json")
+    call = Call("narrows.stages.pretrained", "write_features", (setting, key, row, p.dataset))
+    place = features.folder(setting.artifacts, key)
+    modules = runner.plugin_modules(row, p.dataset)
+    return Row(f"pretrained.{key}", place, settings, reads, call, modules)
+
+
+def write_features(
+    setting: Setting, key: str, row: Plugin, dataset: Plugin, attempt: Attempt
+) -> None:
+    """Writes the features of all samples, the least of all values as 0 and the largest as 1, so
+    that distances keep their proportions."""
+    from narrows.data import originals
+    from narrows.models.devices import device_named
+    from narrows.models.features import extract
+
+    samples = originals.known(dataset, Path("data", setting.dataset))
+    parts: list[np.ndarray] = []
+    with progress.part("samples", len(samples)) as part:
+        for features_of_some in extract(row, samples, setting.device):
+            parts.append(features_of_some)
+            part.n += len(features_of_some)
+    x = np.concatenate(parts)
+    if not np.isfinite(x).all():
+        raise UserError(f"pretrained.{key}: features are not finite")
+    low, high = float(x.min()), float(x.max())
+    weights = row.module.weights(row.config)
+    network = row.module.load(row.config, device_named("cpu"))
+    classifier: Classifier | None = row.module.classifier(row.config, network)
+    config = {
+        "key": key,
+        "row": resolved(row),
+        "kind": row.module.KIND,
+        "low": low,
+        "high": high,
+        "sha256": digest_of(weights.file),
+        "licence": weights.licence,
+        "trained_on": weights.trained_on,
+        "words": list(classifier.words) if classifier else [],
+    }
+    layer = {"weight": classifier.weight, "bias": classifier.bias} if classifier else None
+    features.write(attempt.folder, config, features.scaled(x, config), layer)
