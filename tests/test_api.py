@@ -195,9 +195,12 @@ def test_a_table_is_clustered_and_refined(blobs: np.ndarray, monkeypatch: Any) -
     assert data.labels().tolist() == [0] * 20 + [1] * 20 + [2] * 20
     clusters = nw.cluster({"name": "kmeans", "n_init": 2}, data, n_clusters=3)
     assert nw.score(clusters, data, "all")["acc"] == 1
+    assert clusters.recommended is None
     assert clusters.predict(blobs[:1] * 1000).tolist() == clusters.clusters[:1].tolist()
     monkeypatch.setattr(choose_k, "places", lambda codes, seed: codes)
-    assert nw.cluster("kmeans", data, encoder="identity", n_clusters="auto").n_clusters == 3
+    clusters = nw.cluster("kmeans", data, encoder="identity", n_clusters="auto")
+    assert clusters.recommended is not None
+    assert clusters.n_clusters == clusters.recommended.n_clusters == 3
     method = {"name": "dec", "max_updates": 2, "interval": 3}
     fitted = nw.fit({**SMALL, "train": {"epochs": 30, "batch_size": 8}}, data)
     assert fitted.history[-1]["epoch"] == len(fitted.history)

@@ -23,8 +23,8 @@ def planted(n_groups: int, n_each: int = 60) -> np.ndarray:
 
 def curve(z: np.ndarray, largest: int) -> list[Candidate]:
     """The curve of places that are their own codes."""
-    rows = rows_with_room(z)
-    return choose_k.curve(z, rows, links(z[rows]), largest, seed=0)
+    rows, ks = rows_with_room(z), choose_k.numbers(min(largest, choose_k.most_clusters(z)))
+    return choose_k.averaged([choose_k.curve(z, rows, links(z[rows]), ks, seed=0)])
 
 
 def candidates(merits: list[float], silhouette: float | None = 0.7) -> list[Candidate]:
@@ -146,6 +146,31 @@ def test_modularity_of_two_triangles_by_hand() -> None:
     assert modularity(sparse, np.arange(6)) == pytest.approx(-34 / 196)
     assert modularity(sparse, np.zeros(6, int)) == pytest.approx(0)
     assert modularity(sparse * 0, np.arange(6)) == 0
+
+
+def test_two_maps_have_few_codes_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose_k, "MAX_CODES", 4)
+    for n, n_common in [(3, 3), (4, 4), (5, 3), (8, 0), (50, 0)]:
+        first, second = (set(rows.tolist()) for rows in choose_k.draws(n, seed=1))
+        assert len(first) == len(second) == min(n, 4)
+        assert len(first & second) == n_common
+        assert first | second <= set(range(n))
+
+
+def test_curves_are_averaged_where_they_are_defined() -> None:
+    """Silhouettes .2 and .6, none and .5, and none at all: .4, .5 and none, smoothed .425, .35 and
+    .125."""
+    first = [(2, 0.5, 0.2), (3, 0.5, None), (4, 0.75, None)]
+    second = [(2, 0.25, 0.6), (3, 0.5, 0.5), (4, 0.25, None)]
+    names = ("n_clusters", "modularity", "silhouette")
+    rows = choose_k.averaged(
+        [[dict(zip(names, row, strict=True)) for row in part] for part in (first, second)]
+    )
+    assert [row["n_clusters"] for row in rows] == [2, 3, 4]
+    assert [row["modularity"] for row in rows] == [0.375, 0.5, 0.5]
+    assert [row["silhouette"] for row in rows] == [pytest.approx(0.4), 0.5, None]
+    merits = [row["merit"] for row in rows]
+    np.testing.assert_allclose(merits, [0.375 * 0.425, 0.5 * 0.35, 0.5 * 0.125])
 
 
 def test_merit_is_modularity_times_smoothed_silhouette() -> None:

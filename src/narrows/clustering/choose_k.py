@@ -4,11 +4,12 @@ The space is a UMAP of an encoder's codes, because silhouettes of different spac
 In it mixtures of Gaussians are fitted for each k, as `umap_gmm` does it. A k is good where its
 clusters lie apart in the map, and where they cut few links of the codes themselves: a map shows
 islands, and the silhouette likes the largest two of them too well; modularity rises with k for as
-long as groups are apart, and likes too many.
+long as groups are apart, and likes too many. No two maps are the same, so two are searched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ from narrows.clustering.mixture import fit_mixture, most_likely
 from narrows.clustering.neighbours import distinct, trainable
 from narrows.clustering.shared_neighbours import links, modularity, rows_with_room
 from narrows.clustering.umap import Map, fit_map
-from narrows.data import blocks
 from narrows.rendering import progress
 from narrows.store.choices import Recommendation
 
-MAX_CODES = 10_000
-"""Codes whose map is searched, at most."""
-N_STARTS = 4
-"""Mixtures that are fitted for each k, of whose scores the means are taken."""
+MAX_CODES = 2_500
+"""Codes of a map, at most. Of more codes the same number of neighbours gives finer groups."""
+N_STARTS = 2
+"""Mixtures that are fitted for each k in each map, of whose scores the means are taken."""
 N_SINGLE = 15
 """Up to this k every number is compared; from there on one in about seven."""
 ABOUT_AS_WELL = 0.9
@@ -49,7 +49,7 @@ Candidate = dict[str, Any]
 def compare(
     codes: Float[np.ndarray, "N D"], largest: int, seed: int
 ) -> tuple[list[Candidate], Recommendation | None]:
-    """Compares the numbers of clusters from 2 to `largest` of at most 10,000 of the codes.
+    """Compares numbers of clusters from 2 to `largest` in two maps of at most 2,500 codes each.
 
     The result does not depend on the number of threads: sums are added up in one of them.
 
@@ -60,12 +60,32 @@ def compare(
         UserError: a code is not finite, or there are fewer than two.
     """
     with threadpool_limits(1):
-        z = trainable(codes[blocks.subset(np.arange(len(codes)), MAX_CODES, seed)])
-        rows = rows_with_room(z)
-        graph = links(z[rows])
-        candidates = curve(places(z, seed), rows, graph, largest, seed)
-        clumped = strength(z[rows], graph, seed) if candidates else 0.0
-    return candidates, recommended(candidates, clumped)
+        parts = [trainable(codes[rows]) for rows in draws(len(codes), seed)]
+        ks = numbers(min(largest, *(most_clusters(z) for z in parts)))
+        curves, strengths = [], [0.0]
+        for i, z in enumerate(parts if ks else ()):
+            rows = rows_with_room(z)
+            graph = links(z[rows])
+            curves.append(curve(places(z, seed + i), rows, graph, ks, seed))
+            strengths.append(strength(z[rows], graph, seed + i))
+    candidates = averaged(curves)
+    return candidates, recommended(candidates, sum(strengths) / len(parts))
+
+
+def draws(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, in ascending order, of the codes of two maps, with as few as can be in both.
+
+    >>> [rows.tolist() for rows in draws(3, seed=0)]
+    [[0, 1, 2], [0, 1, 2]]
+    """
+    order = np.random.default_rng(seed).permutation(n)[: 2 * MAX_CODES]
+    return np.sort(order[:MAX_CODES]), np.sort(order[-MAX_CODES:])
+
+
+def most_clusters(z: Float[np.ndarray, "N D"]) -> int:
+    """Largest number of clusters that is compared of codes z: a third of them, and no more than
+    differ; 1 where all are equal."""
+    return min(len(distinct(z)[0]), max(2, len(z) // 3))
 
 
 def places(z: Float[np.ndarray, "N D"], seed: int) -> np.ndarray:
@@ -76,13 +96,12 @@ def places(z: Float[np.ndarray, "N D"], seed: int) -> np.ndarray:
 def numbers(largest: int) -> list[int]:
     """Numbers of clusters that are compared: each to 15, then in steps of about 15 %.
 
-    >>> numbers(30)[-7:], numbers(28)[-2:], numbers(3)
-    ([14, 15, 17, 20, 23, 26, 30], [26, 28], [2, 3])
+    >>> numbers(30)[-7:], numbers(28)[-2:], numbers(3), numbers(1)
+    ([14, 15, 17, 20, 23, 26, 30], [26, 28], [2, 3], [])
     """
-    ks = [2]
-    while ks[-1] < largest:
-        step = 1 if ks[-1] < N_SINGLE else round(0.15 * ks[-1])
-        ks.append(min(ks[-1] + step, largest))
+    ks = list(range(2, min(largest, N_SINGLE) + 1))
+    while ks and ks[-1] < largest:
+        ks.append(min(ks[-1] + round(0.15 * ks[-1]), largest))
     return ks
 
 
@@ -90,34 +109,51 @@ def curve(
     z: Float[np.ndarray, "N P"],
     rows: np.ndarray,
     graph: sparse.csr_array,
-    largest: int,
+    ks: Sequence[int],
     seed: int,
 ) -> list[Candidate]:
-    """Measures of numbers of clusters from 2 to `largest`, at most a third of the places.
+    """Measures of numbers of clusters in one map.
 
     `modularity` is that of the clusters in the graph of the codes, `silhouette` that in their map,
-    both means over mixtures from four starts. `merit` is what the recommendation goes by.
+    both means over mixtures from two starts.
 
     Args:
         z: places of the codes in their map.
         rows: those (M,) that the graph is of.
         graph: weights (M, M) of the codes' links.
+        ks: the numbers of clusters.
     """
-    n_places = len(distinct(z)[0])
     candidates = []
-    ks = numbers(min(largest, n_places, max(2, len(z) // 3))) if n_places > 1 else []
     for k in progress.counted("numbers of clusters", ks, len(ks)):
         every = [
             most_likely(fit_mixture(z, k, "full", 1, seed + start), z) for start in range(N_STARTS)
         ]
-        silhouettes = [metrics.silhouette(z, clusters, seed) for clusters in every]
-        defined = [value for value in silhouettes if value is not None]
         inside = float(np.mean([modularity(graph, clusters[rows]) for clusters in every]))
-        apart = float(np.mean(defined)) if defined else None
+        apart = _mean([metrics.silhouette(z, clusters, seed) for clusters in every])
         candidates.append({"n_clusters": k, "modularity": inside, "silhouette": apart})
+    return candidates
+
+
+def averaged(curves: Sequence[list[Candidate]]) -> list[Candidate]:
+    """The mean of curves of the same numbers of clusters, and their `merit`, which the
+    recommendation goes by."""
+    candidates: list[Candidate] = [
+        {
+            "n_clusters": same[0]["n_clusters"],
+            "modularity": _mean([candidate["modularity"] for candidate in same]),
+            "silhouette": _mean([candidate["silhouette"] for candidate in same]),
+        }
+        for same in zip(*curves, strict=True)
+    ]
     for candidate, merit in zip(candidates, merits(candidates), strict=True):
         candidate["merit"] = float(merit)
     return candidates
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Of those that are defined; None where none is."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
 
 
 def merits(candidates: list[Candidate]) -> Float[np.ndarray, " K"]:

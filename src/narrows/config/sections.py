@@ -44,7 +44,7 @@ class ChooseK:
     """Which numbers of clusters are compared, on which codes."""
 
     encoder: str
-    """Key of a row of `baselines` or `autoencoders`: a UMAP of its codes is the space."""
+    """Key of a row of `baselines` or `autoencoders`: UMAPs of its codes are the space."""
     largest: Annotated[int, Field(ge=2, le=1000)] = LARGEST_K
     """Largest number of clusters that is compared; the smallest is 2, and above 15 not every one
     is."""

@@ -77,7 +77,7 @@ def _n_clusters(chosen: ChosenK) -> Iterator[CaptionedFigure]:
     title = f"{best.n_clusters} clusters recommended, {chosen.taken} taken"
     figure = charts.by_n_clusters(measures, ks, best.n_clusters, (best.lowest, best.highest), title)
     caption = (
-        "Gaussian mixtures of 2 and more clusters in one map of the codes, means of four starts. "
+        "Gaussian mixtures of 2 and more clusters, means of two in each of two maps of the codes. "
         "The dashed line: the highest merit, which is modularity times smoothed silhouette; "
         "shaded: at least nine tenths of it."
     )
