@@ -159,8 +159,7 @@ def _bring(stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str
     failures: list[str] = []
     n_done = 0
     outcomes = engine.each(compute, attempts, slot, _files, preload)
-    has_lines = bool(attempts) and engine.name() != engine.HERE  # workers here write their own
-    with progress.watch(stage, has_lines):
+    with progress.watch(stage):
         for outcome in progress.counted("rows", outcomes, len(attempts)):
             attempt = outcome.row
             if outcome.error is None:
