@@ -29,12 +29,9 @@ pytestmark = [
         not Path(sys.prefix, "installed-dev").exists(), reason="the environment is not that of make"
     ),
 ]
-BLOCKS_OF_PYTHON = {  # page -> number of its blocks, and the test that runs them
+BLOCKS_OF_PYTHON = {  # page -> number of its blocks, and the function that runs them
     "README.md": (1, "commands/test_readme_commands.py::check_python_blocks"),
-    "docs/guides/python.md": (
-        3,
-        "test_api.py::test_the_package_imports_nothing_until_it_is_used_and_then_no_tracker",
-    ),
+    "docs/guides/python.md": (3, "test_api.py::test_the_guides_block_on_a_project_runs_there"),
     "docs/guides/tables.md": (
         1,
         "commands/test_own_data.py::test_the_guide_s_new_rows_are_encoded",
