@@ -75,7 +75,7 @@ def write(folder: Path, findings: Findings) -> Path:
         [
             [odd.name, odd.cluster, odd.score, *column]
             for odd in findings.odd
-            for column in odd.columns or [("", "", "", "")]
+            for column in odd.columns or [("", "", "", 0.0)]
         ],
         ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
