@@ -102,14 +102,6 @@ def test_a_watch_within_another_is_a_part_of_it(
     assert lines[-1] == "tune, trial 3, rows 1 of 2, 0 s"
 
 
-def test_what_writes_its_own_lines_has_none(
-    hasty: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with progress.watch("encode", has_lines=False):
-        time.sleep(3 * PATIENCE)
-    assert capsys.readouterr() == ("", "")
-
-
 def test_a_terminal_has_a_bar_that_lines_take_the_place_of() -> None:
     written = on_a_terminal()
     assert "\rfit, epochs 3 of 10  35%|███" in written

@@ -29,6 +29,14 @@ pytestmark = [
         not Path(sys.prefix, "installed-dev").exists(), reason="the environment is not that of make"
     ),
 ]
+BLOCKS_OF_PYTHON = {  # page -> number of its blocks, and the function that runs them
+    "README.md": (1, "commands/test_readme_commands.py::check_python_blocks"),
+    "docs/guides/python.md": (3, "test_api.py::test_the_guides_block_on_a_project_runs_there"),
+    "docs/guides/tables.md": (
+        1,
+        "commands/test_own_data.py::test_the_guide_s_new_rows_are_encoded",
+    ),
+}
 PAGES = ["README.md", "docs/getting-started.md"]
 PAGES += sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs/guides").glob("*.md"))
 SHORTER = {  # what would take hours or a download
@@ -257,6 +265,17 @@ def test_every_command_works(project: Project) -> None:
     assert len(known) > 20
     check_python_blocks(project)
     check_metrics(project)
+
+
+def test_every_block_of_python_has_a_test() -> None:
+    texts = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+    counts = {page: text.count("```python\n") for page, text in texts.items()}
+    assert {page: n for page, n in counts.items() if n} == {
+        page: n for page, (n, _) in BLOCKS_OF_PYTHON.items()
+    }
+    for _, test in BLOCKS_OF_PYTHON.values():
+        file, name = test.split("::")
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), test
 
 
 def check_python_blocks(project: Project) -> None:

@@ -46,31 +46,30 @@ class Part:
 class _Watch:
     """Everything that is being done, the outermost first, and the thread that displays it."""
 
-    def __init__(self, what: str, has_lines: bool):
+    def __init__(self, what: str):
         self.parts = [Part(what)]
         self.owner = threading.get_ident()
         self.is_over = threading.Event()
         has_bar = sys.stderr.isatty() and multiprocessing.parent_process() is None
-        display = self._draw if has_bar else self._write if has_lines else None
-        has_terminal = sys.gettrace() is not None  # a debugger
-        self.display = None if has_terminal else display
+        self.display = self._draw if has_bar else self._write
+        self.is_silent = sys.gettrace() is not None  # a debugger has the terminal
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.parts.copy()))
 
     def start(self) -> None:
-        if self.display:
+        if not self.is_silent:
             self.thread.start()
 
     def end(self) -> None:
         self.is_over.set()
-        if self.display:
+        if not self.is_silent:
             self.thread.join()
 
     def _run(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-            if self.display and not self.is_over.wait(PATIENCE):
+            if not self.is_over.wait(PATIENCE):
                 self.display()
 
     def _write(self) -> None:
@@ -99,20 +98,15 @@ _current: _Watch | None = None
 
 
 @contextlib.contextmanager
-def watch(what: str, has_lines: bool = True) -> Iterator[None]:
+def watch(what: str) -> Iterator[None]:
     """Displays `what` while it runs, where it takes longer than three seconds; within another
-    watch it is a part of that.
-
-    Args:
-        has_lines: whether there are lines where there is no terminal: there are none to be where
-            what is waited for writes its own.
-    """
+    watch it is a part of that."""
     global _current
     if _current is not None:
         with part(what):
             yield
         return
-    own = _current = _Watch(what, has_lines)
+    own = _current = _Watch(what)
     own.start()
     try:
         yield

@@ -165,8 +165,7 @@ def _bring(
     failures: list[str] = []
     n_done = 0
     outcomes = engine.each(compute, attempts, slot, _files, preload, is_here=is_here)
-    has_lines = bool(attempts) and engine.name() != engine.HERE  # workers here write their own
-    with progress.watch(stage, has_lines):
+    with progress.watch(stage):
         for outcome in progress.counted("rows", outcomes, len(attempts)):
             attempt = outcome.row
             if outcome.error is None:

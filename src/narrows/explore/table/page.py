@@ -65,7 +65,6 @@ class Findings:
 
 def write(folder: Path, findings: Findings) -> Path:
     """The page's file and its CSVs, in a folder that is there."""
-    no_column: Any = ("", "", "", "")
     write_csv(
         folder / "profile.csv",
         [[cluster, *trait] for cluster, traits in findings.traits.items() for trait in traits],
@@ -76,7 +75,7 @@ def write(folder: Path, findings: Findings) -> Path:
         [
             [odd.name, odd.cluster, odd.score, *column]
             for odd in findings.odd
-            for column in odd.columns or [no_column]
+            for column in odd.columns or [("", "", "", 0.0)]
         ],
         ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
