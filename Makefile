@@ -63,14 +63,16 @@ bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/b
 	python benchmarks/bench_gpu.py
 
 # One thread a process: two trainings of two threads each on two cores slow each other down tenfold.
+# And two tests a core: half of the time they wait for processes that they have started.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())') --dist loadfile
+
 test: .venv/installed-dev  ## set up, then run all tests
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST) --no-loadscope-reorder
 
 test-commands: .venv/installed-dev  ## the commands of README.md, typed into a small copy of the project
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --timeout 1200 tests/commands
+	$(PYTEST) --timeout 1200 tests/commands
 
 test-browser: .venv/installed-dev  ## MLflow's page and our own ones in a real browser: Chromium, found on PATH
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
 	python -m pytest -n0 --timeout 1200 tests/browser
 
 MINUTES ?= 20
@@ -87,8 +89,7 @@ check: .venv/installed-dev  ## set up, then lint, format, types, and whether REA
 	python -m pytest -q -n0 tests/maintainer
 
 docs: export NO_MKDOCS_2_WARNING := 1
-docs: .venv/installed  ## the documentation as a site that opens offline: site/index.html
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+docs: .venv/installed-dev  ## the documentation as a site that opens offline: site/index.html
 	$(BIN)/mkdocs build --quiet
 
 results:  ## publish: what README and docs show of results/ goes to docs/results, and into their tables
@@ -112,7 +113,7 @@ endif
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.$(EXTRAS)'
 	@touch $@
 
 .venv-peers/installed: constraints.txt

@@ -99,6 +99,7 @@ def test_interpolations_start_and_end_at_the_reconstructions() -> None:
     ends = coder.reconstruct(view)
     assert torch.allclose(result[:, 0], ends[:3], atol=1e-6)
     assert torch.allclose(result[:, -1], ends[3:], atol=1e-6)
+    assert "interpolations" not in pictures.draw_pictures(coder, view[:1], {}, seed=0)
 
 
 def test_conv_filters_are_the_kernels() -> None:

@@ -83,6 +83,9 @@ def test_the_pipeline_of_a_new_project_runs(tmp_path: Path) -> None:
 def test_sets_that_others_have_take_the_rows_of_an_example(data: str, tmp_path: Path) -> None:
     new.main(["mine", "--data", data])
     p = params.load(tmp_path / "mine/params.yaml")
+    text = (tmp_path / "mine/params.yaml").read_text()
+    assert f"dataset:\n  name: {p.dataset.name}\n" in text
+    assert "\n\nprepare:" in text
     assert p.dataset.name == data.partition(":")[0]
     assert "conv" in p.autoencoders
 
@@ -93,25 +96,29 @@ def test_what_labels_could_be_is_a_comment(tmp_path: Path) -> None:
     dataset = {"name": "table", "path": "t.csv"}
     _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     text = (folder / "params.yaml").read_text()
-    assert "# perhaps segment: for scores only" in text
+    assert "labels: null                # perhaps segment: for scores only\n  names: null" in text
+    _project.write_params(folder, Proposal("array", {"name": "array"}, labels="y"))
+    text = (folder / "params.yaml").read_text()
+    assert "labels: null                # perhaps y: for scores only\n\nprepare:" in text
+    _project.write_params(folder, Proposal("table", dataset, labels="segment"))
     assert params.load(folder / "params.yaml").dataset.config.labels is None
 
 
 @pytest.mark.parametrize(
     ("n_samples", "epochs", "patience"),
-    [(60, 1000, 333), (1000, 340, 113), (10_000, 40, 13), (100_000, 30, 10), (None, 30, 10)],
+    [(60, 500, 167), (1000, 170, 57), (2000, 90, 30), (100_000, 30, 10), (None, 30, 10)],
 )
 def test_few_samples_get_more_epochs(
     n_samples: int | None, epochs: int, patience: int, tmp_path: Path
 ) -> None:
-    """A thousand steps of 256 rows; seven tenths of all train: 42 of 60 rows are a step an epoch,
-    700 of 1,000 are three, 7,000 of 10,000 are 28."""
+    """Five hundred steps of 256 rows; seven tenths of all train: 42 of 60 rows are a step an epoch,
+    700 of 1,000 are three, 1,400 of 2,000 are six."""
     _project.write_params(tmp_path, Proposal("table", {"name": "table"}, n_samples=n_samples))
     settings = YAML(typ="safe").load(tmp_path / "params.yaml")
     train = settings["autoencoders"]["narrow"]["train"]
     assert (train["epochs"], train["patience"]) == (epochs, patience)
     text = (tmp_path / "params.yaml").read_text()
-    assert ("make few steps an epoch" in text) is (epochs > 30)
+    assert (" samples one is " in text) is (epochs > 30)
 
 
 def test_too_few_samples_make_no_folder(tmp_path: Path) -> None:

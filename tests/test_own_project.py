@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,21 @@ def test_make_hands_every_name_over_as_it_is(tmp_path: Path) -> None:
     command += [f"DATA={NAME}", f"BIN={os.path.relpath(folder, ROOT)}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == ["-m", "narrows", "gallery", "--data", NAME]
+
+
+def test_make_says_what_is_wrong_with_params_before_dvc_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("datset: {name: digits}\n")
+    command = ["make", "--silent", "--file", str(ROOT / "Makefile"), "-o", ".venv/installed"]
+    bin_of_this = Path(sys.executable).parent
+    done = subprocess.run(
+        [*command, "repro"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{bin_of_this}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    sentence = "narrows: params.yaml: datset is not known (did you mean 'dataset'?); accepted are"
+    assert done.stderr.startswith(sentence)
+    assert "ERROR" not in done.stderr

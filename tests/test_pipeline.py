@@ -13,7 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 ROWS = {"narrow": row(), "other": row(epochs=2)}
 
 
-STAGES = ["prepare", "tune", "encode", "choose_k", "cluster", "deep_cluster", "evaluate", "seeds"]
+STAGES = ["prepare", "pretrained", "tune", "encode", "choose_k", "cluster", "deep_cluster"]
+STAGES += ["evaluate", "seeds"]
 
 
 @pytest.fixture(scope="module")

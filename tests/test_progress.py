@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -64,8 +65,8 @@ def test_lines_come_whenever_it_takes_twice_as_long(
         part.n = 12.5
         time.sleep(10 * PATIENCE)
     lines = capsys.readouterr().err.splitlines()
-    assert set(lines) == {"encode, epochs 12 of 1,000, 0 s"}
-    assert 2 <= len(lines) <= 4  # at 1, 2, 4 and 8 times the patience
+    assert all(re.fullmatch(r"encode, epochs 12 of 1,000, \d+ s", line) for line in lines)
+    assert 1 <= len(lines) <= 4  # at 1, 2, 4 and 8 times the patience, on a machine with time
 
 
 def test_what_is_over_soon_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

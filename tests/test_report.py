@@ -89,6 +89,7 @@ def test_reconstructions_and_summary(reported: Reported, x: np.ndarray) -> None:
     ssim = "" if x.ndim == 2 else "0.75"
     assert list(rows[-1].items()) == [
         ("autoencoder", "deep"),
+        ("input", "samples"),
         ("split", "test"),
         ("code_size", "3"),
         ("n_parameters", "1234"),

@@ -92,11 +92,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="when to stop; without it a sample is tried")
     parser.add_argument("--tries", type=int, help="of each campaign, instead of minutes")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", help="name of a campaign")
+    parser.add_argument("--only", action="append", help="name of a campaign; may be repeated")
     parser.add_argument("--number", type=int, help="of the one attempt to make")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    chosen = [c for c in CAMPAIGNS if options.only in (None, c.name)]
+    chosen = [c for c in CAMPAIGNS if options.only is None or c.name in options.only]
     tallies = {campaign.name: Tally() for campaign in chosen}
     deadline = time.monotonic() + 60 * (options.minutes or 0)
 

@@ -29,7 +29,7 @@ from torture._base import (
 
 KILLS = (signal.SIGKILL,)
 OTHERS = (signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
-N_SIGNALS = 4
+N_SIGNALS = 6
 NUMBERS = ("codes.npy", "scores.json", "seeds.csv", "codes.csv", "n_clusters.csv")
 CORES = "import os\nos.sched_getaffinity = lambda pid: set(range({n}))\n"
 """A sitecustomize.py that makes a machine of so many cores of this one."""
@@ -37,9 +37,12 @@ CORES = "import os\nos.sched_getaffinity = lambda pid: set(range({n}))\n"
 
 def project(folder: Path) -> Path:
     """A small project, not yet run, without a store of MLflow."""
-    place = Project(folder / "project", {"narrow": row(epochs=40)}).folder
-    shutil.rmtree(place / "mlruns")
-    return place
+    place = Project(folder / "project", {"narrow": row(epochs=40)})
+    sections = {"seeds": {"values": [0, 1], "rows": ["pca-kmeans"], "together": False}}
+    sections |= {"evaluate": {"corruptions": {}, "map_rows": 50, "nll_draws": 2}}
+    place.write(place.read() | sections)
+    shutil.rmtree(place.folder / "mlruns")
+    return place.folder
 
 
 def numbers(folder: Path) -> str:
@@ -85,7 +88,7 @@ def disturbed(signals: Sequence[signal.Signals], draw: random.Random, folder: Pa
     place, n_sent = project(folder), 0
     for _ in range(N_SIGNALS):
         run = python(place, "-m", "dvc", "repro")
-        time.sleep(draw.uniform(0.02, 0.5) * seconds)
+        time.sleep(draw.uniform(0.02, 0.4) * seconds)
         if members := family(run.pid):
             what, member = draw.choice(signals), draw.choice(members)
             member.send_signal(what)

@@ -100,10 +100,8 @@ def load_data(
         source: name of a data set ("mnist_5k", "image_folder", ...); a folder, a file or a set that
             others have, as `narrows new --data` takes them ("~/Photos", "customers.csv",
             "torchvision:CIFAR10"); or an array of numbers: pictures (N, H, W), (N, C, H, W) or
-            (N, H, W, C) of 1 or 3 channels, or a table (N, D).
-            Values of an array may have any range. Pictures in uint8 and values in [0, 1] stay as
-            they are; others are scaled from their least to their largest, a table's columns each
-            on its own.
+            (N, H, W, C) of 1 or 3 channels, or a table (N, D). Pictures in uint8 and values in
+            [0, 1] stay; others are scaled from least to largest, a table's columns each alone.
         labels: for scoring only: of an array (N,), numbers or words; of a data set its key.
         pretrained: an encoder that others trained, like "efficientnet_lite" for photographs, or
             its keys: its features of the originals take the place of the samples.
@@ -123,9 +121,8 @@ def load_data(
             an array that is none of numbers, not finite, or too short to be split.
     """
     parts = (test_fraction, val_fraction, split_seed)
-    shares = Shares(
-        *(b if a is None else a for a, b in zip(parts, USUAL_SHARES, strict=True))  # type: ignore[arg-type]
-    )
+    chosen = (b if a is None else a for a, b in zip(parts, USUAL_SHARES, strict=True))
+    shares = Shares(*chosen)  # type: ignore[arg-type]
     encoder = plugin("pretrained", pretrained) if pretrained else None
     if not isinstance(source, str | os.PathLike):
         if options:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import socket
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +138,27 @@ def port_parser(module: str, description: str | None, port: int) -> argparse.Arg
     port_parser = parser(module, description)
     port_parser.add_argument("--port", type=int, default=port, help=f"{port} if not given")
     return port_parser
+
+
+def serve(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Runs a server until it ends, or until Ctrl-C, SIGTERM or the end of the terminal end this
+    process, and it in order.
+
+    It is the first process of a group of its own: those of MLflow would write where each of them
+    was when a terminal's Ctrl-C reaches them, perhaps twice.
+
+    Args:
+        env: of its environment, what differs from this process's.
+    """
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    server = subprocess.Popen(command, env={**os.environ, **env}, process_group=0)
+    try:
+        return server.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+        raise
 
 
 def check_port(port: int, help: str) -> None:

@@ -23,12 +23,14 @@ from ruamel.yaml.comments import CommentedMap
 
 import narrows
 from narrows.config import inheritance, plugins
+from narrows.config.messages import plural
 from narrows.data import look
 from narrows.data.look import Proposal
 from narrows.errors import UserError, say
 from narrows.explore.gallery import folders
 
-N_STEPS = 1000  # of the optimiser, after which autoencoders like those of the examples have learned
+COLUMN = 30  # of comments
+N_STEPS = 500  # of the optimiser, in which autoencoders like those of the examples learn
 PROJECTS = Path(".work/projects")
 HEADER = re.compile(r"^#(?:   narrows new| docs/guides/).*\n", re.MULTILINE)
 """Lines of an example that speak of the place where it lies."""
@@ -156,18 +158,23 @@ def write_params(folder: Path, proposal: Proposal, row: str | None = None) -> No
     """
     yaml, dataset, labels = YAML(), proposal.dataset, proposal.labels
     yaml.width = 100
+    yaml.representer.add_representer(type(None), _null)
     params = _example(proposal.example)
-    if params["dataset"]["name"] != dataset.get("name", params["dataset"]["name"]):
-        params["dataset"] = CommentedMap()  # rows of an example on data with other keys
     section = params["dataset"]
-    for key in reversed(list(dataset)):
+    if section["name"] != dataset["name"]:  # rows of an example on data with other keys
+        section = params["dataset"] = CommentedMap(dataset)
+        if labels is None:
+            params.yaml_set_comment_before_after_key("prepare", before="\n")
+    for place, (key, value) in enumerate(dataset.items()):
         if key in section:
-            section[key] = dataset[key]
+            section[key] = value
         else:
-            section.insert(1 if section else 0, key, dataset[key])
+            section.insert(place, key, value)
     if labels is not None:
         section.setdefault("labels", None)
-        section.yaml_add_eol_comment(f"perhaps {labels}: for scores only", "labels")
+        _comment(section, "labels", f"perhaps {labels}: for scores only")
+        if list(section)[-1] == "labels":  # an empty line before the next section
+            section.ca.items["labels"][2].value += "\n\n"
     if proposal.n_samples is not None:
         _enough_steps(params, proposal.n_samples)
     if row is not None:
@@ -219,6 +226,15 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _comment(section: CommentedMap, key: str, text: str) -> None:
+    """Puts a comment behind a key, in the column of the examples' own."""
+    section.yaml_add_eol_comment(text, key, column=COLUMN)
+
+
+def _null(representer: Any, _: None) -> Any:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
 def _enough_steps(params: CommentedMap, n_samples: int) -> None:
     """Raises the epochs of rows, and their patience alike, where so few samples would be over after
     a few steps: an epoch of less than a batch is one step."""
@@ -227,11 +243,12 @@ def _enough_steps(params: CommentedMap, n_samples: int) -> None:
     for row in params["autoencoders"].values():
         if (train := row.get("train")) is None:  # like another
             continue
-        epochs = math.ceil(N_STEPS / math.ceil(n_train / train["batch_size"]) / 10) * 10
+        n_steps = math.ceil(n_train / train["batch_size"])
+        epochs = math.ceil(N_STEPS / n_steps / 10) * 10
         if epochs > train["epochs"]:
             train["patience"] = round(train["patience"] * epochs / train["epochs"])
             train["epochs"] = epochs
-            train.yaml_add_eol_comment(f"{n_samples:,} samples make few steps an epoch", "epochs")
+            _comment(train, "epochs", f"of {n_samples:,} samples one is {plural(n_steps, 'step')}")
 
 
 def _example(name: str) -> Any:

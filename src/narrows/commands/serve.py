@@ -4,7 +4,6 @@ narrows serve --port 5001
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Becomes the server, so that whoever ends this process ends that one."""
+    """Runs the server."""
     port = parser().parse_args(words).port
 
     dataset = params.load().dataset.name
@@ -37,4 +36,4 @@ def main(words: Sequence[str]) -> int:
     env = {"MLFLOW_TRACKING_URI": tracking.uri(), "NARROWS_SERVES": "1"}
     server = str(Path(tracking.__file__).with_name("serving.py"))
     command = [sys.executable, "-P", server, registry.uri(dataset), str(port)]
-    os.execve(sys.executable, command, {**os.environ, **env})
+    return _base.serve(command, env)

@@ -91,6 +91,8 @@ def odd_rows(
         reasons = [
             (str(values.columns[c]), values.iat[place, c], expected.iat[place, c], share)
             for c, share in outliers.blamed(relative[row])
+            # a word may be expected, and by less than it is
+            if page.value(values.iat[place, c]) != page.value(expected.iat[place, c])
         ]
         odd.append(Odd(names[row], int(finished.clusters[row]), float(scores[row]), reasons))
     return odd, len(rows)

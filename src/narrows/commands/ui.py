@@ -4,7 +4,6 @@ narrows ui --port 5000
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Becomes MLflow's server, so that whoever ends this process ends that one."""
+    """Runs MLflow's server."""
     port = parser().parse_args(words).port
 
     from narrows import tracking
@@ -48,4 +47,4 @@ def main(words: Sequence[str]) -> int:
     command = [str(mlflow), "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     env["MLFLOW_BACKEND_STORE_URI"] = tracking.uri()  # all users see a command line's passwords
-    os.execve(mlflow, command, {**os.environ, **env})
+    return _base.serve(command, env)

@@ -114,10 +114,9 @@ class _Enlarged:
         """uint8 (3, size, size)."""
         from PIL import Image
 
-        pixels = np.asarray(self.x[self.row])
         planes = [
             Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC)
-            for plane in pixels
+            for plane in np.asarray(self.x[self.row])
         ]
-        drawn = np.stack([np.asarray(plane) for plane in planes])
-        return np.repeat(drawn, 3, axis=0) if len(drawn) == 1 else drawn
+        pixels = np.stack([np.asarray(plane) for plane in planes])
+        return np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels

@@ -34,12 +34,12 @@ def draw_pictures(
         view: the samples (n, ...) in [0, 1] that are shown of the dataset.
 
     Returns:
-        interpolations (n // 2, steps, ...); corrupted and restored (corruptions, 8, ...); of an
-        autoencoder of pictures filters (units, C, H, W); of a variational one samples (n, ...) and
-        traversal (units, steps, ...).
+        interpolations (n // 2, steps, ...) of two samples or more; corrupted and restored
+        (corruptions, 8, ...); of an autoencoder of pictures filters (units, C, H, W); of a
+        variational one samples (n, ...) and traversal (units, steps, ...).
     """
     noisy = [corrupted(corruption, view[:N_CORRUPTED], seed) for corruption in corruptions.values()]
-    pictures = {"interpolations": interpolate(coder, view)}
+    pictures = {"interpolations": interpolate(coder, view)} if len(view) > 1 else {}
     if noisy:
         pictures["corrupted"] = torch.stack(noisy)
         pictures["restored"] = torch.stack([coder.reconstruct(batch) for batch in noisy])

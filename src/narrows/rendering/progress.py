@@ -165,7 +165,7 @@ def _bar(part: Part, what: str) -> tqdm:
 
 def _duration(seconds: float) -> str:
     """
-    >>> _duration(48.2), _duration(700)
+    >>> _duration(48.2), _duration(700.0)
     ('48 s', '12 min')
     """
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from narrows.config.sections import SAMPLES
 from narrows.data import blocks, splits
 from narrows.data.unit import to_unit
 from narrows.store import choices, clusterings, encoders, evaluations
@@ -76,6 +77,11 @@ class ReportedEncoder:
     history: dict[str, np.ndarray] | None
     """Columns of history.csv; None for a baseline."""
     evaluation: Evaluation
+
+    @property
+    def input(self) -> str:
+        """`SAMPLES`, or the key of the row of `pretrained` whose features it takes."""
+        return str(self.config.get("input", SAMPLES))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from narrows.config.messages import plural
+from narrows.config.sections import SAMPLES
 from narrows.rendering import charts, figures, grids
 from narrows.rendering.figures import FEW_COLOURS, CaptionedFigure
 from narrows.report import tables
@@ -20,8 +21,10 @@ def draw_overview(
 ) -> Iterator[CaptionedFigure]:
     """What concerns all rows: numbers of clusters, error by code size, robustness."""
     yield from _n_clusters(chosen)
-    yield from _code_sizes(encoders, data, seed)
-    yield from _robustness(encoders)
+    of_samples = [encoder for encoder in encoders if encoder.input == SAMPLES]  # others' errors
+    if of_samples:  # are of features, and compare with nothing here
+        yield from _code_sizes(of_samples, data, seed)
+        yield from _robustness(of_samples)
 
 
 def draw_search(search: SearchResult) -> Iterator[CaptionedFigure]:

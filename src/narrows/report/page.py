@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from narrows.rendering import html
 from narrows.report import tables
@@ -68,6 +68,8 @@ class Report:
     """The searches that tuned encoders were chosen by."""
     figures: Figures
     """Every figure, with files relative to the page."""
+    pretrained: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What config.json says of the encoders that others trained, by key."""
 
 
 def render(report: Report) -> str:

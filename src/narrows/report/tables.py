@@ -59,6 +59,7 @@ def autoencoder_rows(encoders: Sequence[ReportedEncoder]) -> list[Row]:
     return [
         {
             "autoencoder": encoder.key,
+            "input": encoder.input,
             "split": split,
             "code_size": encoder.train["code_size"],
             "n_parameters": encoder.train["n_parameters"],

@@ -39,8 +39,9 @@ from narrows.report.artifacts import (
 )
 from narrows.report.page import Figures, Report, SavedFigure
 from narrows.report.tables import Tables
-from narrows.store import choices, outputs
+from narrows.store import choices, features, outputs
 from narrows.store.choices import ChosenK
+from narrows.store.features import StoredFeatures
 from narrows.tracking import views
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
@@ -182,6 +183,10 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
         k_sentence=inputs.chosen_k.sentence,
         searches=inputs.searches,
         figures=saved,
+        pretrained={
+            key: StoredFeatures(features.folder(Path("artifacts", p.dataset.name), key)).config
+            for key in p.pretrained
+        },
     )
 
 

@@ -153,9 +153,10 @@ def _is_conventional(seconds: np.ndarray) -> np.ndarray:
 def described(name: str) -> str:
     """A format in words.
 
-    >>> described("%d.%m.%y %H:%M"), described("%d.%m.%y since 1920"), described("ISO8601")[:3]
-    ('day.month.year (two digits: 1969 to 2068) hour:minute',
-    'day.month.year (two digits: 1920 to 2019)', 'ISO')
+    >>> described("%d.%m.%y %H:%M"), described("ISO8601")[:3]
+    ('day.month.year (two digits: 1969 to 2068) hour:minute', 'ISO')
+    >>> described("%d.%m.%y since 1920")
+    'day.month.year (two digits: 1920 to 2019)'
     """
     if name == ISO:
         return "ISO 8601"

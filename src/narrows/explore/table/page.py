@@ -33,7 +33,8 @@ class Odd:
     score: float
     """Score of `outliers.scores`: 1 is usual."""
     columns: Sequence[tuple[str, Any, Any, float]]
-    """Column, value, expected value and share of the row's score; the largest first."""
+    """Column, value, another value that is expected, and share of the row's score; the largest
+    first."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Findings:
 
 def write(folder: Path, findings: Findings) -> Path:
     """The page's file and its CSVs, in a folder that is there."""
+    no_column: Any = ("", "", "", "")
     write_csv(
         folder / "profile.csv",
         [[cluster, *trait] for cluster, traits in findings.traits.items() for trait in traits],
@@ -74,7 +76,7 @@ def write(folder: Path, findings: Findings) -> Path:
         [
             [odd.name, odd.cluster, odd.score, *column]
             for odd in findings.odd
-            for column in odd.columns
+            for column in odd.columns or [no_column]
         ],
         ["row", "cluster", "score", "column", "value", "expected", "share"],
     )
