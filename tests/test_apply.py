@@ -280,6 +280,28 @@ def test_a_value_outside_the_range_is_an_outlier(kind: str) -> None:
     assert answer.reasons[1].startswith("b (" if columns else "")
 
 
+def test_what_is_said_of_a_sample_does_not_depend_on_the_others() -> None:
+    """An encoder whose codes and reconstructions depend on how many samples it is given."""
+    x = np.random.default_rng(0).uniform(size=(300, 2)).astype(np.float32)
+    clustering = Saved(
+        input_shape=(2,),
+        encode=lambda samples: samples.numpy() + 1e-6 * len(samples),
+        cluster=lambda z: np.zeros(len(z), int),
+        soft=lambda z: np.ones((len(z), 1)),
+        reconstruct=lambda samples: samples.numpy() * (1 + 1e-6 * len(samples)),
+        centres=np.zeros((1, 2)),
+    )
+    known = Known(x, x, np.arange(100), [], sparse.csr_array((300, 0)))
+    answers = []
+    for n in (1, 2, 256, 290):
+        new = np.linspace(0.1, 0.9, 2 * n, dtype=np.float32).reshape(n, 2)
+        new[0] = 0.3, 0.7
+        answers.append(describe(clustering, known, new, np.zeros((n, 0)), 1))
+        assert len(answers[-1].scores) == len(answers[-1].answer.clusters) == n
+    assert len({float(answer.scores[0]) for answer in answers}) == 1
+    assert len({answer.answer.codes[0].tobytes() for answer in answers}) == 1
+
+
 def test_documents_without_a_known_term_are_skipped(
     projects: Path,
     tmp_path: Path,

@@ -90,7 +90,7 @@ def table(tallies: dict[str, Tally]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, help="when to stop; without it a sample is tried")
-    parser.add_argument("--tries", type=int, help="of each campaign, instead of minutes")
+    parser.add_argument("--tries", type=int, help="of each campaign, at most so many minutes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", help="name of a campaign; may be repeated")
     parser.add_argument("--number", type=int, help="of the one attempt to make")
@@ -103,11 +103,11 @@ def main() -> None:
     def goes_on(campaign: Campaign, number: int) -> bool:
         if options.number is not None:
             return number == options.number
-        if options.tries is not None:
-            return tallies[campaign.name].tried < options.tries
+        if options.tries is not None and tallies[campaign.name].tried >= options.tries:
+            return False
         if options.minutes is not None:
             return time.monotonic() < deadline
-        return number < campaign.n_sample
+        return options.tries is not None or number < campaign.n_sample
 
     for number in itertools.count(options.number or 0):
         left = [campaign for campaign in chosen if goes_on(campaign, number)]

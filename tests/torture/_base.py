@@ -120,7 +120,7 @@ def end_group(process: subprocess.Popen[str]) -> None:
     """Ends what an attempt has started and what is below it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait()
 
 
 def family(pid: int) -> list[psutil.Process]:

@@ -97,4 +97,4 @@ def attempt(draw: random.Random, folder: Path) -> int:
     return N_FILES
 
 
-CAMPAIGN = Campaign("damaged artifacts", attempt, n_sample=1)
+CAMPAIGN = Campaign("damaged artifacts", attempt, n_sample=0)

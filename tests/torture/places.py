@@ -113,7 +113,7 @@ def foreign(draw: random.Random, folder: Path) -> int:
 
 
 MOUNTING = (
-    Campaign("full disks", full, n_sample=1),
+    Campaign("full disks", full, n_sample=0),
     Campaign("read-only file systems", read_only, n_sample=0),
     Campaign("several file systems", foreign, n_sample=0),
 )

@@ -25,8 +25,8 @@ from torture._base import Campaign, Lost, ended, python
 
 N_REQUESTS, N_THREADS, SHARE_OF_ODD = 1000, 8, 0.05
 LONGEST = 100 * 10**6
-SERVED, PAGE = 64, 50
-"""Values of a sample, and requests to the page."""
+N_TO_PAGE, SIDE = 200, 8
+"""Requests to the page, and the side of a picture of digits."""
 PROMOTE = """
 from narrows.commands import promote
 
@@ -62,8 +62,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def good(n_values: int) -> bytes:
-    return json.dumps({"inputs": [[0.5] * n_values]}).encode()
+def sample(value: object = 7, side: int = SIDE) -> bytes:
+    """A request for one picture."""
+    return json.dumps({"inputs": [[[[value] * side] * side]]}).encode()
 
 
 @functools.cache
@@ -71,17 +72,17 @@ def huge() -> bytes:
     return b"[" + b"1," * (LONGEST // 2) + b"1]"
 
 
-def odd(draw: random.Random, n_values: int) -> tuple[bytes, dict[str, str]]:
+def odd(draw: random.Random) -> tuple[bytes, dict[str, str]]:
     """A body and headers that no client should send."""
     kinds = {
         "no json": (b"{", {}),
         "nested": (b"[" * 100_000 + b"]" * 100_000, {}),
-        "another type": (good(n_values), {"Content-Type": "text/plain"}),
-        "too few values": (good(3), {}),
-        "words": (json.dumps({"inputs": [["x"] * n_values]}).encode(), {}),
+        "another type": (sample(), {"Content-Type": "text/plain"}),
+        "too few values": (sample(side=3), {}),
+        "words": (sample("x"), {}),
         "null": (b"null", {}),
         "huge": (huge(), {}),
-        "another host": (good(n_values), {"Host": "evil.example"}),
+        "another host": (sample(), {"Host": "evil.example"}),
         "binary": (draw.randbytes(500), {}),
     }
     return kinds[draw.choice(sorted(kinds))]
@@ -142,7 +143,7 @@ def read_all(process: subprocess.Popen[str]) -> None:
 def to_serve(draw: random.Random, folder: Path) -> int:
     """Requests by eight threads, a twentieth of them odd."""
     chances = [draw.random() < SHARE_OF_ODD for _ in range(N_REQUESTS)]
-    bodies = [odd(draw, SERVED) if is_odd else (good(SERVED), {}) for is_odd in chances]
+    bodies = [odd(draw) if is_odd else (sample(), {}) for is_odd in chances]
     with server("serve") as port, concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
         answers = list(pool.map(lambda parts: ask(port, *parts), bodies))
         check(answers, chances)
@@ -152,7 +153,7 @@ def to_serve(draw: random.Random, folder: Path) -> int:
 def to_page(draw: random.Random, folder: Path) -> int:
     """Requests to MLflow's page as nobody's browser sends them."""
     with server("ui") as port, concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
-        requests = [(*odd(draw, SERVED), draw.choice(PATHS)) for _ in range(PAGE)]
+        requests = [(*odd(draw), draw.choice(PATHS)) for _ in range(N_TO_PAGE)]
         requests = [(draw.choice((body, b"")), *rest) for body, *rest in requests]
         answers = list(pool.map(lambda parts: ask(port, *parts), requests))
         for request, (status, _) in zip(requests, answers, strict=True):
@@ -161,7 +162,7 @@ def to_page(draw: random.Random, folder: Path) -> int:
         evil = ask(port, b"{}", {"Host": "evil.example"}, "/ajax-api/2.0/mlflow/experiments/search")
         if evil[0] == 200:
             raise Lost("the page answers under another host's name")
-    return PAGE
+    return N_TO_PAGE
 
 
 def check(answers: list[tuple[int, float]], chances: list[bool]) -> None:

@@ -1,19 +1,26 @@
-"""Whole runs of `dvc repro`: undisturbed first ones beside load, and ones whose processes get
-signals, typed again until they are done."""
+"""First runs beside load, and whole runs of `dvc repro` whose processes get signals, typed again
+until they are done."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import psutil
 from mlflow import MlflowClient
 
+from helpers import finished
 from helpers.project import Project, row
 from torture._base import (
     Campaign,
@@ -22,14 +29,15 @@ from torture._base import (
     end_group,
     ended,
     family,
-    output,
     python,
+    stages,
     wait_until_empty,
 )
 
 KILLS = (signal.SIGKILL,)
 OTHERS = (signal.SIGTERM, signal.SIGINT, signal.SIGSTOP)
 N_SIGNALS = 6
+STAGES = ("fetch", "prepare", "encode", "cluster")
 NUMBERS = ("codes.npy", "scores.json", "seeds.csv", "codes.csv", "n_clusters.csv")
 CORES = "import os\nos.sched_getaffinity = lambda pid: set(range({n}))\n"
 """A sitecustomize.py that makes a machine of so many cores of this one."""
@@ -65,38 +73,57 @@ def reference() -> tuple[str, float]:
         return numbers(folder), time.monotonic() - began
 
 
+def rows() -> dict[str, Any]:
+    """Eight rows of `autoencoders:`, as many as there are workers at most."""
+    return {f"narrow-{i}": row(epochs=1) for i in range(7)} | {"narrow": row(epochs=2)}
+
+
+@functools.cache
+def undisturbed() -> str:
+    """Digest of what the stages of a first run leave where one worker computes them."""
+    with tempfile.TemporaryDirectory() as place:
+        finished.begin(Path(place), autoencoders=rows())
+        ended(stages(Path(place), *STAGES, NARROWS_WORKERS="1"))
+        return digest(Path(place), "codes.npy", "clusters.npz")
+
+
 def first(draw: random.Random, folder: Path) -> int:
-    """One first run, whose stages have two to eight workers, beside a process that computes."""
-    expected, _ = reference()
-    place, n_workers = project(folder), draw.randint(2, 8)
-    (place / "sitecustomize.py").write_text(CORES.format(n=n_workers))
-    load = python(folder, "-c", "while True: pass")
+    """The first run of the stages of a project, by two to eight workers that log to a store which
+    is not there yet, beside a process that computes."""
+    expected, n_workers = undisturbed(), draw.randint(2, 8)
+    finished.begin(folder, autoencoders=rows())
+    (folder / "sitecustomize.py").write_text(CORES.format(n=n_workers))
+    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    load = python(folder, "-c", "pass" if is_busy else "while True: pass")
     try:
-        run = python(place, "-m", "dvc", "repro", NARROWS_WORKERS=str(n_workers))
-        printed = output(run)
+        printed = ended(stages(folder, *STAGES, NARROWS_WORKERS=str(n_workers)))
+    except Lost as error:
+        raise Lost(f"{n_workers} workers: {error}") from None
     finally:
         end_group(load)
-    if run.returncode or "Traceback" in printed:
-        raise Lost(f"{n_workers} workers, exit code {run.returncode}: {printed[-1500:]}")
-    check(place, expected)
+    if "Traceback" in printed or digest(folder, "codes.npy", "clusters.npz") != expected:
+        raise Lost(f"{n_workers} workers, other numbers than by one: {printed[-1500:]}")
+    check_runs(folder, [*rows(), "pca", "pca-kmeans", "narrow-kmeans"])
     return 1
 
 
 def disturbed(signals: Sequence[signal.Signals], draw: random.Random, folder: Path) -> int:
-    """Some signals in one run, which is typed again after each."""
+    """Some signals in one run, which is typed again whenever it has ended, and until it is done."""
     expected, seconds = reference()
     place, n_sent = project(folder), 0
-    for _ in range(N_SIGNALS):
+    while n_sent < N_SIGNALS:
         run = python(place, "-m", "dvc", "repro")
-        time.sleep(draw.uniform(0.02, 0.4) * seconds)
-        if members := family(run.pid):
-            what, member = draw.choice(signals), draw.choice(members)
-            member.send_signal(what)
-            n_sent += 1
-            if what is signal.SIGSTOP:
-                time.sleep(3)
-                member.send_signal(signal.SIGCONT)
-        output(run, 20 * seconds + 60)
+        reader = threading.Thread(target=run.communicate)
+        reader.start()
+        while n_sent < N_SIGNALS:
+            reader.join(draw.uniform(0.02, 0.25) * seconds)
+            if not reader.is_alive():
+                break
+            n_sent += send(draw.choice(signals), draw, run)
+        reader.join(20 * seconds + 60)
+        if reader.is_alive():
+            end_group(run)
+            raise Lost("dvc repro does not end")
         wait_until_empty(place)
         if run.returncode == 0:
             break
@@ -105,21 +132,40 @@ def disturbed(signals: Sequence[signal.Signals], draw: random.Random, folder: Pa
     return n_sent
 
 
+def send(what: signal.Signals, draw: random.Random, run: subprocess.Popen[str]) -> int:
+    """A signal to a random process of a run, which goes on after some seconds if it is stopped;
+    returns how many were sent."""
+    members = family(run.pid)
+    if not members:
+        return 0
+    member = draw.choice(members)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        member.send_signal(what)
+        if what is signal.SIGSTOP:
+            time.sleep(3)
+            member.send_signal(signal.SIGCONT)
+    return 1
+
+
 def check(place: Path, expected: str) -> None:
-    """The numbers are those of any run, every row has one finished run of MLflow's, and none says
-    that it is still running."""
+    """The numbers and MLflow's runs are those of any run."""
     if numbers(place) != expected:
         raise Lost("other numbers than those of an undisturbed run")
+    check_runs(place, ["pca", "narrow", "pca-kmeans", "narrow-kmeans", "narrow-dec"])
+
+
+def check_runs(place: Path, keys: Sequence[str]) -> None:
+    """Each of these rows has one finished run of MLflow's, and none says that it is running."""
     client = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], max_results=1000)
-    finished = [r.info.run_name for r in runs if r.info.status == "FINISHED"]
+    names = [r.info.run_name for r in runs if r.info.status == "FINISHED"]
     if running := [r.info.run_name for r in runs if r.info.status == "RUNNING"]:
         raise Lost(f"runs that say they are running: {running}")
-    for key in ("pca", "narrow", "pca-kmeans", "narrow-kmeans", "narrow-dec"):
-        if finished.count(key) != 1:
-            raise Lost(f"{finished.count(key)} finished runs of {key}")
+    for key in keys:
+        if names.count(key) != 1:
+            raise Lost(f"{names.count(key)} finished runs of {key}")
 
 
 KILLED = functools.partial(disturbed, KILLS)

@@ -8,6 +8,7 @@ import functools
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ import psutil
 from helpers.project import Project, row
 from narrows.search import studies
 from narrows.search.sampler import first_number
-from torture._base import PATIENCE, Campaign, Lost, ended, family, python, wait_until_empty
+from torture._base import PATIENCE, Campaign, Lost, ended, family, python, stages, wait_until_empty
 
 N_TRIALS, N_WORKERS = 60, 3
 N_SIGNALS, N_STARTS = 8, 16
@@ -45,14 +46,20 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[str, Any]]:
         server.cleanup()
 
 
-def words(url: str, n_trials: int, n_workers: int) -> list[str]:
+def begin(place: Path, url: str, n_workers: int, n_trials: int) -> subprocess.Popen[str]:
+    """Stage tune, whose draws have a seed, or a search by several workers, who have none."""
+    if n_workers == 1:
+        return stages(place, "tune", NARROWS_STUDIES=url)
     options = ["--n-trials", str(n_trials), "--workers", str(n_workers), "--heartbeat", "1"]
-    return ["pipelines/search.py", "tuned", *options, "--storage", url]
+    return python(place, "pipelines/search.py", "tuned", *options, "--storage", url)
 
 
 def project(folder: Path) -> Path:
     """A project whose data is there."""
     project = Project(folder / "project", {"narrow": row(epochs=12)})
+    params = project.read()
+    params["searches"]["tuned"]["n_trials"] = N_TRIALS
+    project.write(params)
     project.repro("prepare")
     return project.folder
 
@@ -98,7 +105,7 @@ def undisturbed() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as place:
         folder = project(Path(place))
         url = f"sqlite:///{place}/studies.db"
-        ended(python(folder, *words(url, N_TRIALS, 1)))
+        ended(begin(folder, url, 1, N_TRIALS))
         return parameters(url)
 
 
@@ -125,6 +132,8 @@ def disturb(draw: random.Random, search: Any, server: Any) -> None:
         send(chosen[:1], draw.choice((signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)))
         time.sleep(draw.uniform(0.5, 1.5))
         send(chosen, signal.SIGKILL)
+        psutil.wait_procs(chosen, timeout=30)
+        (server.pgdata / "postmaster.pid").unlink(missing_ok=True)
         server.start()
     else:
         send(chosen, draw.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)))
@@ -136,11 +145,9 @@ def send(processes: list[psutil.Process], what: signal.Signals) -> None:
             process.send_signal(what)
 
 
-def search_on(
-    draw: random.Random, place: Path, words: list[str], server: Any, n_signals: int
-) -> int:
-    """One search with at most so many signals; returns how many there were."""
-    search, n_sent = python(place, *words), 0
+def endure(search: subprocess.Popen[str], draw: random.Random, server: Any, n_signals: int) -> int:
+    """A search with at most so many signals; returns how many there were."""
+    n_sent = 0
     reader = threading.Thread(target=search.communicate)
     reader.start()
     while n_sent < n_signals and search.poll() is None:
@@ -152,7 +159,6 @@ def search_on(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(search.pid, signal.SIGKILL)
         raise Lost(f"a search goes on for more than {2 * PATIENCE} s")
-    wait_until_empty(place)
     return n_sent
 
 
@@ -164,7 +170,8 @@ def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int
             missing = N_TRIALS - (n_finished(url) if n_starts else 0)
             if missing == 0:
                 break
-            n_left -= search_on(draw, place, words(url, missing, n_workers), server, n_left)
+            n_left -= endure(begin(place, url, n_workers, missing), draw, server, n_left)
+            wait_until_empty(place)
         trials = parameters(url)
     if n_workers == 1:
         expected = undisturbed()
@@ -174,8 +181,8 @@ def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int
 
 
 CAMPAIGNS = (
-    Campaign("search on sqlite", functools.partial(attempt, "sqlite", 1), n_sample=0),
-    Campaign("search on PostgreSQL", functools.partial(attempt, "postgres", 1), n_sample=0),
+    Campaign("stage tune on sqlite", functools.partial(attempt, "sqlite", 1), n_sample=0),
+    Campaign("stage tune on PostgreSQL", functools.partial(attempt, "postgres", 1), n_sample=0),
     Campaign(
         "search on PostgreSQL by three workers",
         functools.partial(attempt, "postgres", N_WORKERS),

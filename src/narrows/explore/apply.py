@@ -18,6 +18,10 @@ from narrows.data.unit import to_unit
 from narrows.evaluation import outliers
 
 MAX_COMPARED = 10_000  # training rows whose scores say what is usual
+AT_ONCE = 256
+"""Number of samples that are looked at together. Fewer are filled up to as many: a matrix product
+says something else of a row, in its last bits, with another number of rows, and what is said of a
+new sample must not depend on the others of its file."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,10 @@ def describe(
             array (N, 1), the root of their mean square.
         n_similar: number of similar samples for each new one.
     """
+    n_new, size = len(x), min(AT_ONCE, blocks.n_together(x.shape[1:]))
+    x, beyond = _filled(x, size), _filled(beyond, size)
     score = _Score(clustering, known)
-    z, similar = _codes(clustering, known, x, n_similar)
-    size = blocks.n_together(x.shape[1:])
+    z, similar = _codes(clustering, known, x, n_similar, size)
     together = zip(*(blocks.blocks(array, size) for array in (x, z, beyond)), strict=True)
     parts = [
         (clustering.describe(part, own), *score.of(part, outside))
@@ -81,35 +86,40 @@ def describe(
     ]
     answers = [answer for answer, _, _ in parts]
     answer = Answer(
-        codes=np.concatenate([a.codes for a in answers]),
-        clusters=np.concatenate([a.clusters for a in answers]),
-        soft=np.concatenate([a.soft for a in answers]),
-        distances=np.concatenate([a.distances for a in answers]),
-        errors=np.concatenate([a.errors for a in answers]),
+        codes=np.concatenate([a.codes for a in answers])[:n_new],
+        clusters=np.concatenate([a.clusters for a in answers])[:n_new],
+        soft=np.concatenate([a.soft for a in answers])[:n_new],
+        distances=np.concatenate([a.distances for a in answers])[:n_new],
+        errors=np.concatenate([a.errors for a in answers])[:n_new],
     )
-    scores = np.concatenate([part for _, part, _ in parts])
+    scores, similar = np.concatenate([part for _, part, _ in parts])[:n_new], similar[:n_new]
     return Description(
         answer=answer,
         scores=scores,
         ranks=np.searchsorted(score.usual, scores) / len(score.usual),
         is_outlier=scores > score.limit,
         limit=score.limit,
-        reasons=[reason for _, _, reasons in parts for reason in reasons],
+        reasons=[reason for _, _, reasons in parts for reason in reasons][:n_new],
         similar=similar,
         similar_distances=np.linalg.norm(known.codes[similar] - answer.codes[:, None], axis=2),
     )
 
 
+def _filled(array: np.ndarray, size: int) -> np.ndarray:
+    """Rows (N, ...), the last one repeated until they are a multiple of `size`."""
+    return np.concatenate([array, np.repeat(array[-1:], -len(array) % size, axis=0)])
+
+
 def _codes(
-    clustering: Saved, known: Known, x: np.ndarray, n_similar: int
+    clustering: Saved, known: Known, x: np.ndarray, n_similar: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (N, D) of new samples, and the rows (N, K) of the known ones nearest to them.
+    """Codes (N, D) of new samples, made of `size` at a time, and the rows (N, K) of the known ones
+    nearest to them.
 
     A sample that is equal to a known one has its code, which may differ in the last bits from what
     the encoder makes of it beside others.
     """
-    parts = blocks.blocks(x, blocks.n_together(x.shape[1:]))
-    z = np.concatenate([clustering.codes(part) for part in parts])
+    z = np.concatenate([clustering.codes(part) for part in blocks.blocks(x, size)])
     similar = neighbours.nearest(known.codes, z, n_similar)
     for rows in similar.T[::-1]:  # the nearest last
         is_equal = (blocks.take(known.x, rows) == x).reshape(len(x), -1).all(axis=1)
