@@ -6,6 +6,7 @@ import collections
 import concurrent.futures
 import contextlib
 import functools
+import gc
 import http.client
 import json
 import os
@@ -144,9 +145,11 @@ def to_serve(draw: random.Random, folder: Path) -> int:
     """Requests by eight threads, a twentieth of them odd."""
     chances = [draw.random() < SHARE_OF_ODD for _ in range(N_REQUESTS)]
     bodies = [odd(draw) if is_odd else (sample(), {}) for is_odd in chances]
+    gc.freeze()  # this process, too, would stop for a moment
     with server("serve") as port, concurrent.futures.ThreadPoolExecutor(N_THREADS) as pool:
         answers = list(pool.map(lambda parts: ask(port, *parts), bodies))
-        check(answers, chances)
+    gc.unfreeze()
+    check(answers, chances)
     return N_REQUESTS
 
 

@@ -8,6 +8,7 @@ was when the model was registered.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import uvicorn
@@ -78,4 +79,6 @@ def _refusal(status: int, sentence: str) -> JSONResponse:
 
 if __name__ == "__main__":
     app = guarded(scoring_server.init(load_model(sys.argv[1])))
+    gc.freeze()  # going through all that torch and MLflow have made would hold up answers for .5 s
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]))
+    gc.unfreeze()  # or some libraries say at the end that they leak
