@@ -28,7 +28,7 @@ def test_a_folder_is_prepared_beside_the_users_project(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     Path("params.yaml").write_text("mine")
-    project = _project.of_pictures(Path("..", NAME), gallery.ROW)
+    project, row = _project.of_pictures(Path("..", NAME), None)
     _project.dvc(project, "repro", "prepare")
     assert sorted(os.listdir()) == [".work", "params.yaml"]
     assert Path("params.yaml").read_text() == "mine"
@@ -37,14 +37,16 @@ def test_a_folder_is_prepared_beside_the_users_project(
     settings = YAML(typ="safe").load(project / "params.yaml")
     assert settings["dataset"]["path"] == str(photos)
     assert settings["n_clusters"] == "auto"
-    assert gallery.ROW in settings["clusterings"]
+    assert [*settings["clusterings"]] == [row] == ["effnet-umap-gmm"]
+    assert [*settings["pretrained"]] == ["effnet"]
+    assert settings["autoencoders"] == {}
     x = np.load(project / "data/image_folder/x.npy")
-    assert x.shape == (40, 3, 32, 32)
-    assert _project.of_pictures(photos, gallery.ROW) == project
+    assert x.shape == (40, 3, 64, 64)
+    assert _project.of_pictures(photos, row) == (project, row)
     with pytest.raises(UserError, match="dvc repro failed in"):
         _project.dvc(project, "repro", "nothing")
     with pytest.raises(UserError, match="none is no folder"):
-        _project.of_pictures(Path("none"), gallery.ROW)
+        _project.of_pictures(Path("none"), None)
     larger_than_learned(project, photos, monkeypatch)
 
 
@@ -63,16 +65,18 @@ def larger_than_learned(project: Path, photos: Path, monkeypatch: pytest.MonkeyP
     """Thumbnails show the originals, in the order of x.npy, also where files have come since."""
     monkeypatch.chdir(project)
     artifacts = Path("artifacts/image_folder")
-    (artifacts / f"clusterings/{gallery.ROW}").mkdir(parents=True)
-    info = {"row": {"encoder": "conv"}, "encoder": "conv"}
-    clusterings.write(artifacts / f"clusterings/{gallery.ROW}", info, {}, np.zeros(40, int))
-    chosen = gallery._base.read_row(gallery.ROW)
+    row = "effnet-umap-gmm"
+    (artifacts / f"clusterings/{row}").mkdir(parents=True)
+    info = {"row": {"encoder": "effnet-pca"}, "encoder": "effnet-pca"}
+    clusterings.write(artifacts / f"clusterings/{row}", info, {}, np.zeros(40, int))
+    chosen = gallery._base.read_row(row)
     with Image.open(photos / "dark/0 é.png") as first:
         first.save(photos / "another.bmp")
     thumbnails = gallery.thumbnails(chosen, photos)
     assert thumbnails.shape == (40, 3, 96, 96)
     shrunk = thumbnails.reshape(40, 3, 32, 3, 32, 3).mean(axis=(3, 5))
-    assert np.abs(shrunk - chosen.x).mean() < 3
+    learned = chosen.x.reshape(40, 3, 32, 2, 32, 2).mean(axis=(3, 5))
+    assert np.abs(shrunk - learned).mean() < 3
     (photos / "dark/0 é.png").unlink()
     assert gallery.thumbnails(chosen, photos) is chosen.x
 

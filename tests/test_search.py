@@ -136,6 +136,26 @@ def test_of_two_that_begin_the_last_trial_one_goes_on(storage: Any) -> None:
     assert studies.n_finished(study) == 2
 
 
+def test_a_trial_that_another_worker_took_for_dead_is_left_to_it(
+    storage: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another marks it as failed amid its training, as where signs of life come late on a busy
+    machine: this worker says so, and goes on with the next."""
+    task = problem()
+    study = trials.open_study(task, storage)
+
+    class Late(Log):
+        def log_values(self, values: dict[str, float], model: Any) -> None:
+            if len(self.rows) == 1:
+                trial = study.get_trials(deepcopy=False)[-1]
+                failed = optuna.trial.TrialState.FAIL
+                study._storage.set_trial_state_values(trial._trial_id, failed)
+
+    trials.add_trials(task, study, limits(2), Late())
+    assert studies.n_finished(study) == 2
+    assert "trial 0 was silent for too long and is repeated" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("seed", [3, 2**32 - 1])
 def test_a_seed_draws_the_same_and_goes_on(storage: Any, seed: int) -> None:
     draws = []

@@ -236,7 +236,7 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
         _give_back(study, before)
         if not numbers or not limits.passed():
             raise
-    except AssertionError:  # of `tell`, about a trial that another worker took for dead and repeats
+    except (AssertionError, ValueError):  # of `tell`: another worker took the trial for dead
         if not has_ended:
             raise
         print(f"search: trial {numbers[-1]} was silent for too long and is repeated", flush=True)
