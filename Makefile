@@ -81,7 +81,7 @@ SEED ?= 0
 torture: .venv/installed-dev  ## break the tool on purpose for some minutes: make torture MINUTES=20 SEED=0
 	PYTHONPATH=tests python -m torture --minutes $(MINUTES) --seed $(SEED)
 
-torture-sample: .venv/installed-dev  ## two minutes of that, with the same seeds each time
+torture-sample: .venv/installed-dev  ## its quick campaigns, with the same seeds each time
 	PYTHONPATH=tests OMP_NUM_THREADS=1 python -m torture
 
 check: .venv/installed-dev  ## set up, then lint, format, types, and whether README and docs say what is so
