@@ -20,7 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 
 RUN = """
 from importlib import import_module
-for stage in "fetch prepare encode choose_k cluster deep_cluster evaluate seeds report".split():
+stages = "fetch prepare pretrained encode choose_k cluster deep_cluster evaluate seeds report"
+for stage in stages.split():
     import_module(f"narrows.stages.{stage}").main()
 """
 NAMES = ("image_folder", "table", "text", "array", "points")
@@ -50,9 +51,27 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def test_every_example_is_tried() -> None:
     names = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
-    assert names == sorted(NAMES)
+    assert names == sorted([*NAMES, "photos"])
     for name in names:
         params.load(ROOT / "examples" / f"{name}.yaml")
+
+
+def test_the_example_of_photographs_runs_to_its_report(tmp_path: Path) -> None:
+    """Every row of it, on dark and light pictures: features tell them apart."""
+    raw = YAML(typ="safe").load(ROOT / "examples/photos.yaml")
+    raw["dataset"] |= {"path": str(pictures(tmp_path / "photos")), "labels": "folders"}
+    raw["autoencoders"]["squeezed"]["train"]["epochs"] = 2
+    raw |= {"n_clusters": 2, "seeds": {**raw["seeds"], "values": [0]}}
+    YAML(typ="safe").dump(raw, tmp_path / "params.yaml")
+    command = [sys.executable, "-c", RUN]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results/image_folder"
+    inputs = {row["autoencoder"]: row["input"] for row in rows(results / "autoencoders.csv")}
+    assert inputs == {"pixels-pca": "samples", "effnet-pca": "effnet", "squeezed": "effnet"}
+    assert "trained by others on ImageNet-1k, supervised" in (results / "report.html").read_text()
+    scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
+    assert float(scores["effnet-kmeans"]["acc"]) == 1.0
 
 
 def test_the_blocks_of_the_documentation_are_accepted() -> None:

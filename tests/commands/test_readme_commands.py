@@ -31,6 +31,7 @@ pytestmark = [
 ]
 BLOCKS_OF_PYTHON = {  # page -> number of its blocks, and the function that runs them
     "README.md": (1, "commands/test_readme_commands.py::check_python_blocks"),
+    "docs/guides/pretrained.md": (1, "test_pretrained.py::test_the_guides_block_runs"),
     "docs/guides/python.md": (3, "test_api.py::test_the_guides_block_on_a_project_runs_there"),
     "docs/guides/tables.md": (
         1,

@@ -18,7 +18,8 @@ from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
 SPLITS = ("val", "test")
-NO_SCORES = {"autoencoder", "clustering", "encoder", "clusterer", "split", "n", "seed", "seconds"}
+NO_SCORES = {"autoencoder", "input", "clustering", "encoder", "clusterer", "split", "n"}
+NO_SCORES |= {"seed", "seconds"}
 TEST_SCORES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")  # of codes.csv
 N_NAMED = 3  # rows that a sentence names before it counts the others
 OVER_SEEDS = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
