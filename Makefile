@@ -63,8 +63,7 @@ bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/b
 	python benchmarks/bench_gpu.py
 
 # One thread a process: two trainings of two threads each on two cores slow each other down tenfold.
-# And two tests a core: half of the time they wait for processes that they have started.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())') --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
 test: .venv/installed-dev  ## set up, then run all tests
 	$(PYTEST) --no-loadscope-reorder
