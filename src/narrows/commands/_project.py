@@ -265,8 +265,8 @@ def _keep_only(params: dict[str, Any], row: str) -> None:
         encoders |= {complete[section][row]["encoder"]} if row in complete[section] else set()
     needed = {"clusterings": {row}, "deep_clusterings": {row}}
     needed |= {"baselines": encoders, "autoencoders": encoders}
-    rows = {**complete["baselines"], **complete["autoencoders"]}
-    needed["pretrained"] = {rows[key].get("input") for key in encoders if key in rows}
+    coders = {**complete["baselines"], **complete["autoencoders"]}
+    needed["pretrained"] = {coders[key].get("input") for key in encoders if key in coders}
     params["seeds"]["rows"] = []
     for section, keys in needed.items():
         rows = complete.get(section, {})

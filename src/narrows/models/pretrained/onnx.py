@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 KIND: Kind = "pictures"
-WHITE = 255.0
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most networks take it
 Colours = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Scales = Annotated[tuple[PositiveFloat, ...], Field(min_length=3, max_length=3)]
@@ -82,6 +81,8 @@ def classifier(cfg: Config, network: Any) -> Classifier | None:
 
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:
     """Features (B, D) of pictures uint8 (B, 3, size, size)."""
+    from narrows.data.unit import WHITE
+
     mean, std = (np.array(part, np.float32).reshape(3, 1, 1) for part in (cfg.mean, cfg.std))
     x = (np.asarray(originals, np.float32) / WHITE - mean) / std
     try:

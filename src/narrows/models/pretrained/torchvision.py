@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 KIND: Kind = "pictures"
-WHITE = 255.0
 
 
 @config
@@ -74,6 +73,8 @@ def classifier(cfg: Config, network: Any) -> Classifier | None:
 def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -> np.ndarray:
     """Features (B, D) of pictures uint8 (B, 3, size, size): the input of the last linear layer."""
     import torch
+
+    from narrows.data.unit import WHITE
 
     colours = _published(cfg).transforms()
     mean, std = (torch.tensor(part).reshape(3, 1, 1) for part in (colours.mean, colours.std))
