@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from helpers import finished, mlflow_store
 from helpers.project import Project, deep_row, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -186,12 +187,16 @@ def test_a_row_that_fails_leaves_all_others_finished(project: Project) -> None:
 
 
 def test_two_runs_from_scratch_give_the_same_numbers(project: Project, tmp_path: Path) -> None:
+    """The second one without DVC, in one process."""
     params = project.read()
-    again = Project(tmp_path / "again", {"narrow": params["autoencoders"]["narrow"]})
-    again.write(again.read() | {"searches": {}})
-    again.repro("cluster")
+    rows = {"narrow": params["autoencoders"]["narrow"]}
+    kmeans = {"narrow-kmeans": params["clusterings"]["narrow-kmeans"]}
+    mlflow_store.place(tmp_path)
+    sections = {**params, "autoencoders": rows, "searches": {}, "clusterings": kmeans}
+    sections |= {"deep_clusterings": {}, "seeds": {**params["seeds"], "rows": []}}
+    finished.make(tmp_path, "encode", "cluster", **sections)
     for file in ("encoders/narrow/codes.npy", "clusterings/narrow-kmeans/clusters.npz"):
-        first, second = (p.folder / "artifacts/digits" / file for p in (project, again))
+        first, second = (place / "artifacts/digits" / file for place in (project.folder, tmp_path))
         assert first.read_bytes() == second.read_bytes()
 
 

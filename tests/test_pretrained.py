@@ -15,6 +15,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
+from helpers import finished
 from helpers.project import ROOT, Project, row
 from narrows.config import params
 from narrows.config.plugins import Plugin
@@ -271,10 +272,9 @@ def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Pat
     p["seeds"]["rows"] = ["means-kmeans"]
     p["deep_clusterings"] = {"deep": p["deep_clusterings"]["narrow-dec"]}
     project.write(p)
-    assert project.repro() == [
-        *("prepare", "pretrained", "tune", "encode", "choose_k", "cluster", "deep_cluster"),
-        *("evaluate", "seeds", "report"),
-    ]
+    stages = ("pretrained", "tune", "encode", "choose_k", "cluster", "deep_cluster", "evaluate")
+    finished.run(folder, "fetch", "prepare", *stages, "seeds")
+    assert project.computed() == set(), "DVC finds all rows current"
     assert project.repro() == []
     clusters = np.load(folder / "artifacts/image_folder/clusterings/means-kmeans/clusters.npz")
     (values,) = [clusters[name] for name in clusters.files if clusters[name].shape == (40,)]
