@@ -19,6 +19,7 @@ from narrows.explore.compare.sides import Side, Spread
 from narrows.store import choices, rows
 from narrows.store.choices import ChosenK
 from narrows.tracking import lookup
+from narrows.tracking.tree import Tree
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -123,6 +124,14 @@ def test_a_run_whose_result_is_replaced_is_told_and_shown(project: Path, capsys)
     other = lookup.find("other").info.run_id
     (project / "artifacts/digits/encoders/other" / rows.FILE).write_text("{}")
     assert "the picture that MLflow kept" in page(other, "narrow")
+
+
+def test_a_file_that_is_damaged_is_one_sentence(tmp_path: Path) -> None:
+    """By a flipped byte, or cut in the midst of it."""
+    for content, words in ((b'{"a": "\x8f"}', "is damaged"), (b'{"a": ', "is no JSON")):
+        (tmp_path / "config.json").write_bytes(content)
+        with pytest.raises(UserError, match=f"the working tree: config.json {words}"):
+            Tree(tmp_path).json("config.json")
 
 
 def test_what_cannot_be_compared_is_one_sentence(project: Path) -> None:

@@ -36,6 +36,8 @@ for words in json.loads(sys.argv[1]):
         print(end.code)
 """
 STAGES = ("encode", "cluster", "deep_cluster")
+COMPUTED = ("encoders", "clusterings", "deep_clusterings", "params")
+"""What these stages leave; `finished` writes the number of clusters itself."""
 
 
 class Touch:
@@ -78,7 +80,8 @@ def attempt(draw: random.Random, folder: Path) -> int:
     """Damaged files, two commands, then the stages again."""
     place = folder / "project"
     shutil.copytree(whole(), place)
-    files = sorted(f for f in (place / "artifacts").rglob("*") if f.is_file())
+    folders = (place / "artifacts/digits" / name for name in COMPUTED)
+    files = sorted(f for folder in folders for f in folder.rglob("*") if f.is_file())
     others = sorted(f for f in whole().rglob("*") if f.is_file())
     chosen = draw.sample(files, N_FILES)
     name = ", ".join(f"{file.relative_to(place)} ({damage(file, draw, others)})" for file in chosen)

@@ -36,7 +36,10 @@ class Tree:
     def text(self, path: str) -> str | None:
         """The content of a file; None where it is missing."""
         file = self.file(path)
-        return file.read_text(encoding="utf-8") if file else None
+        try:
+            return file.read_text(encoding="utf-8") if file else None
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.name}: {path} is damaged ({error})") from None
 
     def rows(self, path: str) -> list[dict[str, str]]:
         """Lines of a CSV; none where it is missing."""
