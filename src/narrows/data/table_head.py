@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from narrows.data import decoding
+from narrows.data.glance import is_english
 from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS, has_decimal_commas
 from narrows.errors import UserError
 
@@ -36,6 +37,8 @@ class Head(NamedTuple):
     """Decimal point of a CSV's numbers."""
     skip_rows: int = 0
     """Lines above the header of a CSV, like a title."""
+    is_english: bool = False
+    """Whether the first of the columns of long texts is in English."""
 
 
 def read(path: Path) -> Head:
@@ -74,14 +77,16 @@ def _csv(path: Path) -> Head:
     columns = {
         name: [row[i] for row in body[:N_ROWS] if i < len(row)] for i, name in enumerate(header)
     }
+    texts = [name for name, values in columns.items() if _is_text(values)]
     return Head(
         columns=header,
-        texts=[name for name, values in columns.items() if _is_text(values)],
+        texts=texts,
         n_rows=max(n_rows, 0),
         is_estimate=is_cut,
         separator=separator,
         decimal="," if has_comma else ".",
         skip_rows=skip_rows,
+        is_english=is_english(columns[texts[0]] if texts else ()),
     )
 
 
@@ -95,11 +100,20 @@ def _parquet(path: Path) -> Head:
         for field in schema
         if types.is_string(field.type) or types.is_large_string(field.type)
     ][:N_COLUMNS]
-    texts: list[str] = []
+    columns: dict[str, list[str]] = {}
     if words and file.metadata.num_rows:
         block = next(file.iter_batches(batch_size=N_ROWS, columns=words))
-        texts = [name for name in words if _is_text([v or "" for v in block[name].to_pylist()])]
-    return Head(list(schema.names), texts, file.metadata.num_rows, False, "", ".")
+        columns = {name: [value or "" for value in block[name].to_pylist()] for name in words}
+    texts = [name for name, values in columns.items() if _is_text(values)]
+    return Head(
+        columns=list(schema.names),
+        texts=texts,
+        n_rows=file.metadata.num_rows,
+        is_estimate=False,
+        separator="",
+        decimal=".",
+        is_english=is_english(columns[texts[0]] if texts else ()),
+    )
 
 
 def _separator(text: str) -> str:
