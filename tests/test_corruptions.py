@@ -115,6 +115,34 @@ def test_single_pixels_are_occluded_by_their_share() -> None:
     assert abs((table == 0).float().mean().item() - 0.25) < 5 * 0.0022
 
 
+def test_mixing_goes_towards_the_nearest_other_sample() -> None:
+    """On a line at 0, 0.2 and 1 the nearest of the first is the second, and of both others it is
+    the second or the first: 0.2, 0 and 0.2. Half of the way at most, a quarter on average: 0.05,
+    0.15 and 0.8, where 900 shares have an error of 0.5 / sqrt(12 * 900) = 0.0048 of the way."""
+    x, generator = torch.tensor([[0.0], [0.2], [1.0]]), torch.Generator().manual_seed(0)
+    module = load("corruptions", "neighbour_mix")
+    cfg = module.Config(largest=0.5)
+    batches = [module.corrupt(cfg, x, generator)[:, 0] for _ in range(900)]
+    first, second, third = torch.stack(batches).T
+    for moved, low, high, mean, way in (
+        (first, 0.0, 0.1, 0.05, 0.2),
+        (second, 0.1, 0.2, 0.15, 0.2),
+        (third, 0.6, 1.0, 0.8, 0.8),
+    ):
+        assert low - 1e-6 <= moved.min() < moved.max() <= high + 1e-6
+        assert abs(moved.mean().item() - mean) < 5 * 0.0048 * way
+
+
+def test_mixing_leaves_a_sample_alone_that_has_no_other() -> None:
+    """Neither a batch of one nor two that are equal; and all values of a picture move together."""
+    assert corrupted("neighbour_mix", torch.ones(1, 3), largest=1.0).tolist() == [[1.0] * 3]
+    equal = torch.full((2, 1, 2, 2), 0.3)
+    assert torch.equal(corrupted("neighbour_mix", equal, largest=1.0), equal)
+    two = torch.stack([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)])
+    moved = corrupted("neighbour_mix", two, largest=1.0)
+    assert all(len(sample.unique()) == 1 for sample in moved)
+
+
 def centroids(x: Tensor) -> tuple[Tensor, Tensor]:
     """Centres of brightness of pictures (B, 1, H, W): columns and rows (B,), from the middle."""
     mass = x.sum((1, 2, 3))

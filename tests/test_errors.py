@@ -1,5 +1,9 @@
 """What messages may not hold."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from narrows.errors import mask_passwords, print_traceback
@@ -91,3 +95,16 @@ def test_a_password_may_hold_spaces() -> None:
 )
 def test_what_holds_no_password_stays(text: str) -> None:
     assert mask_passwords(text) == text
+
+
+@pytest.mark.parametrize("words", [["--help"], ["doctor"]])
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word(words: list[str]) -> None:
+    """128 and the number of SIGPIPE, 13."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "narrows", *words]
+    with os.fdopen(writer, "w") as stdout:
+        done = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, "")

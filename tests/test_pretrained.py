@@ -84,6 +84,28 @@ def test_what_is_known_is_not_read_again(here: Path) -> None:
     assert sorted(seen) == [1, 1, 2, 3]  # another row remembers nothing of it
 
 
+def test_features_that_were_used_longest_ago_are_forgotten(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three numbers are 12 bytes: there is room for two pictures, and the first was used again
+    before the third came."""
+    network(here / "n.onnx")
+    chosen, seen = encoder(here / "n.onnx"), []
+
+    def watched(value: int) -> Original:
+        original = picture(value)
+        return Original(original.key, lambda size: seen.append(value) or original.read(size))
+
+    monkeypatch.setenv("NARROWS_FINISHED_BYTES", "24")
+    for value in (1, 2, 1, 3, 1, 3, 2):
+        [*features.extract(chosen, [watched(value)], "cpu")]
+    assert seen == [1, 2, 3, 2]
+    monkeypatch.setenv("NARROWS_FINISHED_BYTES", "0")
+    for _ in range(2):
+        [*features.extract(chosen, [watched(2)], "cpu")]
+    assert seen == [1, 2, 3, 2, 2]  # it was known until the limit fell
+
+
 def test_damaged_memory_is_said_once(here: Path) -> None:
     network(here / "n.onnx")
     chosen = encoder(here / "n.onnx")

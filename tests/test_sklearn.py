@@ -15,7 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import narrows as nw
+from narrows.clustering import choose_k
 from narrows.sklearn import Autoencoder, Clustering, DeepClustering
+from narrows.store.choices import Recommendation
 
 SMALL = {"network": {"name": "mlp", "hidden": [8]}, "epochs": 1, "device": "cpu"}
 DEC = {"name": "dec", "max_updates": 1, "interval": 2, "batch_size": 32}
@@ -161,6 +163,29 @@ def test_planted_clusters_are_found(blobs: np.ndarray) -> None:
     assert "fitted_" not in vars(coder)  # its clone was trained
 
 
+def test_the_number_of_clusters_may_be_chosen(
+    blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three blobs are three clusters; codes are looked at in the same way, here as if they showed
+    four."""
+    model = Clustering(n_clusters="auto", random_state=0).fit(blobs)
+    assert model.n_clusters_ == model.recommended_.n_clusters == 3
+    assert model.recommended_.is_clear
+    assert model.predict_proba(blobs).shape == (60, 3)
+    best = Recommendation(4, 3, 5, (), strength=0.3, is_clear=True)
+    monkeypatch.setattr(choose_k, "compare", lambda codes, largest, seed: ([], best))
+    coder = Autoencoder(2, **SMALL)
+    deep = DeepClustering(DEC, "auto", autoencoder=coder, start=KMEANS, device="cpu").fit(blobs)
+    assert deep.recommended_ is best
+    assert deep.predict_proba(blobs).shape == (60, 4)
+    assert 2 <= deep.n_clusters_ <= 4
+    five = Clustering(KMEANS, 5).fit(blobs)
+    assert (five.n_clusters_, five.recommended_) == (5, None)
+    monkeypatch.setattr(choose_k, "compare", lambda codes, largest, seed: ([], None))
+    with pytest.raises(ValueError, match="n_clusters is auto, but the codes show no clusters"):
+        model.fit(blobs)
+
+
 def test_only_clusterers_with_memberships_have_probabilities(blobs: np.ndarray) -> None:
     assert Clustering("gmm", 3).fit(blobs).predict_proba(blobs).shape == (60, 3)
     noise = Clustering({"name": "dbscan", "eps": 1e-3, "min_samples": 5}).fit(blobs)
@@ -183,6 +208,7 @@ def test_only_clusterers_with_memberships_have_probabilities(blobs: np.ndarray) 
             "device: accepted are auto, cpu, cuda and mps, found 'cuda:9'",
         ),
         (Clustering(n_clusters=61), "n_clusters is 61, but there are 60 rows"),
+        (Clustering(n_clusters="many"), "are auto and numbers from 1 on, found 'many'"),
         (Clustering("kmean"), r"'kmean' is not known \(did you mean 'kmeans'\?\)"),
         (DeepClustering("vade", 3, autoencoder=Autoencoder(2, **SMALL)), "name: variational"),
     ],

@@ -5,6 +5,7 @@ import errno
 import inspect
 import os
 import re
+import select
 import signal
 import sys
 import threading
@@ -75,8 +76,9 @@ def run(stage: Callable[..., None]) -> None:
 
     `UserError` becomes a sentence, and so does a disk that takes no files; with NARROWS_DEBUG=1 in
     the environment they are tracebacks. No traceback holds a password. SIGTERM is an orderly exit,
-    and the end of the `dvc repro` that called is one. Where the stage's script is the program, its
-    process ends here.
+    and the end of the `dvc repro` that called is one. Where nobody reads what is printed any more,
+    as behind `| head`, the process ends without a word, as by SIGPIPE. Where the stage's script is
+    the program, its process ends here.
     """
     signature, caller = inspect.signature(stage), sys._getframe(1).f_globals["__name__"]
     try:
@@ -91,14 +93,20 @@ def run(stage: Callable[..., None]) -> None:
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_with, args=(_callers(),), daemon=True).start()
     try:
-        stage(*sys.argv[1:])
+        try:
+            stage(*sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _has_lost_its_reader():
+            raise
+        sys.exit(128 + signal.SIGPIPE)
     except (UserError, OSError) as error:
         if not is_users(error) or os.environ.get("NARROWS_DEBUG") == "1":
             raise
         sys.exit(f"narrows: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.stdout.flush()
     if caller == "__main__" and not _is_watched():
         os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage
 
@@ -110,6 +118,22 @@ def is_users(error: BaseException) -> bool:
     (True, False)
     """
     return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in DISK)
+
+
+def _has_lost_its_reader() -> bool:
+    """Whether nobody reads stdout or stderr any more; what is left to print goes nowhere then. A
+    connection over a network breaks with the same error."""
+    lost = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream.fileno())]
+    for stream in lost:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(lost)
+
+
+def _is_unread(descriptor: int) -> bool:
+    """Whether it is a pipe, or the like, that has no reader."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _say_whose_code_runs() -> None:

@@ -31,11 +31,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from narrows.api import rows
-from narrows.api.clusters import Clusters, refine
+from narrows.api.clusters import Clusters, number, refine
 from narrows.api.data import Data, picture_shape
 from narrows.api.encoders import Fitted, fit
 from narrows.api.rows import Words
 from narrows.clustering.codes import fit_predict
+from narrows.clustering.matching import NOISE
 from narrows.clustering.saved import clusterer_verbs
 from narrows.config.plugins import Plugin
 from narrows.data.scaling import Scaling
@@ -216,17 +217,19 @@ class Clustering(ClusterMixin, BaseEstimator):
     Args:
         clusterer: "kmeans", "gmm", "umap_gmm", "hdbscan", "agglomerative", ..., or a mapping with
             its keys, {"name": "kmeans", "n_init": 5}.
-        n_clusters: number of clusters, which a method by density ignores.
+        n_clusters: number of clusters; "auto" for the one of 2 to 30 that the points show best.
         random_state: seed.
 
     Attributes:
         labels_: clusters (N,) of the samples that were fitted; -1 is noise.
+        n_clusters_: how many clusters these are, noise apart.
+        recommended_: of "auto", a `narrows.store.choices.Recommendation`; None of a number.
         state_: what the clusterer has learned, arrays by name.
         n_features_in_: number D of features.
     """
 
     def __init__(
-        self, clusterer: Words = "kmeans", n_clusters: int = 8, *, random_state: Any = None
+        self, clusterer: Words = "kmeans", n_clusters: int | str = 8, *, random_state: Any = None
     ):
         self.clusterer = clusterer
         self.n_clusters = n_clusters
@@ -237,14 +240,16 @@ class Clustering(ClusterMixin, BaseEstimator):
 
         Raises:
             ValueError: fewer points than clusters, values that are not finite, or a parameter that
-                is not known or out of range.
+                is not known or out of range; n_clusters is "auto", and the points show none.
         """
         z = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         everything, seed = np.full(len(z), True), seed_of(self.random_state)
         with value_errors():
             chosen = rows.plugin("clusterers", self.clusterer)
-            self.state_, labels = fit_predict(chosen, z, everything, self.n_clusters, seed)
+            k, self.recommended_ = number(self.n_clusters, lambda: z, seed, least=1)
+            self.state_, labels = fit_predict(chosen, z, everything, k, seed)
         self.labels_ = labels.astype(np.int64)
+        self.n_clusters_ = len({*self.labels_.tolist()} - {NOISE})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -270,7 +275,7 @@ class DeepClustering(CodesMixin, ClusterMixin, BaseEstimator):
     Args:
         method: "dec", "idec", "dcn", "self_label" or "vade", or a mapping with its keys,
             {"name": "dec", "max_updates": 4}.
-        n_clusters: number of clusters.
+        n_clusters: number of clusters; "auto" for the one of 2 to 30 that the codes show best.
         autoencoder: an `Autoencoder`, which is cloned and trained first; one with the usual values
             if not given. "vade" needs one of kind "variational".
         start: clusterer of the first clusters.
@@ -280,6 +285,7 @@ class DeepClustering(CodesMixin, ClusterMixin, BaseEstimator):
 
     Attributes:
         labels_: clusters (N,) of the samples that were fitted; -1 is noise.
+        n_clusters_, recommended_: as of `Clustering`.
         autoencoder_: the trained autoencoder, as it was before the refinement.
         clusters_: a `narrows.api.clusters.Clusters`, with history and the refined encoder.
         n_features_in_: number of values of a sample.
@@ -288,7 +294,7 @@ class DeepClustering(CodesMixin, ClusterMixin, BaseEstimator):
     def __init__(
         self,
         method: Words = "dec",
-        n_clusters: int = 8,
+        n_clusters: int | str = 8,
         *,
         autoencoder: Autoencoder | None = None,
         start: Words = "kmeans",
@@ -328,7 +334,8 @@ class DeepClustering(CodesMixin, ClusterMixin, BaseEstimator):
                 device=self.device,
             )
         self.autoencoder_, self.clusters_ = model, replace(done, data=None)
-        self.labels_ = done.clusters.astype(np.int64)
+        self.labels_, self.recommended_ = done.clusters.astype(np.int64), done.recommended
+        self.n_clusters_ = len({*self.labels_.tolist()} - {NOISE})
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {  # Config of what has keys without a def
     "networks.conv": {"channels": (4, 6)},
     "corruptions.affine": {"rotation": 12.0, "shift": 0.1, "scale": 0.1},
     "corruptions.gaussian": {"std": 0.3},
+    "corruptions.neighbour_mix": {"largest": 0.5},
     "corruptions.occlusion": {"shape": "cross", "fraction": 0.2},
     "corruptions.periodic": {"frequency": 2.0, "angle": 30.0, "amplitude": 0.3},
     "corruptions.salt_pepper": {"fraction": 0.3},

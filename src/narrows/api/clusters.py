@@ -282,16 +282,25 @@ def _encoder(
 def _number(
     n_clusters: Any, context: Context, codes: Callable[[], np.ndarray], seed: int
 ) -> tuple[int, Recommendation | None]:
-    """The number of clusters: of the call, of params.yaml, or what the codes (N, D) show best, and
-    then what is recommended beside it."""
-    k = n_clusters if n_clusters is not None else context.n_clusters
-    if k == "auto":
-        recommended = choose_k.compare(codes(), LARGEST_K, seed)[1]
-        if recommended is None:
+    """`number` of the call, or where it says none that of params.yaml."""
+    return number(context.n_clusters if n_clusters is None else n_clusters, codes, seed)
+
+
+def number(
+    n_clusters: Any, codes: Callable[[], np.ndarray], seed: int, least: int = 2
+) -> tuple[int, Recommendation | None]:
+    """A number of clusters, or for "auto" the one of 2 to 30 that the codes (N, D) show best, and
+    then what is recommended beside it.
+
+    Raises:
+        UserError: it is no number, or below `least`; or the codes show no clusters.
+    """
+    if n_clusters == "auto":
+        best = choose_k.compare(codes(), LARGEST_K, seed)[1]
+        if best is None:
             raise UserError("n_clusters is auto, but the codes show no clusters")
-        return recommended.n_clusters, recommended
-    if isinstance(k, np.integer):
-        k = int(k)
-    if type(k) is not int or k < 2:
-        raise UserError(f"n_clusters: accepted are auto and numbers from 2 on, found {k!r}")
+        return best.n_clusters, best
+    k = int(n_clusters) if isinstance(n_clusters, np.integer) else n_clusters
+    if type(k) is not int or k < least:
+        raise UserError(f"n_clusters: accepted are auto and numbers from {least} on, found {k!r}")
     return k, None

@@ -56,6 +56,7 @@ USUAL: dict[str, dict[str, dict[str, Any]]] = {
     "corruptions": {
         "affine": {"rotation": 12.0, "shift": 0.1, "scale": 0.1},
         "gaussian": {"std": 0.5},
+        "neighbour_mix": {"largest": 0.5},
         "occlusion": {"shape": "cross", "fraction": 0.1},
         "periodic": {"frequency": 6.0, "angle": 30.0, "amplitude": 0.5},
         "salt_pepper": {"fraction": 0.3},

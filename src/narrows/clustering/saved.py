@@ -26,6 +26,7 @@ from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored
 from narrows.models.baselines._base import Baseline
 from narrows.store import clusterings
+from narrows.store.clusterings import StoredClustering
 from narrows.store.encoders import StoredEncoder
 
 Encode = Callable[[Tensor], np.ndarray]  # samples (N, ...) as stored, to codes (N, D)
@@ -115,7 +116,11 @@ def load(artifacts: Path, key: str) -> Saved:
     Raises:
         UserError: a file is missing.
     """
-    stored = clusterings.open_clustering(artifacts, key)
+    return of_stored(clusterings.open_clustering(artifacts, key))
+
+
+def of_stored(stored: StoredClustering) -> Saved:
+    """A clustering on disk, with its encoder; raises as `load` does."""
     row, encoder = stored.info["row"], stored.encoder
     config, encode, decode = coder(encoder.folder)
     shape = tuple(config["input_shape"])

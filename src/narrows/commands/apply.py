@@ -41,6 +41,7 @@ from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
 from narrows.rendering import progress
 from narrows.store import clusterings, features
+from narrows.store.clusterings import StoredClustering
 from narrows.store.digests import digest
 from narrows.store.files import atomic_write
 from narrows.store.reading import existing, read_array, read_schema
@@ -61,9 +62,10 @@ def main(words: Sequence[str]) -> int:
     with progress.watch("apply"):
         x = read_array(data / "x.npy")
         with finished(p, options.run) as (artifacts, key):
-            known = read_known(p, artifacts, key, x)
+            stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
+            known = read_known(p, stored, x)
             new = new_files.read(options.paths, data, x)
-            description = described(p, artifacts, key, known, new, options.n)
+            description = described(p, stored, known, new, options.n)
         samples = names.read(data / "samples.csv", len(x))
         known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
         rows = table(new, description, known_names, bool(known.columns))
@@ -91,18 +93,17 @@ def main(words: Sequence[str]) -> int:
 
 
 def described(
-    p: Params, artifacts: Path, key: str, known: Known, new: NewSamples, n_similar: int
+    p: Params, stored: StoredClustering, known: Known, new: NewSamples, n_similar: int
 ) -> Description:
     """What the row says of new samples, or of their features where its encoder takes those."""
-    clustering, own = saved.load(artifacts, key), Path("artifacts", p.dataset.name)
-    config = clusterings.open_clustering(artifacts, key).encoder.config
+    own, config = Path("artifacts", p.dataset.name), stored.encoder.config
     known = dataclasses.replace(known, x=features.input_of(own, config, known.x))
     x = new.x
-    if stored := features.of_encoder(own, config):
+    if taken := features.of_encoder(own, config):
         from narrows.models.features import of_new
 
-        x = of_new(stored, read_schema(Path("data", p.dataset.name)), new, p.device)
-    return apply.describe(clustering, known, x, new.beyond, n_similar)
+        x = of_new(taken, read_schema(Path("data", p.dataset.name)), new, p.device)
+    return apply.describe(saved.of_stored(stored), known, x, new.beyond, n_similar)
 
 
 def counted_outliers(description: Description) -> str:
@@ -224,12 +225,12 @@ def _place_together(
     return names.SampleNames(paths, dates), gallery_page.url(common, target)
 
 
-def read_known(p: Params, artifacts: Path, key: str, x: np.ndarray) -> Known:
+def read_known(p: Params, stored: StoredClustering, x: np.ndarray) -> Known:
     """What the row was made from, which has to be what lies in data/ now."""
     data = Path("data", p.dataset.name)
     split = existing(data / "split.npy")
-    stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
     if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
+        key = stored.folder.name
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
     train = np.flatnonzero(splits.mask(read_array(split, mmap=False), "train"))
     columns = table_frame.used(read_schema(data))
@@ -255,11 +256,8 @@ def finished(p: Params, run: str | None) -> Iterator[tuple[Path, str]]:
 
 def show(rows: pd.DataFrame) -> None:
     """Prints the table as CSV."""
-    try:
-        rows.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    rows.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+    sys.stdout.flush()
 
 
 def save(rows: pd.DataFrame, file: Path) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from narrows.errors import UserError
 
+Ends = np.ndarray | np.floating | float
+"""Least or largest values: (D,) by column, or one number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -33,12 +36,21 @@ class Scaling:
         [[0.75, 0.0]]
         """
         axes = 0 if x.ndim == 2 and not together else None
-        low, high = np.float64(x.min(axis=axes)), np.float64(x.max(axis=axes))
+        return cls.between(x.min(axis=axes), x.max(axis=axes))
+
+    @classmethod
+    def between(cls, low: Ends, high: Ends) -> Scaling:
+        """Takes `low` to 0 and `high` to 1, (D,) or ().
+
+        Raises:
+            UserError: one of them is not finite, or their difference is not.
+        """
+        start = np.asarray(low, np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            span = high - low
+            span = np.asarray(high, np.float64) - start
         if not np.isfinite(span).all():
             raise UserError("x has values that are not finite, or lie too far apart for a float64")
-        return cls(np.asarray(low), np.where(span > 0, span, 1.0))
+        return cls(start, np.where(span > 0, span, 1.0))
 
     def to_unit(self, x: np.ndarray) -> np.ndarray:
         """Samples as float32; those beyond the ends that were seen are beyond [0, 1], too."""

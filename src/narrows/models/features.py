@@ -5,11 +5,9 @@ A run that was killed goes on where it was, and a folder with ten new pictures c
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,100 +18,99 @@ from narrows.config.plugins import Plugin, resolved
 from narrows.data import originals
 from narrows.data.datasets._base import Original
 from narrows.data.new_files import NewSamples
-from narrows.errors import UserError
+from narrows.data.scaling import Scaling
 from narrows.models.devices import device_named, precision_on
-from narrows.models.pretrained._base import Pretrained
+from narrows.models.pretrained._base import Classifier, Pretrained
+from narrows.store import remembered
 from narrows.store.digests import digest_of, name_of
-from narrows.store.features import StoredFeatures, scaled
-from narrows.store.outputs import WORK
+from narrows.store.features import StoredFeatures
 
 BATCH = 32
+"""Originals that are read, and remembered, together."""
+CACHED = 8
+"""Pictures that go through a network together on a CPU: of more, what is between two layers does
+not stay in its cache, and each takes twice as long."""
 N_THREADS = 4  # decoding lets go of Python's lock
-MEMORY = WORK / "features"
-TABLE = "CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, value BLOB)"
 
 
-def extract(row: Plugin, samples: Sequence[Original], device: str) -> Iterator[np.ndarray]:
-    """Features (B, D), float32, of the originals in their order, some at a time.
+class Extractor:
+    """An encoder that others trained, whose network is loaded when it is first needed.
 
     Args:
         row: of the family `pretrained`.
         device: auto, cpu, cuda or mps.
-
-    Raises:
-        UserError: the weights are not here or are others, or an original has changed.
     """
-    module: Pretrained = row.module
-    chosen = device_named(device)
-    with _open(row) as memory, ThreadPoolExecutor(N_THREADS) as pool:
-        network: Any = None
-        for start in range(0, len(samples), BATCH):
-            batch = samples[start : start + BATCH]
-            known = _recall(memory, batch)
-            missing = [original for original in batch if original.key not in known]
-            if missing:
-                network = network or module.load(row.config, chosen)
-                fresh = _features(row, network, missing, pool, chosen)
-                known |= {original.key: f for original, f in zip(missing, fresh, strict=True)}
-                _remember(memory, {original.key: known[original.key] for original in missing})
-            yield np.stack([known[original.key] for original in batch])
+
+    def __init__(self, row: Plugin, device: str):
+        self.row, self.device = row, device_named(device)
+        self.module: Pretrained = row.module
+
+    @cached_property
+    def network(self) -> Any:
+        """The network with its weights.
+
+        Raises:
+            UserError: they are not here or are others.
+        """
+        return self.module.load(self.row.config, self.device)
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """The network's layer that names features; None where there is none."""
+        return self.module.classifier(self.row.config, self.network)
+
+    def extract(self, samples: Sequence[Original]) -> Iterator[np.ndarray]:
+        """Features (B, D), float32, of the originals in their order, some at a time.
+
+        Raises:
+            UserError: the weights are not here or are others, or an original has changed.
+        """
+        weights = self.module.weights(self.row.config).file
+        name = name_of([resolved(self.row), digest_of(weights)])[:32]
+        with remembered.open_memory(name) as memory, ThreadPoolExecutor(N_THREADS) as pool:
+            for start in range(0, len(samples), BATCH):
+                batch = samples[start : start + BATCH]
+                known = memory.recall([original.key for original in batch])
+                missing = [original for original in batch if original.key not in known]
+                if missing:
+                    computed = zip(missing, self._features(missing, pool), strict=True)
+                    fresh = {original.key: features for original, features in computed}
+                    memory.remember(fresh)
+                    known |= fresh
+                yield np.stack([known[original.key] for original in batch])
+
+    def _features(self, samples: Sequence[Original], pool: ThreadPoolExecutor) -> np.ndarray:
+        """Features (B, D) of a batch."""
+        size = self.module.size(self.row.config)
+        read = list(pool.map(lambda original: original.read(size), samples))
+        are_pictures = self.module.KIND == "pictures"
+        step = CACHED if are_pictures and self.device.type == "cpu" else BATCH
+        is_half = precision_on(self.device, "auto") == "bf16"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, is_half):
+            parts = [
+                self.module.features(
+                    self.row.config, self.network, np.stack(part) if are_pictures else part
+                )
+                for part in (read[i : i + step] for i in range(0, len(read), step))
+            ]
+        return np.concatenate(parts)
+
+
+def extract(row: Plugin, samples: Sequence[Original], device: str) -> Iterator[np.ndarray]:
+    """Features (B, D), float32, of originals by a row of `pretrained`, see `Extractor`."""
+    return Extractor(row, device).extract(samples)
 
 
 def of_new(
     stored: StoredFeatures, schema: Mapping[str, Any], new: NewSamples, device: str
 ) -> np.ndarray:
-    """Features (N, D) of new samples, on the scale of the known ones; raises as `extract` does.
+    """Features (N, D) of new samples, on the scale of the known ones, beyond whose ends they may
+    lie; raises as `Extractor.extract` does.
 
     Args:
         schema: that `prepare` left.
     """
     row = plugin("pretrained", stored.config["row"])
     samples = originals.new(schema, new.paths, new.names, new.x)
-    return scaled(np.concatenate([*extract(row, samples, device)]), stored.config)
-
-
-def _features(
-    row: Plugin,
-    network: Any,
-    samples: Sequence[Original],
-    pool: ThreadPoolExecutor,
-    device: torch.device,
-) -> np.ndarray:
-    """Features (B, D) of a batch."""
-    module: Pretrained = row.module
-    size = module.size(row.config)
-    read = list(pool.map(lambda original: original.read(size), samples))
-    batch = np.stack(read) if module.KIND == "pictures" else read
-    is_half = precision_on(device, "auto") == "bf16"
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, is_half):
-        return module.features(row.config, network, batch)
-
-
-@contextlib.contextmanager
-def _open(row: Plugin) -> Iterator[sqlite3.Connection]:
-    """What is remembered of this row's features, by the weights and all that the row says."""
-    module: Pretrained = row.module
-    name = name_of([resolved(row), digest_of(module.weights(row.config).file)])[:32]
-    folder = Path(MEMORY)
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.db"
-    with contextlib.closing(sqlite3.connect(file, timeout=60)) as memory:
-        try:
-            memory.execute(TABLE)
-        except sqlite3.DatabaseError:  # a damaged file holds nothing that cannot be made again
-            file.unlink()
-            raise UserError(f"{file} was damaged and is removed; run the command again") from None
-        yield memory
-
-
-def _recall(memory: sqlite3.Connection, batch: Sequence[Original]) -> dict[str, np.ndarray]:
-    marks = ",".join("?" * len(batch))
-    query = f"SELECT key, value FROM features WHERE key IN ({marks})"
-    rows = memory.execute(query, [original.key for original in batch])
-    return {key: np.frombuffer(value, np.float32) for key, value in rows}
-
-
-def _remember(memory: sqlite3.Connection, known: dict[str, np.ndarray]) -> None:
-    pairs = [(key, value.astype(np.float32).tobytes()) for key, value in known.items()]
-    with memory:
-        memory.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", pairs)
+    scaling = Scaling.between(stored.config["low"], stored.config["high"])
+    return scaling.to_unit(np.concatenate([*extract(row, samples, device)]))

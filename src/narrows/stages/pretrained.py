@@ -7,7 +7,6 @@ the user's are read on this machine, whatever engine computes other rows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from narrows.stages.runner import Setting
 from narrows.store import features
 from narrows.store.digests import digest_of
 from narrows.store.rows import Attempt, Call, Row
-
-if TYPE_CHECKING:
-    from narrows.models.pretrained._base import Classifier
 
 
 def main() -> None:
@@ -58,22 +54,20 @@ def write_features(
     """Writes the features of all samples, the least of all values as 0 and the largest as 1, so
     that distances keep their proportions."""
     from narrows.data import originals
-    from narrows.models.devices import device_named
-    from narrows.models.features import extract
+    from narrows.data.scaling import Scaling
+    from narrows.models.features import Extractor
 
     samples = originals.known(dataset, Path("data", setting.dataset))
-    parts: list[np.ndarray] = []
+    extractor, parts = Extractor(row, setting.device), list[np.ndarray]()
     with progress.part("samples", len(samples)) as part:
-        for features_of_some in extract(row, samples, setting.device):
+        for features_of_some in extractor.extract(samples):
             parts.append(features_of_some)
             part.n += len(features_of_some)
     x = np.concatenate(parts)
     if not np.isfinite(x).all():
         raise UserError(f"pretrained.{key}: features are not finite")
     low, high = float(x.min()), float(x.max())
-    weights = row.module.weights(row.config)
-    network = row.module.load(row.config, device_named("cpu"))
-    classifier: Classifier | None = row.module.classifier(row.config, network)
+    weights, classifier = row.module.weights(row.config), extractor.classifier
     config = {
         "key": key,
         "row": resolved(row),
@@ -86,4 +80,4 @@ def write_features(
         "words": list(classifier.words) if classifier else [],
     }
     layer = {"weight": classifier.weight, "bias": classifier.bias} if classifier else None
-    features.write(attempt.folder, config, features.scaled(x, config), layer)
+    features.write(attempt.folder, config, Scaling.between(low, high).to_unit(x), layer)

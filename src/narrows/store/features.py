@@ -81,13 +81,6 @@ def input_of(artifacts: Path, config: Mapping[str, Any], x: np.ndarray) -> np.nd
     return x if features is None else features.x
 
 
-def scaled(x: np.ndarray, config: Mapping[str, Any]) -> np.ndarray:
-    """Features (N, D) as a network gives them, on the scale of known ones: all values by the same
-    two numbers, which keeps the proportions of distances; new ones may lie outside [0, 1]."""
-    extent = (config["high"] - config["low"]) or 1.0
-    return np.asarray((x - config["low"]) / extent, np.float32)
-
-
 def write(
     place: Path,
     config: Mapping[str, Any],

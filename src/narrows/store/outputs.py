@@ -75,14 +75,17 @@ def lock(name: str) -> Iterator[None]:
 
 
 def drop_oldest(places: Iterable[Path], limit: int) -> list[Path]:
-    """Deletes those of some folders that were written longest ago, until the others hold at most
-    `limit` bytes; returns the deleted ones. Other processes may delete some meanwhile."""
+    """Deletes those of some folders or files that were written longest ago, until the others hold
+    at most `limit` bytes; returns the deleted ones. Other processes may delete some meanwhile."""
     aged = [(last_written(place), size_of(place), place) for place in places]
     excess, dropped = sum(size for _, size, _ in aged) - limit, []
     for _, size, place in sorted(aged):
         if excess <= 0:
             break
-        shutil.rmtree(place, ignore_errors=True)
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
         dropped.append(place)
         excess -= size
     return dropped

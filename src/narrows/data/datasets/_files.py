@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import fnmatch
+import functools
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from narrows.data.datasets._base import NothingLeft, Skipped, counted
 from narrows.errors import UserError
@@ -28,6 +29,7 @@ from narrows.store.files import atomic_write, write_csv
 from narrows.store.reading import existing
 
 LISTING = "files.csv"
+Also = Callable[[str, IO[bytes]], None]
 S = TypeVar("S")
 T = TypeVar("T")
 EXCLUDED = (
@@ -43,7 +45,7 @@ EXCLUDED = (
     "lost+found",
 )
 """Folders that a NAS, an archive or a system puts among a user's files."""
-N_THREADS = min(4, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
+N_THREADS = min(16, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
 
 
 class ListedFile(NamedTuple):
@@ -73,6 +75,7 @@ def find(
     ignored: Collection[Path] = (),
     is_remembered: bool = True,
     exclude: Sequence[str] = (),
+    also: Also | None = None,
 ) -> list[ListedFile]:
     """Every file below a folder, or the one file, by path; hidden ones are not looked at.
 
@@ -90,32 +93,39 @@ def find(
         cache = json.loads(cache_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         cache = {}
+    look = functools.partial(_look, root, cache, also)
     files = _files_below(path, suffixes, ignored, exclude)
-
-    def look(entry: tuple[Path, str]) -> tuple[ListedFile, list[int]]:
-        file, problem = entry
-        name = os.fsencode(file.relative_to(root)).decode("utf-8", "backslashreplace")
-        name = name.replace(os.sep, "/")
-        if problem:
-            return ListedFile(name, 0, "", problem), []
-        try:
-            status = file.stat()
-            state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-            known = cache.get(name)
-            if known and known[0] == state:
-                return ListedFile(name, status.st_size, known[1], ""), state
-            with file.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return ListedFile(name, status.st_size, digest, ""), state
-        except OSError as error:
-            return ListedFile(name, 0, "", f"cannot be read: {error.strerror}"), []
-
-    pairs = sorted(_map(look, files), key=lambda pair: pair[0].path)
+    pairs = sorted(in_threads(look, files), key=lambda pair: pair[0].path)
     if is_remembered:
         cache = {file.path: [state, file.sha256] for file, state in pairs if state}
         cache_file.parent.mkdir(parents=True, exist_ok=True)
         _replace(cache_file, json.dumps(cache).encode())
     return [file for file, _ in pairs]
+
+
+def _look(
+    root: Path, cache: Mapping[str, Any], also: Also | None, entry: tuple[Path, str]
+) -> tuple[ListedFile, list[int]]:
+    """A file that was found, with its problem, as it is listed; and size and times by which it is
+    known again, none where it cannot be used."""
+    file, problem = entry
+    name = os.fsencode(file.relative_to(root)).decode("utf-8", "backslashreplace")
+    name = name.replace(os.sep, "/")
+    if problem:
+        return ListedFile(name, 0, "", problem), []
+    try:
+        status = file.stat()
+        state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        known = cache.get(name)
+        if known and known[0] == state:
+            return ListedFile(name, status.st_size, known[1], ""), state
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if also:
+                also(digest, stream)
+        return ListedFile(name, status.st_size, digest, ""), state
+    except OSError as error:
+        return ListedFile(name, 0, "", f"cannot be read: {error.strerror}"), []
 
 
 def listed(path: Path, suffixes: Collection[str]) -> list[tuple[Path, str]]:
@@ -211,10 +221,10 @@ def in_order(
         with open_listed(root, file) as stream:
             return use(file, stream)
 
-    return _map(open_and_use, files)
+    return in_threads(open_and_use, files)
 
 
-def _map(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
+def in_threads(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Results of a function in the order of the items, computed by several threads."""
     with ThreadPoolExecutor(N_THREADS) as pool:
         starts = range(0, len(items), 1000)  # so that no more results wait

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from narrows.data.scales import WHITE_IS_0
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Stream = IO[bytes] | io.BytesIO
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"}
 HEIC = {".heic", ".heif"}
 FRAMED = {"GIF", "PNG", "TIFF", "WEBP"}
@@ -87,7 +89,7 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, "HEIF")
 
 
-def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> Picture:
+def decode(stream: Stream, shape: Shape, accepted: tuple[str, ...]) -> Picture:
     """The picture upright, in the middle of the background, and its EXIF date.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
@@ -103,15 +105,15 @@ def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> Pictur
         with Image.open(stream, formats=accepted) as image:
             whole = image.size
             image.draft("RGB" if shape.colour else "L", (2 * shape.size, 2 * shape.size))
-            width, height = image.size if _is_in_one_scan(stream) else whole
+            width, height = image.size if is_in_one_scan(stream) else whole
             if width * height > shape.max_pixels:
                 raise Unreadable(f"too large: {width} x {height} pixels")
             kind = _kind(image)
             if image.format == "PNG":  # whose EXIF may follow the pixels: their faults come first
                 image.load()
-            date = _date(image)
+            date = date_of(image)
             image.load()
-            turn = UPRIGHT.get(_exif(image, ORIENTATION))  # now, as Pillow has turned a TIFF itself
+            turn = turn_of(image)  # now, as Pillow has turned a TIFF itself
             pixels = _values(image, kind, turn, shape) if kind else _drawn(image, turn, shape)
             return Picture(pixels, kind, date, str(image.format), whole, _has_more(image))
     except Unreadable:
@@ -124,7 +126,7 @@ def decode(stream: IO[bytes], shape: Shape, accepted: tuple[str, ...]) -> Pictur
         raise Unreadable(f"{kind}: {message or type(error).__name__}") from None
 
 
-def _is_in_one_scan(stream: IO[bytes]) -> bool:
+def is_in_one_scan(stream: Stream) -> bool:
     """Whether it is a JPEG, not progressive, whose first scan has all colours. What is not plain to
     see counts as none, so that no picture is decoded by mistake."""
     at, n_colours = stream.tell(), 0
@@ -248,7 +250,7 @@ def _has_more(image: Image) -> bool:
     return False
 
 
-def _date(image: Image) -> str:
+def date_of(image: Image) -> str:
     """When it was taken, ISO 8601; empty where it does not say or nothing that makes sense."""
     text = _exif(image, TAKEN, EXIF) or _exif(image, CHANGED) or ""
     try:
@@ -256,6 +258,11 @@ def _date(image: Image) -> str:
     except ValueError:
         return ""
     return taken.isoformat()
+
+
+def turn_of(image: Image) -> str | None:
+    """Pillow's name of what turns the picture upright; None where it is, or says nothing."""
+    return UPRIGHT.get(_exif(image, ORIENTATION))
 
 
 def _exif(image: Image, tag: int, folder: int | None = None) -> Any:

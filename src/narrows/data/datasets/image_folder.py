@@ -5,22 +5,24 @@ HEIC needs the package pillow-heif. Files that cannot be used are left out and t
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import io
 import os
+import threading
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
 from narrows.config.plugins import config
 from narrows.data import decoding, scales
-from narrows.data.datasets import _files, _pictures
+from narrows.data.datasets import _copies, _files, _pictures
 from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
 from narrows.data.datasets._files import ListedFile, composed
 from narrows.data.datasets._pictures import Picture, Shape
@@ -58,14 +60,18 @@ class Config:
 
 
 def fetch(cfg: Config, raw_dir: Path) -> None:
-    """Lists the folder; the pictures stay where they are."""
+    """Lists the folder; the pictures stay where they are. Of large ones small copies are made."""
     root = _files.located(cfg.path)
     if not root.is_dir():
         raise UserError(f"params.yaml: dataset.path: {root} is no folder")
     copies = {} if cfg.labels in (None, FOLDERS) else {LABELS: _label_file(cfg, root)}
     suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    listed = _files.find(root, suffixes, ignored=copies.values(), exclude=cfg.exclude)
+    with _quiet():
+        listed = _files.find(
+            root, suffixes, ignored=copies.values(), exclude=cfg.exclude, also=_copies.remember
+        )
     _files.fetch(listed, raw_dir, copies)
+    _copies.bound()
 
 
 def load(cfg: Config, raw_dir: Path) -> Dataset:
@@ -86,9 +92,18 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New pictures, a folder or one file, as `load` made those that were learned from."""
     suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    files = _files.find(path, suffixes, is_remembered=False, exclude=schema["exclude"])
+    with _quiet():
+        files = _files.find(
+            path,
+            suffixes,
+            is_remembered=False,
+            exclude=schema["exclude"],
+            also=_copies.remember,
+        )
     root = path if path.is_dir() else path.parent
-    return _load(root, *_files.usable(files), schema, ranges=schema["ranges"])
+    dataset = _load(root, *_files.usable(files), schema, ranges=schema["ranges"])
+    _copies.bound()
+    return dataset
 
 
 def originals(
@@ -115,8 +130,8 @@ def _read(
 ) -> np.ndarray:
     """The middle of a picture, uint8 (3, size, size)."""
     shape = Shape(size, True, schema["background"], schema["max_pixels"], is_filled=True)
-    with _files.open_listed(root, file) as stream, _without_pillows_limit():
-        picture = _pictures.decode(stream, shape, accepted)
+    with _without_pillows_limit():
+        picture = _copies.picture(root, file, shape, accepted)
     if not picture.kind:
         return picture.pixels
     return scales.grey_values(picture.pixels, schema["ranges"][picture.kind], shape.background)[0]
@@ -178,10 +193,9 @@ def _read_into(
 ) -> dict[str, Picture]:
     """Reads all files, and says what they are, by path, without their pixels."""
     pictures: dict[str, Picture] = {}
-    decode = functools.partial(_decode, shape, _pictures.formats())
-    with warnings.catch_warnings(), _without_pillows_limit():
-        warnings.simplefilter("ignore")  # of Pillow, about odd metadata
-        for file, result in zip(files, _files.in_order(root, files, decode), strict=True):
+    decode = functools.partial(_decode, root, shape, _pictures.formats())
+    with _quiet():
+        for file, result in zip(files, _files.in_threads(decode, files), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(file.path, result))
             else:
@@ -204,14 +218,12 @@ def _facts(pictures: Sequence[Picture], shape: Shape) -> str:
     return line
 
 
-def _decode(
-    shape: Shape, accepted: tuple[str, ...], file: ListedFile, stream: IO[bytes]
-) -> Picture | str:
+def _decode(root: Path, shape: Shape, accepted: tuple[str, ...], file: ListedFile) -> Picture | str:
     """A picture, or why it cannot be used."""
     if PurePosixPath(file.path).suffix.lower() in _pictures.HEIC and "HEIF" not in accepted:
         return "needs the package pillow-heif"
     try:
-        return _pictures.decode(stream, shape, accepted)
+        return _copies.picture(root, file, shape, accepted)
     except _pictures.Unreadable as why:
         return str(why)
 
@@ -284,15 +296,35 @@ def _rows(text: str, file: Path) -> list[tuple[str, str]]:
     return [(name.replace("\\", "/"), label) for name, label in pairs if name and label]
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of odd metadata, which a user cannot help."""
+    with warnings.catch_warnings(), _without_pillows_limit():
+        warnings.simplefilter("ignore")
+        yield
+
+
 class _without_pillows_limit:
     """Pillow refuses by the size that a file claims; `decode` asks what has to be decoded."""
+
+    lock = threading.Lock()
+    n_inside = 0  # of all threads: Pillow has one limit
+    limit: int | None = None
 
     def __enter__(self) -> None:
         from PIL import Image
 
-        self.limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        own = _without_pillows_limit
+        with own.lock:
+            if own.n_inside == 0:
+                own.limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            own.n_inside += 1
 
     def __exit__(self, *_: object) -> None:
         from PIL import Image
 
-        Image.MAX_IMAGE_PIXELS = self.limit
+        own = _without_pillows_limit
+        with own.lock:
+            own.n_inside -= 1
+            if own.n_inside == 0:
+                Image.MAX_IMAGE_PIXELS = own.limit
