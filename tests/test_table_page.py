@@ -214,6 +214,23 @@ def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
     assert profiles.traits(pd.DataFrame({"c": ["a", "b"]}), np.zeros(2, int)) == {0: []}
 
 
+def test_names_are_the_columns_and_values_that_set_a_cluster_apart_most() -> None:
+    """Numbers of two clusters, 0 and 1 (mean .5, variance 1/4 twice, of 4 and 4 in each: sums of
+    squares 1 and 1, pooled 2 / 6) against 4 and 5: d = -4 / sqrt(1 / 3) = -6.93; red is in all of
+    cluster 0 and a half of the other, h = pi - pi / 2 = 1.57; what differs by .2 is no name."""
+    n = [0.0, 0, 1, 1, 4, 4, 5, 5]
+    colours = ["red"] * 6 + ["blue"] * 2
+    even = [1.0, 2, 1, 2, 1, 2, 1, 2.1]
+    frame = pd.DataFrame({"colour": colours, "size": n, "since": n, "even": even})
+    traits = profiles.traits(frame, np.arange(8) // 4)
+    names = profiles.names(traits, dates=["since"])
+    assert names == {
+        0: "low size, early since, colour red",
+        1: "high size, late since, colour blue",
+    }
+    assert traits[0][0].effect == pytest.approx(-4 * math.sqrt(3))
+
+
 def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:
     """Column 0 is always off by 1, column 1 by .01 but in the last row by .1."""
     x = np.array([[1.0, 0.01]] * 9 + [[1.0, 0.1]])

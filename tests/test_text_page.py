@@ -73,6 +73,13 @@ def test_page_tells_terms_and_names_as_names(page_folder: Path) -> None:
     assert "&lt;b&gt;bread&lt;/b&gt;" in html
     assert not re.search(r"""(src=|https?://|style=)""", html)
     assert "Precision" not in html
+    guesses = re.findall("perhaps (.*)</p>", html)
+    assert sorted(map(str.strip, guesses[0].split(","))) == [
+        "&lt;b&gt;bread&lt;/b&gt;",
+        "bread",
+        "flour",
+    ]
+    assert guesses[1] == "ship, the"
 
 
 def test_every_cluster_has_the_documents_nearest_to_its_mean(page_folder: Path) -> None:

@@ -39,6 +39,7 @@ def main(words: Sequence[str]) -> int:
     traits = profiles.traits(frame, finished.clusters)
     x_hat = residuals.reconstructed(finished.artifacts, finished.encoder, finished.x)
     outside = beyond.read(finished.data / "schema", (len(finished.x), len(columns))).toarray()
+    dates = [column["name"] for column in columns if column["kind"] == "date"]
     odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
         title=finished.params.title,
@@ -46,7 +47,8 @@ def main(words: Sequence[str]) -> int:
         encoder=finished.encoder,
         sizes=finished.sizes,
         traits=traits,
-        dates=[column["name"] for column in columns if column["kind"] == "date"],
+        names=profiles.names(traits, dates),
+        dates=dates,
         odd=odd,
         n_odd=n_odd,
         mined=rules.mine(frame, finished.clusters, traits),

@@ -71,6 +71,7 @@ def describe(finished: FinishedRow, schema: dict[str, Any]) -> Path:
         encoder=finished.encoder,
         sizes=finished.sizes,
         terms=top_terms,
+        names=terms.names(top_terms),
         hearts=hearts(finished),
         precisions=page.precisions(measured, list(compared)),
     )

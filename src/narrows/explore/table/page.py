@@ -51,6 +51,8 @@ class Findings:
     """Number of rows by cluster, the largest first; -1 is noise."""
     traits: Mapping[int, Sequence[Trait]]
     """How columns differ from all other rows, by cluster."""
+    names: Mapping[int, str]
+    """Guesses at what clusters could be called, by cluster."""
     dates: Sequence[str]
     """Columns whose means are seconds since 1970."""
     odd: Sequence[Odd]

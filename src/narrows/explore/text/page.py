@@ -28,6 +28,8 @@ class Topics:
     """Number of documents by cluster, the largest first; -1 is noise."""
     terms: Mapping[int, Sequence[Term]]
     """Top terms by cluster; empty for embeddings, whose numbers are no terms."""
+    names: Mapping[int, str]
+    """Guesses at what clusters could be called, by cluster."""
     hearts: Mapping[int, Sequence[str]]
     """Names of the documents nearest to the mean, by cluster."""
     precisions: Sequence[tuple[str, Sequence[float]]]
