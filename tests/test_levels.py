@@ -22,8 +22,8 @@ def planted(places: list[float]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_those_are_joined_that_are_linked_by_more_than_chance() -> None:
-    """Clusters 0 and 2 share .2 of all links, 1 and 3 share .1; degrees .3, .2, .3, .2. Measured by
-    chance that is .1 / .09 and .05 / .04, the second more. Joined, both groups keep to themselves."""
+    """Clusters 0 and 2 share .2 of all links, 1 and 3 share .1; degrees .3, .2, .3, .2.
+    Measured by chance that is .1 / .09 and .05 / .04. Joined, both groups keep to themselves."""
     shares = np.zeros((4, 4))
     shares[[0, 2], [2, 0]], shares[[0, 2], [0, 2]] = 0.1, 0.2
     shares[[1, 3], [3, 1]], shares[[1, 3], [1, 3]] = 0.05, 0.15

@@ -68,7 +68,8 @@ def test_page_tells_terms_and_names_as_names(page_folder: Path) -> None:
     assert records["1", "ship"]["elsewhere"] == "0"
     assert ("0", "ship") not in records
     html = (page_folder / "index.html").read_text(encoding="utf-8")
-    assert "<script" not in html
+    assert html.count("<script") == 2, "the data and the page's own"
+    assert "unsafe" not in html
     assert "<b>bread" not in html
     assert "&lt;b&gt;bread&lt;/b&gt;" in html
     assert not re.search(r"""(src=|https?://|style=)""", html)
