@@ -68,7 +68,7 @@ def test_clusters_are_named_merged_and_split_and_the_browser_remembers(
     browser: Any, pages: dict[str, Path]
 ) -> None:
     page = opened(browser, pages["gallery"])
-    numbers = [int(one.get_attribute("id")[8:]) for one in page.locator("section.cluster").all()]
+    numbers = [int(part.get_attribute("id")[8:]) for part in page.locator("section.cluster").all()]
     page.fill(f"#cluster-{numbers[1]} input", "sevens")
     page.press(f"#cluster-{numbers[1]} input", "Enter")
     page.click(f"#cluster-{numbers[0]} .tools button")
@@ -90,18 +90,18 @@ def test_clusters_are_named_merged_and_split_and_the_browser_remembers(
 def test_the_map_zooms_by_keys_and_opens_a_picture(browser: Any, pages: dict[str, Path]) -> None:
     page = opened(browser, pages["gallery"])
     page.wait_for_function("document.getElementById('map').dataset.drawn")
-    drawn = "Number(document.getElementById('map').dataset.drawn.split(' ')[0])"
-    every = page.evaluate(drawn)
+    count = "Number(document.getElementById('map').dataset.drawn.split(' ')[0])"
+    every = page.evaluate(count)
     page.focus("#map")
     for _ in range(5):
         page.keyboard.press("+")
-    page.wait_for_function(f"{drawn} < {every}")
+    page.wait_for_function(f"{count} < {every}")
     page.keyboard.press("Enter")
-    assert page.locator("#viewer").is_visible() == (page.evaluate(drawn) > 0)
+    assert page.locator("#viewer").is_visible() == (page.evaluate(count) > 0)
     page.keyboard.press("Escape")
     page.focus("#map")
     page.keyboard.press("0")
-    page.wait_for_function(f"{drawn} == {every}")
+    page.wait_for_function(f"{count} == {every}")
     page.close()
 
 

@@ -19,6 +19,7 @@ if (map) {
   let side = 0; // of the thumbnails; 0 where there are points
   let aimed = -1; // the picture that a key opens
   let waiting = false;
+  let middles = null;
 
   const scale = () => view.zoom * Math.min(...size) * 0.94;
   const toScreen = (at) => [(xs[at] - view.x) * scale() + size[0] / 2, (ys[at] - view.y) * scale() + size[1] / 2];
@@ -117,16 +118,24 @@ if (map) {
     context.strokeRect(x - half, y - half, 2 * half, 2 * half);
   }
 
+  // The middle of each group, the largest first: computed once for groups as they are.
+  function middlesOfGroups() {
+    const every = roots().filter((own) => own >= 0).sort((a, b) => sizeOf(b) - sizeOf(a));
+    return every.map((root) => {
+      const positions = positionsOf(root);
+      const median = (values) => Float32Array.from(positions, (at) => values[at]).sort()[positions.length >> 1];
+      return { root, middle: [median(xs), median(ys)] };
+    });
+  }
+
   function writeNames(ink, paper) {
     context.font = "600 14px system-ui, sans-serif";
     context.textAlign = "center";
     context.lineJoin = "round";
     context.lineWidth = 4;
     const taken = []; // places of names, that of the largest group first
-    for (const root of roots().filter((own) => own >= 0).sort((a, b) => sizeOf(b) - sizeOf(a))) {
-      const positions = positionsOf(root);
-      const middle = (values) => positions.map((at) => values[at]).sort((a, b) => a - b)[positions.length >> 1];
-      const [x, y] = [(middle(xs) - view.x) * scale() + size[0] / 2, (middle(ys) - view.y) * scale() + size[1] / 2];
+    for (const { root, middle } of (middles ??= middlesOfGroups())) {
+      const [x, y] = [(middle[0] - view.x) * scale() + size[0] / 2, (middle[1] - view.y) * scale() + size[1] / 2];
       const text = state.names[root] || byNumber.get(root).guess.split(", ")[0] || standard(root);
       const half = context.measureText(text).width / 2 + 4;
       if (taken.some((own) => Math.abs(own[0] - x) < own[2] + half && Math.abs(own[1] - y) < 18)) continue;
@@ -240,5 +249,8 @@ if (map) {
     ask();
   }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ask);
-  afterwards = ask;
+  afterwards = () => {
+    middles = null;
+    ask();
+  };
 }
