@@ -7,6 +7,7 @@ import numpy as np
 from narrows.evaluation.outliers import unusual
 from narrows.explore.gallery import album, page
 from narrows.explore.gallery.album import Section
+from narrows.explore.groups import Groups
 
 
 def noise(n: int, side: int = 8, seed: int = 0) -> np.ndarray:
@@ -76,7 +77,8 @@ def test_unusual_errors_are_outliers_the_worst_first() -> None:
 
 
 def test_a_page_says_where_no_outlier_can_be_told(tmp_path: Path) -> None:
-    titles, sentence = page.Titles("own", "pixels-kmeans", "pixels", "0"), "no outlier to tell"
+    groups = Groups("own", "pixels-kmeans", "0", sizes={0: 4})
+    titles, sentence = page.Titles("pixels", groups), "no outlier to tell"
     for errors in (np.zeros(4), np.arange(1.0, 5.0)):
         arrangement = album.arranged(noise(4), np.arange(4.0)[:, None], np.zeros(4, int), errors)
         file = page.write(tmp_path, titles, noise(4), arrangement, None, None)

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from helpers.own_data import example
 from narrows.clustering.saved import Saved
-from narrows.commands import apply
+from narrows.commands import _base, apply
 from narrows.data import names, new_files
 from narrows.errors import UserError
 from narrows.explore.apply import Known, describe
@@ -117,7 +117,7 @@ def test_a_page_shows_new_pictures_beside_the_known(pictures: Path) -> None:
     apply.main([str(pictures), str(pictures / "noise.png"), "--to", str(target), "-n", "2"])
     html = (target / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script[^>]*json[^>]*>(.*?)</script>", html, re.DOTALL)
-    content, similar = json.loads(scripts[0]), json.loads(scripts[1])
+    content, similar = json.loads(scripts[1]), json.loads(scripts[2])
     own = {s["cluster"]: s["size"] for s in content["sections"]}
     assert sum(n for cluster, n in own.items() if cluster >= 0) == 5
     assert content["sections"][-1]["cluster"] == -2
@@ -134,6 +134,22 @@ def common(pictures: Path) -> Path:
     """What the page's paths are relative to: the folder around new and known pictures."""
     known = YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]
     return Path(os.path.commonpath([Path(known).resolve(), pictures.resolve()]))
+
+
+def test_names_and_coarse_groups_stand_beside_the_clusters(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cluster 0 was merged into 1, which is called bright; both are in coarse group A."""
+    target, file = pictures.parent / "named.csv", pictures.parent / "names.json"
+    rows = [{"cluster": c, "name": "bright" if c else None, "into": 1} for c in (0, 1)]
+    file.write_text(json.dumps({"clusters": rows}))
+    monkeypatch.setattr(_base, "coarse_letters", lambda *_: {0: "A", 1: "A"})
+    apply.main([str(pictures / "noise.png"), "--to", str(target), "--names", str(file)])
+    row = pd.read_csv(target).iloc[0]
+    assert (row["group"], row["coarse"]) == ("bright", "A")
+    file.write_text(json.dumps({"identity": "of others", "clusters": rows}))
+    with pytest.raises(UserError, match="names of other clusters"):
+        apply.main([str(pictures / "noise.png"), "--names", str(file)])
 
 
 def test_nothing_is_overwritten_and_mistakes_are_sentences(pictures: Path) -> None:

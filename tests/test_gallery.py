@@ -22,7 +22,9 @@ from helpers.project import EXPERIMENT
 from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
-from narrows.explore.gallery import folders
+from narrows.explore import groups
+from narrows.explore.gallery import plane as plane_module
+from narrows.explore.groups import Named
 from narrows.store import choices, clusterings, encoders
 from narrows.store.choices import ChosenK, Recommendation
 
@@ -126,7 +128,7 @@ class Tags(HTMLParser):
 
 
 def embedded(html: str) -> tuple[dict[str, Any], list[list[int]]]:
-    data, similar, _ = Tags(html).of("script")
+    _, data, similar, _ = Tags(html).of("script")
     return json.loads(data[1]), json.loads(similar[1])
 
 
@@ -144,6 +146,7 @@ def test_page_tells_clusters_names_dates_outliers_and_copies(project: Project) -
     assert sorted(f.name for f in project.page.parent.iterdir()) == [
         "covers-000.png",
         "index.html",
+        "map-000.png",
         "pictures-000.png",
     ]
 
@@ -179,14 +182,15 @@ def test_page_runs_its_own_script_only_and_asks_nobody(project: Project) -> None
     html = project.page.read_text(encoding="utf-8")
     page = Tags(html)
     scripts = page.of("script")
-    assert [attrs.get("type") for attrs, _ in scripts] == ["application/json"] * 2 + [None]
+    assert [attrs.get("type") for attrs, _ in scripts] == ["application/json"] * 3 + [None]
     policy = str(next(a["content"] for a, _ in page.of("meta") if "http-equiv" in a))
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    for source, text in (("script", scripts[2][1]), ("style", page.of("style")[0][1])):
+    for source, text in (("script", scripts[3][1]), ("style", page.of("style")[0][1])):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"{source}-src 'sha256-{digest}'" in policy
-    assert "<" not in scripts[0][1], "the data cannot end its element"
+    for _, data in scripts[:3]:
+        assert "<" not in data, "the data cannot end its element"
     assert not re.search(r"https?://", html)
     assert not page.of("img")
     assert not set(html) & set("ü日🎉\u202e")
@@ -304,10 +308,76 @@ def test_folders_are_made_whole_or_not(project: Project) -> None:
     assert not list(project.folder.glob("*sorted*"))
 
 
-def test_saved_names_are_checked(tmp_path: Path) -> None:
-    (tmp_path / "other.json").write_text('["clusters"]')
-    with pytest.raises(UserError, match="is no JSON saved by a gallery's page"):
-        folders.names(tmp_path / "other.json")
+def saved(**changes: Any) -> dict[str, Any]:
+    """What a page saves of three clusters, of which 2 was merged into 0."""
+    rows = [(0, "shoes", 0), (1, None, 1), (2, "old shoes", 2 if changes.pop("split", 0) else 0)]
+    clusters = [{"cluster": c, "name": name, "size": 1, "into": into} for c, name, into in rows]
+    return {"identity": "abc", "clusters": clusters, "coarse": [], **changes}
+
+
+def test_saved_names_and_merges_are_read_and_checked(tmp_path: Path) -> None:
+    file = tmp_path / "names.json"
+
+    def read(content: Any) -> Named:
+        file.write_text(json.dumps(content))
+        return groups.read_names(file, "abc")
+
+    named = read(saved(coarse=[{"coarse": "A", "name": "worn"}]))
+    assert [named.label(c) for c in (0, 1, 2, -1)] == [
+        "shoes",
+        "Cluster 1",
+        "shoes",
+        "In no cluster",
+    ]
+    assert (named.merged(2), named.coarse) == (0, {"A": "worn"})
+    assert read(saved(split=1)).label(2) == "old shoes"
+    for wrong in (["clusters"], {"clusters": [{"cluster": "x"}]}):
+        with pytest.raises(UserError, match="is no JSON saved by a page"):
+            read(wrong)
+    with pytest.raises(UserError, match="names of other clusters than these"):
+        read(saved(identity="abd"))
+    chain = saved()
+    chain["clusters"][0]["into"] = 2
+    with pytest.raises(UserError, match="cluster 0 is merged into 2, which should be"):
+        read(chain)
+
+
+def test_merged_clusters_have_one_folder_and_the_page_begins_with_them(project: Project) -> None:
+    content = {"clusters": [{"cluster": c, "name": "all", "into": 1} for c in (0, 1)]}
+    Path("saved.json").write_text(json.dumps(content))
+    project.run("--folders", "links", "--to", "sorted", "--names", "saved.json")
+    assert [f.name for f in Path("sorted").iterdir()] == ["1 all"]
+    assert len(list(Path("sorted/1 all").iterdir())) == len(PATHS)
+    project.run("--names", "saved.json")
+    own, *_ = Tags(project.page.read_text(encoding="utf-8")).of("script")
+    assert json.loads(own[1])["into"] == {"0": 1}
+
+
+def test_the_map_has_a_place_for_each_picture_and_sheets_in_the_order_of_a_curve(
+    project: Project,
+) -> None:
+    project.run()
+    content, _ = embedded(project.page.read_text(encoding="utf-8"))
+    plane = np.array(content["map"]["places"]).reshape(-1, 2)
+    assert plane.shape == (len(PATHS), 2)
+    assert (plane.min(), plane.max()) == (0, plane_module.STEPS - 1)
+    sheet = np.array(Image.open(project.page.with_name("map-000.png")))
+    for row, place in zip(content["rows"], content["map"]["order"], strict=True):
+        thumbnail = sheet[1:9, 10 * place + 1 : 10 * place + 9]
+        np.testing.assert_array_equal(thumbnail, project.x[row].transpose(1, 2, 0))
+
+
+def test_places_keep_their_proportions_and_those_that_are_not_fitted_come_to_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two codes that differ are on no map: x from 0 to 1 and y from 0 to 1 / 2 of it."""
+    codes = np.array([[0.0, 0.0], [2.0, 1.0], [0.0, 0.0]])
+    last = plane_module.STEPS - 1
+    expected = [[0, round(last / 4)], [last, round(last * 3 / 4)], [0, round(last / 4)]]
+    assert plane_module.places(codes).tolist() == expected
+    monkeypatch.setattr(plane_module, "MAX_FITTED", 2)
+    assert len(plane_module.places(codes)) == 3
+    assert plane_module.places(np.ones((3, 1))).shape == (3, 2)
 
 
 def test_commands_are_told_and_nothing_is_imported_for_it() -> None:

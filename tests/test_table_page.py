@@ -161,7 +161,8 @@ def test_an_encoder_without_a_loss_tells_no_outlier(page_folder: Path) -> None:
 def test_page_shows_names_as_names_and_loads_nothing(page_folder: Path) -> None:
     table.main(["pca-kmeans"])
     html = (page_folder / "index.html").read_text(encoding="utf-8")
-    assert "<script" not in html
+    assert html.count("<script") == 2, "the data and the page's own"
+    assert "unsafe" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "&lt;b&gt;7&lt;/b&gt;" in html
     assert "default-src 'none'" in html
@@ -212,6 +213,23 @@ def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
     apart = profiles.traits(pd.DataFrame({"n": [1.0, 1.0, 2.0, 2.0]}), np.array([0, 0, 1, 1]))
     assert apart[1][0].effect == math.inf
     assert profiles.traits(pd.DataFrame({"c": ["a", "b"]}), np.zeros(2, int)) == {0: []}
+
+
+def test_names_are_the_columns_and_values_that_set_a_cluster_apart_most() -> None:
+    """Numbers of two clusters, 0 and 1 (mean .5, variance 1/4 twice, of 4 and 4 in each: sums of
+    squares 1 and 1, pooled 2 / 6) against 4 and 5: d = -4 / sqrt(1 / 3) = -6.93; red is in all of
+    cluster 0 and a half of the other, h = pi - pi / 2 = 1.57; what differs by .2 is no name."""
+    n = [0.0, 0, 1, 1, 4, 4, 5, 5]
+    colours = ["red"] * 6 + ["blue"] * 2
+    even = [1.0, 2, 1, 2, 1, 2, 1, 2.1]
+    frame = pd.DataFrame({"colour": colours, "size": n, "since": n, "even": even})
+    traits = profiles.traits(frame, np.arange(8) // 4)
+    names = profiles.names(traits, dates=["since"])
+    assert names == {
+        0: "low size, early since, colour red",
+        1: "high size, late since, colour blue",
+    }
+    assert traits[0][0].effect == pytest.approx(-4 * math.sqrt(3))
 
 
 def test_a_column_that_cannot_be_reconstructed_hides_nothing() -> None:

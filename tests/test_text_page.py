@@ -68,11 +68,19 @@ def test_page_tells_terms_and_names_as_names(page_folder: Path) -> None:
     assert records["1", "ship"]["elsewhere"] == "0"
     assert ("0", "ship") not in records
     html = (page_folder / "index.html").read_text(encoding="utf-8")
-    assert "<script" not in html
+    assert html.count("<script") == 2, "the data and the page's own"
+    assert "unsafe" not in html
     assert "<b>bread" not in html
     assert "&lt;b&gt;bread&lt;/b&gt;" in html
     assert not re.search(r"""(src=|https?://|style=)""", html)
     assert "Precision" not in html
+    guesses = re.findall("perhaps (.*)</p>", html)
+    assert sorted(map(str.strip, guesses[0].split(","))) == [
+        "&lt;b&gt;bread&lt;/b&gt;",
+        "bread",
+        "flour",
+    ]
+    assert guesses[1] == "ship, the"
 
 
 def test_every_cluster_has_the_documents_nearest_to_its_mean(page_folder: Path) -> None:

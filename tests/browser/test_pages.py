@@ -1,5 +1,6 @@
 """Our own pages: no error, no request beyond the folder, no sideways scrolling, dark and light."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,55 @@ def test_a_page_is_whole_on_its_own(
     red = int(colour.removeprefix("rgb(").split(",")[0])
     assert red < 64 if scheme == "dark" else red > 192, colour
     assert len(page.locator("body").inner_text()) > 200
+    page.close()
+
+
+def opened(browser: Any, file: Path) -> Any:
+    """A page that fails the test by an error of its script."""
+    page = browser.new_page(viewport={"width": 1000, "height": 800})
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto(file.as_uri())
+    return page
+
+
+def test_clusters_are_named_merged_and_split_and_the_browser_remembers(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    page = opened(browser, pages["gallery"])
+    numbers = [int(part.get_attribute("id")[8:]) for part in page.locator("section.cluster").all()]
+    page.fill(f"#cluster-{numbers[1]} input", "sevens")
+    page.press(f"#cluster-{numbers[1]} input", "Enter")
+    page.click(f"#cluster-{numbers[0]} .tools button")
+    page.click("#choices button:has-text('sevens')")
+    page.reload()
+    assert page.locator("section.cluster").count() == len(numbers) - 1
+    with page.expect_download() as download:
+        page.click("#save-json")
+    saved = {
+        row["cluster"]: row for row in json.loads(download.value.path().read_text())["clusters"]
+    }
+    assert saved[numbers[0]]["into"] == saved[numbers[1]]["into"] == numbers[1]
+    assert saved[numbers[1]]["name"] == "sevens"
+    page.click("button:has-text('Split into 2')")
+    assert page.locator("section.cluster").count() == len(numbers)
+    page.close()
+
+
+def test_the_map_zooms_by_keys_and_opens_a_picture(browser: Any, pages: dict[str, Path]) -> None:
+    page = opened(browser, pages["gallery"])
+    page.wait_for_function("document.getElementById('map').dataset.drawn")
+    count = "Number(document.getElementById('map').dataset.drawn.split(' ')[0])"
+    every = page.evaluate(count)
+    page.focus("#map")
+    for _ in range(5):
+        page.keyboard.press("+")
+    page.wait_for_function(f"{count} < {every}")
+    page.keyboard.press("Enter")
+    assert page.locator("#viewer").is_visible() == (page.evaluate(count) > 0)
+    page.keyboard.press("Escape")
+    page.focus("#map")
+    page.keyboard.press("0")
+    page.wait_for_function(f"{count} == {every}")
     page.close()
 
 

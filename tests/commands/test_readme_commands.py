@@ -68,6 +68,12 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "narrows gallery --folders links --to ~/sorted --names saved.json": (
         "test_gallery.py::test_folders_hold_every_picture_once_and_change_nothing"
     ),
+    "narrows gallery --names saved.json": (
+        "test_gallery.py::test_merged_clusters_have_one_folder_and_the_page_begins_with_them"
+    ),
+    "narrows apply ~/new/pictures --names saved.json --to new.csv": (
+        "test_apply.py::test_names_and_coarse_groups_stand_beside_the_clusters"
+    ),
     "narrows apply --run pca-kmeans new.csv --to clusters.parquet": (
         "test_apply.py::test_rows_are_checked_by_the_schema"
     ),

@@ -82,8 +82,21 @@ def modularity(graph: sparse.csr_array, clusters: Integer[np.ndarray, " N"]) -> 
         >>> modularity(pairs, np.array([0, 0, 1, 1])), modularity(pairs, np.array([0, 1, 0, 1]))
         (0.5, -0.5)
     """
+    shares = link_shares(graph, clusters)
+    return float(np.trace(shares) - np.square(shares.sum(axis=1)).sum())
+
+
+def link_shares(
+    graph: sparse.csr_array, clusters: Integer[np.ndarray, " N"]
+) -> Float[np.ndarray, "K K"]:
+    """Share of all weight that links each cluster with each, e_cd of `modularity`; 0 without links.
+
+    >>> pairs = links(np.array([[0.0], [1.0], [10.0], [11.0]]))
+    >>> link_shares(pairs, np.array([0, 0, 1, 1])).tolist()
+    [[0.5, 0.0], [0.0, 0.5]]
+    """
     k, ends = int(clusters.max()) + 1, graph.tocoo()
     between = clusters[ends.row].astype(np.int64) * k + clusters[ends.col]
     shares = np.bincount(between, weights=ends.data, minlength=k * k).reshape(k, k)
-    shares = shares / (shares.sum() or 1.0)
-    return float(np.trace(shares) - np.square(shares.sum(axis=1)).sum())
+    every: np.ndarray = shares / (shares.sum() or 1.0)
+    return every

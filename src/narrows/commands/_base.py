@@ -15,12 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from narrows.clustering.levels import coarse_groups, letter
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.data import names
 from narrows.data.names import SampleNames
 from narrows.errors import UserError
-from narrows.store import clusterings, evaluations
+from narrows.explore import groups
+from narrows.explore.groups import Named
+from narrows.store import choices, clusterings, evaluations
 from narrows.store.evaluations import StoredEvaluation
 from narrows.store.reading import read_array, same_rows
 
@@ -66,6 +69,24 @@ class FinishedRow:
         sizes = {int(cluster): int(n) for cluster, n in counted}
         return dict(sorted(sizes.items(), key=lambda item: (item[0] < 0, -item[1])))
 
+    @property
+    def identity(self) -> str:
+        """Digest of its clusters."""
+        return groups.identity_of(self.dataset, self.key, self.clusters)
+
+    @property
+    def coarse(self) -> dict[int, str]:
+        """Letter of the coarse group by cluster; empty where no level is good."""
+        return coarse_letters(self.artifacts, self.codes(), self.clusters)
+
+    def named(self, file: Path | None) -> Named:
+        """Names and merges that a page of it has saved; none without a file.
+
+        Raises:
+            UserError: it is no such file, or one of other clusters.
+        """
+        return groups.read_names(file, self.identity) if file else Named()
+
     def codes(self) -> np.ndarray:
         """Codes (N, D), memory-mapped: the encoder's, or those refined with the clusters."""
         stored = clusterings.open_clustering(self.artifacts, self.key, self.is_deep)
@@ -110,6 +131,19 @@ def read_row(key: str | None) -> FinishedRow:
     stored = clusterings.open_clustering(Path("artifacts", p.dataset.name), key, is_deep)
     same_rows(stored.folder, stored.clusters, x)
     return FinishedRow(p, key, encoder, is_deep, x, stored.clusters, samples)
+
+
+def coarse_letters(artifacts: Path, codes: np.ndarray, clusters: np.ndarray) -> dict[int, str]:
+    """Letter of the coarse group by cluster; empty where no level is good.
+
+    Args:
+        artifacts: artifacts/<dataset>, where stage `choose_k` may have left its choice.
+        codes: what was clustered, (N, D).
+        clusters: of these, (N,); -1 is noise.
+    """
+    place = choices.k_folder(artifacts)
+    chosen = choices.read_k(place) if place.exists() else None
+    return {c: letter(group) for c, group in coarse_groups(codes, clusters, chosen).items()}
 
 
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:

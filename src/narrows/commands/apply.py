@@ -36,9 +36,10 @@ from narrows.data.new_files import NewSamples
 from narrows.data.prepare import ASSUMED, N_LINES, shortened
 from narrows.data.tables import beyond
 from narrows.errors import UserError
-from narrows.explore import apply
+from narrows.explore import apply, groups
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
+from narrows.explore.groups import KNOWN, Groups, Named
 from narrows.rendering import progress
 from narrows.store import clusterings, features
 from narrows.store.clusterings import StoredClustering
@@ -66,16 +67,16 @@ def main(words: Sequence[str]) -> int:
             known = read_known(p, stored, x)
             new = new_files.read(options.paths, data, x)
             description = described(p, stored, known, new, options.n)
+            own_groups = groups_of(p, key, stored, known, options.names)
         samples = names.read(data / "samples.csv", len(x))
         known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
-        rows = table(new, description, known_names, bool(known.columns))
+        rows = table(new, description, known_names, bool(known.columns), own_groups)
         if options.to and options.to.suffix.lower() in TABLES:
             save(rows, options.to)
         elif options.to:
             with folders.new(options.to) as folder:
                 root = getattr(p.dataset.config, "path", None)
-                keys = p.title, key
-                page(folder, options.to, keys, new, description, known, samples, root)
+                page(folder, options.to, own_groups, new, description, known, samples, root)
                 save(rows, folder / "samples.csv")
     if options.to is None:
         show(rows)
@@ -115,17 +116,43 @@ def counted_outliers(description: Description) -> str:
     return plural(int(description.is_outlier.sum()), "outlier")
 
 
+def groups_of(
+    p: Params, key: str, stored: StoredClustering, known: Known, names_file: Path | None
+) -> Groups:
+    """Coarse groups of the clusters, and what a page's reader called them."""
+    clusters = stored.clusters
+    identity = groups.identity_of(p.dataset.name, key, clusters)
+    return Groups(
+        dataset=f"New pictures, {p.title}",
+        clustering=key,
+        identity=identity,
+        sizes={},
+        coarse=_base.coarse_letters(Path("artifacts", p.dataset.name), known.codes, clusters),
+        named=groups.read_names(names_file, identity) if names_file else Named(),
+    )
+
+
 def table(
-    new: NewSamples, description: Description, known_names: Sequence[str], has_columns: bool
+    new: NewSamples,
+    description: Description,
+    known_names: Sequence[str],
+    has_columns: bool,
+    own_groups: Groups,
 ) -> pd.DataFrame:
     """A line for each sample, and one for each file that was skipped."""
     import pandas as pd
 
-    n = len(new.x)
+    n, clusters = len(new.x), description.answer.clusters
     columns: dict[str, Any] = {
         "path": [printable(path) for path in new.paths],
         "name": new.names,
-        "cluster": pd.array(description.answer.clusters, dtype="Int64"),
+        "cluster": pd.array(clusters, dtype="Int64"),
+    }
+    if own_groups.coarse:
+        columns["coarse"] = [own_groups.coarse.get(int(c), "") for c in clusters]
+    if own_groups.named != Named():
+        columns["group"] = [own_groups.named.label(int(c)) for c in clusters]
+    columns |= {
         "membership": description.answer.soft.max(axis=1, initial=0),
         "distance": description.answer.distances,
         "error": description.answer.errors,
@@ -155,7 +182,7 @@ def table(
 def page(
     folder: Path,
     target: Path,
-    keys: tuple[str, str],
+    own_groups: Groups,
     new: NewSamples,
     description: Description,
     known: Known,
@@ -166,7 +193,7 @@ def page(
 
     Args:
         target: where the folder will be.
-        keys: what the known pictures are called, and key of the row.
+        own_groups: what is known of the clusters.
         root: folder of the known pictures.
     """
     from narrows.explore.gallery import album
@@ -177,7 +204,7 @@ def page(
     n, rows = len(new.x), np.unique(description.similar)
     x = np.concatenate([new.x, known.x[rows]])
     codes = np.concatenate([description.answer.codes, known.codes[rows]])
-    clusters = np.concatenate([description.answer.clusters, np.full(len(rows), gallery_page.KNOWN)])
+    clusters = np.concatenate([description.answer.clusters, np.full(len(rows), KNOWN)])
     distances = album.to_own_mean(codes, clusters)
     distances[:n] = description.answer.distances
     arranged = album.arranged(x, codes, clusters, None, distances)
@@ -191,9 +218,12 @@ def page(
         similar=places[similar][arranged.rows],
     )
     page_names, source = _place_together(target, new, samples, rows, root)
-    identity = hashlib.sha256(repr(keys).encode() + new.x.tobytes()).hexdigest()[:16]
-    title, key = keys
-    titles = gallery_page.Titles(f"New pictures, {title}", key, key, identity)
+    on_page = dataclasses.replace(
+        own_groups,
+        identity=hashlib.sha256(own_groups.identity.encode() + new.x.tobytes()).hexdigest()[:16],
+        sizes={cluster: size for cluster, _, size in arranged.sections},
+    )
+    titles = gallery_page.Titles(own_groups.clustering, on_page)
     gallery_page.write(folder, titles, x, arranged, page_names, source)
 
 
@@ -277,6 +307,7 @@ def parser() -> argparse.ArgumentParser:
     runs = "row of clusterings or deep_clusterings, or champion; the last row if not given"
     parser.add_argument("--run", help=runs)
     parser.add_argument("--to", type=Path, help="a .csv, a .parquet, or a new folder for a page")
+    parser.add_argument("--names", type=Path, help="JSON saved by a page: names and merges")
     parser.add_argument("-n", type=int, default=5, help="how many similar samples")
     return parser
 
@@ -288,6 +319,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         parser().error("-n: at least 1")
     options.paths = [path.expanduser() for path in options.paths]
     options.to = options.to.expanduser() if options.to else None
+    options.names = options.names.expanduser() if options.names else None
     return options
 
 

@@ -10,10 +10,9 @@ pictures'. params.yaml and artifacts here are not touched.
 """
 
 import argparse
-import hashlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +25,11 @@ from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
-from narrows.explore import guesses, residuals
+from narrows.explore import groups, guesses, residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
+from narrows.explore.gallery.plane import places
+from narrows.explore.groups import Groups, Named
 from narrows.rendering import progress, sprites
 from narrows.store import choices, outputs
 from narrows.store.reading import read_schema
@@ -52,21 +53,23 @@ def main(words: Sequence[str]) -> int:
         file = finished.data / "x.npy"
         raise UserError(f"{file} holds no pictures but rows of {finished.x.shape[1]} values")
     source = _source(finished, options.pictures)
+    named = finished.named(options.names)
     if options.folders:
-        sort(options, finished, source)
+        sort(options, finished, source, named)
     else:
-        page(finished, source, place)
+        page(finished, source, place, named)
     return 0
 
 
 @progress.watch("gallery")
-def page(finished: FinishedRow, source: Path | None, place: Path | None) -> None:
+def page(finished: FinishedRow, source: Path | None, place: Path | None, named: Named) -> None:
     """Writes the page of all pictures, or of a subset where they are very many.
 
     Args:
         source: folder of the originals.
         place: path of its folder, where that is not to lie among the artifacts; it gets a number
             where there is another one.
+        named: what the page calls clusters to begin with.
     """
     x, codes, clusters = finished.x, finished.codes(), finished.clusters
     samples = finished.samples
@@ -80,29 +83,48 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None) -> None
             )
     errors = residuals.errors(finished.artifacts, finished.encoder, x)
     arranged = album.arranged(x, codes, clusters, errors)
-    content = repr((finished.dataset, finished.key)).encode() + finished.clusters.tobytes()
-    identity = hashlib.sha256(content).hexdigest()[:16]
     name = finished.params.title
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"
     chosen = choices.read_k(choices.k_folder(finished.artifacts))
     has_taken = len(finished.sizes.keys() - {NOISE}) == chosen.taken
+    sizes = {cluster: size for cluster, _, size in arranged.sections}
     titles = gallery_page.Titles(
-        name,
-        finished.key,
         finished.encoder,
-        identity,
-        guesses.of_clusters(finished.artifacts, finished.encoder, finished.clusters),
+        groups_of(finished, name, sizes, named),
         chosen.sentence if has_taken else "",
     )
     target = finished.artifacts / "galleries" / finished.key
     if place is not None:
-        target = _free(place, identity)
+        target = _free(place, finished.identity)
     with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
         pictures = x if is_subset else thumbnails(finished, source)
-        gallery_page.write(folder, titles, pictures, arranged, samples, url)
+        gallery_page.write(folder, titles, pictures, arranged, samples, url, places(codes))
     say(f"gallery: {(target / 'index.html').resolve()} shows {plural(len(x), 'picture')}")
+
+
+def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named: Named) -> Groups:
+    """Clusters and coarse groups with guessed words.
+
+    Args:
+        name: what the page calls the data.
+        sizes: number of pictures on the page by cluster, in its order.
+    """
+    place, coarse = (finished.artifacts, finished.encoder), finished.coarse
+    numbers, letters = groups.as_coarse(finished.clusters, coarse)
+    words = guesses.of_clusters(*place, finished.clusters)
+    of_coarse = guesses.of_clusters(*place, numbers) if letters else {}
+    return Groups(
+        dataset=name,
+        clustering=finished.key,
+        identity=finished.identity,
+        sizes=sizes,
+        guesses={cluster: ", ".join(own) for cluster, own in words.items()},
+        coarse=coarse,
+        coarse_guesses={letters[i]: ", ".join(own) for i, own in of_coarse.items()},
+        named=named,
+    )
 
 
 def _beside(data: Path) -> Path:
@@ -147,12 +169,14 @@ def thumbnails(finished: FinishedRow, source: Path | None) -> np.ndarray:
 
 
 @progress.watch("gallery")
-def sort(options: argparse.Namespace, finished: FinishedRow, source: Path | None) -> None:
-    """Makes a folder for each cluster."""
+def sort(
+    options: argparse.Namespace, finished: FinishedRow, source: Path | None, named: Named
+) -> None:
+    """Makes a folder for each cluster, those that were merged in one."""
     folders.check(options.to, source)
-    called = folders.names(options.names) if options.names else {}
-    names = {cluster: called.get(cluster, "") for cluster in finished.sizes}
-    rows = {c: np.flatnonzero(finished.clusters == c).tolist() for c in finished.sizes}
+    clusters = np.array([named.merged(int(cluster)) for cluster in finished.clusters])
+    names = {c: named.name(c) for c in finished.sizes if named.merged(c) == c}
+    rows = {c: np.flatnonzero(clusters == c).tolist() for c in names}
     n_missing = 0
     if finished.samples is None:
         if options.folders == "links":
@@ -178,7 +202,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=Path, help="folder of the originals")
     parser.add_argument("--folders", choices=["links", "copies"], help="instead of the page")
     parser.add_argument("--to", type=Path, help="where the folders go: a new or empty folder")
-    parser.add_argument("--names", type=Path, help="JSON saved by the page, names the folders")
+    parser.add_argument("--names", type=Path, help="JSON saved by the page: names and merges")
     return parser
 
 
@@ -187,8 +211,6 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     options = parser().parse_args(words)
     if (options.folders is None) != (options.to is None):
         parser().error("--folders and --to go together")
-    if options.names and not options.folders:
-        parser().error("--names goes with --folders")
     if options.to:
         options.to = options.to.expanduser().absolute()
     if options.data:

@@ -6,8 +6,9 @@ narrows table pca-kmeans
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,35 +19,42 @@ from narrows.data import table_frame
 from narrows.data.tables import beyond
 from narrows.errors import say
 from narrows.evaluation import outliers
-from narrows.explore import residuals
+from narrows.explore import groups, residuals
+from narrows.explore.groups import Groups, Named
 from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
+from narrows.explore.table.profiles import Trait
 from narrows.rendering import progress
 from narrows.store import outputs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    return _base.row_parser(__name__, __doc__)
+    parser = _base.row_parser(__name__, __doc__)
+    parser.add_argument("--names", type=Path, help="JSON saved by the page: names and merges")
+    return parser
 
 
 @progress.watch("table")
 def main(words: Sequence[str]) -> int:
     """Writes the page and its CSVs."""
-    finished = _base.read_row(parser().parse_args(words).row)
+    options = parser().parse_args(words)
+    finished = _base.read_row(options.row)
     columns = table_frame.used(table_frame.schema(finished.data, "table"))
     frame = table_frame.decoded(finished.x, columns)
     traits = profiles.traits(frame, finished.clusters)
     x_hat = residuals.reconstructed(finished.artifacts, finished.encoder, finished.x)
     outside = beyond.read(finished.data / "schema", (len(finished.x), len(columns))).toarray()
+    dates = [column["name"] for column in columns if column["kind"] == "date"]
     odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
-        title=finished.params.title,
-        clustering=finished.key,
+        groups=groups_of(finished, frame, traits, dates, finished.named(options.names)),
         encoder=finished.encoder,
-        sizes=finished.sizes,
         traits=traits,
-        dates=[column["name"] for column in columns if column["kind"] == "date"],
+        dates=dates,
         odd=odd,
         n_odd=n_odd,
         mined=rules.mine(frame, finished.clusters, traits),
@@ -57,6 +65,36 @@ def main(words: Sequence[str]) -> int:
         page.write(folder, findings)
     say(f"table: {target / 'index.html'} profiles {plural(len(finished.x), 'row')}")
     return 0
+
+
+def groups_of(
+    finished: FinishedRow,
+    frame: pd.DataFrame,
+    traits: Mapping[int, Sequence[Trait]],
+    dates: Sequence[str],
+    named: Named,
+) -> Groups:
+    """Clusters and coarse groups with guesses at their names.
+
+    Args:
+        frame: the table.
+        traits: what tells clusters apart, the most distinctive first.
+        dates: columns of dates.
+        named: what the page calls clusters to begin with.
+    """
+    coarse = finished.coarse
+    numbers, letters = groups.as_coarse(finished.clusters, coarse)
+    of_coarse = profiles.names(profiles.traits(frame, numbers), dates) if letters else {}
+    return Groups(
+        dataset=finished.params.title,
+        clustering=finished.key,
+        identity=finished.identity,
+        sizes=finished.sizes,
+        guesses=profiles.names(traits, dates),
+        coarse=coarse,
+        coarse_guesses={letters[i]: guess for i, guess in of_coarse.items()},
+        named=named,
+    )
 
 
 def odd_rows(

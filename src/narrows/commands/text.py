@@ -23,6 +23,8 @@ from narrows.config.messages import plural
 from narrows.data import new_files, table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError, say
+from narrows.explore import groups
+from narrows.explore.groups import Groups, Named
 from narrows.explore.text import page, terms
 from narrows.rendering import progress
 from narrows.store import outputs
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = _base.row_parser(__name__, __doc__)
     parser.add_argument("--query", help="a file, or words: prints the documents nearest to it")
+    parser.add_argument("--names", type=Path, help="JSON saved by the page: names and merges")
     parser.add_argument("-n", type=int, default=10, help="how many of them")
     return parser
 
@@ -53,23 +56,39 @@ def main(words: Sequence[str]) -> int:
         answer(finished, schema, options.query, options.n)
         return 0
     with progress.watch("text"):
-        target = describe(finished, schema)
+        target = describe(finished, schema, finished.named(options.names))
     say(f"text: {target / 'index.html'} tells of {plural(len(finished.x), 'document')}")
     return 0
 
 
-def describe(finished: FinishedRow, schema: dict[str, Any]) -> Path:
-    """Writes the page; returns its folder."""
+def describe(finished: FinishedRow, schema: dict[str, Any], named: Named) -> Path:
+    """Writes the page; returns its folder.
+
+    Args:
+        named: what the page calls clusters to begin with.
+    """
+    coarse = finished.coarse
+    numbers, letters = groups.as_coarse(finished.clusters, coarse)
     top_terms: dict[int, list[terms.Term]] = {cluster: [] for cluster in finished.sizes}
+    of_coarse: dict[int, str] = {}
     if not schema.get("embeddings"):
         top_terms = terms.top_terms(finished.x, schema["terms"], finished.clusters, N_TERMS)
+        if letters:
+            of_coarse = terms.names(terms.top_terms(finished.x, schema["terms"], numbers, N_TERMS))
     compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
     measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
-        title=finished.params.title,
-        clustering=finished.key,
+        groups=Groups(
+            dataset=finished.params.title,
+            clustering=finished.key,
+            identity=finished.identity,
+            sizes=finished.sizes,
+            guesses=terms.names(top_terms),
+            coarse=coarse,
+            coarse_guesses={letters[i]: guess for i, guess in of_coarse.items()},
+            named=named,
+        ),
         encoder=finished.encoder,
-        sizes=finished.sizes,
         terms=top_terms,
         hearts=hearts(finished),
         precisions=page.precisions(measured, list(compared)),

@@ -29,7 +29,7 @@ class Sheets:
     """Number of sheets."""
 
 
-def write(folder: Path, name: str, x: np.ndarray, rows: np.ndarray) -> Sheets:
+def write(folder: Path, name: str, x: np.ndarray, rows: np.ndarray, side: int = MAX_SIDE) -> Sheets:
     """Writes `<name>-000`, `<name>-001`, ... into the folder: rows of x side by side, in order.
 
     Every sheet has 16 x 16 places; what is left over in the last one is grey.
@@ -38,10 +38,11 @@ def write(folder: Path, name: str, x: np.ndarray, rows: np.ndarray) -> Sheets:
         x: uint8 (N, C, H, W), which may be memory-mapped. Other than one or three channels are
             averaged.
         rows: rows of x that are written, (n,); -1 leaves a place free.
+        side: pixels that a thumbnail has at most.
     """
     height, width = x.shape[2:]
-    scale = min(1, MAX_SIDE / max(height, width))
-    width, height = (max(1, round(side * scale)) for side in (width, height))
+    scale = min(1, side / max(height, width))
+    width, height = (max(1, round(length * scale)) for length in (width, height))
     suffix = ".png" if max(width, height) <= LOSSLESS_SIDE else ".webp"
     n_sheets = -(-len(rows) // PER_SHEET)
     across, down = width + 2 * MARGIN, height + 2 * MARGIN

@@ -7,7 +7,6 @@ empty, and never the pictures' own.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -128,23 +127,6 @@ def folder_name(cluster: int, name: str) -> str:
     allowed = " ".join(FORBIDDEN.sub(" ", name).split()).strip(". ")
     short = os.fsencode(allowed)[:MAX_NAME_BYTES].decode(errors="ignore").strip(". ")
     return f"{number} {short}".strip()
-
-
-def names(file: Path) -> dict[int, str]:
-    """What the clusters are called in a JSON that the gallery's page has saved.
-
-    Raises:
-        UserError: it is no such file.
-    """
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        return {int(row["cluster"]): str(row["name"] or "") for row in saved["clusters"]}
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(
-            f'{file} is no JSON saved by a gallery\'s page: it has no "clusters"'
-        ) from None
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -7,8 +7,7 @@ Content-Security-Policy lets no other script run than the one whose hash it name
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,9 +16,11 @@ import numpy as np
 
 from narrows.data.names import SampleNames
 from narrows.explore.gallery.album import Album
+from narrows.explore.gallery.plane import STEPS, along
+from narrows.explore.groups import KNOWN, Groups
 from narrows.rendering import html, sprites
 
-KNOWN = -2  # cluster of known pictures on a page of new ones
+MAP_SIDE = 40  # pixels of a thumbnail on the map
 COVER = 9  # pictures of a cluster's cover, three by three
 
 
@@ -27,16 +28,10 @@ COVER = 9  # pictures of a cluster's cover, three by three
 class Titles:
     """What the page is called, and what it belongs to."""
 
-    dataset: str
-    """What the page calls the data."""
-    clustering: str
-    """Key of the clustering's row."""
     encoder: str
     """Key of the encoder's row, whose reconstruction gives the errors."""
-    identity: str
-    """Digest of these very clusters: names that a reader gives them are stored under it."""
-    words: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    """Guesses at what clusters show, by cluster."""
+    groups: Groups
+    """What the page says of the clusters."""
     k_sentence: str = ""
     """How many clusters were taken, and what does as well; "" where a method found its own."""
 
@@ -48,6 +43,7 @@ def write(
     album: Album,
     samples: SampleNames | None,
     source: str | None,
+    plane: np.ndarray | None = None,
 ) -> Path:
     """The page's file, in a folder that is there.
 
@@ -56,16 +52,14 @@ def write(
         samples: names by row of x, or None.
         source: URL of the folder that the paths are relative to, as `url` returns it; None
             leaves originals without a link.
+        plane: places (N, 2) of the pictures on a map, `plane.places`; None leaves it out.
     """
     sheets = sprites.write(folder, "pictures", x, album.rows)
     covers = [_cover(album, i) for i in range(len(album.sections))]
     padded = [c + [-1] * (COVER - len(c)) for c in covers]
     sprites.write(folder, "covers", x, np.array(padded, dtype=int).ravel())
-    content = {
-        "dataset": titles.dataset,
-        "clustering": titles.clustering,
-        "identity": titles.identity,
-        "words": {str(cluster): ", ".join(own) for cluster, own in titles.words.items()},
+    content: dict[str, Any] = {
+        "map": None if plane is None else _map(folder, x, album, plane),
         "sheet": {
             "columns": sprites.COLUMNS,
             "margin": sprites.MARGIN,
@@ -100,11 +94,24 @@ def url(source: Path, folder: Path) -> str:
     return quote(os.fsencode(path)) + "/"
 
 
+def _map(folder: Path, x: np.ndarray, album: Album, plane: np.ndarray) -> dict[str, Any]:
+    """Writes the map's sheets; what the page has to know of them, and the places."""
+    order = along(plane)
+    sheets = sprites.write(folder, "map", x, order, side=MAP_SIDE)
+    return {
+        "places": plane[album.rows].ravel().tolist(),
+        "steps": STEPS,
+        "order": np.argsort(order)[album.rows].tolist(),
+        "sheet": {"width": sheets.width, "height": sheets.height, "suffix": sheets.suffix},
+        "label": "Map of the pictures",
+    }
+
+
 def _html(titles: Titles, album: Album, sheets: sprites.Sheets, content: dict[str, Any]) -> str:
     environment = html.environment()
     size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
     style = size + html.style("gallery.css")
-    script = html.script("gallery.js")
+    script = "".join(map(html.script, ("groups.js", "gallery.js", "map.js")))
     return environment.get_template("gallery.html.j2").render(
         titles=titles,
         n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),
@@ -118,6 +125,7 @@ def _html(titles: Titles, album: Album, sheets: sprites.Sheets, content: dict[st
         style_hash=html.sha256(style),
         script_hash=html.sha256(script),
         content=content,
+        groups=titles.groups.content(),
         similar=album.similar.tolist(),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from narrows.explore.groups import Groups
 from narrows.explore.table.profiles import Trait
 from narrows.explore.table.rules import MinedRules
 from narrows.rendering import html
@@ -41,14 +42,10 @@ class Odd:
 class Findings:
     """What the page of a clustered table shows."""
 
-    title: str
-    """What the page calls the data."""
-    clustering: str
-    """Key of the clustering's row."""
+    groups: Groups
+    """What the page says of the clusters."""
     encoder: str
     """Key of the encoder's row."""
-    sizes: Mapping[int, int]
-    """Number of rows by cluster, the largest first; -1 is noise."""
     traits: Mapping[int, Sequence[Trait]]
     """How columns differ from all other rows, by cluster."""
     dates: Sequence[str]
@@ -95,24 +92,33 @@ def _html(findings: Findings) -> str:
         if trait.column in findings.dates
         else value(number)
     )
-    hues = {cluster: 360 * i / len(findings.sizes) for i, cluster in enumerate(findings.sizes)}
+    sizes = findings.groups.sizes
+    hues = {
+        cluster: 360 * i / len(findings.groups.sizes)
+        for i, cluster in enumerate(findings.groups.sizes)
+    }
     colours = [
         f".c{place} {{ fill: hsl({hue:.0f} 65% 50%); background: hsl({hue:.0f} 65% 50%); }}"
         for place, hue in enumerate(hues.values())
     ]
     style = html.style("findings.css") + "\n".join(colours) + "\n"
+    script = html.script("groups.js") + html.script("cards.js")
     rules = findings.mined.rules
     of_clusters = rules["then"].str.fullmatch(r"cluster \d+")
     return environment.get_template("table.html.j2").render(
         findings=findings,
-        n=sum(findings.sizes.values()),
-        places={cluster: place for place, cluster in enumerate(findings.sizes)},
+        n=sum(sizes.values()),
+        places={cluster: place for place, cluster in enumerate(sizes)},
         points=_scaled(findings.plane),
         n_traits=N_TRAITS,
         of_clusters=_records(rules[of_clusters].groupby("then").head(N_PER_CLUSTER)),
         others=_records(rules[~of_clusters & ~rules["if"].str.contains(r"cluster \d+")]),
+        groups=findings.groups.content(),
+        levels=findings.groups.levels(),
         style=style,
         style_hash=html.sha256(style),
+        script=script,
+        script_hash=html.sha256(script),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,10 @@ import pandas as pd
 from jaxtyping import Integer
 
 Clusters = Integer[np.ndarray, " N"]
+N_NAME = 3
+"""Columns that name a cluster."""
+LEAST_EFFECT = 0.5
+"""Cohen's medium: what differs by less names nothing."""
 
 
 class Trait(NamedTuple):
@@ -57,6 +62,40 @@ def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
         own_traits = [trait for trait in own_traits if not math.isnan(trait.effect)]
         by_cluster[int(cluster)] = sorted(own_traits, key=lambda t: (-abs(t.effect), -t.effect))
     return by_cluster
+
+
+def names(traits: Mapping[int, Sequence[Trait]], dates: Sequence[str] = ()) -> dict[int, str]:
+    """Guesses at what clusters could be called: the columns and values that set them apart most.
+
+    Args:
+        traits: by cluster, the most distinctive first.
+        dates: columns of dates, which are late or early and not high or low.
+
+    >>> red = Trait("colour", "red", 0.9, 0.1, 1.9)
+    >>> blue = Trait("colour", "blue", 0.1, 0.9, -1.9)
+    >>> names({0: [red, blue, Trait("age", None, 30.0, 50.0, -0.8)], 1: [blue], -1: [red]})
+    {0: 'colour red, low age', 1: 'colour not blue'}
+    """
+    guessed = {}
+    for cluster, own in traits.items():
+        words: dict[str, str] = {}  # by column; what there is more of says more than what is not
+        large = [trait for trait in own if abs(trait.effect) >= LEAST_EFFECT]
+        for trait in sorted(large, key=lambda t: t.category is not None and t.effect < 0):
+            words.setdefault(trait.column, _word(trait, dates))
+        columns = dict.fromkeys(trait.column for trait in large)
+        if cluster >= 0 and words:
+            guessed[cluster] = ", ".join([words[column] for column in columns][:N_NAME])
+    return guessed
+
+
+def _word(trait: Trait, dates: Sequence[str]) -> str:
+    """What a trait says of its cluster."""
+    is_more = trait.effect > 0
+    if trait.category is not None:
+        return f"{trait.column} {'' if is_more else 'not '}{trait.category}"
+    if trait.column in dates:
+        return f"{'late' if is_more else 'early'} {trait.column}"
+    return f"{'high' if is_more else 'low'} {trait.column}"
 
 
 def is_words(column: pd.Series) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from narrows.explore.groups import Groups
 from narrows.explore.text.terms import Term
 from narrows.rendering import html as templates
 from narrows.store.files import write_csv
@@ -18,14 +19,10 @@ PRECISIONS = ("precision_1", "precision_5", "precision_10")
 class Topics:
     """What the page of clustered documents shows."""
 
-    title: str
-    """What the page calls the data."""
-    clustering: str
-    """Key of the clustering's row."""
+    groups: Groups
+    """What the page says of the clusters."""
     encoder: str
     """Key of the encoder's row."""
-    sizes: Mapping[int, int]
-    """Number of documents by cluster, the largest first; -1 is noise."""
     terms: Mapping[int, Sequence[Term]]
     """Top terms by cluster; empty for embeddings, whose numbers are no terms."""
     hearts: Mapping[int, Sequence[str]]
@@ -44,11 +41,16 @@ def write(folder: Path, topics: Topics) -> Path:
     environment = templates.environment()
     environment.filters["share"] = lambda share: f"{100 * share:.0f} %"
     style = templates.style("findings.css")
+    script = templates.script("groups.js") + templates.script("cards.js")
     html = environment.get_template("text.html.j2").render(
         topics=topics,
-        n=sum(topics.sizes.values()),
+        n=sum(topics.groups.sizes.values()),
+        groups=topics.groups.content(),
+        levels=topics.groups.levels(),
         style=style,
         style_hash=templates.sha256(style),
+        script=script,
+        script_hash=templates.sha256(script),
     )
     page = folder / "index.html"
     page.write_text(html, encoding="utf-8")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Integer
+
+N_NAME = 4
+"""Terms that name a cluster."""
 
 
 class Term(NamedTuple):
@@ -43,6 +46,24 @@ def top_terms(
         others = (counts - count) / rest
         top[cluster] = [Term(terms[i], float(count[i] / size), float(others[i])) for i in best]
     return top
+
+
+def names(top: Mapping[int, Sequence[Term]]) -> dict[int, str]:
+    """Guesses at what clusters could be called: their first terms, of ship and ships the first.
+
+    >>> ship, ships, sea = (Term(word, 1.0, 0.0) for word in ("ship", "ships", "sea"))
+    >>> names({0: [ship, ships, sea], -1: [ship]})
+    {0: 'ship, sea'}
+    """
+    guessed = {}
+    for cluster, terms in top.items():
+        chosen: list[str] = []
+        for word in (term.term for term in terms):
+            if not any(word.startswith(own) or own.startswith(word) for own in chosen):
+                chosen.append(word)
+        if cluster >= 0 and chosen:
+            guessed[cluster] = ", ".join(chosen[:N_NAME])
+    return guessed
 
 
 def _sums(x: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

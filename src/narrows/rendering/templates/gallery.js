@@ -1,19 +1,10 @@
-"use strict";
-const album = JSON.parse(document.getElementById("album").textContent);
+// The gallery: groups of pictures, near-duplicates, oddities, one picture with its like.
+const album = JSON.parse(get("album").textContent);
 const { sheet, sections, paths, dates } = album;
 const PER_SHEET = sheet.columns * sheet.columns;
 const PER_CHUNK = 240;
-const FIRST = 48; // pictures of a cluster before "Show all"
+const FIRST = 48; // pictures of a group before "Show all"
 const GROUPS = 60; // groups of near-duplicates before it
-const get = (id) => document.getElementById(id);
-const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
-
-function make(tag, className, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text; // never as HTML
-  return element;
-}
 
 // Names. Of what a file is called, control characters are made visible, and bytes that are no UTF-8
 // (they arrive as lone surrogates, one each) become replacement characters.
@@ -23,28 +14,6 @@ const visible = (text) =>
     .replace(/\u007f/g, "\u2421")
     .replace(/[\ud800-\udfff]/gu, "\ufffd");
 const label = (at) => (paths ? visible(paths[at]) : `row ${album.rows[at]}`);
-const key = `narrows-gallery:${album.identity}`;
-let names = {};
-try {
-  names = JSON.parse(localStorage.getItem(key)) || {};
-} catch {
-  names = {};
-}
-const KNOWN = -2;
-const standard = (cluster) => (cluster === KNOWN ? "Known pictures" : cluster < 0 ? "In no cluster" : `Cluster ${cluster}`);
-const nameOf = (cluster) => names[cluster] || standard(cluster);
-
-function rename(cluster, name) {
-  const changed = name.trim();
-  if (changed && changed !== standard(cluster)) names[cluster] = changed;
-  else delete names[cluster];
-  try {
-    localStorage.setItem(key, JSON.stringify(names));
-  } catch {
-    get("status").textContent = "This browser keeps no names: save them before you leave.";
-  }
-  for (const element of document.querySelectorAll(`[data-name-of="${cluster}"]`)) element.textContent = nameOf(cluster);
-}
 
 // A path as a URL, such bytes as themselves.
 function url(path) {
@@ -90,14 +59,12 @@ const outliers = new Set(album.outliers);
 const sectionOf = (at) => sections.find(({ first, size }) => at >= first && at < first + size);
 
 function tile(at, badge) {
-  const button = make("button", "tile");
-  button.type = "button";
-  button.title = label(at) + (dates && dates[at] ? `\n${dates[at]}` : "");
-  button.setAttribute("aria-label", label(at));
-  button.append(picture(at));
-  if (badge) button.append(make("span", "count", badge));
-  button.addEventListener("click", () => open(at));
-  return button;
+  const element = button("", () => open(at), "tile");
+  element.title = label(at) + (dates && dates[at] ? `\n${dates[at]}` : "");
+  element.setAttribute("aria-label", label(at));
+  element.append(picture(at));
+  if (badge) element.append(make("span", "count", badge));
+  return element;
 }
 
 function tiles(positions, into, badge = () => "") {
@@ -113,67 +80,113 @@ function tiles(positions, into, badge = () => "") {
 function unfolding(items, n, into, add, what) {
   add(items.slice(0, n), into);
   if (items.length <= n) return;
-  const more = make("button", "more", `Show all ${what}`);
-  more.type = "button";
-  more.addEventListener("click", () => {
+  const more = button(`Show all ${what}`, () => {
     add(items.slice(n), into);
     more.remove();
-  });
+  }, "more");
   into.after(more);
 }
 
-// Clusters. In a group of near-duplicates the first stands for all.
+// Groups of clusters. Of near-duplicates the first stands for all.
+const sectionOfCluster = new Map(sections.map((section, index) => [section.cluster, { ...section, index }]));
 const copies = (at) => (groupOf.has(at) ? `×${groupOf.get(at).length}` : "");
-const places = (section) => {
-  const usual = [];
-  for (let at = section.first; at < section.first + section.size; at += 1) {
-    if (!outliers.has(at) && !(groupOf.has(at) && groupOf.get(at)[0] !== at)) usual.push(at);
-  }
-  return usual;
-};
+const partsOf = (root) => membersOf(root).map((cluster) => sectionOfCluster.get(cluster));
+const positionsOf = (root) => partsOf(root).flatMap(({ first, size }) => Array.from({ length: size }, (_, i) => first + i));
+const isUsual = (at) => !outliers.has(at) && !(groupOf.has(at) && groupOf.get(at)[0] !== at);
 
-function span(section) {
+function span(positions) {
   if (!dates) return "";
-  const days = dates.slice(section.first, section.first + section.size).filter(Boolean).map((date) => date.slice(0, 10)).sort();
+  const days = positions.map((at) => dates[at]).filter(Boolean).map((date) => date.slice(0, 10)).sort();
   if (!days.length) return "";
   return days[0] === days.at(-1) ? days[0] : `${days[0]} to ${days.at(-1)}`;
 }
 
-sections.forEach((section, index) => {
-  const { cluster } = section;
-  const cover = make("a", "cover");
-  cover.href = `#cluster-${cluster}`;
-  const montage = make("div", "montage");
-  for (let i = 0; i < 9; i += 1) montage.append(i < album.covers[index] ? picture(9 * index + i, "covers") : make("div", "picture"));
-  const title = make("b", "", nameOf(cluster));
-  title.dataset.nameOf = cluster;
-  const guess = album.words[cluster] ? `perhaps ${album.words[cluster]}` : "";
-  cover.append(montage, title, make("span", "faint", count(section.size, "picture")));
-  if (guess) cover.append(make("span", "faint", guess));
-  get("covers").append(cover);
-  near.observe(cover);
+// Nine pictures of a cluster, or of those of a group in turn.
+function montage(clusters) {
+  const element = make("div", "montage");
+  const parts = clusters.map((cluster) => sectionOfCluster.get(cluster).index);
+  const turns = Array.from({ length: 9 }, (_, i) => parts.map((index) => [index, i])).flat();
+  const places = turns.filter(([index, i]) => i < album.covers[index]).slice(0, 9);
+  for (let i = 0; i < 9; i += 1) element.append(i < places.length ? picture(9 * places[i][0] + places[i][1], "covers") : make("div", "picture"));
+  return element;
+}
+icon = (root) => {
+  const element = montage(membersOf(root));
+  near.observe(element);
+  return element;
+};
 
+function cover(root) {
+  const link = make("a", "cover");
+  link.href = `#cluster-${root}`;
+  const title = make("b", "", nameOf(root));
+  title.dataset.nameOf = root;
+  link.append(montage(membersOf(root)), title, make("span", "faint", count(sizeOf(root), "picture")));
+  if (guessOf(root)) link.append(make("span", "faint", guessOf(root)));
+  near.observe(link);
+  return link;
+}
+
+// A coarse group, which opens into its clusters.
+const opened = new Set();
+function level(letter, own) {
+  const element = make("details", "level");
+  element.open = opened.has(letter);
+  element.addEventListener("toggle", () => opened[element.open ? "add" : "delete"](letter));
+  const summary = make("summary");
+  const title = make("b", "", nameOf(letter));
+  title.dataset.nameOf = letter;
+  const words = make("span");
+  const size = own.reduce((sum, root) => sum + sizeOf(root), 0);
+  words.append(title, make("span", "faint", `${count(size, "picture")} in ${count(own.length, "cluster")}`), make("span", "faint", guessOf(letter)));
+  summary.append(montage(own.flatMap(membersOf)), words);
+  near.observe(summary);
+  const head = make("div", "head");
+  head.append(input(letter));
+  if (own.length > 1) head.append(button("Merge into one", () => merge(own.slice(1), own[0]), "more"));
+  const covers = make("div", "covers");
+  covers.append(...own.map(cover));
+  element.append(summary, head, covers);
+  return element;
+}
+
+function groupSection(root) {
+  const positions = positionsOf(root);
   const part = make("section", "cluster");
-  part.id = `cluster-${cluster}`;
+  part.id = `cluster-${root}`;
   const head = make("div", "head");
   const heading = make("h2");
-  const input = make("input");
-  input.value = nameOf(cluster);
-  input.maxLength = 80;
-  input.setAttribute("aria-label", `Name of cluster ${cluster}`);
-  input.addEventListener("change", () => {
-    rename(cluster, input.value);
-    input.value = nameOf(cluster);
-  });
-  heading.append(input);
-  const apart = album.outliers.filter((at) => sectionOf(at) === section).length;
-  const facts = [guess, count(section.size, "picture"), span(section), apart ? `${count(apart, "outlier")} shown below` : ""];
-  head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")));
+  heading.append(input(root));
+  const apart = positions.filter((at) => outliers.has(at)).length;
+  const facts = [guessOf(root), count(positions.length, "picture"), span(positions), apart ? `${count(apart, "outlier")} shown below` : ""];
+  head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")), tools(root));
   const body = make("div");
   part.append(head, body);
-  get("sections").append(part);
-  unfolding(places(section), FIRST, body, (positions, into) => tiles(positions, into, copies), count(section.size, "picture"));
-});
+  unfolding(positions.filter(isUsual), FIRST, body, (some, into) => tiles(some, into, copies), count(positions.length, "picture"));
+  return part;
+}
+
+arrange = () => {
+  const every = levels();
+  const isCoarse = groups.coarse.length > 0;
+  get("covers").replaceChildren();
+  for (const [letter, own] of every) {
+    if (isCoarse && letter) get("covers").append(level(letter, own));
+    else {
+      const covers = make("div", "covers");
+      covers.append(...own.map(cover));
+      get("covers").append(covers);
+    }
+  }
+  get("sections").replaceChildren(...every.flatMap(([, own]) => own.map(groupSection)));
+  if (!album.outliers.length) return;
+  get("unusual").replaceChildren();
+  tiles(album.outliers, get("unusual"), (at) => nameOf(rootOf(sectionOf(at).cluster)));
+  for (const [i, badge] of [...get("unusual").querySelectorAll(".count")].entries()) {
+    badge.dataset.nameOf = rootOf(sectionOf(album.outliers[i]).cluster);
+  }
+};
+arrange();
 
 if (album.groups.length) {
   const rest = [...album.groups].sort((a, b) => b.length - a.length);
@@ -186,7 +199,6 @@ if (album.groups.length) {
     });
   unfolding(rest, GROUPS, get("groups"), add, count(rest.length, "group"));
 }
-if (album.outliers.length) tiles(album.outliers, get("unusual"), (at) => nameOf(sectionOf(at).cluster));
 
 // One picture, with its like.
 let similar = null; // parsed when first asked for
@@ -205,7 +217,7 @@ function open(at) {
   drawAt(large, at);
   get("large").replaceChildren(large);
   get("name").textContent = label(at);
-  const facts = [["Cluster", nameOf(sectionOf(at).cluster)]];
+  const facts = [["Cluster", nameOf(rootOf(sectionOf(at).cluster))]];
   if (dates && dates[at]) facts.push(["Date", dates[at]]);
   facts.push(["Distance to the mean", album.distances[at]]);
   if (album.errors) facts.push(["Reconstruction error", `${album.errors[at]}${outliers.has(at) ? ", an outlier" : ""}`]);
@@ -240,6 +252,8 @@ get("viewer").addEventListener("click", (event) => {
 
 // index.html#picture-17 opens the picture of row 17.
 function follow() {
+  const group = /^#cluster-(\d+)$/.exec(location.hash); // one that was merged is a part of another
+  if (group) get(`cluster-${rootOf(Number(group[1]))}`)?.scrollIntoView();
   const match = /^#picture-(\d+)$/.exec(location.hash);
   const at = match ? album.rows.indexOf(Number(match[1])) : -1;
   if (at >= 0) open(at);
@@ -247,30 +261,25 @@ function follow() {
 addEventListener("hashchange", follow);
 
 // What can be taken away.
-function save(name, type, text) {
-  const link = make("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
 const clusterAt = album.rows.map((_, at) => sectionOf(at).cluster);
-const base = `${album.dataset}-${album.clustering}`;
+const base = `${groups.dataset}-${groups.clustering}`;
 
+// With the columns of a CSV that `labels:` takes.
 function asCsv() {
   const cell = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const lines = [["row", "path", "date", "cluster", "name", "distance", "error", "outlier"]];
+  const lines = [["row", "filename", "date", "cluster", "coarse", "label", "distance", "error", "outlier"]];
   album.rows.forEach((row, at) => {
     const cluster = clusterAt[at];
-    lines.push([row, paths ? paths[at] : "", dates ? dates[at] : "", cluster, nameOf(cluster), album.distances[at], album.errors ? album.errors[at] : "", outliers.has(at)]);
+    const coarse = byNumber.get(cluster).coarse ?? "";
+    const label = nameOf(rootOf(cluster));
+    lines.push([row, paths ? paths[at] : "", dates ? dates[at] : "", cluster, coarse, label, album.distances[at], album.errors ? album.errors[at] : "", outliers.has(at)]);
   });
   return lines.map((line) => line.map(cell).join(",")).join("\n") + "\n";
 }
 
 function asJson() {
-  const clusters = sections.map(({ cluster, size: n }) => ({ cluster, name: names[cluster] ?? null, size: n }));
   const pictures = album.rows.map((row, at) => ({ row, path: paths ? paths[at] : null, date: dates ? dates[at] || null : null, cluster: clusterAt[at] }));
-  return JSON.stringify({ dataset: album.dataset, clustering: album.clustering, clusters, pictures }, null, 1) + "\n";
+  return namesAsJson({ pictures });
 }
 get("save-csv").addEventListener("click", () => save(`${base}.csv`, "text/csv", asCsv()));
 get("save-json").addEventListener("click", () => save(`${base}.json`, "application/json", asJson()));
