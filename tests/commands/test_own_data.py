@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from helpers.own_data import example, pictures
+from helpers.own_data import documents, example, pictures
 from helpers.project import ROOT, Project, row
 from narrows.config import params
 from narrows.report import artifacts
@@ -51,27 +51,40 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def test_every_example_is_tried() -> None:
     names = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
-    assert names == sorted([*NAMES, "photos"])
+    assert names == sorted([*NAMES, "photos", "sentences"])
     for name in names:
         params.load(ROOT / "examples" / f"{name}.yaml")
 
 
-def test_the_example_of_photographs_runs_to_its_report(tmp_path: Path) -> None:
-    """Every row of it, on dark and light pictures: features tell them apart."""
-    raw = YAML(typ="safe").load(ROOT / "examples/photos.yaml")
-    raw["dataset"] |= {"path": str(pictures(tmp_path / "photos")), "labels": "folders"}
-    raw["autoencoders"]["squeezed"]["train"]["epochs"] = 2
+@pytest.mark.parametrize(
+    ("name", "dataset", "autoencoder", "trained_on"),
+    [
+        ("photos", "image_folder", "squeezed", "ImageNet-1k, supervised"),
+        ("sentences", "text", "narrow", "a billion pairs of English sentences"),
+    ],
+)
+def test_an_example_with_an_encoder_of_others_runs_to_its_report(
+    name: str, dataset: str, autoencoder: str, trained_on: str, tmp_path: Path
+) -> None:
+    """Every row of it, on dark and light pictures, or the sea and the land: features tell them
+    apart."""
+    make = {"image_folder": pictures, "text": documents}[dataset]
+    raw = YAML(typ="safe").load(ROOT / f"examples/{name}.yaml")
+    raw["dataset"] |= {"path": str(make(tmp_path / "data")), "labels": "folders"}
+    raw["autoencoders"][autoencoder]["train"]["epochs"] = 2
     raw |= {"n_clusters": 2, "seeds": {**raw["seeds"], "values": [0]}}
     YAML(typ="safe").dump(raw, tmp_path / "params.yaml")
     command = [sys.executable, "-c", RUN]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    results = tmp_path / "results/image_folder"
+    results = tmp_path / "results" / dataset
     inputs = {row["autoencoder"]: row["input"] for row in rows(results / "autoencoders.csv")}
-    assert inputs == {"pixels-pca": "samples", "effnet-pca": "effnet", "squeezed": "effnet"}
-    assert "trained by others on ImageNet-1k, supervised" in (results / "report.html").read_text()
+    rows_of = {**raw["baselines"], **raw["autoencoders"]}
+    assert inputs == {key: row.get("input", "samples") for key, row in rows_of.items()}
+    assert f"trained by others on {trained_on}" in (results / "report.html").read_text()
     scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
-    assert float(scores["effnet-kmeans"]["acc"]) == 1.0
+    (pretrained,) = raw["pretrained"]
+    assert float(scores[f"{pretrained}-kmeans"]["acc"]) == 1.0
 
 
 def test_the_blocks_of_the_documentation_are_accepted() -> None:
