@@ -167,6 +167,16 @@ def ask(port: int, body: Any) -> tuple[int, Any]:
             return error.code, json.load(error)["message"]
 
 
+def wait_until_free(port: int) -> None:
+    """Nobody answers there any more."""
+    for _ in range(240):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.25)
+    raise AssertionError(f"port {port} still answers")
+
+
 def served(port: int) -> subprocess.Popen[bytes]:
     """The server, once it answers."""
     command = [sys.executable, "-m", "narrows", "serve", "--port", str(port)]
@@ -200,7 +210,7 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
         assert answer["reconstruction_error"] == pytest.approx(expected.errors[0], abs=1e-5)
         process.kill()
         process.wait()
-        time.sleep(0.5)
+        wait_until_free(port)  # what `serve` has started ends with it
         process = served(port)
         status, all_of_them = ask(port, {"inputs": x[:1000].tolist()})
         assert [answer["cluster"] for answer in all_of_them] == expected.clusters.tolist()
@@ -215,3 +225,4 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+    wait_until_free(port)

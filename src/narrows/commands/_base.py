@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.data import names
 from narrows.data.names import SampleNames
+from narrows.engine.parent import end_with
 from narrows.errors import UserError
 from narrows.explore import groups
 from narrows.explore.groups import Named
@@ -175,8 +177,8 @@ def port_parser(module: str, description: str | None, port: int) -> argparse.Arg
 
 
 def serve(command: Sequence[str], env: Mapping[str, str]) -> int:
-    """Runs a server until it ends, or until Ctrl-C, SIGTERM or the end of the terminal end this
-    process, and it in order.
+    """Runs a server until it ends, or until Ctrl-C, SIGTERM, kill -9 or the end of the terminal end
+    this process, and it in order.
 
     It is the first process of a group of its own: those of MLflow would write where each of them
     was when a terminal's Ctrl-C reaches them, perhaps twice.
@@ -185,7 +187,9 @@ def serve(command: Sequence[str], env: Mapping[str, str]) -> int:
         env: of its environment, what differs from this process's.
     """
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
-    server = subprocess.Popen(command, env={**os.environ, **env}, process_group=0)
+    ending = functools.partial(end_with, os.getpid(), signal.SIGTERM)
+    environment = {**os.environ, **env}
+    server = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=ending)
     try:
         return server.wait()
     except BaseException:

@@ -5,14 +5,11 @@ the imports that follow, which take seconds: whoever would be forked later sees 
 that was killed before. On Linux the system does that; elsewhere it ends after its imports.
 """
 
-import ctypes
+import os
 import signal
-import sys
 
 from narrows.engine.collector import tune_collector
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from narrows.engine.parent import end_with
 
 tune_collector()
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+end_with(os.getppid(), signal.SIGKILL)
