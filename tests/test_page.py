@@ -1,7 +1,6 @@
-import re
-
 """The page: its order, its finding, and names that cannot break out of it."""
 
+import re
 from typing import Any
 
 from helpers.pages import clustering, render
