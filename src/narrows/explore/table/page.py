@@ -93,10 +93,7 @@ def _html(findings: Findings) -> str:
         else value(number)
     )
     sizes = findings.groups.sizes
-    hues = {
-        cluster: 360 * i / len(findings.groups.sizes)
-        for i, cluster in enumerate(findings.groups.sizes)
-    }
+    hues = {cluster: 360 * i / len(sizes) for i, cluster in enumerate(sizes)}
     colours = [
         f".c{place} {{ fill: hsl({hue:.0f} 65% 50%); background: hsl({hue:.0f} 65% 50%); }}"
         for place, hue in enumerate(hues.values())
