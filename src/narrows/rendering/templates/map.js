@@ -18,6 +18,7 @@ if (map) {
   let visible = [];
   let side = 0; // of the thumbnails; 0 where there are points
   let aimed = -1; // the picture that a key opens
+  let aiming = false; // whether a key has moved the view since it was painted
   let waiting = false;
   let middles = null;
 
@@ -106,6 +107,7 @@ if (map) {
       }
     }
     if (view.zoom < 4) writeNames(style.color, style.backgroundColor);
+    if (aiming) aim();
     if (aimed >= 0 && document.activeElement === canvas) ring(aimed);
     canvas.dataset.drawn = `${visible.length} ${side ? "thumbnails" : "points"}`;
   }
@@ -220,6 +222,7 @@ if (map) {
     { passive: false },
   );
   const aim = () => {
+    aiming = false;
     aimed = nearest([size[0] / 2, size[1] / 2], Infinity);
     canvas.setAttribute("aria-label", `${map.label}${aimed >= 0 ? `; in the middle ${label(aimed)}` : ""}`);
   };
@@ -239,7 +242,8 @@ if (map) {
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     keys[event.key]();
-    aim();
+    aiming = true;
+    ask();
   });
   [...get("map-tools").children].forEach((own, i) => own.addEventListener("click", [() => zoomBy(1.5), () => zoomBy(1 / 1.5), showAll][i]));
 
