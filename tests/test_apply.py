@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import sparse
 
+from helpers import warm
 from helpers.own_data import example
 from narrows.clustering.saved import Saved
 from narrows.commands import _base, apply
@@ -56,7 +56,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         YAML(typ="safe").dump(settings, folder / name / "params.yaml")
     folders = [str(folder / name) for name in NAMES]
-    command = [sys.executable, "-c", RUN, *folders]
+    command = [warm.python(), "-c", RUN, *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder

@@ -5,7 +5,6 @@ import pickle
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from helpers import finished, mlflow_store
+from helpers import finished, mlflow_store, warm
 from helpers.project import ROOT, row
 from helpers.stages import assert_clean, environment
 from narrows.config import params
@@ -46,7 +45,7 @@ def folder(done: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, stage: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / f"pipelines/{stage}.py")]
+    command = [warm.python(), str(ROOT / f"pipelines/{stage}.py")]
     return subprocess.run(
         command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )

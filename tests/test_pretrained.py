@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image
 
-from helpers import finished
+from helpers import finished, warm
 from helpers.project import ROOT, Project, row
 from narrows.config import params
 from narrows.config.plugins import Plugin
@@ -308,7 +307,7 @@ def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Pat
     for key in ("means-kmeans", "deep"):
         out = tmp_path / f"{key}.csv"
         words = ("-m", "narrows", "apply", "--run", key, str(new), "--to", str(out))
-        subprocess.run([sys.executable, *words], cwd=folder, env=project.env, check=True)
+        subprocess.run([warm.python(), *words], cwd=folder, env=project.env, check=True)
         assert "green.png" in out.read_text()
     first = (tmp_path / "means-kmeans.csv").read_text().splitlines()[1].split(",")
     assert first[2] == str(values[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from helpers import warm
 from helpers.project import Project, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -24,7 +25,7 @@ def project_in(folder: Path) -> Project:
 
 def train_until(project: Project, epoch: int, sent: signal.Signals) -> int:
     """Sends the signal to the stage once the epoch is told; returns the exit code."""
-    with project.start("pipelines/encode.py") as stage:
+    with project.start("pipelines/encode.py", python=warm.python()) as stage:
         assert stage.stdout is not None
         for line in stage.stdout:
             if f"encode: narrow: epoch {epoch}," in line:

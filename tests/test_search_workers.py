@@ -15,6 +15,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from helpers import warm
 from helpers.project import Project, row
 from helpers.ray_nodes import HEAD, PORT, cluster
 from narrows.search import studies
@@ -157,7 +158,7 @@ def test_a_stage_that_is_stopped_again_and_again_ends_with_the_trials_it_wants(
     project.write(params)
     project.repro("prepare")
     for stop in range(N_STOPS):
-        with project.start("pipelines/tune.py") as tuning:
+        with project.start("pipelines/tune.py", python=warm.python()) as tuning:
             assert tuning.stdout is not None
             for line in tuning.stdout:
                 if "reconstruction" in line:  # a trial has ended, the next one begins

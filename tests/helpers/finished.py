@@ -1,12 +1,12 @@
 """Finished stages in a folder, made without DVC."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from helpers import warm
 from helpers.project import BASE, ROOT, deep_row, environment, row
 from narrows.store import choices
 from narrows.store.choices import ChosenK
@@ -38,7 +38,7 @@ for stage in sys.argv[1:]:
 
 def run(folder: Path, *stages: str) -> None:
     """Stages, one after the other in one process, which imports what they need once."""
-    command = [sys.executable, "-c", RUN, *stages]
+    command = [warm.python(), "-c", RUN, *stages]
     done = subprocess.run(command, cwd=folder, env=environment(ROOT / "src"))
     assert done.returncode == 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from helpers import mlflow_store
+from helpers import mlflow_store, warm
 
 ROOT = Path(__file__).parents[2]
 WHO = ("AUTHOR", "COMMITTER")
@@ -118,17 +118,19 @@ class Project:
     def write(self, params: dict[str, Any]) -> None:
         YAML(typ="safe").dump(params, self.folder / "params.yaml")
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """`python ...`, not waited for."""
-        command = [sys.executable, "-u", *words]
+    def start(self, *words: str, python: str = sys.executable) -> subprocess.Popen[str]:
+        """`python ...`, not waited for: the real one, unless there is another."""
+        command = [python, "-u", *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.folder, env=self.env, stdout=pipe, text=True)
 
     def dvc(self, *words: str, succeeds: bool = True) -> str:
         """Output of `dvc ...`, which has to succeed, or to fail."""
-        command = [sys.executable, "-m", "dvc", *words]
+        python = Path(warm.python())
+        env = self.env | {"PATH": f"{python.parent}{os.pathsep}{self.env['PATH']}"}
+        command = [str(python), "-m", "dvc", *words]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=env, capture_output=True, text=True, check=False
         )
         assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
