@@ -111,7 +111,7 @@ def test_a_changed_row_reruns_alone_with_what_stands_on_it(project: Project) -> 
     params = project.read()
     params["autoencoders"]["other"]["train"]["epochs"] = 3
     project.write(params)
-    assert project.computed() == OTHER | {"clusterings/other-kmeans"}
+    assert project.computed("cluster", "evaluate") == OTHER | {"clusterings/other-kmeans"}
 
 
 def test_a_row_that_is_changed_back_comes_back_without_being_computed(project: Project) -> None:

@@ -45,20 +45,6 @@ def url(kind: str, tmp_path: Path) -> Iterator[str]:
     server.cleanup()
 
 
-def workers(search: psutil.Process) -> list[psutil.Process]:
-    """Processes of the forkserver that have their own work; oldest first."""
-    below = [child for child in search.children(recursive=True) if has_forkserver(child)]
-    return sorted(below, key=lambda worker: worker.create_time())
-
-
-def has_forkserver(process: psutil.Process) -> bool:
-    """Whether the process above is a forkserver; False where one of the two has just ended."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        above = process.parent()
-        return above is not None and "multiprocessing.forkserver" in " ".join(above.cmdline())
-    return False
-
-
 def tasks_of_ray(homes: list[Path]) -> list[psutil.Process]:
     """Tasks that run on the nodes with these homes, and on no others."""
     tasks = []
@@ -103,13 +89,15 @@ def test_workers_that_are_killed_lose_no_trial(
     words = ["tuned", "--n-trials", str(N_TRIALS), "--workers", str(N_WORKERS), "--heartbeat", "1"]
     words += ["--launcher", launcher]
     lines = []
-    with project.start("pipelines/search.py", *words, "--storage", url) as searching:
-        process, killed = psutil.Process(searching.pid), 0
+    with project.start(
+        "pipelines/search.py", *words, "--storage", url, python=warm.python()
+    ) as searching:
+        killed = 0
         assert searching.stdout is not None
         for line in searching.stdout:
             lines.append(line)
             if "trial" in line and "reconstruction" in line and killed < n_killed:
-                victims = tasks_of_ray(homes) if homes else workers(process)
+                victims = tasks_of_ray(homes) if homes else warm.workers(searching)
                 if victims:
                     os.kill(victims[killed % len(victims)].pid, signal.SIGKILL)
                     killed += 1

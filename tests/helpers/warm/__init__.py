@@ -8,6 +8,7 @@ Python.
 """
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -16,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
+
 CLIENT, SERVER = (Path(__file__).with_name(f"{name}.py") for name in ("client", "server"))
 
 
@@ -23,16 +26,36 @@ CLIENT, SERVER = (Path(__file__).with_name(f"{name}.py") for name in ("client", 
 def python() -> str:
     """Path of a program `python`, alone in its folder, which serves as long as this process lives.
     The real one where the system cannot say that a process has ended."""
-    if not hasattr(os, "pidfd_open"):
-        return sys.executable
+    return str(_start()[1]) if hasattr(os, "pidfd_open") else sys.executable
+
+
+@functools.cache
+def _start() -> tuple[subprocess.Popen[bytes], Path]:
+    """The server, once it can serve, and the program that asks it."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     program = folder / "python"
     program.write_text(f"#!{sys.executable} -IS\n" + CLIENT.read_text())
     program.chmod(0o755)
     command = [sys.executable, str(SERVER), str(folder / "socket"), str(program)]
-    # It ends when this process no longer holds the other end of its standard input.
+    # It ends with its standard input, whose other end this process holds.
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    atexit.register(server.communicate)
     assert server.stdout is not None
     server.stdout.readline()
-    return str(program)
+    return server, program
+
+
+def workers(driver: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Processes that the forkserver of a `python()` has forked; the oldest first."""
+    process = psutil.Process(driver.pid)
+    if python() == sys.executable:
+        servers = [child for child in process.children() if "forkserver" in str(child.cmdline())]
+    else:
+        servers = psutil.Process(_start()[0].pid).children()
+    folder, forked = process.cwd(), []
+    for worker in (child for server in servers for child in server.children()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if worker.cwd() == folder:
+                forked.append(worker)
+    return sorted(forked, key=lambda worker: worker.create_time())
