@@ -79,6 +79,16 @@ def changed(path: str, value: Any) -> dict[str, Any]:
             r"^deep_clusterings.deep-kmeans.start is missing",
         ),
         (
+            "deep_clusterings.deep-dec.teachers",
+            ["deep-kmean"],
+            r"^deep_clusterings.deep-dec.teachers: 'deep-kmean' is no row .*mean 'deep-kmeans'",
+        ),
+        (
+            "deep_clusterings.deep-dec.teachers",
+            ["deep-dec"],
+            r"'deep-dec' is no row of clusterings or deep_clusterings without teachers",
+        ),
+        (
             "seeds.rows",
             ["deep-dek"],
             r"^seeds.rows: 'deep-dek' is no row of clusterings .*mean 'deep-dec'",
@@ -90,6 +100,18 @@ def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:
         params.from_dict(changed(path, value))
     assert re.search(message, str(error.value)), str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_teachers_are_there_under_every_seed_and_have_clusters_of_their_own() -> None:
+    raw = changed("deep_clusterings.deep-dec.teachers", ["deep-kmeans"])
+    raw["seeds"]["rows"] = ["deep-dec"]
+    with pytest.raises(UserError, match=r"teachers: deep-kmeans is not in seeds\.rows, where deep"):
+        params.from_dict(raw)
+    raw["seeds"]["rows"] = ["deep-dec", "deep-kmeans"]
+    params.from_dict(raw)
+    raw["deep_clusterings"]["deep-dec"]["method"]["on_collapse"] = "start"
+    with pytest.raises(UserError, match=r"^deep_clusterings.deep-dec.method.on_collapse: start needs"):
+        params.from_dict(raw)
 
 
 def test_a_missing_key_is_told() -> None:

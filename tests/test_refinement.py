@@ -102,6 +102,23 @@ class Collapsing:
         monkeypatch.setattr(plugins.load("deep_clusterers", "dec"), "loss", loss)
 
 
+class TestTeachers:
+    def test_a_student_names_what_they_do_not_agree_on(self, tmp_path: Path) -> None:
+        """A third of the samples has no name, and one name is numbered with a gap."""
+        names = np.where(np.arange(120) % 3 == 0, -1, np.array([0, 3, 5])[LABELS])
+        chosen = method("self_label", read_out="layer", interval=150, max_updates=1)
+        result = refine(chosen, job(tmp_path, names=names))
+        assert hardened(result.soft).tolist() == LABELS.tolist()
+        assert np.allclose(result.soft.sum(axis=1), 1)
+        assert result.state == {}
+        assert result.assignments[0].tolist() == np.where(names < 0, -1, LABELS).tolist()
+
+    def test_who_agree_on_one_cluster_teach_nothing(self, tmp_path: Path) -> None:
+        message = "^teachers: their agreement finds 1 cluster, it needs two$"
+        with pytest.raises(UserError, match=message):
+            refine(method("self_label"), job(tmp_path, names=np.where(LABELS == 1, 0, -1)))
+
+
 class TestCollapse:
     def test_stops_with_a_sentence(self, tmp_path, monkeypatch) -> None:
         Collapsing.plant(monkeypatch)

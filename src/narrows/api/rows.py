@@ -192,8 +192,13 @@ def deep_row(row: DeepClustering | Plugin | Words) -> tuple[DeepClustering, Cont
 
     A word, or a mapping with a name, is a method from K-means on without augmentation; a mapping
     without a name has the keys `method`, `start` and `augmentation`.
+
+    Raises:
+        UserError: a row with teachers, whose clusters only the pipeline has; or an unknown key.
     """
     if isinstance(row, DeepClustering):
+        if row.teachers:
+            raise UserError("teachers: only `dvc repro deep_cluster` has their clusters")
         return row, context_of(row)
     parts: dict[str, Any] = {"method": row}
     if isinstance(row, Mapping) and "name" not in row:

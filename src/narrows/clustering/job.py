@@ -48,6 +48,9 @@ class Job:
     """Folder of checkpoints; a run that is found there is resumed, and its files stay."""
     on_update: OnUpdate = ignore
     """Called after every look at the whole set, counted from 0, with the health of the run."""
+    names: np.ndarray | None = None
+    """Clusters (N,) to begin with, -1 is noise; None for those that the start's clusterer reads off
+    the codes."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,11 @@ def prepare_start(job: Job) -> Start:
     file = job.work / "start.npz"
     if not file.exists():
         job.work.mkdir(parents=True, exist_ok=True)
-        state, clusters = cluster_codes(job, codes)
+        state, clusters = ({}, job.names) if job.names is not None else cluster_codes(job, codes)
         used = np.unique(clusters[job.fitted & (clusters >= 0)])
         if len(used) < 2:
-            raise UserError(
-                f"start: {job.start.name} finds {plural(len(used), 'cluster')}, it needs two"
-            )
+            who = "start: " + job.start.name if job.names is None else "teachers: their agreement"
+            raise UserError(f"{who} finds {plural(len(used), 'cluster')}, it needs two")
         names = np.full(clusters.max() + 2, -1)  # the last is that of noise
         names[used] = np.arange(len(used))
         save_state(file, {**state, "names": names}, clusters=names[clusters])

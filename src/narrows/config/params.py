@@ -115,12 +115,28 @@ class Params:
         for key, search in self.searches.items():
             self._try_out(key, search)
         rows = {**self.clusterings, **self.deep_clusterings}
+        for key, row in self.deep_clusterings.items():
+            self._check_teachers(key, row)
         for key in self.seeds.rows:
             if key not in rows:
                 raise ValueError(
                     f"seeds.rows: {abbreviated(key)} is no row of clusterings or deep_clusterings"
                     f"{nearest(key, rows)}"
                 )
+
+    def _check_teachers(self, key: str, row: DeepClustering) -> None:
+        """They are rows that have no teachers themselves, and are there under each of its seeds."""
+        path = f"deep_clusterings.{key}.teachers"
+        others = {**self.clusterings, **self.deep_clusterings}
+        others = {k: other for k, other in others.items() if not getattr(other, "teachers", ())}
+        for teacher in row.teachers:
+            if teacher not in others:
+                raise ValueError(
+                    f"{path}: {abbreviated(teacher)} is no row of clusterings or deep_clusterings "
+                    f"without teachers of its own{nearest(teacher, others)}"
+                )
+            if key in self.seeds.rows and teacher not in self.seeds.rows:
+                raise ValueError(f"{path}: {teacher} is not in seeds.rows, where {key} is")
 
     def _check_inputs(self) -> None:
         """Every row takes the samples, or features that are there."""

@@ -72,6 +72,16 @@ class DeepClustering:
     """Corruption of the samples that are learned from; the targets are those of clean samples."""
     method: Annotated[Plugin, "deep_clusterers"]
     """Deep clusterer, a file in src/narrows/clustering/deep_clusterers/."""
+    teachers: tuple[str, ...] = ()
+    """Keys of other rows of `clusterings` and `deep_clusterings`. What all of them put together are
+    the first clusters, in place of those of the start; what they disagree on teaches nothing."""
+
+    def __post_init__(self) -> None:
+        if self.teachers and self.method.config.on_collapse == "start":
+            raise ValueError(
+                "method.on_collapse: start needs clusters that were read off the codes, and those "
+                "of teachers were not; accepted is stop"
+            )
 
 
 @config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from narrows import tracking
 from narrows.clustering import refine as refining
+from narrows.clustering.agreement import agreed
 from narrows.clustering.job import Job
 from narrows.clustering.state import hardened
 from narrows.config.plugins import Plugin, resolved
@@ -30,6 +31,7 @@ def refine(
     encoder_row: Plugin,
     settings: dict[str, Any],
     encoder_folder: Path,
+    teachers: Sequence[Path],
     attempt: Attempt,
 ) -> None:
     """Refines the encoder, writes the clustering into the attempt's folder, and logs it.
@@ -56,6 +58,7 @@ def refine(
             device=setting.device,
             work=attempt.checkpoints,
             on_update=on_update(run, key),
+            names=names_by(teachers),
         )
         try:
             refined = refining.refine(row.method, work)
@@ -65,6 +68,12 @@ def refine(
         run.log_metrics({"seconds": refined.seconds})
         for file in encoders.history_files(attempt.folder):
             run.log_file(file)
+
+
+def names_by(teachers: Sequence[Path]) -> np.ndarray | None:
+    """Clusters (N,) that the clusterings in these folders agree on; None where there are none."""
+    stored = [clusterings.StoredClustering(folder).clusters for folder in teachers]
+    return agreed(stored) if stored else None
 
 
 def on_update(run: tracking.Run, key: str) -> Callable[[int, dict[str, float]], None]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,10 @@ def refresh(
     with outputs.hold(home):
         rows.keep_only(home, members)
         try:
-            _bring(stage, members, slot, preload, is_here)
+            failures: dict[Path, str] = {}
+            for wave in _waves(members):
+                failures |= _bring(stage, wave, slot, preload, failures, is_here)
+            _raise(failures)
         finally:
             rows.keep_only(home, members)
             rows.write_index(home, members)
@@ -142,19 +145,46 @@ def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> No
     with outputs.hold(row.folder):
         rows.sweep(row.folder)
         try:
-            _bring(stage, [row], ONE_CORE, preload)
+            _raise(_bring(stage, [row], ONE_CORE, preload, {}))
         finally:
             rows.sweep(row.folder)
 
 
-def _bring(
-    stage: str, members: Sequence[Row], slot: Slot, preload: Sequence[str], is_here: bool = False
-) -> None:
-    """Computes the rows that are neither current nor known.
+def _waves(members: Sequence[Row]) -> list[list[Row]]:
+    """Rows, and after them those that read files of theirs."""
+    folders = {row.folder for row in members}
+    waves: tuple[list[Row], list[Row]] = [], []
+    for row in members:
+        waves[any(file.parent in folders for file in row.reads)].append(row)
+    return [wave for wave in waves if wave]
+
+
+def _raise(failures: Mapping[Path, str]) -> None:
+    """Ends a stage of which rows have failed, when all others have ended.
 
     Raises:
-        UserError: rows failed; a line for each, when all others have ended.
+        UserError: a line for each.
     """
+    if failures:
+        raise UserError("\n".join(failures.values()))
+
+
+def _bring(
+    stage: str,
+    members: Sequence[Row],
+    slot: Slot,
+    preload: Sequence[str],
+    failed: Mapping[Path, str],
+    is_here: bool = False,
+) -> dict[Path, str]:
+    """Computes the rows that are neither current nor known; not those that read files of a row that
+    has failed.
+
+    Returns:
+        Why rows failed, by their folders.
+    """
+    failures = {row.folder: why for row in members if (why := _lacking(row, failed))}
+    members = [row for row in members if row.folder not in failures]
     fingerprints = {row.name: row.fingerprint() for row in members}
     stale = [row for row in members if not rows.is_current(row, fingerprints[row.name])]
     missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
@@ -162,7 +192,6 @@ def _bring(
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
         say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
-    failures: list[str] = []
     n_done = 0
     outcomes = engine.each(compute, attempts, slot, _files, preload, is_here=is_here)
     with progress.watch(stage):
@@ -174,12 +203,17 @@ def _bring(
                 n_done += 1
                 say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
             else:
-                failures.append(_sentence(outcome))
+                failures[attempt.row.folder] = _sentence(outcome)
     if attempts:
         finished.bound()
         rows.drop_stale()
-    if failures:
-        raise UserError("\n".join(failures))
+    return failures
+
+
+def _lacking(row: Row, failed: Mapping[Path, str]) -> str:
+    """Says that a row has to wait for one that has failed; nothing if there is none."""
+    missing = next((file.parent for file in row.reads if file.parent in failed), None)
+    return f"{row.name}: waits for {missing.name}, which has failed" if missing else ""
 
 
 def compute(attempt: Attempt) -> list[Any]:

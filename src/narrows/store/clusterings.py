@@ -122,6 +122,11 @@ def seed_folder(artifacts: Path, seed: int, key: str) -> Path:
     return artifacts / "seeds" / str(seed) / key
 
 
+def clusters_file(place: Path) -> Path:
+    """The clusters of a row, and what its clusterer has learned."""
+    return place / "clusters.npz"
+
+
 def codes_file(place: Path) -> Path:
     """The codes that a deep clustering has refined."""
     return place / "codes.npy"

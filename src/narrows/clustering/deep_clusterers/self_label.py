@@ -2,16 +2,19 @@
 
 Each round ends with the start's clusterer on the new codes, whose clusters are the next round's
 names. (Caron et al. 2018, arXiv:1807.05520, with a clusterer of one's choice for k-means.)
+
+Where the first names are those that several clusterings agree on, the layer that learns them can
+name the rest itself: a student of a committee (Xie et al. 2020, arXiv:1911.04252, without labels).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from narrows.clustering.deep_clusterers._base import Loop, recentre, soft
+from narrows.clustering.deep_clusterers._base import Loop, recentre
 from narrows.config.plugins import config
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ __all__ = ["Config", "loss", "parts", "recentre", "soft", "target"]
 class Config(Loop):
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of a target that is spread over all clusters (Szegedy et al. 2016)."""
+    read_out: Literal["start", "layer"] = "start"
+    """What names the clusters after each round: the start's clusterer, fitted anew on the codes, or
+    the layer that has learned the names."""
 
     def __post_init__(self) -> None:
         if self.reset_every is not None:
@@ -39,6 +45,16 @@ def parts(cfg: Config, codes: np.ndarray, clusters: np.ndarray) -> dict[str, Ten
 
     k = int(clusters.max()) + 1
     return {"weight": torch.zeros(k, codes.shape[1]), "bias": torch.zeros(k)}
+
+
+def soft(cfg: Config, parts: Parts, z: Tensor) -> Tensor | None:
+    """The layer's memberships (B, K) of codes (B, D), once it has learned; None where the start's
+    clusterer reads the clusters off."""
+    from torch.nn import functional
+
+    if cfg.read_out == "start" or not bool(parts["weight"].any()):
+        return None
+    return functional.linear(z, parts["weight"], parts["bias"]).softmax(dim=1)
 
 
 def target(cfg: Config, q: Tensor) -> Tensor:
