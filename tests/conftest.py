@@ -14,7 +14,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as jobs in the backgrou
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package
 
-LONGEST = ("test_pipeline.py", "test_search_workers.py", "test_resume.py", "test_kills.py")
+LONGEST = (
+    *("test_pipeline.py", "test_schedule.py", "test_search_workers.py", "test_resume.py"),
+    "test_kills.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

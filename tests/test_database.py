@@ -57,7 +57,8 @@ def url(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
 
 
 def open_study(storage: database.Storage, name: str) -> optuna.Study:
-    return studies.open_study(storage, name, ["minimize"], "none")
+    nop, tpe = optuna.pruners.NopPruner(), optuna.samplers.TPESampler()
+    return studies.open_study(storage, name, ["minimize"], nop, tpe)
 
 
 def states(study: optuna.Study) -> list[str]:

@@ -21,6 +21,9 @@ from narrows.config.plugins import Plugin
 from narrows.config.sections import Search
 from narrows.errors import UserError
 from narrows.search import best, database, studies, trials
+from narrows.search.problem import Problem, row_of
+from narrows.stages.winner import winner_of
+from narrows.training import fitting
 
 SPACE = {"code_size": {"low": 2, "high": 6}, "train.optimizer.lr": {"low": 1e-3, "high": 1e-1}}
 GOOD = {"code_size": 6, "train.optimizer.lr": 0.03}
@@ -60,8 +63,10 @@ def objective(name: str, **options: Any) -> Plugin:
     return Plugin("objectives", name, plugins.load("objectives", name).Config(**options))
 
 
-def problem(*objectives: Plugin, pruner: str = "none", **changes: Any) -> trials.Problem:
-    """A search over a small row on 90 samples of three kinds."""
+def problem(
+    *objectives: Plugin, pruner: str = "none", options: Any = None, **changes: Any
+) -> Problem:
+    """A search with other options over a small row, on 90 samples of three kinds."""
     kinds = np.random.default_rng(0).random((3, 36), dtype=np.float32)
     noise = np.random.default_rng(1).random((120, 36), dtype=np.float32)
     x = torch.from_numpy(0.9 * kinds.repeat(40, axis=0) + 0.1 * noise)[torch.randperm(120)]
@@ -71,9 +76,10 @@ def problem(*objectives: Plugin, pruner: str = "none", **changes: Any) -> trials
         objectives=objectives or (objective("reconstruction"),),
         n_trials=3,
         pruner=pruner,
+        **(options or {}),
     )
     base = plugins.resolved(params.plugin("autoencoders", row()))
-    base_problem = trials.Problem(
+    base_problem = Problem(
         key="small",
         search=search,
         row=base,
@@ -106,18 +112,51 @@ def test_a_study_is_gone_on_with_until_it_holds_enough(storage: Any) -> None:
     assert studies.n_finished(study) == len(log.rows) == 5
     best = studies.winner(study)
     assert best.values == [min(t.values[0] for t in study.trials)]
-    best_row = trials.row_of(task, best)
+    best_row = row_of(task, best)
     assert best_row["code_size"] == best.params["code_size"]
     assert best_row["network"] == task.row["network"]
 
 
 def test_two_workers_draw_other_values(storage: Any) -> None:
     task = problem()
-    for _ in range(2):
+    for _ in range(3):
         study = trials.open_study(task, storage)
         trials.add_trials(task, study, limits(studies.n_finished(study) + 1), Log())
-    first, second = (trial.params["train.optimizer.lr"] for trial in study.trials)
+    _, first, second = (trial.params["train.optimizer.lr"] for trial in study.trials)
     assert first != second
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_the_first_trial_is_the_row_itself(storage: Any, seed: int | None) -> None:
+    """So the winner is never worse than the row; it is also the row for the worker that goes on
+    with it."""
+    task, log = problem(), Log(stop_at=2)
+    study = trials.open_study(task, storage, seed)
+    with pytest.raises(KeyboardInterrupt):
+        trials.add_trials(task, study, limits(1), log)
+    trials.add_trials(task, trials.open_study(task, storage, seed), limits(2), log := Log())
+    assert log.rows[0] == task.row != log.rows[1]
+    assert row_of(task, study.trials[1]) == task.row
+    assert studies.winner(study).values[0] <= study.trials[1].values[0]
+
+
+def test_a_first_trial_has_the_rows_values_as_far_as_the_space_has_them(storage: Any) -> None:
+    usual = problem()
+    space = {**SPACE, "code_size": {"low": 2, "high": 5}, "loss": ["mse"], "train.patience": [1]}
+    space["train.schedule"] = [{"name": "cosine"}, {"name": "none"}]
+    space["network.hidden"] = {"layers": [1, 2], "units": [8, 16]}
+    search = dataclasses.replace(usual.search, space=search_space.parse(space))
+    task = problem(search=search)
+    assert [key for key, own in task.own.items() if own is None] == [
+        *("code_size", "loss", "train.patience")
+    ]
+    trials.add_trials(task, trials.open_study(task, storage), limits(1), log := Log())
+    (tried,) = log.rows
+    assert tried["code_size"] < 6
+    assert (tried["loss"], tried["train"]["patience"]) == ("mse", 1)
+    assert tried["network"] == task.row["network"]
+    assert tried["train"]["optimizer"] == task.row["train"]["optimizer"]
+    assert tried["train"]["schedule"] == {"name": "none"}
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
@@ -338,11 +377,21 @@ def test_a_front_has_no_trial_that_another_beats(storage: Any) -> None:
     assert studies.winner(study).values[0] == min(t.values[0] for t in study.trials)
 
 
-@pytest.mark.parametrize("stop_at", [2, 3])
+@pytest.mark.parametrize(
+    ("pruner", "stop_at"),
+    [
+        ("median", 2),
+        ("median", 3),
+        ("percentile", 3),
+        ("patient", 3),
+        ("hyperband", 3),
+        ("asha", 3),
+    ],
+)
 def test_a_pruner_sees_of_a_stopped_trial_what_it_sees_of_a_whole_one(
-    storage: Any, stop_at: int
+    storage: Any, pruner: str, stop_at: int
 ) -> None:
-    task = problem(pruner="median")
+    task = problem(pruner=pruner)
     study = trials.open_study(task, storage)
     study.enqueue_trial(GOOD)
     with pytest.raises(KeyboardInterrupt):
@@ -355,9 +404,10 @@ def test_a_pruner_sees_of_a_stopped_trial_what_it_sees_of_a_whole_one(
     assert list(whole.intermediate_values) == [1, 2, 3, 4]
 
 
-def test_bad_trials_are_pruned(storage: Any) -> None:
+@pytest.mark.parametrize("pruner", ["median", "percentile", "asha"])
+def test_bad_trials_are_pruned(storage: Any, pruner: str) -> None:
     """The smallest code and rate of the space learn less than the median of five good trials."""
-    task, log = problem(pruner="median"), Log()
+    task, log = problem(pruner=pruner), Log()
     study = trials.open_study(task, storage)
     for _ in range(5):
         study.enqueue_trial(GOOD)
@@ -368,13 +418,118 @@ def test_bad_trials_are_pruned(storage: Any) -> None:
     assert log.n_pruned == 1
 
 
+SEEDS = {"seeds": (0, 1, 2, 3, 4)}
+
+
+def test_a_trial_of_several_seeds_has_their_mean_and_goes_on_after_a_stop(
+    storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped when the second seed begins; the first one is not trained again."""
+    usual, values = problem(), []
+    for seeds in ((0,), (1,)):
+        task = dataclasses.replace(usual, search=dataclasses.replace(usual.search, seeds=seeds))
+        study = trials.open_study(task, storage)
+        trials.add_trials(task, study, limits(1), Log())
+        values += study.trials[0].values
+    task = dataclasses.replace(usual, search=dataclasses.replace(usual.search, seeds=(0, 1)))
+    stopped, log = Log(), Log()
+    study, fit = trials.open_study(task, storage), fitting.fit
+
+    def stop(*words: Any, seed: int, **options: Any) -> Any:
+        if seed == 1:
+            raise KeyboardInterrupt
+        return fit(*words, seed=seed, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "fit", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trials.add_trials(task, study, limits(1), stopped)
+    trials.add_trials(task, study, limits(1), log)
+    assert (stopped.epochs, log.epochs) == ([[1, 2, 3, 4]], [[]])
+    first, second = values
+    assert first != second
+    assert study.trials[-1].values[0] == pytest.approx((first + second) / 2)
+
+
+def test_a_trial_that_is_worse_from_every_seed_is_pruned_before_the_last(storage: Any) -> None:
+    """Four differences of one sign have p = 1/16."""
+    task, log = problem(pruner="wilcoxon", options=SEEDS), Log()
+    study = trials.open_study(task, storage)
+    study.enqueue_trial(GOOD)
+    study.enqueue_trial({"code_size": 2, "train.optimizer.lr": 1e-3})
+    trials.add_trials(task, study, limits(2), log)
+    good, bad = study.trials
+    assert good.values[0] == pytest.approx(sum(good.intermediate_values.values()) / 5)
+    assert bad.state.name == "PRUNED"
+    assert list(bad.intermediate_values) == [1, 2, 3, 4]
+    assert log.n_pruned == 1
+
+
+def test_a_trial_that_exceeds_a_constraint_never_wins(storage: Any) -> None:
+    task = problem(options={"constraints": {"code_size": 4, "seconds": 600}})
+    study = trials.open_study(task, storage)
+    study.enqueue_trial({"code_size": 4, "train.optimizer.lr": 1e-3})
+    study.enqueue_trial(GOOD)
+    trials.add_trials(task, study, limits(2), Log())
+    small, large = studies.table(study, task.objectives)
+    assert large["reconstruction"] < small["reconstruction"]
+    assert (small["exceeds"], large["exceeds"]) == ([], ["code_size"])
+    assert studies.winner(study).number == small["trial"]
+    gains = studies.gains(study, task.objectives, set(), 1.0)
+    assert gains.objectives[0]["after"]["trial"] == small["trial"]
+
+
+def test_where_no_trial_is_within_its_constraints_there_is_no_winner(storage: Any) -> None:
+    task = problem(options={"constraints": {"seconds": 1e-9}})
+    study = trials.open_study(task, storage)
+    trials.add_trials(task, study, limits(1), Log())
+    with pytest.raises(UserError, match=r"searches\.small: none of its 1 trials .* `constraints`"):
+        winner_of(task, study)
+
+
+def test_a_search_ends_when_no_trial_has_been_better_for_a_while(storage: Any) -> None:
+    """The second is the best of four; the fifth equals it, which is not better."""
+    task = problem()
+    study = trials.open_study(task, storage)
+    for n, value in enumerate([3.0, 1.0, 2.0, 2.0, 1.0]):
+        study.add_trial(optuna.create_trial(values=[value]))
+        assert studies.n_since_best(study) == [0, 0, 1, 2, 3][n]
+    trials.add_trials(task, study, trials.Limits(None, None, patience=3), Log())
+    assert len(study.trials) == 5
+
+
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("silhouette", 0.3, 1), ("pseudo_labels", 0.9, 1)]
+    ("options", "message"),
+    [
+        ({"pruner": "wilcoxon", "seeds": (0, 1, 2, 3)}, "wilcoxon .* 5 seeds or more"),
+        ({"pruner": "asha", "seeds": (0, 1)}, "asha compares validation losses, .* no seeds"),
+        ({"objectives": ("agreement",), "seeds": (0,)}, "agreement .* seeds has to list 2 or more"),
+        ({"sampler": "cmaes", "objectives": ("silhouette",) * 2}, "cmaes takes one objective"),
+        ({"sampler": "cmaes", "constraints": {"seconds": 9}}, "cmaes takes .* no constraints"),
+        ({"constraints": {"colour": 3}}, "'code_size' or 'seconds'"),
+        ({"constraints": {"seconds": 0}}, "greater than 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: Any, message: str) -> None:
+    usual = {"objectives": ("silhouette",), **options}
+    usual["objectives"] = tuple(objective(name, n_clusters=3) for name in usual["objectives"])
+    with pytest.raises(ValueError, match=message):
+        Search(row="narrow", space=SPACE, n_trials=3, **usual)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("silhouette", 0.3, 1),
+        ("pseudo_labels", 0.9, 1),
+        ("agreement", 0.9, 1),
+        ("neighbour_votes", 0.9, 1),
+    ],
 )
 def test_clusters_are_judged_without_labels(
     name: str, low: float, high: float, storage: Any
 ) -> None:
-    task = problem(objective(name, n_clusters=3))
+    task = problem(objective(name, n_clusters=3), options={"seeds": (0, 1)})
     study = trials.open_study(task, storage)
     study.enqueue_trial(GOOD)
     trials.add_trials(task, study, limits(1), Log())

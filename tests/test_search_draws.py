@@ -1,26 +1,41 @@
-"""Draws of a search with a seed: those of Optuna's TPE, however often the search is killed."""
+"""Draws of a search with a seed: those of Optuna's samplers, however often the search is killed."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import optuna
 import pytest
 
-from narrows.config import params, search_space
-from narrows.search import database, sampler, studies
+from narrows.config import params, plugins, search_space
+from narrows.config.sections import Search
+from narrows.search import database, registry, sampler, studies
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
-SPACE = search_space.parse(
-    {
-        "code_size": {"low": 2, "high": 64, "log": True},
-        "network.hidden": {"layers": [0, 3], "units": [4, 512]},
-        "loss": ["bce", "mse"],
-        "lr": {"low": 1e-4, "high": 1e-1, "log": True},
-    }
-)
-N_TRIALS = 15  # TPE's first ten are random
+SPACE = {
+    "code_size": {"low": 2, "high": 64, "log": True},
+    "network.hidden": {"layers": [0, 3], "units": [4, 512]},
+    "loss": ["bce", "mse"],
+    "lr": {"low": 1e-4, "high": 1e-1, "log": True},
+}
+OWN = {"code_size": 32, "network.hidden.layers": 1, "network.hidden.0": 128, "loss": "bce"}
+OWN |= {"lr": 0.005}
+N_TRIALS = 15  # the first six are random
 Draws = list[dict[str, Any]]
+
+
+def search_of(word: str, n_objectives: int) -> Search:
+    """A search by a sampler, whose objectives have no meaning here."""
+    config = plugins.load("objectives", "code_size").Config()
+    objectives = (plugins.Plugin("objectives", "code_size", config),) * n_objectives
+    return Search(
+        row="row",
+        space=SPACE,
+        objectives=objectives,
+        n_trials=N_TRIALS,
+        sampler=word,
+        n_startup_trials=6,
+    )
 
 
 @pytest.fixture
@@ -33,28 +48,35 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[databas
 
 
 def values(trial: optuna.Trial, n_objectives: int) -> tuple[float, ...]:
-    """Values without a meaning, the same for the same parameters."""
-    row = search_space.draw(SPACE, trial)
+    """Values without a meaning, the same for the same parameters; of two objectives, half of the
+    codes are too large."""
+    row = search_space.draw(search_space.parse(SPACE), trial)
     error = (row["lr"] - 0.01) ** 2 + sum(row["network.hidden"]) / 1000 + (row["loss"] == "bce")
+    if n_objectives > 1:
+        trial.set_constraint("code_size", row["code_size"] - 16)
     return (error, float(row["code_size"]))[:n_objectives]
 
 
-def plain_tpe(seed: int, n_objectives: int, pruner: str = "none") -> Draws:
-    """Parameters that Optuna draws where nothing is ever interrupted."""
-    study = optuna.create_study(
-        study_name="study",
-        directions=["minimize"] * n_objectives,
-        sampler=optuna.samplers.TPESampler(seed=seed),
-        pruner=studies.PRUNERS[pruner](),
-    )
-    study.optimize(lambda trial: values(trial, n_objectives), n_trials=N_TRIALS)
+def plain(search: Search, seed: int, n_trials: int) -> Draws:
+    """Parameters that Optuna draws after a first trial where nothing is ever interrupted."""
+    n_objectives = len(search.objectives)
+    tail = registry.sampler(search, seed)
+    head = optuna.samplers.PartialFixedSampler(OWN, tail)
+    study = optuna.create_study(directions=["minimize"] * n_objectives)
+    for n in range(n_trials):
+        study.sampler = tail if n else head
+        study.optimize(lambda trial: values(trial, n_objectives), n_trials=1)
     return [trial.params for trial in study.trials]
 
 
-def start(storage: database.Storage, n_objectives: int, seed: int) -> optuna.Study:
+def start(storage: database.Storage, search: Search, seed: int | None) -> optuna.Study:
     """The study as a process that has just begun sees it."""
-    study = studies.open_study(storage, "study", ["minimize"] * n_objectives, "none")
-    studies.seed_draws(study, seed, lambda trial: search_space.draw(SPACE, trial))
+    fresh = sampler.FreshSampler(registry.sampler(search, seed), OWN)
+    directions = ["minimize"] * len(search.objectives)
+    study = studies.open_study(storage, "study", directions, registry.pruner(search), fresh)
+    if seed is not None:
+        draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
+        study.sampler = sampler.RepeatableSampler(study, fresh, draw)
     return study
 
 
@@ -65,59 +87,108 @@ def complete(study: optuna.Study) -> Draws:
     return [trial.params for trial in finished]
 
 
-@pytest.mark.parametrize("n_objectives", [1, 2])
-def test_a_search_draws_what_optuna_draws(storage: database.Storage, n_objectives: int) -> None:
-    study = start(storage, n_objectives, seed=3)
-    study.optimize(lambda trial: values(trial, n_objectives), n_trials=N_TRIALS)
-    assert complete(study) == plain_tpe(3, n_objectives)
+KINDS = [  # with numbers of trials; a draw by Gaussian processes takes half a second
+    *(("tpe", 1, 15), ("tpe", 2, 15), ("gp", 1, 9), ("gp", 2, 8)),
+    *(("nsga2", 2, 15), ("cmaes", 1, 15), ("qmc", 2, 9)),
+]
 
 
-@pytest.mark.parametrize("n_objectives", [1, 2])
-def test_a_search_that_is_killed_draws_the_same(
-    storage: database.Storage, n_objectives: int
+@pytest.mark.parametrize(("word", "n_objectives", "n_trials"), KINDS)
+def test_a_search_that_is_killed_draws_what_optuna_draws(
+    storage: database.Storage, word: str, n_objectives: int, n_trials: int
 ) -> None:
     """Every third trial is killed with none, one or all of its parameters drawn, and every trial
     runs in a process of its own."""
-    n_kills = 0
-    for n in range(N_TRIALS):
-        if n % 3 == 2:
-            trial = start(storage, n_objectives, seed=3).ask()
+    search, n_kills = search_of(word, n_objectives), 0
+    for n in range(n_trials):
+        if n % 3 == 0:
+            trial = start(storage, search, seed=3).ask()
             if n_kills % 3 == 1:
                 trial.suggest_int("code_size", 2, 64, log=True)
             elif n_kills % 3 == 2:
-                search_space.draw(SPACE, trial)
-            studies.leave(start(storage, n_objectives, seed=3), trial.number)
+                search_space.draw(search.space, trial)
+            studies.leave(start(storage, search, seed=3), trial.number)
             n_kills += 1
-        study = start(storage, n_objectives, seed=3)
+        study = start(storage, search, seed=3)
         study.optimize(lambda trial: values(trial, n_objectives), n_trials=1)
-    assert n_kills == 5
-    assert len(study.trials) == N_TRIALS + n_kills
-    assert complete(study) == plain_tpe(3, n_objectives)
+    assert n_kills >= 3
+    assert len(study.trials) == n_trials + n_kills
+    assert complete(study) == plain(search, 3, n_trials)
+    assert complete(study)[0] == OWN
+
+
+def test_every_word_has_a_sampler_or_a_pruner() -> None:
+    words = {key: get_args(hint) for key, hint in get_type_hints(Search).items()}
+    assert set(words["sampler"]) == {*registry.SAMPLERS, "auto"}
+    assert set(words["pruner"]) == set(registry.PRUNERS)
+
+
+def test_auto_compares_values_where_all_are_ranges() -> None:
+    search = search_of("auto", 1)
+    assert isinstance(registry.sampler(search, 0), optuna.samplers.TPESampler)
+    ranges = {key: SPACE[key] for key in ("code_size", "lr")}
+    only = Search(row="row", space=ranges, objectives=search.objectives, n_trials=1, sampler="auto")
+    assert isinstance(registry.sampler(only, 0), optuna.samplers.GPSampler)
+
+
+@pytest.mark.parametrize("word", sorted(registry.SAMPLERS))
+def test_a_sampler_has_looked_at_results_after_its_first_trials(word: str) -> None:
+    """With other results its later draws are others, but for a sequence; the first ones are the
+    same."""
+    search = search_of(word, 1)
+    draws = []
+    for sign in (1, -1):
+        study = optuna.create_study(sampler=registry.sampler(search, 3))
+        n_trials = 9 if word == "gp" else N_TRIALS
+        study.optimize(lambda trial, sign=sign: sign * values(trial, 1)[0], n_trials=n_trials)
+        draws.append([trial.params for trial in study.trials])
+    first, second = draws
+    assert first[:6] == second[:6]
+    assert (first == second) == (word == "qmc")
 
 
 def test_trials_of_another_worker_do_not_come_again(storage: database.Storage) -> None:
-    other = studies.open_study(storage, "study", ["minimize"], "none")
+    search = search_of("tpe", 1)
+    other = start(storage, search, seed=None)
     other.optimize(lambda trial: values(trial, 1), n_trials=3)
-    study = start(storage, 1, seed=3)
+    study = start(storage, search, seed=3)
     study.optimize(lambda trial: values(trial, 1), n_trials=2)
     rates = [trial.params["lr"] for trial in study.trials]
+    assert rates[0] == OWN["lr"]
     assert len(set(rates)) == 5
-    assert rates[3:] == [draw["lr"] for draw in plain_tpe(3, 1)[3:5]]
+    assert rates[3:] == [draw["lr"] for draw in plain(search, 3, 5)[3:5]]
 
 
-def test_the_first_trials_of_small_codes_are_those_that_they_were(
+def test_two_workers_without_a_seed_share_the_points_of_a_sequence(
+    storage: database.Storage,
+) -> None:
+    search = search_of("qmc", 1)
+    for _ in range(8):
+        study = start(storage, search, seed=None)
+        study.optimize(lambda trial: values(trial, 1), n_trials=1)
+    assert len({trial.params["lr"] for trial in study.trials}) == 8
+
+
+def test_the_first_trials_of_small_codes_are_its_row_and_those_of_optuna(
     storage: database.Storage,
 ) -> None:
     p = params.load(Path(__file__).parents[1] / "params.yaml")
     search = p.searches["small-codes"]
-    plain = optuna.create_study(
-        directions=["minimize"] * 2, sampler=optuna.samplers.TPESampler(seed=p.seed)
-    )
-    seeded = studies.open_study(storage, "study", ["minimize"] * 2, "none")
-    studies.seed_draws(seeded, p.seed, lambda trial: search_space.draw(search.space, trial))
-    for study in (plain, seeded):
+    directions = ["minimize"] * 2
+    own = {"code_size": 32, "network.hidden.layers": 1, "network.hidden.0": 128}
+    own |= {"code_activation": "relu", "loss": "bce", "train.optimizer.lr": 0.005}
+    tpe = optuna.samplers.TPESampler(seed=p.seed)
+    usual = optuna.create_study(directions=directions, sampler=tpe)
+    usual.enqueue_trial(own)
+    fresh = sampler.FreshSampler(registry.sampler(search, p.seed), own)
+    pruner = registry.pruner(search)
+    seeded = studies.open_study(storage, "study", directions, pruner, fresh)
+    draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
+    seeded.sampler = sampler.RepeatableSampler(seeded, fresh, draw)
+    for study in (usual, seeded):
         for n in range(search.n_trials):
             trial = study.ask()
             search_space.draw(search.space, trial)
             study.tell(trial, (1 / (1 + n), n % 3))
-    assert [t.params for t in seeded.trials] == [t.params for t in plain.trials]
+    assert [t.params for t in seeded.trials] == [t.params for t in usual.trials]
+    assert seeded.trials[0].params == own

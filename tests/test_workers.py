@@ -60,6 +60,10 @@ def p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Params]:
     return params.load()
 
 
+def never() -> bool:
+    return False
+
+
 def task_of(
     p: Params, n_finished: int | None = None, deadline: float | None = None
 ) -> workers.WorkerTask:
@@ -72,7 +76,7 @@ def test_workers_that_fail_are_not_begun_again_for_ever(
 ) -> None:
     monkeypatch.setattr(workers, "work", fail)
     with pytest.raises(UserError, match="4 workers failed, the last one said: the database stays"):
-        workers.run_workers(task_of(p), 1, 0.0, counts(0), LIBRARIES)
+        workers.run_workers(task_of(p), 1, 0.0, counts(0), never, LIBRARIES)
     assert capfd.readouterr().out.count("another begins") == workers.MAX_RESTARTS
 
 
@@ -83,15 +87,15 @@ def test_a_finished_trial_makes_failures_forgotten(
     monkeypatch.setattr(workers, "work", fail)
     answers = counts(0, 0, 0, 0, 0, 1)  # a failure and its successor ask, each
     with pytest.raises(UserError, match="4 workers failed"):
-        workers.run_workers(task_of(p, n_finished=9), 1, 0.0, answers, LIBRARIES)
+        workers.run_workers(task_of(p, n_finished=9), 1, 0.0, answers, never, LIBRARIES)
     assert capfd.readouterr().out.count("another begins") == 2 + workers.MAX_RESTARTS
 
 
 def test_no_worker_follows_when_there_is_enough(p: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three at once on one core; NARROWS_WORKERS is no bound."""
     monkeypatch.setattr(workers, "work", end)
-    workers.run_workers(task_of(p, n_finished=1), 3, 0.0, counts(1), LIBRARIES)
-    workers.run_workers(task_of(p, deadline=time.time()), 1, 0.0, counts(1), LIBRARIES)
+    workers.run_workers(task_of(p, n_finished=1), 3, 0.0, counts(1), never, LIBRARIES)
+    workers.run_workers(task_of(p, deadline=time.time()), 1, 0.0, counts(1), never, LIBRARIES)
     assert Path("log").read_text() == "1\n" * 4
 
 

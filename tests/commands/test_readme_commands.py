@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from helpers.own_data import pictures
-from helpers.project import ROOT, Project, deep_row, row
+from helpers.project import ROOT, Project, deep_row, row, share_environment
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -165,18 +165,6 @@ def project(tmp_path: Path) -> Project:
     commit(copy)
     pictures(tmp_path / "Photos")
     return copy
-
-
-def share_environment(folder: Path) -> None:
-    """An environment with the files of this one. It does not say where it was made: the Makefile
-    makes one anew that was made in another folder."""
-    folder.mkdir()
-    for entry in Path(sys.prefix).iterdir():
-        (folder / entry.name).symlink_to(entry)
-    config = folder / "pyvenv.cfg"
-    lines = config.read_text().splitlines(keepends=True)
-    config.unlink()
-    config.write_text("".join(line for line in lines if not line.startswith("command = ")))
 
 
 def commit(project: Project) -> None:

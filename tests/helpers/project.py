@@ -60,6 +60,18 @@ def deep_row(encoder: str) -> dict[str, Any]:
     }
 
 
+def share_environment(folder: Path) -> None:
+    """An environment with the files of this one. It does not say where it was made: the Makefile
+    makes one anew that was made in another folder."""
+    folder.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        (folder / entry.name).symlink_to(entry)
+    config = folder / "pyvenv.cfg"
+    lines = config.read_text().splitlines(keepends=True)
+    config.unlink()
+    config.write_text("".join(line for line in lines if not line.startswith("command = ")))
+
+
 class Project:
     def __init__(self, folder: Path, autoencoders: dict[str, Any], git: bool = False):
         self.folder = folder

@@ -22,9 +22,11 @@ with tracking.start_run("row", "identity", data, {"stage": "encode"}):
     pass
 """
 STUDIES = """
+from optuna import pruners, samplers
 from narrows.search import database, studies
 storage = database.open_storage(database.url(), 60)
-studies.open_study(storage, "study", ["minimize"], "none")
+nop, tpe = pruners.NopPruner(), samplers.TPESampler()
+studies.open_study(storage, "study", ["minimize"], nop, tpe)
 """
 
 

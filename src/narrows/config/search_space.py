@@ -15,6 +15,7 @@ from narrows.config.messages import abbreviated, cut
 from narrows.config.plugins import config
 
 Changes = dict[str, Any]  # by dotted key of a row
+Parameters = dict[str, Any]  # of a trial, by Optuna's names
 Number = int | float
 MAX_LAYERS = 100
 MAX_CHOICES = 100
@@ -52,6 +53,11 @@ class Range:
             return trial.suggest_int(key, self.low, self.high, log=self.log)
         return trial.suggest_float(key, self.low, self.high, log=self.log)
 
+    def candidates(self, key: str, value: Any) -> Iterator[Parameters]:
+        """The value itself where it lies between both."""
+        if isinstance(value, int | float) and self.low <= value <= self.high:
+            yield {key: value}
+
     def corners(self) -> Iterator[Number]:
         """Both ends."""
         yield from (self.low, self.high)
@@ -80,6 +86,13 @@ class Layers:
         n_layers = trial.suggest_int(f"{key}.layers", *self.layers, log=False)
         return [trial.suggest_int(f"{key}.{i}", *self.units, log=True) for i in range(n_layers)]
 
+    def candidates(self, key: str, value: Any) -> Iterator[Parameters]:
+        """Number and sizes of the value's layers where both are within bounds."""
+        (fewest, most), (smallest, largest) = self.layers, self.units
+        is_list = isinstance(value, list | tuple) and fewest <= len(value) <= most
+        if is_list and all(smallest <= units <= largest for units in value):
+            yield {f"{key}.layers": len(value)} | {f"{key}.{i}": n for i, n in enumerate(value)}
+
     def corners(self) -> Iterator[list[int]]:
         """Fewest layers of fewest units, most layers of most units."""
         yield from ([units] * n for n, units in zip(self.layers, self.units, strict=True))
@@ -99,9 +112,17 @@ class Choices:
 
     def draw(self, key: str, trial: Trial) -> Any:
         """A value that the trial suggests under the key."""
-        names = [v if isinstance(v, str | int | float) else json.dumps(v) for v in self.values]
+        names = self._names()
         chosen = trial.suggest_categorical(key, names)
         return copy.deepcopy(self.values[names.index(chosen)])
+
+    def candidates(self, key: str, value: Any) -> Iterator[Parameters]:
+        """Every choice: which of them is the value, only a row built of it says, for it may leave
+        out defaults."""
+        yield from ({key: name} for name in self._names())
+
+    def _names(self) -> list[Any]:
+        return [v if isinstance(v, str | int | float) else json.dumps(v) for v in self.values]
 
     def corners(self) -> Iterator[Any]:
         """All values."""
@@ -158,6 +179,17 @@ def corners(space: Space) -> Iterator[Changes]:
     """Draws at the ends of every range and of every choice, one key at a time, to be tried out."""
     for key, parameter in space.items():
         yield from ({key: value} for value in parameter.corners())
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """The row's value at a dotted key.
+
+    >>> value_at({"code_size": 8, "train": {"epochs": 2}}, "train.epochs")
+    2
+    """
+    for key in path.split("."):
+        row = row[key]
+    return row
 
 
 def changed(row: dict[str, Any], changes: Changes) -> dict[str, Any]:

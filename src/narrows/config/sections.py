@@ -1,5 +1,6 @@
 """The sections of params.yaml that are no plug-ins, typed: what each key means and may be."""
 
+import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, PositiveInt
@@ -12,6 +13,8 @@ LARGEST_K = 30
 """Largest number of clusters that is compared, where nothing else is said."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # numpy's RandomState takes no larger ones
 
+
+FEWEST_OF_WILCOXON = 5  # four differences are the fewest of which it can say p < 0.1
 
 SAMPLES = "samples"
 """What `input` of a row says where it takes the samples themselves."""
@@ -97,17 +100,64 @@ class Search:
     objectives: tuple[Annotated[Plugin, "objectives"], ...]
     """Measures of a trial, files in src/narrows/search/objectives/; the first picks the winner."""
     n_trials: PositiveInt
-    """Finished trials that `dvc repro` makes sure of; `make search` adds more."""
-    pruner: Literal["none", "median", "hyperband"] = "none"
-    """Which trials are given up early by their validation loss."""
+    """Finished trials that `dvc repro` makes sure of; `make search` adds more. The first is the row
+    itself, as far as the space has its values, so that the winner is no worse."""
+    sampler: Literal["tpe", "gp", "nsga2", "cmaes", "qmc", "auto"] = "tpe"
+    """What draws the values, a sampler of Optuna: tree-structured Parzen estimators, Gaussian
+    processes, an evolution of whole fronts, CMA-ES, which draws choices and layers at random, or a
+    quasi-random sequence. auto takes gp where all keys are ranges, and tpe elsewhere. Trials of
+    `dvc repro` are the same however often it is interrupted, with each of them; with gp and cmaes
+    on machines that round alike."""
+    n_startup_trials: PositiveInt = 10
+    """Random trials before the sampler looks at results; of nsga2 the size of a generation. qmc
+    does not look at results."""
+    pruner: Literal["none", "median", "percentile", "patient", "hyperband", "asha", "wilcoxon"] = (
+        "none"
+    )
+    """Which trials are given up early: those whose validation loss is above the median of earlier
+    ones, not in their best quarter (percentile), above the median and not falling for three epochs
+    (patient), or behind others of the same number of epochs (hyperband, asha). wilcoxon gives up
+    after some of the `seeds` what is worse than the best trial, p < 0.1. After a kill hyperband
+    does not draw the same."""
+    seeds: tuple[Seed, ...] = ()
+    """Seeds of weights, shuffling and noise from which each trial is trained: its values are the
+    means. Without any it is trained from `seed` alone."""
+    constraints: dict[Literal["code_size", "seconds"], Annotated[float, Field(gt=0)]] = (
+        dataclasses.field(default_factory=dict)
+    )
+    """Largest code, and longest training of all seeds together on the machine where it ran. A trial
+    that exceeds one is never the winner, and the sampler avoids its like."""
 
     def __post_init__(self) -> None:
         if not self.objectives:
             raise ValueError("objectives: at least one is needed, found none")
-        if self.pruner != "none" and (len(self.objectives) > 1 or "loss" in self.space):
+        if self.sampler == "cmaes" and (len(self.objectives) > 1 or self.constraints):
+            raise ValueError(
+                "sampler: cmaes takes one objective and no constraints; nsga2, gp and tpe take more"
+            )
+        for objective in self.objectives:
+            fewest = objective.module.FEWEST_SEEDS
+            if fewest > max(1, len(self.seeds)):
+                raise ValueError(
+                    f"objectives: {objective.name} compares trainings, so seeds has to list "
+                    f"{fewest} or more"
+                )
+        self._check_pruner()
+
+    def _check_pruner(self) -> None:
+        """A pruner has values to compare: of epochs, or of seeds."""
+        if self.pruner == "none":
+            return
+        if self.pruner == "wilcoxon":
+            if len(self.objectives) > 1 or len(self.seeds) < FEWEST_OF_WILCOXON:
+                raise ValueError(
+                    f"pruner: wilcoxon compares the values of seeds, so it needs one objective and "
+                    f"{FEWEST_OF_WILCOXON} seeds or more"
+                )
+        elif len(self.objectives) > 1 or "loss" in self.space or len(self.seeds) > 1:
             raise ValueError(
                 f"pruner: {self.pruner} compares validation losses, so it needs one objective and "
-                "a space without loss"
+                "a space without loss, and takes no seeds"
             )
 
 

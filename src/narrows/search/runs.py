@@ -13,8 +13,9 @@ from narrows.data.unit import to_unit
 from narrows.errors import say
 from narrows.models.autoencoder import Autoencoder, reconstruct_all
 from narrows.rendering import figures
+from narrows.search.problem import Problem
 from narrows.search.summary import Gains
-from narrows.search.trials import OpenLog, Problem, TrialLog
+from narrows.search.trial import OpenLog, TrialLog
 
 
 @contextmanager

@@ -1,17 +1,19 @@
-"""Draws of a search that has a seed: the same however often the search is stopped and started."""
+"""Draws of a search: the first trial is the row itself, and those of a search that has a seed are
+the same however often the search is stopped and started."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 SURPLUS = "surplus"  # user attribute of a trial that was not needed
+Space = dict[str, BaseDistribution]
 
 
 def first_number(trial: FrozenTrial) -> int:
@@ -33,42 +35,87 @@ def history(study: optuna.Study, before: int) -> list[FrozenTrial]:
     return [last[number] for number in sorted(last) if number < before]
 
 
-class FreshSampler(TPESampler):
-    """Optuna's TPE, whose draws are other ones in each process."""
+class FreshSampler(BaseSampler):
+    """One of Optuna's samplers, whose draws are other ones in each process. The study's first trial
+    has parameters of its own: no worker has to put them into a queue, which several might do."""
 
     begun: int | None = None
     """Number of the trial that this process began last."""
 
+    def __init__(self, sampler: BaseSampler, own: Mapping[str, Any]):
+        """
+        Args:
+            sampler: what draws all other parameters.
+            own: parameters of the first trial; what is missing there is drawn.
+        """
+        self._sampler, self._first = sampler, PartialFixedSampler(dict(own), sampler)
+
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Notes which trial has begun."""
         self.begun = trial.number
-        super().before_trial(study, trial)
+        self._of(trial).before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> Space:
+        """What the sampler draws at once."""
+        return self._of(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: Space
+    ) -> dict[str, Any]:
+        """Parameters that the sampler draws at once."""
+        return self._of(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """A parameter that the sampler draws alone."""
+        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: optuna.Study, trial: FrozenTrial, *outcome: Any) -> None:
+        """Lets the sampler know how a trial has ended."""
+        self._of(trial).after_trial(study, trial, *outcome)
+
+    def _of(self, trial: FrozenTrial) -> BaseSampler:
+        return self._first if first_number(trial) == 0 else self._sampler
 
 
 class RepeatableSampler(BaseSampler):
-    """Optuna's TPE, whose draw for the n-th original trial depends on the seed, on n and on what
-    the originals before it came to, and on nothing else.
+    """One of Optuna's samplers, whose draw for the n-th original trial depends on the seed, on n
+    and on what the originals before it came to, and on nothing else.
 
-    TPE's random state goes on from draw to draw and is lost with its process. So a new process
-    draws again what the earlier ones drew, in studies in memory that hold what was known then; a
-    retry of a trial that died amid its draw is given what the trial would have been given.
+    A sampler's random state goes on from draw to draw, and some write notes into their study; both
+    end with a process or come in another order after a kill. So a new process draws again what the
+    earlier ones drew, in a study in memory to which it tells what came of each; a retry of a trial
+    that died amid its draw is given what the trial would have been given.
     """
 
     begun: int | None = None
     """Number of the trial that this process began last."""
 
     def __init__(
-        self, study: optuna.Study, seed: int, draw: Callable[[optuna.Trial], Mapping[str, Any]]
+        self,
+        study: optuna.Study,
+        sampler: FreshSampler,
+        draw: Callable[[optuna.Trial], Mapping[str, Any]],
     ):
         """
         Args:
             study: the study that the sampler draws for, whole where Hyperband shows only a part.
-            seed: at least 0, below 2**32.
+            sampler: what draws, in its first state, with a seed.
             draw: asks a trial for all its parameters.
         """
-        self._study = study
-        self._tpe = TPESampler(seed=seed)
-        self._draw = draw
+        self._study, self._sampler, self._draw = study, sampler, draw
+        self._replay = optuna.create_study(
+            study_name=study.study_name,  # Hyperband looks at it
+            directions=study.directions,
+            sampler=sampler,
+            pruner=study.pruner,
+        )
+        self._last: optuna.Trial | None = None  # of the replay, which has not ended there
         self._draws: list[dict[str, Any]] = []  # of the originals, in their order
         self._params: dict[str, Any] = {}  # of the trial that runs
 
@@ -77,17 +124,19 @@ class RepeatableSampler(BaseSampler):
         self.begun = trial.number
         earlier = history(self._study, before=first_number(trial))
         for n in range(len(self._draws), len(earlier) + 1):
-            self._draws.append(self._draw_after(earlier[:n]))
+            if self._last is not None:
+                self._end(self._last, earlier[n - 1])
+            self._last = self._replay.ask()
+            self._draw(self._last)
+            self._draws.append(self._last.params)
         self._params = self._draws[len(earlier)]
 
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> Space:
         """Empty: every parameter is asked for by `sample_independent`."""
         return {}
 
     def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        self, study: optuna.Study, trial: FrozenTrial, search_space: Space
     ) -> dict[str, Any]:
         """Empty, as above."""
         return {}
@@ -103,17 +152,21 @@ class RepeatableSampler(BaseSampler):
         if param_name in self._params:
             return self._params[param_name]
         # a worker without a seed began this trial: its layers may be more than those drawn here
-        return self._tpe.sample_independent(study, trial, param_name, param_distribution)
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def _draw_after(self, earlier: Sequence[FrozenTrial]) -> dict[str, Any]:
-        """Parameters that TPE, in its present random state, draws when it knows these trials."""
-        replay = optuna.create_study(
-            study_name=self._study.study_name,  # Hyperband looks at it
-            directions=self._study.directions,
-            sampler=self._tpe,
-            pruner=self._study.pruner,
-        )
-        replay.add_trials(trial for trial in earlier if trial.state != TrialState.WAITING)
-        trial = replay.ask()
-        self._draw(trial)
-        return trial.params
+    def _end(self, trial: optuna.Trial, ended: FrozenTrial) -> None:
+        """Lets a trial of the replay end as the original that it stands for has ended."""
+        if ended.params != trial.params:  # a worker without a seed drew it
+            self._replay.tell(trial, state=TrialState.FAIL)
+            if ended.state in (TrialState.COMPLETE, TrialState.PRUNED):
+                self._replay.add_trial(ended)
+            return
+        for step, value in ended.intermediate_values.items():
+            trial.report(value, step)
+        for key, excess in ended.constraints.items():
+            trial.set_constraint(key, excess)
+        if ended.state == TrialState.COMPLETE:
+            self._replay.tell(trial, ended.values)
+        else:
+            is_pruned = ended.state == TrialState.PRUNED
+            self._replay.tell(trial, state=TrialState.PRUNED if is_pruned else TrialState.FAIL)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
 from matplotlib.figure import Figure
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -23,38 +25,25 @@ Study = optuna.Study
 """Trials that are judged by the same objectives, in a database or in memory."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 MIN_FOR_IMPORTANCE = 4  # complete trials
-PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
-    "none": optuna.pruners.NopPruner,
-    "median": optuna.pruners.MedianPruner,
-    "hyperband": optuna.pruners.HyperbandPruner,
-}
 
 
 def open_study(
-    storage: RDBStorage, name: str, directions: Sequence[Any], pruner: str
+    storage: RDBStorage,
+    name: str,
+    directions: Sequence[Any],
+    pruner: BasePruner,
+    sampler: BaseSampler,
 ) -> optuna.Study:
-    """The study of this name, created where it is not there; its draws have no seed."""
+    """The study of this name, created where it is not there."""
     with outputs.lock("studies"):
-        study = optuna.create_study(
+        return optuna.create_study(
             storage=storage,
             study_name=name,
             directions=directions,
             load_if_exists=True,
-            pruner=PRUNERS[pruner](),
+            pruner=pruner,
+            sampler=sampler,
         )
-    study.sampler = FreshSampler()
-    return study
-
-
-def seed_draws(
-    study: optuna.Study, seed: int, draw: Callable[[optuna.Trial], Mapping[str, Any]]
-) -> None:
-    """Makes the study's draws repeatable, for a worker that is alone: several would draw the same.
-
-    Args:
-        draw: asks a trial for all its parameters.
-    """
-    study.sampler = RepeatableSampler(study, seed % 2**32, draw)  # numpy takes no larger seed
 
 
 def has_seed(study: optuna.Study) -> bool:
@@ -71,6 +60,18 @@ def begun(study: optuna.Study) -> int | None:
 def n_finished(study: optuna.Study) -> int:
     """Number of trials with a result, those that were pruned included."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def n_since_best(study: optuna.Study) -> int:
+    """Number of trials that have finished since the newest that none before it equals or beats."""
+    finished = study.get_trials(deepcopy=False, states=FINISHED)
+    finished.sort(key=lambda trial: (trial.datetime_complete, trial.number))
+    best = {trial.number for trial in study.best_trials}
+    first: dict[tuple[float, ...], int] = {}  # place of the first trial with these values
+    for place, trial in enumerate(finished, start=1):
+        if trial.number in best:
+            first.setdefault(tuple(trial.values), place)
+    return len(finished) - max(first.values(), default=0)
 
 
 def refuse_surplus(study: optuna.Study, trial: optuna.Trial, n_enough: int) -> None:
@@ -113,8 +114,8 @@ def winner(study: optuna.Study, objective: int = 0) -> FrozenTrial:
 
 
 def table(study: optuna.Study, names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for every trial but surplus ones: number, state, seconds, parameters, and the values of
-    the objectives if it has any."""
+    """A row for every trial but surplus ones: number, state, seconds, parameters, the constraints
+    that it exceeds, and the values of the objectives if it has any."""
     rows = []
     for trial in study.get_trials(deepcopy=False):
         if is_surplus(trial):
@@ -122,7 +123,8 @@ def table(study: optuna.Study, names: Sequence[str]) -> list[dict[str, Any]]:
         seconds = None if trial.duration is None else trial.duration.total_seconds()
         values = dict(zip(names, trial.values or (), strict=False))
         row = {"trial": trial.number, "state": trial.state.name, "seconds": seconds}
-        rows.append({**row, "params": trial.params, **values})
+        exceeded = [key for key, excess in trial.constraints.items() if excess > 0]
+        rows.append({**row, "params": trial.params, "exceeds": exceeded, **values})
     return rows
 
 
@@ -130,6 +132,7 @@ def gains(study: optuna.Study, names: Sequence[str], before: set[int], seconds: 
     """What has changed since only the trials `before` had ended."""
     rows = table(study, names)
     done = [row for row in rows if row["state"] == TrialState.COMPLETE.name]
+    done = [row for row in done if not row["exceeds"]]
     old = [row for row in done if row["trial"] in before]
     objectives = []
     for name, direction in zip(names, study.directions, strict=True):

@@ -15,6 +15,7 @@ from narrows.engine import Files, Slot
 from narrows.engine.processes import n_cores
 from narrows.errors import UserError, print_traceback, say
 from narrows.search import database, runs, trials
+from narrows.search import problem as problems
 from narrows.store import features
 from narrows.tracking.recording import Recording
 
@@ -57,7 +58,7 @@ def work(task: WorkerTask) -> list[Recording]:
 
     torch.set_num_threads(task.n_threads)
     data = prepared.read(task.params.dataset.name, _row(task).config.input)
-    problem = trials.problem(task.params, task.key, data)
+    problem = problems.problem(task.params, task.key, data)
     limits = replace(task.limits, n_own=1) if tracking.is_recorded() else task.limits
     url, patience = database.url(), database.grace_period(task.heartbeat)
     with database.explain_errors(url), tracking.record() as recordings:
@@ -77,6 +78,7 @@ def run_workers(
     n_workers: int,
     gpus: float,
     count: Callable[[], int],
+    is_hopeless: Callable[[], bool],
     preload: Sequence[str],
 ) -> None:
     """Runs workers on the engine until the study has what it is to have.
@@ -87,12 +89,13 @@ def run_workers(
         n_workers: how many run at once, if there is room for them.
         gpus: share of a GPU that a worker needs.
         count: tells how many trials have finished.
+        is_hopeless: tells whether no trial has been better for so long that none is to follow.
         preload: modules that every worker imports.
 
     Raises:
         UserError: more workers failed than `MAX_RESTARTS` since a trial has last finished.
     """
-    tasks = itertools.chain([task] * n_workers, _more(task, count))
+    tasks = itertools.chain([task] * n_workers, _more(task, count, is_hopeless))
     slot, n_failed, n_finished = Slot(task.n_threads, gpus), 0, count()
     for outcome in engine.each(work, tasks, slot, _files, preload, n_workers):
         tracking.replay(outcome.value or [])
@@ -106,9 +109,11 @@ def run_workers(
         say("search: a worker failed, another begins")
 
 
-def _more(task: WorkerTask, count: Callable[[], int]) -> Iterator[WorkerTask]:
+def _more(
+    task: WorkerTask, count: Callable[[], int], is_hopeless: Callable[[], bool]
+) -> Iterator[WorkerTask]:
     """Tasks for workers that follow on others, as long as trials are missing."""
-    while not (task.limits.passed() or task.limits.reached(count())):
+    while not (task.limits.passed() or task.limits.reached(count()) or is_hopeless()):
         yield task
 
 

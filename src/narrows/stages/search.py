@@ -22,6 +22,7 @@ from narrows.config.messages import plural
 from narrows.data import prepared
 from narrows.errors import say
 from narrows.search import database, runs, studies, summary, trials, workers
+from narrows.search.problem import Problem, problem
 from narrows.stages import fetch, prepare, pretrained, runner
 from narrows.store import outputs, project
 
@@ -34,6 +35,7 @@ STORAGE = """URL of the database of studies, which all machines of a search have
 (default: what NARROWS_STUDIES says, or sqlite:///studies/studies.db)"""
 IF_RUNNING = """if this machine searches the same already: add to its study side by side with it, or
 leave with exit code 75 (default join)"""
+PATIENCE = "when to end: finished trials of the study since one was better than all before"
 HEARTBEAT = """seconds between a trial's signs of life (default 60); a trial without one for three
 times as long is begun again by another worker"""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "": 1}
@@ -61,15 +63,28 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
         taken = p.autoencoders[p.searches[options.search].row].config.input
         _prepare(p, taken)
         data = prepared.read(p.dataset.name, taken)
-        problem = trials.problem(p, options.search, data)
-        study = trials.open_study(problem, database.open_storage(url, options.heartbeat))
+        task = problem(p, options.search, data)
+        study = trials.open_study(task, database.open_storage(url, options.heartbeat))
         n_finished = None
         if options.n_trials is not None:
             n_finished = studies.n_finished(study) + options.n_trials
-        limits = trials.Limits(n_finished, deadline)
-        gains = _add_trials(p, problem, study, data, limits, options)
+        limits = trials.Limits(n_finished, deadline, patience=options.patience)
+        gains = _add_trials(p, task, study, data, limits, options)
+        say(f"search: {_outcome(options.search, gains)}")
     if gains.count("COMPLETE") + gains.count("PRUNED") == 0:
         sys.exit(NOTHING_NEW)
+
+
+def _outcome(key: str, gains: summary.Gains) -> str:
+    """What the pipeline makes of the best trial, by the first objective."""
+    first = gains.objectives[0]
+    if first["after"] is None:
+        return f"no trial is complete and within its constraints yet, so {key} has no winner"
+    value = f"{first['name']} {first['after'][first['name']]:.5g}"
+    return (
+        f"trial {first['after']['trial']} is the best ({value}); the next `dvc repro` makes the "
+        f"best trial by then the encoder {key}"
+    )
 
 
 def _prepare(p: params.Params, input: str) -> None:
@@ -85,7 +100,7 @@ def _prepare(p: params.Params, input: str) -> None:
 
 def _add_trials(
     p: params.Params,
-    problem: trials.Problem,
+    problem: Problem,
     study: studies.Study,
     data: prepared.Prepared,
     limits: trials.Limits,
@@ -128,6 +143,7 @@ def _run_workers(
         options.workers,
         options.gpus_per_trial,
         count=lambda: database.twice(lambda: studies.n_finished(study)),
+        is_hopeless=lambda: database.twice(lambda: limits.is_hopeless(study)),
         preload=(*runner.TRAINING, "optuna"),
     )
 
@@ -168,6 +184,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("search", help="key of `searches` in params.yaml")
     parser.add_argument("--timeout", type=seconds, help="when to end: a time like 90s, 30m or 2h")
     parser.add_argument("--n-trials", type=int, help="when to end: finished trials to add")
+    parser.add_argument("--patience", type=int, help=PATIENCE)
     parser.add_argument("--workers", type=int, default=1, help=WORKERS)
     parser.add_argument("--launcher", choices=engine.ENGINES, help=LAUNCHER)
     parser.add_argument("--gpus-per-trial", type=float, default=0.0, help=GPUS)
@@ -179,8 +196,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def checked(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """Options of a command line; ends the process with 2 where they are wrong."""
     options = parser.parse_args(words)
-    if options.timeout is None and options.n_trials is None:
-        parser.error("--timeout or --n-trials says when to end")
+    if (options.timeout, options.n_trials, options.patience) == (None, None, None):
+        parser.error("--timeout, --n-trials or --patience says when to end")
+    if options.patience is not None and options.patience < 1:
+        parser.error("--patience is a number from 1 on")
     if options.workers < 1:
         parser.error("--workers is a number from 1 on")
     return options

@@ -53,7 +53,10 @@ def row_of(p: Params, key: str) -> Row:
         "space": str(search.space),
         "objectives": resolved(search.objectives),
         "n_trials": search.n_trials,
+        "sampler": [search.sampler, search.n_startup_trials],
         "pruner": search.pruner,
+        "seeds": list(search.seeds),
+        "constraints": search.constraints,
     }
     place = choices.winner_folder(setting.artifacts, key)
     call = Call("narrows.stages.winner", "find", (p, key))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from narrows.config.params import Params
 from narrows.data import prepared
-from narrows.errors import say
+from narrows.errors import UserError, say
 from narrows.search import database, runs, studies, trials
+from narrows.search.problem import Problem, problem, row_of
 from narrows.store import choices
 from narrows.store.choices import Winner
 from narrows.store.rows import Attempt
@@ -15,28 +16,49 @@ def find(p: Params, key: str, attempt: Attempt) -> None:
     """Adds trials until the search has its `n_trials`, and writes the winner."""
     search = p.searches[key]
     data = prepared.read(p.dataset.name, p.autoencoders[search.row].config.input)
-    problem = trials.problem(p, key, data)
+    task = problem(p, key, data)
+    _say_what_is_outside(task)
     url = database.url()
     with database.explain_errors(url):
-        study = trials.open_study(problem, database.open_storage(url), p.seed)
+        study = trials.open_study(task, database.open_storage(url), p.seed)
         if studies.n_finished(study) < search.n_trials:
             limits = trials.Limits(n_finished=search.n_trials, deadline=None)
-            with runs.start_search(problem, data) as (_, open_log):
-                trials.add_trials(problem, study, limits, open_log)
-        winner = winner_of(problem, study)
+            with runs.start_search(task, data) as (_, open_log):
+                trials.add_trials(task, study, limits, open_log)
+        winner = winner_of(task, study)
     choices.write_winner(attempt.folder, winner)
     n_trials = len(study.trials)
     say(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}")
 
 
-def winner_of(problem: trials.Problem, study: studies.Study) -> Winner:
-    """The best trial of a study, and the others."""
+def _say_what_is_outside(problem: Problem) -> None:
+    """Says which values of the row no trial can have, so that the winner may be worse than it."""
+    outside = [key for key, parameters in problem.own.items() if parameters is None]
+    if outside:
+        say(
+            f"tune: {problem.key}: the space does not have the {', '.join(outside)} of "
+            f"{problem.search.row}, so no trial is that row itself"
+        )
+
+
+def winner_of(problem: Problem, study: studies.Study) -> Winner:
+    """The best trial of a study, and the others.
+
+    Raises:
+        UserError: no trial may win.
+    """
+    if not study.best_trials:
+        raise UserError(
+            f"params.yaml: searches.{problem.key}: none of its {studies.n_finished(study)} trials "
+            "is complete and within `constraints`; allow more, or add trials with "
+            f"`narrows search {problem.key}`"
+        )
     best = studies.winner(study)
     return Winner(
         study=study.study_name,
         number=best.number,
         values=dict(zip(problem.objectives, best.values, strict=True)),
-        row=trials.row_of(problem, best),
+        row=row_of(problem, best),
         objectives=list(problem.objectives),
         front=[trial.number for trial in study.best_trials],
         trials=studies.table(study, problem.objectives),

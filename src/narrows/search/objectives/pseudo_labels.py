@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from narrows.search.objectives._base import Trained
 
 DIRECTION = "maximize"
+FEWEST_SEEDS = 1
 N_FOLDS = 3
 N_COMPONENTS = 50  # of the samples' PCA: as good to a linear classifier, and fast
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from narrows.search.objectives._base import Trained
 
 DIRECTION = "minimize"
+FEWEST_SEEDS = 1
 
 
 @config

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from narrows.search.objectives._base import Trained
 
 DIRECTION = "maximize"
+FEWEST_SEEDS = 1
 
 
 @config

@@ -1,0 +1,54 @@
+"""Optuna's samplers and pruners by the words of params.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from optuna import pruners, samplers
+
+from narrows.config import search_space
+from narrows.config.sections import Search
+
+Seed = int | None
+SAMPLERS: dict[str, Callable[[Seed, int], samplers.BaseSampler]] = {
+    "tpe": lambda seed, n: samplers.TPESampler(seed=seed, n_startup_trials=n),
+    "gp": lambda seed, n: samplers.GPSampler(seed=seed, n_startup_trials=n),
+    "nsga2": lambda seed, n: samplers.NSGAIISampler(seed=seed, population_size=max(2, n)),
+    "cmaes": lambda seed, n: samplers.CmaEsSampler(seed=seed, n_startup_trials=n),
+    # workers without a seed share a sequence by what the study says of its last point
+    "qmc": lambda seed, n: samplers.QMCSampler(seed=seed, scramble=seed is not None),
+}
+"""By name: the sampler of a seed, or without one, and of a number of trials to begin with."""
+PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
+    "none": pruners.NopPruner,
+    "median": pruners.MedianPruner,
+    "percentile": lambda: pruners.PercentilePruner(25.0),
+    "patient": lambda: pruners.PatientPruner(pruners.MedianPruner(), patience=3),
+    "hyperband": pruners.HyperbandPruner,
+    "asha": pruners.SuccessiveHalvingPruner,
+    "wilcoxon": pruners.WilcoxonPruner,
+}
+
+
+def sampler(search: Search, seed: Seed) -> samplers.BaseSampler:
+    """The sampler that a search names.
+
+    Args:
+        search: a row of `searches:`.
+        seed: makes its draws those of the seed, below 2**32; None draws anew in each process.
+    """
+    return SAMPLERS[_sampler_name(search)](seed, search.n_startup_trials)
+
+
+def _sampler_name(search: Search) -> str:
+    """The word of `sampler`; for auto, Gaussian processes where they know how to compare two
+    values of each key, and TPE elsewhere."""
+    if search.sampler != "auto":
+        return search.sampler
+    are_ranges = all(isinstance(key, search_space.Range) for key in search.space.values())
+    return "gp" if are_ranges else "tpe"
+
+
+def pruner(search: Search) -> pruners.BasePruner:
+    """The pruner that a search names."""
+    return PRUNERS[search.pruner]()
