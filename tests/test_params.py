@@ -110,7 +110,9 @@ def test_teachers_are_there_under_every_seed_and_have_clusters_of_their_own() ->
     raw["seeds"]["rows"] = ["deep-dec", "deep-kmeans"]
     params.from_dict(raw)
     raw["deep_clusterings"]["deep-dec"]["method"]["on_collapse"] = "start"
-    with pytest.raises(UserError, match=r"^deep_clusterings.deep-dec.method.on_collapse: start needs"):
+    with pytest.raises(
+        UserError, match=r"^deep_clusterings.deep-dec.method.on_collapse: start needs"
+    ):
         params.from_dict(raw)
 
 

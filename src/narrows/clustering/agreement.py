@@ -1,4 +1,4 @@
-"""What several clusterings of the same samples agree on, once their clusters have common numbers."""
+"""What several clusterings of the same samples agree on, under common numbers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def agreed(clusterings: Sequence[Ids]) -> Ids:
         [0, 0, 1, -1, -1]
     """
     first = clusterings[0]
-    common = first.copy()
+    common = first
     for clusters in clusterings[1:]:
         same = renumbering(clusters, first, int(first.max()) + 1)[clusters]
-        common[common != same] = NOISE
+        common = np.where(common == same, common, NOISE)
     return common
