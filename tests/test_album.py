@@ -76,6 +76,16 @@ def test_unusual_errors_are_outliers_the_worst_first() -> None:
     assert len(unusual(np.zeros(9))) == 0, "an encoder that copies has none"
 
 
+def test_samples_that_an_encoder_has_not_learned_from_are_judged_among_themselves() -> None:
+    """It reconstructs the 70 that it has learned from ten times better; one of each kind is odd."""
+    errors = np.append(np.linspace(0.01, 0.02, 70), np.linspace(0.1, 0.2, 30))
+    errors[[5, 80]] = 0.09, 2.0
+    learned = np.arange(100) < 70
+    assert sorted(unusual(errors, learned)) == [5, 80]
+    assert len(unusual(errors)) > 25
+    assert unusual(errors[:75], learned[:75]).tolist()[:4] == [74, 73, 72, 71], "too few others"
+
+
 def test_a_page_says_where_no_outlier_can_be_told(tmp_path: Path) -> None:
     groups = Groups("own", "pixels-kmeans", "0", sizes={0: 4})
     titles, sentence = page.Titles("pixels", groups), "no outlier to tell"

@@ -62,6 +62,7 @@ class Project:
                 Image.fromarray(sample.transpose(1, 2, 0)).save(stream, "PNG")
         (folder / "data/mnist_5k").mkdir(parents=True)
         np.save(folder / "data/mnist_5k/x.npy", x)
+        np.save(folder / "data/mnist_5k/split.npy", np.zeros(len(x), np.int8))
         self.name_samples()
         self.encode()
 

@@ -13,7 +13,7 @@ from narrows.models import autoencoder, losses
 from narrows.models.autoencoder import Autoencoder
 from narrows.models.devices import device_named
 
-ROWS = params.load(Path(__file__).parent.parent / "params.yaml").autoencoders
+ROWS = params.load(Path(__file__).parent / "experiment.yaml").autoencoders
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_two_workers_without_a_seed_share_the_points_of_a_sequence(
 def test_the_first_trials_of_small_codes_are_its_row_and_those_of_optuna(
     storage: database.Storage,
 ) -> None:
-    p = params.load(Path(__file__).parents[1] / "params.yaml")
+    p = params.load(Path(__file__).parent / "experiment.yaml")
     search = p.searches["small-codes"]
     directions = ["minimize"] * 2
     own = {"code_size": 32, "network.hidden.layers": 1, "network.hidden.0": 128}

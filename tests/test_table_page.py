@@ -76,6 +76,7 @@ def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         folder.mkdir(parents=True)
     np.save(data / "x.npy", x)
+    np.save(data / "split.npy", np.zeros(len(x), np.int8))
     (data / "schema/schema.json").write_text(json.dumps({"dataset": "table", "columns": columns()}))
     beyond.write(data / "schema", np.zeros((N, 5), np.float32))
     with (data / "samples.csv").open("w", newline="") as stream:

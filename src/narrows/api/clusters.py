@@ -28,6 +28,7 @@ from narrows.config.plugins import Plugin
 from narrows.config.sections import LARGEST_K, Clustering, DeepClustering
 from narrows.data import splits, table_frame
 from narrows.errors import UserError
+from narrows.evaluation import outliers
 from narrows.models.autoencoder import cpu_weights, restored
 from narrows.rendering import progress
 from narrows.store.choices import Recommendation
@@ -128,10 +129,10 @@ class Clusters:
 
         if self.data is None:
             raise UserError("the clustering has not remembered the samples that it was made from")
-        train = np.flatnonzero(splits.mask(self.data.split, "train"))
+        reference = outliers.reference(splits.mask(self.data.split, "train"))
         columns = table_frame.used(dict(self.data.schema))
         inside = sparse.csr_array((len(self.data.x), len(columns)))  # samples are on the scale
-        known = apply.Known(self.data.x, np.asarray(self.codes), train, columns, inside)
+        known = apply.Known(self.data.x, np.asarray(self.codes), reference, columns, inside)
         samples = self.start.samples(x)[:].numpy()
         beyond = np.zeros((len(samples), len(columns)))
         return apply.describe(self.verbs, known, samples, beyond, n_similar)

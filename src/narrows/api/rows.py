@@ -207,7 +207,7 @@ def deep_row(row: DeepClustering | Plugin | Words) -> tuple[DeepClustering, Cont
     if unknown := sorted(parts.keys() - families):
         raise UserError(f"{unknown[0]!r} is not known; accepted are {', '.join(families)}")
     parts = {"method": "dec", "start": "kmeans", "augmentation": "none", **parts}
-    chosen = {key: plugin(family, parts[key]) for key, family in families.items()}
+    chosen: dict[str, Any] = {key: plugin(family, parts[key]) for key, family in families.items()}
     return DeepClustering(encoder="", **chosen), Context()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from narrows.clustering.levels import coarse_groups, letter
 from narrows.config import params
 from narrows.config.params import Params
-from narrows.data import names
+from narrows.data import names, splits
 from narrows.data.names import SampleNames
 from narrows.engine.parent import end_with
 from narrows.errors import UserError
@@ -107,6 +107,11 @@ class FinishedRow:
             return np.empty((0, 3))
         maps = StoredEvaluation(place).maps
         return np.column_stack([maps["umap"], self.clusters[maps["rows"]]])
+
+    @property
+    def learned(self) -> np.ndarray:
+        """Mask (N,) of the samples that its encoder has learned from."""
+        return splits.mask(read_array(self.data / "split.npy", mmap=False), "train")
 
     @property
     def names(self) -> Sequence[str]:

@@ -36,6 +36,7 @@ from narrows.data.new_files import NewSamples
 from narrows.data.prepare import ASSUMED, N_LINES, shortened
 from narrows.data.tables import beyond
 from narrows.errors import UserError
+from narrows.evaluation import outliers
 from narrows.explore import apply, groups
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
@@ -262,11 +263,11 @@ def read_known(p: Params, stored: StoredClustering, x: np.ndarray) -> Known:
     if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
         key = stored.folder.name
         raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
-    train = np.flatnonzero(splits.mask(read_array(split, mmap=False), "train"))
+    reference = outliers.reference(splits.mask(read_array(split, mmap=False), "train"))
     columns = table_frame.used(read_schema(data))
     shape = (len(x), len(columns))
     outside = beyond.read(data / "schema", shape) if columns else sparse.csr_array(shape)
-    return Known(x, np.asarray(stored.codes), train, columns, outside)
+    return Known(x, np.asarray(stored.codes), reference, columns, outside)
 
 
 @contextmanager

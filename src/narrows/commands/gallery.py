@@ -72,17 +72,18 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
         named: what the page calls clusters to begin with.
     """
     x, codes, clusters = finished.x, finished.codes(), finished.clusters
+    learned = finished.learned
     samples = finished.samples
     rows = blocks.subset(np.arange(len(x)), MAX_SHOWN, seed=0)
     is_subset = len(rows) < len(x)
     if is_subset:
-        x, codes, clusters = x[rows], codes[rows], clusters[rows]
+        x, codes, clusters, learned = x[rows], codes[rows], clusters[rows], learned[rows]
         if samples is not None:
             samples = SampleNames(
                 [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
             )
     errors = residuals.errors(finished.artifacts, finished.encoder, x)
-    arranged = album.arranged(x, codes, clusters, errors)
+    arranged = album.arranged(x, codes, clusters, errors, learned=learned)
     name = finished.params.title
     if is_subset:
         name += f", {len(rows):,} drawn of {len(finished.x):,} pictures"

@@ -119,7 +119,7 @@ def odd_rows(
     scores = outliers.scores(relative)
     if outliers.is_lossless(scores):
         return [], None
-    rows = outliers.unusual(scores)
+    rows = outliers.unusual(scores, finished.learned)
     worst = rows[: page.N_ODD]
     values = table_frame.decoded(x[worst], columns, outside[worst])
     expected = table_frame.decoded(x_hat[worst], columns)

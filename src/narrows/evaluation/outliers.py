@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 FLOOR = 0.01
 """Share of a column's variance below which an error is small, however regular the column is."""
@@ -16,6 +16,11 @@ ROUNDING = 1e-4
 OUTLIER_SCORE = 3.5
 """Deviations from the median that make an outlier: Iglewicz & Hoaglin 1993, as cited by the NIST
 handbook, 1.3.5.17."""
+
+
+LEAST_UNSEEN = 20
+"""Number of samples that an encoder has not learned from, from which their errors say what is usual
+for such samples."""
 
 
 def is_lossless(errors: Float[np.ndarray, " N"]) -> bool:
@@ -53,16 +58,39 @@ def limit(errors: Float[np.ndarray, " N"]) -> float:
     return float((median + OUTLIER_SCORE * deviation) ** 2)
 
 
-def unusual(errors: Float[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
+def reference(learned: Bool[np.ndarray, " N"]) -> Integer[np.ndarray, " n"]:
+    """Rows whose errors say what is usual for a sample that an encoder has not seen: those that it
+    has not learned from, or all where these are fewer than 20.
+
+    >>> reference(np.arange(100) < 70).size, reference(np.arange(100) < 90).size
+    (30, 100)
+    """
+    unseen = np.flatnonzero(~learned)
+    return unseen if len(unseen) >= LEAST_UNSEEN else np.arange(len(learned))
+
+
+def unusual(
+    errors: Float[np.ndarray, " N"], learned: Bool[np.ndarray, " N"] | None = None
+) -> Integer[np.ndarray, " n"]:
     """Places of the errors above their `limit`, the worst first.
+
+    Args:
+        learned: which samples the encoder has learned from, and so reconstructs better: they and
+            the others, where these are enough to be a `reference`, have a limit each.
 
     >>> unusual(np.array([1.0, 4.0, 1.0, 4.0, 2.0, 900.0])).tolist()
     [5]
     >>> unusual(np.array([*[1.0] * 20, 900.0])).tolist()
     [20]
     """
-    places = np.flatnonzero(errors > limit(errors))
-    return places[np.argsort(-errors[places], kind="stable")]
+    kinds = [np.arange(len(errors))]
+    if learned is not None and len(unseen := reference(learned)) < len(errors):
+        kinds = [unseen, np.flatnonzero(learned)]
+    excess = np.zeros(len(errors))
+    for rows in (rows for rows in kinds if len(rows)):
+        excess[rows] = errors[rows] / limit(errors[rows])
+    places = np.flatnonzero(excess > 1)
+    return places[np.argsort(-excess[places], kind="stable")]
 
 
 def squared(

@@ -17,7 +17,7 @@ from narrows.data import blocks, table_frame
 from narrows.data.unit import to_unit
 from narrows.evaluation import outliers
 
-MAX_COMPARED = 10_000  # training rows whose scores say what is usual
+MAX_COMPARED = 10_000  # known rows whose scores say what is usual
 AT_ONCE = 256
 """Number of samples that are looked at together. Fewer are filled up to as many: a matrix product
 says something else of a row, in its last bits, with another number of rows, and what is said of a
@@ -32,8 +32,8 @@ class Known:
     """Samples (M, ...), which may be memory-mapped."""
     codes: Float[np.ndarray, "M D"]
     """Codes that were clustered."""
-    train: Integer[np.ndarray, " n"]
-    """Training rows of x."""
+    reference: Integer[np.ndarray, " n"]
+    """Rows of x whose scores say what is usual: those of `outliers.reference`."""
     columns: Sequence[dict[str, Any]]
     """Columns of a table that became features; empty for other data."""
     beyond: sparse.csr_array
@@ -50,11 +50,11 @@ class Description:
     """How odd samples are: the mean squared error of the reconstruction, or of a table's rows the
     mean of the columns' errors over the usual ones."""
     ranks: Float[np.ndarray, " N"]
-    """Share of the training rows with a lower score."""
+    """Share of the known rows that are compared with a lower score."""
     is_outlier: Bool[np.ndarray, " N"]
     """Whether the score is above `limit`."""
     limit: float
-    """Score that `outliers.limit` gives for the training rows; infinite where the encoder
+    """Score that `outliers.limit` gives for the known rows; infinite where the encoder
     reconstructs them without a loss, so that no outlier can be told."""
     reasons: list[str]
     """Columns with the largest shares of the score of a table's row; otherwise empty."""
@@ -128,12 +128,12 @@ def _codes(
 
 
 class _Score:
-    """How odd samples are, and what that is of training rows."""
+    """How odd samples are, and what that is of known rows."""
 
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns
         n = min(MAX_COMPARED, blocks.n_in_memory(known.x.shape[1:]))
-        rows = blocks.subset(known.train, n, seed=0)
+        rows = blocks.subset(known.reference, n, seed=0)
         x = blocks.take(known.x, rows)
         x_hat = self._reconstructed(x)
         self.ends = np.array([column["features"][1] for column in known.columns])

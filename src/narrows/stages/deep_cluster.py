@@ -45,6 +45,6 @@ def row_of(setting: Setting, p: Params, key: str, n_clusters: int) -> Row:
 
 def teacher_folder(setting: Setting, p: Params, key: str) -> Path:
     """Where another clustering under the setting's seed lies."""
-    row = {**p.clusterings, **p.deep_clusterings}[key]
     section = "clusterings" if key in p.clusterings else "deep_clusterings"
-    return places(setting, p, key, row.encoder, section)[0]
+    encoder = getattr(p, section)[key].encoder
+    return places(setting, p, key, encoder, section)[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from narrows.clustering import neighbours
 from narrows.clustering.centres import means
@@ -69,17 +69,20 @@ def arranged(
     clusters: Integer[np.ndarray, " N"],
     errors: Float[np.ndarray, " N"] | None,
     distances: Float[np.ndarray, " N"] | None = None,
+    learned: Bool[np.ndarray, " N"] | None = None,
 ) -> Album:
     """Orders the pictures x (N, C, H, W), uint8, which may be memory-mapped.
 
     Args:
         distances: to means that are known otherwise; where not given, to those of `clusters`.
+        learned: which pictures the encoder has learned from; all if not given.
     """
     distances = to_own_mean(codes, clusters) if distances is None else distances
     sizes = {int(c): int(n) for c, n in zip(*np.unique(clusters, return_counts=True), strict=True)}
     ordered = sorted(sizes, key=lambda c: (c < 0, -sizes[c], c))
     ranks = {cluster: rank for rank, cluster in enumerate(ordered)}
     rows = np.lexsort((distances, np.array([ranks[int(c)] for c in clusters])))
+    learned = None if learned is None else learned[rows]
     firsts = np.cumsum([0, *(sizes[c] for c in ordered)])
     sections = [Section(c, int(f), sizes[c]) for c, f in zip(ordered, firsts[:-1], strict=True)]
 
@@ -92,7 +95,7 @@ def arranged(
         rows=rows,
         distances=distances[rows],
         errors=None if errors is None else errors[rows],
-        outliers=np.empty(0, int) if errors is None else outliers.unusual(errors[rows]),
+        outliers=np.empty(0, int) if errors is None else outliers.unusual(errors[rows], learned),
         groups=grouped(copies, own, candidates, near, clusters[rows]),
         similar=own[candidates[:, :N_SIMILAR]][np.searchsorted(own, copies)],
     )
