@@ -332,3 +332,9 @@ def test_documents_without_a_known_term_are_skipped(
     assert lines[1].split(",")[1] == "sea.txt"
     assert ",sea/" in lines[1]
     assert lines[2].endswith(",no known term")
+
+
+def test_a_table_takes_no_folder(projects: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(projects / "table")
+    with pytest.raises(UserError, match=r"is a folder; accepted are \.csv, \.tsv and \.parquet"):
+        apply.main([str(projects)])

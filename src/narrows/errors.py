@@ -106,6 +106,8 @@ def run(stage: Callable[..., None]) -> None:
             raise
         sys.exit(f"narrows: {error}")
     except KeyboardInterrupt:
+        if "DVC_STAGE" in os.environ:
+            say("narrows: interrupted; the next `dvc repro` goes on from here", on_stderr=True)
         sys.exit(130)
     if caller == "__main__" and not _is_watched():
         os._exit(0)  # everything is written: taking torch and Lightning apart costs 2 s a stage

@@ -226,7 +226,7 @@ def plugin(family: str, raw: Any) -> Plugin:
 def select(rows: dict[str, Any], key: str, section: str) -> Any:
     """The row with a key; raises `UserError` where the section has none."""
     if key not in rows:
-        names = abbreviated(list(rows))
+        names = cut(", ".join(rows)) or "none"
         raise UserError(f"{section} has no row {cut(key)!r}{nearest(key, rows)}; it has {names}")
     return rows[key]
 

@@ -136,6 +136,8 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
         UserError: no table, or a column that was learned from is missing.
         NothingLeft: a table without rows.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; accepted are .csv, .tsv and .parquet files")
     try:
         layout = Layout(**{key: schema[key] for key in Layout._fields})
     except KeyError as error:
