@@ -111,6 +111,7 @@ def test_a_row_against_its_revision(project: Path, capsys) -> None:
     assert re.search(r"narrow-kmeans, HEAD +0\.\d{4} +[\d,]+ of 1,797\n", output)
     assert "row narrow-kmeans of commit" in text
     assert "results/digits: no scores of narrow-kmeans" in text
+    assert "More columns: scroll sideways" in text
     assert text.count('<img class="thumbs" src="data:image/png;base64,') >= 3
     assert text.count("MSE of these") == 2 * 2  # the caption and the words for who cannot see
 

@@ -295,9 +295,9 @@ def test_features_of_many_values_have_no_picture(fresh: Reported) -> None:
     rows = np.zeros((4, 65), np.float32)
     np.savez(file, x=rows, noisy=rows, reconstruction=rows)
     report.main()
-    drawn = {file.name for file in (fresh.folder / "results/toy/figures").iterdir()}
-    assert {"plain-x-samples.png", "plain-x-interpolations.png", "deep-neighbours.png"} <= drawn
-    assert not drawn & {f"deep-{name}.png" for name in ("samples", "corruptions", "interpolations")}
+    names = {file.name for file in (fresh.folder / "results/toy/figures").iterdir()}
+    assert {"plain-x-samples.png", "plain-x-interpolations.png", "deep-neighbours.png"} <= names
+    assert not names & {f"deep-{name}.png" for name in ("samples", "corruptions", "interpolations")}
 
 
 def test_the_same_input_gives_the_same_bytes(project: Path) -> None:
