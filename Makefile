@@ -55,7 +55,7 @@ serve: .venv/installed  ## MLflow answers requests with the champion, on this ma
 compare: .venv/installed  ## rows, git revisions or runs side by side: make compare A=pca-kmeans B=HEAD~1
 	python -m narrows compare $(A) $(B)
 
-seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: results/documents.csv, hours on a CPU
+seeds-table: .venv/installed-dev  ## the documents' protocol on MNIST: src/narrows/report/documents.csv, hours on a CPU
 	python benchmarks/documents.py --seeds 0 1 2 --bf16
 
 bench: .venv/installed-dev .venv-peers/installed  ## speed against peers: docs/benchmarks.md, minutes on a quiet machine

@@ -35,6 +35,18 @@ def test_only_params_that_differ_are_told() -> None:
     assert rows == [("code_size", ["6", "8"]), ("lr", [None, "0.1"])]
 
 
+def test_what_a_side_does_not_know_differs_in_nothing() -> None:
+    """Of the third side params.yaml is known, and no default; the first has no error at all."""
+    first = side("a", params={"loss": "bce", "rho": "0.9"}, metrics={"test/acc": 0.5})
+    second = side("b", params={"loss": "mse", "rho": "0.9"}, metrics={"test/mse": 0.25})
+    third = side("c", params={"loss": "bce"}, has_all_params=False, metrics={"test/mse": 0.125})
+    all_three = differences.compare([first, second, third])
+    assert [(row.key, row.values) for row in all_three.params] == [("loss", ["bce", "mse", "bce"])]
+    assert [row.key for row in all_three.differing] == ["test/mse"]
+    old = differences.compare([first, third])
+    assert (old.params, old.n_params, old.metrics) == ([], 1, [])
+
+
 def test_a_difference_over_seeds_has_its_error_and_counts_beyond_two_of_them() -> None:
     """Deviations .03 and .04 of 4 seeds each: the error is .05 / 2."""
     first, second, third = (
@@ -99,8 +111,34 @@ def test_a_row_against_its_revision(project: Path, capsys) -> None:
     assert re.search(r"narrow-kmeans, HEAD +0\.\d{4} +[\d,]+ of 1,797\n", output)
     assert "row narrow-kmeans of commit" in text
     assert "results/digits: no scores of narrow-kmeans" in text
+    assert "More columns: scroll sideways" in text
     assert text.count('<img class="thumbs" src="data:image/png;base64,') >= 3
     assert text.count("MSE of these") == 2 * 2  # the caption and the words for who cannot see
+
+
+def test_results_that_are_in_no_cache_leave_params_out_that_may_be_defaults(
+    project: Path, capsys
+) -> None:
+    """The second commit has params.yaml only, as after `dvc repro` without dvc.lock."""
+    git("rm", "-r", "--quiet", "--cached", "artifacts")
+    git("commit", "--quiet", "-m", "no results")
+    text = page("narrow", "HEAD")
+    git("reset", "--quiet", "HEAD~1")
+    missing = "default params of narrow; samples and reconstructions of narrow (not computed, or "
+    missing += "not in DVC's cache: commit dvc.lock after `dvc repro`, or `dvc pull`)"
+    output = capsys.readouterr().out
+    assert f"missing: {missing}\n" in output
+    assert "no param differs" in output
+    assert "page.html: 0 of " in output
+    assert "or `dvc pull`" in text
+
+
+def test_elsewhere_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match="'a' is no row of params"):
+        compare.main(["a", "b"])
+    assert os.listdir() == []
 
 
 def test_revisions_and_the_page_needs_no_network(project: Path) -> None:

@@ -1,16 +1,18 @@
 """The report stage on a small artefact folder, with scores by hand."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
 from helpers.toy_artifacts import LABELS, Reported, in_project, read_csv
 from narrows.errors import UserError
-from narrows.report import artifacts, tables
+from narrows.report import artifacts, claims, tables
 from narrows.stages import report
 from narrows.store.files import write_csv
 
@@ -46,7 +48,9 @@ def project(fresh: Reported) -> Path:
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory, x: np.ndarray) -> Reported:
     """What the stage left, once for all tests that only look."""
-    with in_project(tmp_path_factory.mktemp("reported"), x) as there:
+    place = tmp_path_factory.mktemp("reported")
+    with in_project(place, x) as there, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "DATASETS", ("toy",))
         report.main()
         return there
 
@@ -274,6 +278,26 @@ def test_the_page_shows_every_row_and_its_figures_exist(reported: Reported) -> N
     assert "10 train, 5 val, 5 test" in html
     assert "stale" not in html
     assert "://" not in html  # nothing is fetched
+
+
+def test_every_link_of_the_page_leads_to_a_file(reported: Reported) -> None:
+    results = reported.folder / "results/toy"
+    html = (results / "report.html").read_text()
+    assert "documents.csv" in html  # the section that MNIST alone has is there
+    links = {unquote(link) for link in re.findall(r'(?:href|src)="([^"#]+)', html)}
+    assert "codes.csv" in links
+    assert [link for link in links if not (results / link).is_file()] == []
+
+
+def test_features_of_many_values_have_no_picture(fresh: Reported) -> None:
+    """The samples are small pictures; what `deep` encodes are rows of 65 values."""
+    file = fresh.folder / "artifacts/toy/encoders/deep/samples.npz"
+    rows = np.zeros((4, 65), np.float32)
+    np.savez(file, x=rows, noisy=rows, reconstruction=rows)
+    report.main()
+    names = {file.name for file in (fresh.folder / "results/toy/figures").iterdir()}
+    assert {"plain-x-samples.png", "plain-x-interpolations.png", "deep-neighbours.png"} <= names
+    assert not names & {f"deep-{name}.png" for name in ("samples", "corruptions", "interpolations")}
 
 
 def test_the_same_input_gives_the_same_bytes(project: Path) -> None:

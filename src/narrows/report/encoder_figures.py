@@ -45,12 +45,13 @@ def draw_encoder(
 ) -> Iterator[CaptionedFigure]:
     """Every figure of one encoder; labels, where there are any, give colours.
 
-    Samples, neighbours and map come first: the page shows them at once, the rest on demand. Samples
-    that are long rows of values have no picture.
+    Samples, neighbours and map come first: the page shows them at once, the rest on demand. Long
+    rows of values have no picture, be they the samples or features of them that are encoded.
     """
-    can_be_drawn = figures.can_be_drawn(data.x.shape[1:])
+    can_be_drawn = figures.can_be_drawn(encoder.samples["x"].shape[1:])
     if can_be_drawn:
         yield _samples(encoder)
+    if figures.can_be_drawn(data.x.shape[1:]):
         yield _neighbours(encoder, data, seed)
     yield from _maps(encoder, data)
     yield from _space(encoder, data)

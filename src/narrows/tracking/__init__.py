@@ -9,7 +9,7 @@ from narrows.tracking.recording import (
     start_run,
 )
 from narrows.tracking.run import FINGERPRINT, Run, RunData, depth, find_run, flat
-from narrows.tracking.store import explain_errors, open_client, uri
+from narrows.tracking.store import explain_errors, is_there, open_client, uri
 
 __all__ = [
     "FINGERPRINT",
@@ -21,6 +21,7 @@ __all__ = [
     "find_run",
     "flat",
     "is_recorded",
+    "is_there",
     "log_what_waits",
     "open_client",
     "record",

@@ -17,7 +17,7 @@ def find(run: str) -> Any | None:
     Raises:
         UserError: the store does not open.
     """
-    client = tracking.open_client()
+    client = tracking.open_client() if tracking.is_there() else None  # opening would make it
     if client is None:
         return None
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]

@@ -60,6 +60,12 @@ def is_installed() -> bool:
     return importlib.util.find_spec("mlflow") is not None
 
 
+def is_there() -> bool:
+    """Whether there is a store to look into: False for an sqlite file that is not written yet."""
+    file = None if uri().startswith("http") else _sqlite_file(_parse(uri()))
+    return file is None or file.exists()
+
+
 def masked() -> str:
     """The store's URL without its password, for messages."""
     return mask_passwords(uri())

@@ -26,7 +26,7 @@ class Param:
     key: str
     """Dotted key of the parameter."""
     values: list[str | None]
-    """Value by side; None where the side has no such key."""
+    """Value by side; None where the side has no such key, or does not know it."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Metric:
 
     @property
     def differs(self) -> bool:
-        """Whether not all sides have the same value."""
-        return len({score.value for score in self.scores}) > 1
+        """Whether not all sides that have the score have the same value."""
+        return len({score.value for score in self.scores} - {None}) > 1
 
     def is_better(self, i: int) -> bool | None:
         """Whether side i beats the first one; None where nobody can say.
@@ -114,9 +114,9 @@ class Comparison:
     params: list[Param]
     """Parameters that differ, by key."""
     n_params: int
-    """Number of parameters that some side has, equal ones included."""
+    """Number of parameters that can be compared, equal ones included."""
     metrics: list[Metric]
-    """All scores, those over seeds first."""
+    """Scores that two sides or more have, those over seeds first."""
     agreements: list[Agreement]
     """Agreements of every two sides that have clusters of the same samples."""
 
@@ -128,25 +128,25 @@ class Comparison:
 
 def compare(sides: Sequence[Side]) -> Comparison:
     """Everything that differs between the sides, computed once."""
-    n_params = len({key for side in sides for key in side.params})
-    return Comparison(sides, params(sides), n_params, metric_rows(sides), agreements(sides))
+    known = _known_params(sides)
+    return Comparison(sides, params(sides), len(known), metric_rows(sides), agreements(sides))
 
 
 def params(sides: Sequence[Side]) -> list[Param]:
-    """Parameters that differ between any two sides, by key."""
-    keys = sorted({key for side in sides for key in side.params})
-    rows = (Param(key, [side.params.get(key) for side in sides]) for key in keys)
-    return [row for row in rows if len(set(row.values)) > 1]
+    """Parameters that differ between any two sides that know them, by key."""
+    keys = sorted(key for key, values in _known_params(sides).items() if len(set(values)) > 1)
+    return [Param(key, [side.params.get(key) for side in sides]) for key in keys]
 
 
 def metric_rows(sides: Sequence[Side]) -> list[Metric]:
-    """Scores that at least one side has, those over seeds first."""
+    """Scores that two sides or more have, those over seeds first."""
     over_seeds = dict.fromkeys(key for side in sides for key in side.spread)
     of_one_seed = dict.fromkeys(key for side in sides for key in side.metrics)
-    return [
+    rows = [
         *(_over_seeds(key, [side.spread.get(key) for side in sides]) for key in over_seeds),
         *(_of_one_seed(key, [side.metrics.get(key) for side in sides]) for key in of_one_seed),
     ]
+    return [row for row in rows if sum(score.value is not None for score in row.scores) > 1]
 
 
 def agreements(sides: Sequence[Side]) -> list[Agreement]:
@@ -179,6 +179,15 @@ def same_data(first: Side, other: Side) -> bool:
     """Whether the rows of both are the same samples, as far as they tell."""
     digests = (first.data_digest, other.data_digest)
     return None in digests or digests[0] == digests[1]
+
+
+def _known_params(sides: Sequence[Side]) -> dict[str, list[str | None]]:
+    """Values by key, of the sides that know the parameter; keys that two sides or more know."""
+    known = {
+        key: [side.params.get(key) for side in sides if key in side.params or side.has_all_params]
+        for key in {key for side in sides for key in side.params}
+    }
+    return {key: values for key, values in known.items() if len(values) > 1}
 
 
 def _agreement(

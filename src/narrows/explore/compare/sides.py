@@ -18,9 +18,11 @@ from narrows.tracking import lookup, provenance
 from narrows.tracking.tree import Tree
 
 SPLITS = ("val", "test")
+SCORES = ("autoencoders.csv", "clusterings.csv", "codes.csv")
 NO_SCORES = {"autoencoder", "input", "clustering", "encoder", "clusterer", "split", "n"}
 NO_SCORES |= {"seed", "seconds"}
 TEST_SCORES = ("linear_probe", "knn", "precision_1", "precision_5", "precision_10")  # of codes.csv
+UNCACHED = "not computed, or not in DVC's cache: commit dvc.lock after `dvc repro`, or `dvc pull`"
 N_NAMED = 3  # rows that a sentence names before it counts the others
 OVER_SEEDS = ("acc", "nmi")  # scores that seeds.csv has a mean and a deviation of
 PICTURE = re.compile(r"images/reconstructions\+step\+\d+\+timestamp\+\d+\+[\w-]+\.png")
@@ -58,6 +60,8 @@ class Side:
     """A sentence: what kind of thing it is, and where it was read."""
     params: dict[str, str] = field(default_factory=dict)
     """Parameters by dotted key."""
+    has_all_params: bool = True
+    """Whether a key that is missing has no value; False where it may have a default."""
     metrics: dict[str, float] = field(default_factory=dict)
     """Scores of one seed, by MLflow's key."""
     spread: dict[str, Spread] = field(default_factory=dict)
@@ -84,11 +88,11 @@ class Side:
     @property
     def missing(self) -> list[str]:
         """Sentences on all that could not be read."""
-        sentences = []
+        files = []
         for what, keys in self.uncached.items():
             more = f" and {len(keys) - N_NAMED} more" if len(keys) > N_NAMED else ""
-            sentences.append(f"{what} of {', '.join(keys[:N_NAMED])}{more} (not in DVC's cache)")
-        return sentences + self.lacking
+            files.append(f"{what} of {', '.join(keys[:N_NAMED])}{more}")
+        return [f"{'; '.join(files)} ({UNCACHED})", *self.lacking] if files else self.lacking
 
 
 def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
@@ -99,6 +103,8 @@ def of_row(name: str, tree: Tree, key: str, dataset: str) -> Side:
     side.metrics = _scores(tree, results, key)
     if not side.metrics:
         side.lacking.append(f"{results}: no scores of {key}; `dvc repro report` makes them")
+    elif files := [f for f in SCORES if tree.file(f"{results}/{f}") is None]:
+        side.uncached["scores"] = files
     for row in tree.rows(f"{results}/seeds.csv"):
         if row["clustering"] == key:
             _add_seeds(side, row)
@@ -195,7 +201,9 @@ def _add_params(side: Side, tree: Tree, artifacts: str, key: str) -> str:
         side.data_digest = config["data_digest"]
     if not side.params:
         side.params = _strings(tree.row(key))
-        side.lacking.append(f"{artifacts}: the stage of {key} is not done, or not in DVC's cache")
+    if config is None or (info is None and encoder != key):
+        side.has_all_params = False
+        side.uncached["default params"] = [key]
     return encoder
 
 
