@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from narrows.data.names import SampleNames
 from narrows.engine.parent import end_with
 from narrows.errors import UserError
 from narrows.explore import groups
-from narrows.explore.groups import Named
+from narrows.explore.groups import Groups, Named
 from narrows.store import choices, clusterings, evaluations
 from narrows.store.evaluations import StoredEvaluation
 from narrows.store.reading import read_array, same_rows
@@ -80,6 +80,37 @@ class FinishedRow:
     def coarse(self) -> dict[int, str]:
         """Letter of the coarse group by cluster; empty where no level is good."""
         return coarse_letters(self.artifacts, self.codes(), self.clusters)
+
+    def groups(
+        self,
+        guesses: Mapping[int, str],
+        guess: Callable[[np.ndarray], Mapping[int, str]],
+        named: Named,
+        title: str | None = None,
+        sizes: Mapping[int, int] | None = None,
+    ) -> Groups:
+        """What a page says of its clusters and coarse groups.
+
+        Args:
+            guesses: at names, by cluster.
+            guess: the same for the groups (N,) of all samples that it is given.
+            named: what the page calls clusters to begin with.
+            title: what the page calls the data; that of params.yaml if not given.
+            sizes: number of samples on the page by cluster, in its order; of all if not given.
+        """
+        coarse = self.coarse
+        numbers, letters = groups.as_coarse(self.clusters, coarse)
+        of_coarse = guess(numbers) if letters else {}
+        return Groups(
+            dataset=self.params.title if title is None else title,
+            clustering=self.key,
+            identity=self.identity,
+            sizes=self.sizes if sizes is None else sizes,
+            guesses=guesses,
+            coarse=coarse,
+            coarse_guesses={letters[i]: words for i, words in of_coarse.items()},
+            named=named,
+        )
 
     def named(self, file: Path | None) -> Named:
         """Names and merges that a page of it has saved; none without a file.

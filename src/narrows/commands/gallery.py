@@ -25,7 +25,7 @@ from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
-from narrows.explore import groups, guesses, residuals
+from narrows.explore import guesses, residuals
 from narrows.explore.gallery import album, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.explore.gallery.plane import places
@@ -112,20 +112,12 @@ def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named:
         name: what the page calls the data.
         sizes: number of pictures on the page by cluster, in its order.
     """
-    place, coarse = (finished.artifacts, finished.encoder), finished.coarse
-    numbers, letters = groups.as_coarse(finished.clusters, coarse)
-    words = guesses.of_clusters(*place, finished.clusters)
-    of_coarse = guesses.of_clusters(*place, numbers) if letters else {}
-    return Groups(
-        dataset=name,
-        clustering=finished.key,
-        identity=finished.identity,
-        sizes=sizes,
-        guesses={cluster: ", ".join(own) for cluster, own in words.items()},
-        coarse=coarse,
-        coarse_guesses={letters[i]: ", ".join(own) for i, own in of_coarse.items()},
-        named=named,
-    )
+
+    def guess(clusters: np.ndarray) -> dict[int, str]:
+        words = guesses.of_clusters(finished.artifacts, finished.encoder, clusters)
+        return {cluster: ", ".join(own) for cluster, own in words.items()}
+
+    return finished.groups(guess(finished.clusters), guess, named, name, sizes)
 
 
 def _beside(data: Path) -> Path:

@@ -6,7 +6,7 @@ narrows table pca-kmeans
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,14 @@ from narrows.data import table_frame
 from narrows.data.tables import beyond
 from narrows.errors import say
 from narrows.evaluation import outliers
-from narrows.explore import groups, residuals
-from narrows.explore.groups import Groups, Named
+from narrows.explore import residuals
 from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
-from narrows.explore.table.profiles import Trait
 from narrows.rendering import progress
 from narrows.store import outputs
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +49,11 @@ def main(words: Sequence[str]) -> int:
     dates = [column["name"] for column in columns if column["kind"] == "date"]
     odd, n_odd = odd_rows(finished, x_hat, outside, columns)
     findings = Findings(
-        groups=groups_of(finished, frame, traits, dates, finished.named(options.names)),
+        groups=finished.groups(
+            profiles.names(traits, dates),
+            lambda coarse: profiles.names(profiles.traits(frame, coarse), dates),
+            finished.named(options.names),
+        ),
         encoder=finished.encoder,
         traits=traits,
         dates=dates,
@@ -65,36 +67,6 @@ def main(words: Sequence[str]) -> int:
         page.write(folder, findings)
     say(f"table: {target / 'index.html'} profiles {plural(len(finished.x), 'row')}")
     return 0
-
-
-def groups_of(
-    finished: FinishedRow,
-    frame: pd.DataFrame,
-    traits: Mapping[int, Sequence[Trait]],
-    dates: Sequence[str],
-    named: Named,
-) -> Groups:
-    """Clusters and coarse groups with guesses at their names.
-
-    Args:
-        frame: the table.
-        traits: what tells clusters apart, the most distinctive first.
-        dates: columns of dates.
-        named: what the page calls clusters to begin with.
-    """
-    coarse = finished.coarse
-    numbers, letters = groups.as_coarse(finished.clusters, coarse)
-    of_coarse = profiles.names(profiles.traits(frame, numbers), dates) if letters else {}
-    return Groups(
-        dataset=finished.params.title,
-        clustering=finished.key,
-        identity=finished.identity,
-        sizes=finished.sizes,
-        guesses=profiles.names(traits, dates),
-        coarse=coarse,
-        coarse_guesses={letters[i]: guess for i, guess in of_coarse.items()},
-        named=named,
-    )
 
 
 def odd_rows(

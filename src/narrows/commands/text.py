@@ -23,8 +23,7 @@ from narrows.config.messages import plural
 from narrows.data import new_files, table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError, say
-from narrows.explore import groups
-from narrows.explore.groups import Groups, Named
+from narrows.explore.groups import Named
 from narrows.explore.text import page, terms
 from narrows.rendering import progress
 from narrows.store import outputs
@@ -67,26 +66,18 @@ def describe(finished: FinishedRow, schema: dict[str, Any], named: Named) -> Pat
     Args:
         named: what the page calls clusters to begin with.
     """
-    coarse = finished.coarse
-    numbers, letters = groups.as_coarse(finished.clusters, coarse)
-    top_terms: dict[int, list[terms.Term]] = {cluster: [] for cluster in finished.sizes}
-    of_coarse: dict[int, str] = {}
-    if not schema.get("embeddings"):
-        top_terms = terms.top_terms(finished.x, schema["terms"], finished.clusters, N_TERMS)
-        if letters:
-            of_coarse = terms.names(terms.top_terms(finished.x, schema["terms"], numbers, N_TERMS))
+
+    def top(clusters: np.ndarray) -> dict[int, list[terms.Term]]:
+        if schema.get("embeddings"):  # whose numbers are no terms
+            return {int(cluster): [] for cluster in np.unique(clusters)}
+        return terms.top_terms(finished.x, schema["terms"], clusters, N_TERMS)
+
+    top_terms = top(finished.clusters)
     compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
     measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
-        groups=Groups(
-            dataset=finished.params.title,
-            clustering=finished.key,
-            identity=finished.identity,
-            sizes=finished.sizes,
-            guesses=terms.names(top_terms),
-            coarse=coarse,
-            coarse_guesses={letters[i]: guess for i, guess in of_coarse.items()},
-            named=named,
+        groups=finished.groups(
+            terms.names(top_terms), lambda coarse: terms.names(top(coarse)), named
         ),
         encoder=finished.encoder,
         terms=top_terms,
