@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +24,6 @@ from narrows.explore.table import page, profiles, rules
 from narrows.explore.table.page import Findings, Odd
 from narrows.rendering import progress
 from narrows.store import outputs
-
-if TYPE_CHECKING:
-    pass
 
 
 def parser() -> argparse.ArgumentParser:

@@ -27,12 +27,10 @@ class Config:
 
 def measure(cfg: Config, trained: Trained) -> float:
     """Mean share over at most 5,000 training samples, in [0, 1]."""
-    from sklearn.neighbors import NearestNeighbors
-
+    from narrows.clustering import neighbours
     from narrows.search.objectives._base import clusters_of, judged
 
     x = judged(trained)
     codes, clusters = clusters_of(trained.model, x, cfg.n_clusters, trained.seed)
-    index = NearestNeighbors(n_neighbors=min(cfg.n_neighbors, len(codes) - 1)).fit(codes)
-    neighbours = index.kneighbors(return_distance=False)  # (n, n_neighbors), each less itself
-    return float((clusters[neighbours] == clusters[:, None]).mean())
+    voters = neighbours.nearest(codes, None, cfg.n_neighbors)  # (n, n_neighbors)
+    return float((clusters[voters] == clusters[:, None]).mean())
