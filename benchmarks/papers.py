@@ -4,21 +4,28 @@
 
 k is given, the last epoch counts, every picture is clustered and scored, no label is used for any
 choice; encoders learn from 90 % of the pictures. A line for each row and seed is added to
-benchmarks/results/papers.csv; lines that are there already are not measured again. CHANGES says
-how rows differ from params.yaml, which is written for 5,000 pictures.
+benchmarks/results/papers.csv; lines that are there already are not measured again. NARROWS_WORKERS
+says how many are measured at once. CHANGES says how rows differ from params.yaml, which is written
+for 5,000 pictures. The committee of a student with seed s are the rows of COMMITTEE under the seeds
+2s and 2s + 1, whose lines are added, too; their clusters wait in .work/papers for it.
 """
 
 import argparse
 import copy
 import csv
+import functools
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
+from narrows import engine
 from narrows.clustering import matching, metrics, refine
+from narrows.clustering.agreement import agreed
 from narrows.clustering.job import Job
 from narrows.clustering.state import hardened
 from narrows.config import inheritance, params, plugins, search_space, yaml_file
@@ -30,14 +37,19 @@ from narrows.training import fitting
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/papers.csv"
+WORK = ROOT / ".work/papers"
 K = 10
-EPOCHS = {"denoising-conv": 5, "deep": 10}
+COMMITTEE = ("denoising-conv-self-label", "affine-conv-self-label")
+EPOCHS = {"denoising-conv": 5, "affine-conv": 5, "affine-conv-wide": 2, "deep": 10}
 CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
     "baselines.pca.code_size": 50,  # as in the literature
     "cluster_on": "all",
-    "deep_clusterings.denoising-conv-self-label.method.interval": 490 * 6,  # six epochs
-    "deep_clusterings.denoising-conv-self-label.method.max_updates": 1,
+    "autoencoders.affine-conv-wide.network.channels": [32, 64, 128],
+    "deep_clusterings.student.method.interval": 490 * 12,
 }
+for key in COMMITTEE:
+    CHANGES[f"deep_clusterings.{key}.method.interval"] = 490 * 6  # six epochs
+    CHANGES[f"deep_clusterings.{key}.method.max_updates"] = 1
 for key in ("deep-dec", "denoising-conv-idec"):
     CHANGES[f"deep_clusterings.{key}.start"] = {"name": "umap_gmm"}
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 245  # an epoch
@@ -67,10 +79,17 @@ def measured() -> list[dict[str, Any]]:
         return list(csv.DictReader(stream))
 
 
-def measure(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> np.ndarray:
+def measure(
+    p: params.Params,
+    key: str,
+    seed: int,
+    data: prepared.Prepared,
+    teachers: Sequence[np.ndarray] = (),
+) -> np.ndarray:
     """Clusters (N,) of a row whose encoder is fitted under the same seed."""
     if key in p.deep_clusterings:
-        return refined(p, p.deep_clusterings[key], seed, data)
+        names = agreed(teachers) if teachers else None
+        return refined(p, p.deep_clusterings[key], seed, data, names)
     row = p.clusterings[key]
     if row.encoder in p.baselines:
         _, codes = encoders.fit_baseline(p.baselines[row.encoder], data, seed)
@@ -91,9 +110,13 @@ def trained(p: params.Params, key: str, seed: int, data: prepared.Prepared) -> A
 
 
 def refined(
-    p: params.Params, row: DeepClustering, seed: int, data: prepared.Prepared
+    p: params.Params,
+    row: DeepClustering,
+    seed: int,
+    data: prepared.Prepared,
+    names: np.ndarray | None,
 ) -> np.ndarray:
-    """Clusters (N,) of a row of `deep_clusterings`."""
+    """Clusters (N,) of a row of `deep_clusterings`, which begins with `names` if there are any."""
     with tempfile.TemporaryDirectory() as work:
         job = Job(
             x=data.samples(),
@@ -105,8 +128,53 @@ def refined(
             seed=seed,
             device=p.device,
             work=Path(work),
+            names=names,
         )
         return hardened(refine.refine(row.method, job).soft)
+
+
+def committee(p: params.Params, key: str, seed: int) -> list[tuple[str, int]]:
+    """Rows and seeds whose agreement a row begins with; empty for a row without teachers."""
+    if key not in p.deep_clusterings or not p.deep_clusterings[key].teachers:
+        return []
+    return [(teacher, n) for teacher in COMMITTEE for n in (2 * seed, 2 * seed + 1)]
+
+
+def clusters_file(dataset: str, key: str, seed: int) -> Path:
+    """Clusters (N,) of a row that has been measured."""
+    return WORK / f"{dataset}-{key}-{seed}.npy"
+
+
+def record(dataset: str, task: tuple[str, int]) -> dict[str, Any]:
+    """Measures a row under a seed and adds its line to benchmarks/results/papers.csv."""
+    (key, seed), p, (data, labels) = task, rows(), load(dataset)
+    teachers = [np.load(clusters_file(dataset, *other)) for other in committee(p, key, seed)]
+    wall, cpu = time.perf_counter(), time.process_time()
+    clusters = measure(p, key, seed, data, teachers)
+    line = {
+        "dataset": dataset,
+        "row": key,
+        "seed": seed,
+        "acc": metrics.accuracy(labels, clusters, matching.pairs(labels, clusters)),
+        "nmi": metrics.nmi(labels, clusters),
+        "ari": metrics.ari(labels, clusters),
+        "seconds": round(time.perf_counter() - wall),
+        "cpu_seconds": round(time.process_time() - cpu),
+    }
+    WORK.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(WORK / "lock"):
+        lines = [other for other in measured() if named(other) != named(line)]
+        with RESULTS.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows([*lines, line])
+    np.save(clusters_file(dataset, key, seed), clusters)
+    return line
+
+
+def named(line: dict[str, Any]) -> tuple[str, str, str]:
+    """Data set, row and seed of a line."""
+    return line["dataset"], line["row"], str(line["seed"])
 
 
 def main() -> None:
@@ -115,31 +183,19 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["pca-umap-gmm", "denoising-conv-self-label"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(10)))
     options = parser.parse_args()
-    p, (data, labels) = rows(), load(options.dataset)
-    for key in options.rows:
-        for seed in options.seeds:
-            done = measured()
-            if any(
-                (d["dataset"], d["row"], d["seed"]) == (data.name, key, str(seed)) for d in done
-            ):
-                continue
-            wall, cpu = time.perf_counter(), time.process_time()
-            clusters = measure(p, key, seed, data)
-            record = {
-                "dataset": data.name,
-                "row": key,
-                "seed": seed,
-                "acc": metrics.accuracy(labels, clusters, matching.pairs(labels, clusters)),
-                "nmi": metrics.nmi(labels, clusters),
-                "ari": metrics.ari(labels, clusters),
-                "seconds": round(time.perf_counter() - wall),
-                "cpu_seconds": round(time.process_time() - cpu),
-            }
-            print(record, flush=True)
-            with RESULTS.open("w", newline="") as stream:
-                writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows([*done, record])
+    p, there = rows(), {named(line) for line in measured()}
+    load(options.dataset)  # fetches it
+    asked = [(key, seed) for key in options.rows for seed in options.seeds]
+    asked = [task for task in asked if (options.dataset, task[0], str(task[1])) not in there]
+    members = {member for task in asked for member in committee(p, *task)}
+    members = {m for m in members if not clusters_file(options.dataset, *m).exists()}
+    students = [task for task in asked if committee(p, *task)]
+    firsts = sorted({*members, *asked} - {*students}, key=lambda task: task[1])
+    for wave in (firsts, students):
+        for outcome in engine.each(functools.partial(record, options.dataset), wave):
+            if outcome.error:
+                raise outcome.error
+            print(outcome.value, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,76 +10,84 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from helpers import warm
-from helpers.project import Project, row
+from helpers import finished, mlflow_store, warm
+from helpers.project import ROOT, row
+from helpers.stages import assert_clean, environment
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 LONG = row(epochs=100)  # of some 20 ms, so that a signal comes in the midst of it
 
 
-def project_in(folder: Path) -> Project:
-    project = Project(folder, {"narrow": LONG})
-    project.write(project.read() | {"searches": {}})
-    return project
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Stage encode, which trains the row."""
+    words = [warm.python(), "-u", str(ROOT / "pipelines/encode.py")]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=pipe, text=True)
 
 
-def train_until(project: Project, epoch: int, sent: signal.Signals) -> int:
+def train_until(folder: Path, epoch: int, sent: signal.Signals) -> int:
     """Sends the signal to the stage once the epoch is told; returns the exit code."""
-    with project.start("pipelines/encode.py", python=warm.python()) as stage:
+    with start(folder) as stage:
         assert stage.stdout is not None
         for line in stage.stdout:
             if f"encode: narrow: epoch {epoch}," in line:
                 stage.send_signal(sent)
                 break
         stage.stdout.read()  # until the worker has ended, too
-    assert not (project.folder / "artifacts/digits/encoders/narrow").exists()
+    assert not (folder / "artifacts/digits/encoders/narrow").exists()
     return stage.returncode
 
 
-def statuses(project: Project) -> list[str]:
+def train(folder: Path) -> str:
+    """Output of the stage, which ends well."""
+    with start(folder) as stage:
+        output, _ = stage.communicate()
+    assert stage.returncode == 0
+    return output
+
+
+def statuses(folder: Path) -> list[str]:
     """Statuses of the runs of the trained row."""
-    client = MlflowClient(f"sqlite:///{project.folder}/mlruns/mlflow.db")
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     runs = client.search_runs([experiment.experiment_id], "tags.autoencoder = 'narrow'")
     return sorted(run.info.status for run in runs)
 
 
-def outcome(project: Project) -> list[bytes]:
-    folder = project.folder / "artifacts/digits/encoders/narrow"
-    return [(folder / name).read_bytes() for name in ("codes.npy", "history.csv")]
+def outcome(folder: Path) -> list[bytes]:
+    encoder = folder / "artifacts/digits/encoders/narrow"
+    return [(encoder / name).read_bytes() for name in ("codes.npy", "history.csv")]
 
 
 def test_a_training_stopped_three_times_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
-    project = project_in(tmp_path / "stopped")
-    project.repro("tune")
-    assert train_until(project, 5, signal.SIGTERM) == 143
-    assert statuses(project) == ["KILLED"]
-    assert train_until(project, 20, signal.SIGINT) == 130
-    assert statuses(project) == ["KILLED"], "the run was gone on with"
-    assert train_until(project, 50, signal.SIGKILL) == -signal.SIGKILL
+    mlflow_store.place(tmp_path)
+    finished.make(tmp_path, autoencoders={"narrow": LONG})
+    assert train_until(tmp_path, 5, signal.SIGTERM) == 143
+    assert statuses(tmp_path) == ["KILLED"]
+    assert train_until(tmp_path, 20, signal.SIGINT) == 130
+    assert statuses(tmp_path) == ["KILLED"], "the run was gone on with"
+    assert train_until(tmp_path, 50, signal.SIGKILL) == -signal.SIGKILL
 
-    params = project.read()
-    changed = copy.deepcopy(params)
-    changed["autoencoders"]["narrow"]["train"]["optimizer"]["lr"] = 0.001
-    project.write(changed)
-    output = project.dvc("repro", "encode")
-    assert "epoch 1," in output, "an old checkpoint was resumed with changed params"
-    assert statuses(project) == ["FINISHED", "KILLED"]
+    changed = copy.deepcopy(LONG)
+    changed["train"]["optimizer"]["lr"] = 0.001
+    finished.change(tmp_path, autoencoders={"narrow": changed})
+    assert "epoch 1," in train(tmp_path), "an old checkpoint was resumed with changed params"
+    assert statuses(tmp_path) == ["FINISHED", "KILLED"]
 
-    project.write(params)
-    output = project.dvc("repro", "encode")
+    finished.change(tmp_path, autoencoders={"narrow": LONG})
+    output = train(tmp_path)
     # how often a checkpoint is written depends on the disk: the first epoch's is always there
     assert "epoch 1," not in output, "it began anew"
     assert "epoch 100," in output
-    assert statuses(project) == ["FINISHED", "FINISHED"]
-    assert not list((project.folder / ".work/checkpoints").iterdir()), "finished work is cleared"
+    assert statuses(tmp_path) == ["FINISHED", "FINISHED"]
+    assert_clean(tmp_path)
 
-    resumed = outcome(project)
+    resumed = outcome(tmp_path)
     for name in (".work", "artifacts/digits/encoders"):
-        shutil.rmtree(project.folder / name)
-    assert "epoch 1," in project.dvc("repro", "encode")
-    assert outcome(project) == resumed, "an uninterrupted one has other numbers"
+        shutil.rmtree(tmp_path / name)
+    assert "epoch 1," in train(tmp_path)
+    assert outcome(tmp_path) == resumed, "an uninterrupted one has other numbers"
 
 
 WITHIN_A_DESTRUCTOR = """

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy
 from ruamel.yaml import YAML
 
+from helpers import warm
 from helpers.project import ROOT, Project, row, share_environment
 
 pytestmark = [
@@ -46,7 +47,7 @@ def project(tmp_path: Path) -> Project:
         )
     for name in ("pyproject.toml", "constraints.txt"):  # older than the environment
         os.utime(copy.folder / name, (0, 0))
-    share_environment(copy.folder / ".venv")
+    share_environment(copy.folder / ".venv", warm.python())
     (copy.folder / "studies").mkdir()
     return copy
 

@@ -2,9 +2,10 @@
 
 import functools
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from helpers import warm
 
 MAKE = """
 import sys
@@ -16,7 +17,7 @@ SqlAlchemyStore(f"sqlite:///{sys.argv[1]}/mlflow.db", sys.argv[1])
 @functools.cache
 def _database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-c", MAKE, folder], check=True, capture_output=True)
+        subprocess.run([warm.python(), "-c", MAKE, folder], check=True, capture_output=True)
         return Path(folder, "mlflow.db").read_bytes()
 
 

@@ -60,9 +60,9 @@ def deep_row(encoder: str) -> dict[str, Any]:
     }
 
 
-def share_environment(folder: Path) -> None:
-    """An environment with the files of this one. It does not say where it was made: the Makefile
-    makes one anew that was made in another folder."""
+def share_environment(folder: Path, python: str | None = None) -> None:
+    """An environment with the files of this one, and with another `python` if there is one. It does
+    not say where it was made: the Makefile makes one anew that was made in another folder."""
     folder.mkdir()
     for entry in Path(sys.prefix).iterdir():
         (folder / entry.name).symlink_to(entry)
@@ -70,6 +70,12 @@ def share_environment(folder: Path) -> None:
     lines = config.read_text().splitlines(keepends=True)
     config.unlink()
     config.write_text("".join(line for line in lines if not line.startswith("command = ")))
+    if python:
+        (folder / "bin").unlink()
+        shutil.copytree(Path(sys.prefix, "bin"), folder / "bin", symlinks=True)
+        (folder / "bin/python").unlink()
+        (folder / "bin/python").write_text(f'#!/bin/sh\nexec {python} "$@"\n')
+        (folder / "bin/python").chmod(0o755)
 
 
 class Project:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -46,7 +47,7 @@ def _start() -> tuple[subprocess.Popen[bytes], Path]:
     return server, program
 
 
-def workers(driver: subprocess.Popen[str]) -> list[psutil.Process]:
+def workers(driver: subprocess.Popen[Any]) -> list[psutil.Process]:
     """Processes that the forkserver of a `python()` has forked; the oldest first."""
     process = psutil.Process(driver.pid)
     if python() == sys.executable:

@@ -18,10 +18,15 @@ import threading
 import types
 from typing import Any
 
-LIBRARIES = ("torch", "pytorch_lightning", "torchmetrics", "mlflow", "optuna", "umap", "pandas")
-LIBRARIES += ("matplotlib.figure", "matplotlib.backends.backend_agg", "scipy.stats", "dvc.cli")
-LIBRARIES += ("sklearn.cluster", "sklearn.mixture", "sklearn.decomposition", "sklearn.neighbors")
-LIBRARIES += ("dvc.cli.parser", "dvc.repo", "dvc.stage", "dvc.commands.repro", "pydantic", "jinja2")
+LIBRARIES = (
+    *("torch", "pytorch_lightning", "torchmetrics", "umap", "pandas", "pydantic", "jinja2"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "scipy.stats"),
+    *("sklearn.cluster", "sklearn.mixture", "sklearn.decomposition", "sklearn.neighbors"),
+    *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.artifact.artifact_repo"),
+    *("sqlalchemy.dialects.sqlite", "alembic.command", "ruamel.yaml", "jaxtyping"),
+    *("optuna", "optuna.storages._rdb.storage", "optuna.visualization.matplotlib"),
+    *("dvc.cli", "dvc.cli.parser", "dvc.repo", "dvc.stage", "dvc.commands.repro"),
+)
 BEYOND = 200  # numbers of files from here on are nobody's
 
 
