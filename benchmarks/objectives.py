@@ -13,6 +13,7 @@ ten minutes of a core. docs/benchmarks.md has the figures.
 import argparse
 import csv
 import time
+import warnings
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="a CSV of all trials")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", "Number of distinct clusters")  # of codes that collapsed
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     results = {name: run(name, options.trials) for name in options.sets}
     if options.to:

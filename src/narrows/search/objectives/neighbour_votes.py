@@ -1,6 +1,6 @@
-"""Neighbours' votes: the share of a code's nearest neighbours that K-means puts into its cluster.
-Borders that run between groups part few neighbours, cuts through a crowd part many. Codes of fewer
-numbers have fewer neighbours beyond a border, so a search over `code_size` favours small ones."""
+"""Neighbours' votes: how much more often than by chance a sample's nearest neighbours are in the
+cluster that K-means puts its code into. Neighbours are those of the samples, not of the codes,
+whose neighbours fall into one cluster the surer, the fewer numbers a code has."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ class Config:
     n_clusters: Annotated[int, Field(ge=2)]
     """Clusters that K-means looks for."""
     n_neighbors: Annotated[int, Field(ge=1)] = 10
-    """Nearest neighbours of a code that vote, itself left out; fewer of fewer samples."""
+    """Nearest neighbours of a sample that vote, itself left out; fewer of fewer samples."""
 
 
 def measure(cfg: Config, trained: Trained) -> float:
-    """Mean share over at most 5,000 training samples, in [0, 1]."""
-    from narrows.clustering import neighbours
-    from narrows.search.objectives._base import clusters_of, judged
+    """Over at most 5,000 training samples: 1 where all neighbours share a cluster, 0 by chance, and
+    where there is one cluster."""
+    import numpy as np
 
-    x = judged(trained)
-    codes, clusters = clusters_of(trained.model, x, cfg.n_clusters, trained.seed)
-    voters = neighbours.nearest(codes, None, cfg.n_neighbors)  # (n, n_neighbors)
-    return float((clusters[voters] == clusters[:, None]).mean())
+    from narrows.clustering import neighbours
+    from narrows.search.objectives._base import clustered
+
+    x, clusters = clustered(trained, cfg.n_clusters)
+    voters = neighbours.nearest(x, None, cfg.n_neighbors)  # (n, n_neighbors)
+    share = float((clusters[voters] == clusters[:, None]).mean())
+    chance = float(np.square(np.bincount(clusters) / len(clusters)).sum())
+    return (share - chance) / (1 - chance) if chance < 1 else 0.0
