@@ -1,4 +1,4 @@
-"""requirements.lock has the versions of constraints.txt, each with its hashes, and names no place."""
+"""requirements.lock has the versions of constraints.txt, with hashes, and names no place."""
 
 import re
 from pathlib import Path

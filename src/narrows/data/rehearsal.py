@@ -26,6 +26,7 @@ MANY = 500
 """Files of them, at most."""
 SUFFIXES = {"image_folder": _pictures.SUFFIXES | _pictures.HEIC, "text": _documents.SUFFIXES}
 RAW = Path("raw")
+KEY = "params.yaml: dataset.path: "
 
 
 def rehearse(dataset: Plugin, shares: Prepare, seed: int) -> None:
@@ -39,9 +40,15 @@ def rehearse(dataset: Plugin, shares: Prepare, seed: int) -> None:
     Raises:
         UserError: what `fetch` or `prepare` would say.
     """
-    if not (name := getattr(dataset.config, "path", None)):
+    if not (path := getattr(dataset.config, "path", None)):
         return
-    path = Path(name)
+    try:
+        _rehearse(dataset, Path(path), shares, seed)
+    except UserError as error:  # there is no params.yaml yet
+        raise UserError(str(error).removeprefix(KEY)) from None
+
+
+def _rehearse(dataset: Plugin, path: Path, shares: Prepare, seed: int) -> None:
     files = _files_in(path, dataset.name) if path.is_dir() else [path]
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         if not _are_small(files):
