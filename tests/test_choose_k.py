@@ -1,6 +1,7 @@
 """How many clusters there are, on planted ones."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ from threadpoolctl import threadpool_limits
 from narrows.clustering import choose_k, shared_neighbours
 from narrows.clustering.choose_k import Candidate
 from narrows.clustering.shared_neighbours import links, modularity, rows_with_room
+from narrows.errors import UserError
+from narrows.stages import choose_k as stage
+from narrows.stages.runner import Setting
 from narrows.store import choices
 from narrows.store.choices import ChosenK, Recommendation
+from narrows.store.rows import Attempt, Call, Row
 
 
 def planted(n_groups: int, n_each: int = 60) -> np.ndarray:
@@ -54,6 +59,19 @@ def test_the_map_keeps_groups_apart() -> None:
     assert chosen is not None
     assert (chosen.n_clusters, chosen.is_clear) == (4, True)
     assert chosen.strength > 0.2
+
+
+@pytest.mark.parametrize("n_clusters", [5, 5000])
+def test_more_clusters_than_samples_are_a_sentence(n_clusters: int, tmp_path: Path) -> None:
+    """Of eight samples five train."""
+    codes, split = tmp_path / "codes.npy", tmp_path / "split.npy"
+    np.save(codes, np.zeros((8, 2), np.float32))
+    np.save(split, np.array([0, 0, 0, 0, 0, 1, 2, 2], np.uint8))
+    setting, row = Setting("digits", 0, "cpu"), Row("choose_k", tmp_path, {}, (), Call("", "", ()))
+    attempt = Attempt(row, "", tmp_path, tmp_path)
+    message = rf"n_clusters is {n_clusters:,}, but there are 5 samples .*cluster_on: train"
+    with pytest.raises(UserError, match=message):
+        stage.choose(setting, codes, split, "train", n_clusters, 9, attempt)
 
 
 def test_the_number_of_threads_changes_nothing() -> None:

@@ -1,11 +1,20 @@
 """What messages may not hold."""
 
+import errno
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+import torch
 
+from narrows import errors
 from narrows.errors import mask_passwords, print_traceback
 
 PASSWORD = "pa/s:s@w0rd"
@@ -108,3 +117,55 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_word(words: list[str]) 
             command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+FULL = "/dev/full"  # Linux's disk without any room
+
+
+def full_database(folder: Path) -> None:
+    connection = sqlite3.connect(folder / "studies.db")
+    connection.execute("PRAGMA max_page_count = 2")
+    connection.execute("CREATE TABLE words (word TEXT)")
+    connection.execute("INSERT INTO words VALUES (?)", ("x" * 100_000,))
+
+
+def copied(folder: Path) -> None:
+    (folder / "from/a").mkdir(parents=True)
+    (folder / "from/a/file").write_text("text")
+    (folder / "to/a").mkdir(parents=True)
+    (folder / "to/a/file").symlink_to(FULL)
+    shutil.copytree(folder / "from", folder / "to", dirs_exist_ok=True)
+
+
+@pytest.mark.skipif(not Path(FULL).exists(), reason="no such device")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda _: Path(FULL).write_bytes(b"x"),
+        lambda _: np.zeros(100_000).tofile(FULL),
+        lambda _: torch.save({"weight": torch.zeros(100_000)}, FULL),
+        full_database,
+        copied,
+    ],
+)
+def test_who_writes_to_a_full_disk_gets_a_sentence(
+    write: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a library says of it; 1.5 MiB of 100 GiB are free."""
+    usage = NamedTuple("Usage", [("free", int)])(3 * 2**19)
+    monkeypatch.setattr(errors.shutil, "disk_usage", lambda place: usage)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  each library has its own
+        write(tmp_path)
+    assert errors.is_users(caught.value)
+    said = errors.sentence(caught.value, Path("artifacts/not/there"))
+    assert said == "artifacts/not/there: its disk is full, 1.5 MiB are free"
+
+
+def test_the_file_is_named_that_was_written(tmp_path: Path) -> None:
+    refused = OSError(errno.ENOSPC, "No space left on device", "from.npy", None, "to.npy")
+    assert errors.sentence(refused, tmp_path).startswith("to.npy: its disk is full, ")
+    denied = PermissionError(errno.EACCES, "Permission denied", b"x.npy")
+    assert errors.sentence(denied, tmp_path) == "x.npy: Permission denied"
+    unnamed = OSError(errno.EROFS, "Read-only file system", 3)
+    assert errors.sentence(unnamed, tmp_path) == f"{tmp_path}: Read-only file system"
+    assert errors.sentence(ValueError(), tmp_path) == "ValueError"

@@ -25,6 +25,16 @@ def test_a_block_that_raises_leaves_the_old_file_and_nothing_else(tmp_path: Path
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_on_a_full_disk_the_file_is_named(tmp_path: Path) -> None:
+    """numpy's own error names none, and is not even one of the system's."""
+    file = tmp_path / "x.npy"
+    with pytest.raises(OSError, match=r"No space left on device: .*/x\.npy"), atomic_write(file):
+        raise OSError("100000 requested and 25584 written")
+    with pytest.raises(OSError, match="odd"), atomic_write(file):
+        raise OSError("odd")
+    assert not list(tmp_path.iterdir())
+
+
 def test_csv_of_mappings_and_of_sequences(tmp_path: Path) -> None:
     """Six digits of 1/3, or all; a missing cell is empty; quotes below the header only."""
     file, third = tmp_path / "some.csv", 1 / 3

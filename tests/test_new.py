@@ -60,7 +60,8 @@ def test_grey_pictures_and_a_machine_without_weights_get_rows_of_pixels(
     assert "pip install" not in capsys.readouterr().out
     (tmp_path / "mails").mkdir()
     for i in range(9):
-        (tmp_path / f"mails/{i}.txt").write_text(f"{i} is the number of this one and of no other")
+        thing = ["car", "tree", "ship"][i % 3]
+        (tmp_path / f"mails/{i}.txt").write_text(f"{i} is the number of this {thing} of the three")
     monkeypatch.setattr("narrows.models.pretrained._weights.find_spec", lambda _: None)
     new.main(["bare", "--data", "photos"])
     assert "pip install 'narrows[pictures]'" in capsys.readouterr().out
@@ -156,6 +157,13 @@ def test_a_folder_with_something_in_it_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mine is not empty"):
         new.main(["mine", "--data", "points"])
     assert listing(tmp_path / "mine") == {"notes.txt"}
+
+
+def test_data_that_prepare_refuses_makes_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_text("a,b\n" + "1,2\n" * 9 + "3,4,5\n")
+    with pytest.raises(UserError, match=r"wide.csv: row 10 has 3 values and the header 2"):
+        new.main(["mine", "--data", "wide.csv"])
+    assert listing(tmp_path) == {"wide.csv"}
 
 
 @pytest.mark.parametrize("data", ["nowhere", "nowhere.csv", "pointz"])

@@ -128,6 +128,7 @@ def test_a_missing_key_is_told() -> None:
     [
         (None, "no such file here"),
         ("seed: [", "not valid YAML"),
+        ("seed: 0: 1", "not valid YAML: mapping values are not allowed in this context in line 1"),
         ("seed: 0\nseed: 1\n", "not valid YAML: .*duplicate key"),
         ("", "should be a mapping of keys, found None"),
     ],

@@ -40,7 +40,8 @@ def test_a_row_comes_after_those_whose_files_it_reads() -> None:
 
 def test_a_row_waits_for_one_that_fails_and_others_do_not() -> None:
     members = [row("b", "b", "a"), row("a", "wrong"), row("d", "d", "c"), row("c", "c")]
-    sentences = r"^rows\.a: it is wrong\nrows\.b: waits for a, which has failed$"
+    members.append(row("e", "wrong"))
+    sentences = r"^rows\.a, rows\.e: it is wrong\nrows\.b: waits for a, which has failed$"
     with pytest.raises(UserError, match=sentences):
         runner.refresh("rows", HOME, members, preload=())
     assert {path.parent.name for path in HOME.rglob("text")} == {"c", "d"}

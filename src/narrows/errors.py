@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-"""Permission denied, a read-only file system, no space left."""
+REFUSING = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""Permission denied, a read-only file system."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""No space left."""
 ERASE = "\r\033[K"
 """Brings a terminal's cursor to the start of its line and empties that."""
 SHELLS = ("sh", "dash", "ash", "busybox", "bash", "ksh", "zsh", "fish")
@@ -74,11 +77,11 @@ def print_traceback(error: BaseException) -> None:
 def run(stage: Callable[..., None]) -> None:
     """Runs a stage as a program, with the words of the command line as its arguments.
 
-    `UserError` becomes a sentence, and so does a disk that takes no files; with NARROWS_DEBUG=1 in
-    the environment they are tracebacks. No traceback holds a password. SIGTERM is an orderly exit,
-    and the end of the `dvc repro` that called is one. Where nobody reads what is printed any more,
-    as behind `| head`, the process ends without a word, as by SIGPIPE. Where the stage's script is
-    the program, its process ends here.
+    `UserError` becomes a sentence, and so does a disk that takes no files or is full; with
+    NARROWS_DEBUG=1 in the environment they are tracebacks. No traceback holds a password. SIGTERM
+    is an orderly exit, and the end of the `dvc repro` that called is one. Where nobody reads what
+    is printed any more, as behind `| head`, the process ends without a word, as by SIGPIPE. Where
+    the stage's script is the program, its process ends here.
     """
     signature, caller = inspect.signature(stage), sys._getframe(1).f_globals["__name__"]
     try:
@@ -101,10 +104,10 @@ def run(stage: Callable[..., None]) -> None:
         if not _has_lost_its_reader():
             raise
         sys.exit(128 + signal.SIGPIPE)
-    except (UserError, OSError) as error:
+    except Exception as error:
         if not is_users(error) or os.environ.get("NARROWS_DEBUG") == "1":
             raise
-        sys.exit(f"narrows: {error}")
+        sys.exit(f"narrows: {sentence(error, Path.cwd())}")
     except KeyboardInterrupt:
         if "DVC_STAGE" in os.environ:
             say("narrows: interrupted; the next `dvc repro` goes on from here", on_stderr=True)
@@ -119,7 +122,56 @@ def is_users(error: BaseException) -> bool:
     >>> is_users(PermissionError(errno.EACCES, "denied", "x.npy")), is_users(OSError("odd"))
     (True, False)
     """
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in DISK)
+    is_refused = isinstance(error, OSError) and error.errno in REFUSING
+    return isinstance(error, UserError) or is_refused or lacks_space(error)
+
+
+def sentence(error: BaseException, place: Path) -> str:
+    """What a user reads of an error; of a disk that takes no files, which file and why.
+
+    Args:
+        place: file or folder that was written, where the error does not name one.
+
+    >>> sentence(PermissionError(errno.EACCES, "Permission denied", "x.npy"), Path("data"))
+    'x.npy: Permission denied'
+    """
+    if isinstance(error, OSError):  # of a copy the second is written
+        place = next((Path(name) for name in _names(error)), place)
+    if lacks_space(error):
+        return full(place)
+    if isinstance(error, OSError) and error.errno in REFUSING:
+        return f"{place}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def lacks_space(error: BaseException) -> bool:
+    """Whether a disk was full or a quota used up, as Python, numpy, torch or a database says it.
+
+    >>> lacks_space(OSError(errno.ENOSPC, "No space left on device")), lacks_space(OSError("odd"))
+    (True, False)
+    """
+    if isinstance(error, UserError):
+        return False
+    return getattr(error, "errno", None) in FULL or bool(_FULL.search(str(error)))
+
+
+_FULL = re.compile(  # numpy and torch have no error of their own for it
+    rf"\[Errno ({'|'.join(map(str, FULL))})\]"  # of several files that were copied
+    r"|database or disk is full|not enough free space to write|\d+ requested and \d+ written"
+    r"|PytorchStreamWriter failed writing|inline_container\.cc:\d+\] \. unexpected pos",
+    re.IGNORECASE,
+)
+
+
+def _names(error: OSError) -> list[str]:
+    """Paths that an error of the system names, that of the file that was written first."""
+    return [os.fsdecode(n) for n in (error.filename2, error.filename) if isinstance(n, str | bytes)]
+
+
+def full(place: Path) -> str:
+    """Says that the disk of a place, which may not be there yet, is full, and how much is free."""
+    there = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    return f"{place}: its disk is full, {shutil.disk_usage(there).free / 2**20:,.1f} MiB are free"
 
 
 def _has_lost_its_reader() -> bool:

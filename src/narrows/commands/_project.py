@@ -24,8 +24,10 @@ from ruamel.yaml.comments import CommentedMap
 import narrows
 from narrows.config import inheritance, plugins
 from narrows.config.messages import plural
+from narrows.config.params import load
 from narrows.data import look
 from narrows.data.look import Proposal
+from narrows.data.rehearsal import rehearse
 from narrows.errors import UserError, say
 from narrows.explore.gallery import folders
 
@@ -76,7 +78,8 @@ def create(target: Path, proposal: Proposal) -> None:
         proposal: what it begins with.
 
     Raises:
-        UserError: the folder is not empty, cannot be written, or DVC fails.
+        UserError: the folder is not empty or cannot be written, the data is nothing that the
+            project's `prepare` will take, or DVC fails.
     """
     folders.check(target, None)
     proposal = with_weights(proposal)
@@ -85,6 +88,8 @@ def create(target: Path, proposal: Proposal) -> None:
     with folders.new(target) as folder:
         write_pipeline(folder)
         write_params(folder, proposal)
+        p = load(folder / "params.yaml")
+        rehearse(p.dataset, p.prepare, p.seed)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
         command = PAGES.get(example, "`narrows compare ROW ROW` two of them in detail")
         readme = README.format(**words, command=command)

@@ -151,7 +151,7 @@ class Params:
                     raise ValueError(
                         f"{section}.{key}.input: {abbreviated(row.config.input)} is no row of "
                         f"pretrained{nearest(row.config.input, accepted)}; accepted are "
-                        f"{abbreviated(accepted)}"
+                        f"{cut(', '.join(accepted))}"
                     )
 
     @property

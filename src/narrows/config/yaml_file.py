@@ -37,7 +37,8 @@ def read(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file here; run from the project's folder") from None
     except Exception as error:  # of the parser, and of any kind for 2020-99-99 or !!int abc
-        message = cut(" ".join(str(error).split())) or type(error).__name__
+        problem = str(error).replace(' in "<unicode string>",', " in")  # the parser's word for it
+        message = cut(" ".join(problem.split())) or type(error).__name__
         raise UserError(f"{path}: not valid YAML: {message}") from None
 
 

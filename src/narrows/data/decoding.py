@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 from collections.abc import Iterable
 from typing import IO
 
@@ -30,7 +31,9 @@ def decode(content: bytes) -> tuple[str, str]:
     return content.decode(encoding, "replace"), encoding
 
 
-def open_text(stream: IO[bytes], encoding: str | None = None) -> tuple[io.TextIOWrapper, str]:
+def open_text(
+    stream: IO[bytes], encoding: str | None = None, is_beginning: bool = False
+) -> tuple[io.TextIOWrapper, str]:
     """A file's bytes from their start as text, ends of lines as they are, and the encoding.
 
     The text is read from the file bit by bit; closing it closes the file.
@@ -38,11 +41,13 @@ def open_text(stream: IO[bytes], encoding: str | None = None) -> tuple[io.TextIO
     Args:
         encoding: one that the user has named, in which reading raises `UnicodeError` where bytes
             are no text; None looks at the bytes.
+        is_beginning: whether a look at the first of them has to do.
     """
     stream.seek(0)
     if encoding:
         return io.TextIOWrapper(stream, encoding, newline=""), encoding
-    encoding = encoding_of(iter(lambda: stream.read(BLOCK), b""))
+    content = iter(lambda: stream.read(BLOCK), b"")
+    encoding = encoding_of(itertools.islice(content, 1 if is_beginning else None))
     stream.seek(0)
     return io.TextIOWrapper(stream, encoding, errors="replace", newline=""), encoding
 

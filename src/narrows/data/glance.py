@@ -26,7 +26,7 @@ def are_in_colour(files: Sequence[Path]) -> bool:
     often have none. No pixel is decoded."""
     from PIL import Image
 
-    chosen = _some(files)
+    chosen = some(files)
     n_coloured = 0
     for file in chosen:
         with contextlib.suppress(OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -38,13 +38,13 @@ def are_in_colour(files: Sequence[Path]) -> bool:
 def are_english(files: Sequence[Path]) -> bool:
     """Whether some of the documents are in English."""
     texts = []
-    for file in _some(files):
+    for file in some(files):
         with contextlib.suppress(OSError), file.open("rb") as stream:
             texts.append(decoding.decode(stream.read(N_LETTERS))[0])
     return is_english(texts)
 
 
-def _some(files: Sequence[Path]) -> Sequence[Path]:
+def some(files: Sequence[Path]) -> Sequence[Path]:
     """At least `N_OPENED` of many files, evenly."""
     return files[:: max(1, len(files) // N_OPENED)]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from narrows.errors import UserError, say
+from narrows.errors import UserError, lacks_space, say
 from narrows.rendering import progress
 from narrows.store.files import atomic_write
 
@@ -113,6 +113,8 @@ def _ask(mirror: Mirror, files: list[File], raw_dir: Path, said: list[str]) -> l
                 say(said[-1])
                 return missing + files[i:]
             except BROKEN as why:
+                if lacks_space(why):
+                    raise
                 said.append(f"{mirror.name}: {file.name}: {why}")
                 say(said[-1])
                 missing.append(file)

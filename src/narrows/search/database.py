@@ -28,7 +28,7 @@ from sqlalchemy.exc import (
 )
 
 from narrows import engine
-from narrows.errors import UserError, mask_passwords
+from narrows.errors import UserError, lacks_space, mask_passwords, sentence
 from narrows.store import outputs, project
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -259,6 +259,8 @@ def _parse(url: str) -> sqlalchemy.URL:
 
 
 def _refusal(url: str, what: str, error: BaseException) -> UserError:
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    file = sqlite_file(url)
+    text = sentence(error, file) if file and lacks_space(error) else str(error)
+    first_line = (text.splitlines() or [type(error).__name__])[0]
     message = mask_passwords(first_line.replace(url, "it"))
     return UserError(f"the storage of studies {mask_passwords(url)} {what}: {message}")

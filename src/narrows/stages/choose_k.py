@@ -50,10 +50,16 @@ def choose(
     """Compares the numbers of clusters from 2 to `largest` and writes the choice.
 
     Raises:
-        UserError: n_clusters is auto, and the codes show no clusters.
+        UserError: n_clusters is auto, and the codes show no clusters; or there are no more samples
+            than clusters.
     """
     codes, split = read_array(codes_file), read_array(split_file, mmap=False)
     fitted = codes[splits.mask(split, cluster_on)]
+    if n_clusters != "auto" and int(n_clusters) >= len(fitted):  # before the rest takes its time
+        raise UserError(
+            f"params.yaml: n_clusters is {n_clusters:,}, but there are {len(fitted):,} samples to "
+            f"learn from (cluster_on: {cluster_on}); accepted are auto and smaller numbers"
+        )
     curve, recommended = choose_k.compare(fitted, largest, setting.seed)
     if n_clusters != "auto":
         taken = int(n_clusters)

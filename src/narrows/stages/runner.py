@@ -15,7 +15,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from narrows import engine, tracking
 from narrows.config import plugins
@@ -23,7 +23,7 @@ from narrows.config.messages import cut, plural
 from narrows.config.params import Params
 from narrows.config.sections import SAMPLES
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
-from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say
+from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say, sentence
 from narrows.rendering import progress
 from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
@@ -39,6 +39,15 @@ REFINING = (*TRAINING, "sklearn.cluster", "sklearn.mixture")
 """What every worker imports that trains and clusters."""
 EVALUATING = ("torch", "torchmetrics", "sklearn.decomposition", "sklearn.neighbors", "umap")
 """What every worker imports that evaluates."""
+
+
+class Failure(NamedTuple):
+    """A row that failed."""
+
+    name: str
+    """Its name."""
+    why: str
+    """A sentence."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def refresh(
     with outputs.hold(home):
         rows.keep_only(home, members)
         try:
-            failures: dict[Path, str] = {}
+            failures: dict[Path, Failure] = {}
             for wave in _waves(members):
                 failures |= _bring(stage, wave, slot, preload, failures, is_here)
             _raise(failures)
@@ -159,14 +168,18 @@ def _waves(members: Sequence[Row]) -> list[list[Row]]:
     return [wave for wave in waves if wave]
 
 
-def _raise(failures: Mapping[Path, str]) -> None:
+def _raise(failures: Mapping[Path, Failure]) -> None:
     """Ends a stage of which rows have failed, when all others have ended.
 
     Raises:
-        UserError: a line for each.
+        UserError: a line for each, or for all that failed for the same reason.
     """
-    if failures:
-        raise UserError("\n".join(failures.values()))
+    names: dict[str, list[str]] = {}
+    for name, why in failures.values():
+        names.setdefault(why, []).append(name)
+    if names:
+        lines = [why if n[0] in why else f"{', '.join(n)}: {why}" for why, n in names.items()]
+        raise UserError("\n".join(lines))
 
 
 def _bring(
@@ -174,16 +187,17 @@ def _bring(
     members: Sequence[Row],
     slot: Slot,
     preload: Sequence[str],
-    failed: Mapping[Path, str],
+    failed: Mapping[Path, Failure],
     is_here: bool = False,
-) -> dict[Path, str]:
+) -> dict[Path, Failure]:
     """Computes the rows that are neither current nor known; not those that read files of a row that
     has failed.
 
     Returns:
         Why rows failed, by their folders.
     """
-    failures = {row.folder: why for row in members if (why := _lacking(row, failed))}
+    waiting = {row.folder: _lacking(row, failed) for row in members}
+    failures = {folder: failure for folder, failure in waiting.items() if failure}
     members = [row for row in members if row.folder not in failures]
     fingerprints = {row.name: row.fingerprint() for row in members}
     stale = [row for row in members if not rows.is_current(row, fingerprints[row.name])]
@@ -203,17 +217,17 @@ def _bring(
                 n_done += 1
                 say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
             else:
-                failures[attempt.row.folder] = _sentence(outcome)
+                failures[attempt.row.folder] = _failure(outcome)
     if attempts:
         finished.bound()
         rows.drop_stale()
     return failures
 
 
-def _lacking(row: Row, failed: Mapping[Path, str]) -> str:
-    """Says that a row has to wait for one that has failed; nothing if there is none."""
+def _lacking(row: Row, failed: Mapping[Path, Failure]) -> Failure | None:
+    """Says that a row has to wait for one that has failed; None if there is none."""
     missing = next((file.parent for file in row.reads if file.parent in failed), None)
-    return f"{row.name}: waits for {missing.name}, which has failed" if missing else ""
+    return Failure(row.name, f"waits for {missing.name}, which has failed") if missing else None
 
 
 def compute(attempt: Attempt) -> list[Any]:
@@ -227,18 +241,15 @@ def _files(attempt: Attempt) -> Files:
     return Files(attempt.row.reads, attempt.folder)
 
 
-def _sentence(outcome: Outcome[Attempt, Any]) -> str:
+def _failure(outcome: Outcome[Attempt, Any]) -> Failure:
     """Why a row failed; the traceback of what is no user's mistake goes to stderr."""
-    error, name = outcome.error, outcome.row.row.name
+    error, row = outcome.error, outcome.row.row
     assert error is not None
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     if lacks_memory(error):
-        return (
-            f"{name}: needs more memory than is free here ({cut(str(error))}); take fewer units, "
-            "directions or samples of a batch"
-        )
+        why = f"needs more memory than is free here ({cut(str(error))}); take fewer units, "
+        return Failure(row.name, why + "directions or samples of a batch")
     if not is_users(error) or os.environ.get("NARROWS_DEBUG"):
         print_traceback(error)
-    message = str(error) or type(error).__name__
-    return message if name in message else f"{name}: {message}"
+    return Failure(row.name, sentence(error, row.folder.parent))

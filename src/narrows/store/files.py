@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+
+from narrows.errors import lacks_space
 
 
 @contextlib.contextmanager
@@ -21,6 +25,10 @@ def atomic_write(file: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(file)
+    except (OSError, RuntimeError) as error:
+        if lacks_space(error):  # most writers do not say of which file
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

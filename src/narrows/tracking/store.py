@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import filelock
 
-from narrows.errors import UserError, mask_passwords
+from narrows.errors import UserError, lacks_space, mask_passwords, sentence
 from narrows.store import project
 from narrows.tracking import moved
 
@@ -91,7 +91,10 @@ def errors() -> tuple[type[Exception], ...]:
 
 def said(error: BaseException) -> str:
     """The first sentence of what MLflow or its database says, without the store's URL and
-    passwords; of a server that cannot be reached, why not."""
+    passwords; of a server that cannot be reached, why not; of a disk that is full, which."""
+    file = None if uri().startswith("http") else _sqlite_file(_parse(uri()))
+    if file and lacks_space(error):
+        return sentence(error, file)
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     if cause := line.partition("(Caused by ")[2]:
         line = re.split(r": |, ['\"]", cause)[-1].rstrip("\"')")

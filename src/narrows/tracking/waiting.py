@@ -19,7 +19,7 @@ import filelock
 import numpy as np
 from PIL import Image
 
-from narrows.errors import say
+from narrows.errors import say, sentence
 from narrows.store import outputs, project
 from narrows.store.outputs import WORK
 from narrows.tracking.run import Beginning, RunData
@@ -50,7 +50,8 @@ def keep(beginning: Beginning, calls: list[tuple[str, list[Any]]]) -> None:
         partial.replace(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        say(f"{beginning.name}: what MLflow lacks of it cannot wait in {home()}: {error}")
+        why = sentence(error, home())
+        say(f"{beginning.name}: what MLflow lacks of it is not logged and cannot wait: {why}")
 
 
 def bound() -> None:

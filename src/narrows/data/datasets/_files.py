@@ -128,6 +128,11 @@ def _look(
         return ListedFile(name, 0, "", f"cannot be read: {error.strerror}"), []
 
 
+def look_at(root: Path, files: Sequence[Path]) -> list[ListedFile]:
+    """Some files below a folder that can be used, as `find` would list them; by path."""
+    return sorted(_look(root, {}, None, (file, ""))[0] for file in files)
+
+
 def listed(path: Path, suffixes: Collection[str]) -> list[tuple[Path, str]]:
     """Every file below a folder that `find` would list, and its problem, empty if there is none;
     no file is opened."""

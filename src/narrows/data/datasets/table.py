@@ -93,7 +93,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     file, (listed,) = _files.located(cfg.path), _files.read(raw_dir)
     if listed.problem:
         raise UserError(f"params.yaml: dataset.path: {file} {listed.problem}")
-    layout = _layout(cfg)
+    layout = layout_of(cfg)
     with _files.open_listed(file.parent, listed) as stream:
         sheet = reading.read(stream, file, layout)
     _check_names(cfg, sheet, file)
@@ -177,7 +177,8 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
     )
 
 
-def _layout(cfg: Config) -> Layout:
+def layout_of(cfg: Config) -> Layout:
+    """How the file is written, by what params.yaml says of it."""
     missing = tuple(map(str, cfg.missing))
     return Layout(cfg.separator, cfg.decimal, cfg.thousands, cfg.encoding, cfg.skip_rows, missing)
 

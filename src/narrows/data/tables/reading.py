@@ -59,21 +59,22 @@ class Sheet:
     """Sentences on what was assumed."""
 
 
-def read(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
+def read(stream: IO[bytes], file: Path, layout: Layout, is_beginning: bool = False) -> Sheet:
     """All cells of a table.
 
     Args:
         stream: its bytes.
         file: its name, for messages; the suffix says what it is.
+        is_beginning: whether the first million cells, or the first rows of Parquet, will do.
 
     Raises:
         UserError: no table, two columns of one name in Parquet, rows wider than the header, or a
             header that looks like a title or like another separator.
     """
     if file.suffix.lower() in PARQUET:
-        return _parquet(stream, file)
+        return _parquet(stream, file, is_beginning)
     try:
-        return _csv(stream, file, layout)
+        return _csv(stream, file, layout, is_beginning)
     except csv.Error as error:
         hint = "; a quote is not closed" if "end of data" in str(error) else ""
         raise UserError(f"{file}: not a table that can be read: {error}{hint}") from None
@@ -81,13 +82,19 @@ def read(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
         raise UserError(f"{file} is not written in {layout.encoding}: {error}") from None
 
 
-def _parquet(stream: IO[bytes], file: Path) -> Sheet:
+def _parquet(stream: IO[bytes], file: Path, is_beginning: bool) -> Sheet:
+    import pyarrow as pa
     from pyarrow import parquet
 
     try:
         source = parquet.ParquetFile(stream)
         _check_size(source.metadata.num_rows, source.metadata.num_columns, file)
-        table = source.read()
+        if is_beginning:
+            n_rows = max(1, BLOCK // max(1, source.metadata.num_columns))
+            batches = itertools.islice(source.iter_batches(n_rows), 1)
+            table = pa.Table.from_batches(batches, source.schema_arrow)
+        else:
+            table = source.read()
         table.validate(full=True)  # offsets that lead out of the file's memory
     except UserError:
         raise
@@ -114,17 +121,17 @@ def _check_size(n_rows: int, n_columns: int, file: Path) -> None:
         raise UserError(f"{file} has {n_columns:,} columns; {MAX_COLUMNS:,} at most are taken")
 
 
-def _csv(stream: IO[bytes], file: Path, layout: Layout) -> Sheet:
-    text, encoding = decoding.open_text(stream, layout.encoding)
+def _csv(stream: IO[bytes], file: Path, layout: Layout, is_beginning: bool) -> Sheet:
+    text, encoding = decoding.open_text(stream, layout.encoding, is_beginning)
     with text:
-        sheet = _cells(text, file, layout)
+        sheet = _cells(text, file, layout, is_beginning)
     if not layout.encoding and (remark := decoding.remark(encoding)):
         sheet.remarks.insert(0, remark)
     return sheet
 
 
-def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
-    """Rows of text, block by block, as columns."""
+def _cells(text: TextIOWrapper, file: Path, layout: Layout, is_beginning: bool) -> Sheet:
+    """Rows of text, block by block, as columns; of the beginning the first block."""
     import pyarrow as pa
 
     for _ in range(layout.skip_rows):
@@ -160,6 +167,8 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout) -> Sheet:
             raise UserError(
                 f"{file}: most rows have fewer values than the header, which has {len(names):,}"
             )
+        if is_beginning:
+            break
     remarks = []
     if has_surplus:
         remarks.append("rows end with a separator that the header does not have")

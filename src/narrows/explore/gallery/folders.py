@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from narrows.errors import UserError
+from narrows.errors import UserError, full, lacks_space
 from narrows.rendering import sprites
 
 MAX_NAME_BYTES = 100
@@ -49,15 +49,20 @@ def new(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
-        raise UserError(f"{target}: {error.strerror}") from None
+        raise _refusal(target, error) from None
     try:
         yield partial
         partial.chmod(0o755)
         partial.rename(target)  # refuses where the target is no longer empty
     except OSError as error:
-        raise UserError(f"{target}: {error.strerror}") from None
+        raise _refusal(target, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refusal(target: Path, error: OSError) -> UserError:
+    """Of the folder that the user has named, not of the one that was to become it."""
+    return UserError(full(target) if lacks_space(error) else f"{target}: {error.strerror}")
 
 
 def write(
