@@ -12,6 +12,7 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from narrows.clustering import neighbours
 from narrows.commands import _base
@@ -29,6 +30,9 @@ from narrows.rendering import progress
 from narrows.report import artifacts
 from narrows.store import outputs
 from narrows.store.reading import read_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 OWN = ("name", "cluster", "label", atlas_file.X, atlas_file.Y, atlas_file.NEIGHBORS)
 
@@ -48,16 +52,10 @@ def main(words: Sequence[str]) -> int:
     target = finished.artifacts / "atlases" / f"{finished.key}.parquet"
     with progress.watch("atlas"), outputs.hold(target):
         content = content_of(finished)
-        codes = finished.codes()
-        nearest = neighbours.nearest(codes, None, atlas_file.N_NEIGHBORS)
-        parts = [
-            words_of(finished, named),
-            content,
-            atlas_file.places(plane.layout(codes), codes, nearest),
-        ]
+        parts = [words_of(finished, named), content, places_of(finished)]  # what is slow comes last
         target.parent.mkdir(parents=True, exist_ok=True)
-        atlas_file.write(target, len(codes), parts)
-    say(f"atlas: {target} has {plural(len(codes), 'sample')}; embedding-atlas opens it:")
+        atlas_file.write(target, len(finished.x), parts)
+    say(f"atlas: {target} has {plural(len(finished.x), 'sample')}; embedding-atlas opens it:")
     roles = [name for name in (samples.IMAGE, samples.TEXT) if name in content(slice(0, 0))]
     say(opening(target, roles))
     return 0
@@ -81,7 +79,7 @@ def words_of(finished: FinishedRow, named: Named) -> Columns:
     names, clusters, labels = finished.names, finished.clusters, data.labels
     called = dict(enumerate(data.label_names))
 
-    def columns(rows: slice) -> dict[str, samples.pa.Array]:
+    def columns(rows: slice) -> dict[str, pa.Array]:
         own = {
             "name": strings(names[rows]),
             "cluster": strings([named.label(int(cluster)) for cluster in clusters[rows]]),
@@ -92,6 +90,13 @@ def words_of(finished: FinishedRow, named: Named) -> Columns:
         return own
 
     return columns
+
+
+def places_of(finished: FinishedRow) -> Columns:
+    """Places on the map of the codes, and the samples with the nearest codes."""
+    codes = finished.codes()
+    nearest = neighbours.nearest(codes, None, atlas_file.N_NEIGHBORS)
+    return atlas_file.places(plane.layout(codes), codes, nearest)
 
 
 def content_of(finished: FinishedRow) -> Columns:
