@@ -106,7 +106,7 @@ if (map) {
         context.fillRect(xs[at] * factor - left, ys[at] * factor - top, dot, dot);
       }
     }
-    if (view.zoom < 4) writeNames(style.color, style.backgroundColor);
+    if (view.zoom < 4 || !side) writeNames(style.color, style.backgroundColor);
     if (aiming) aim();
     if (aimed >= 0 && document.activeElement === canvas) ring(aimed);
     canvas.dataset.drawn = `${visible.length} ${side ? "thumbnails" : "points"}`;
