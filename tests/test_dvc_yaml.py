@@ -13,7 +13,8 @@ from narrows.stages import cluster, deep_cluster, encode, evaluate, runner, sect
 from narrows.store.rows import Row
 
 ROOT = Path(__file__).parent.parent
-STAGES = {stage.name: stage for stage in Repo(str(ROOT)).index.stages}
+INDEX = Repo(str(ROOT)).index
+STAGES = {stage.name: stage for stage in INDEX.stages}
 ORDER = "fetch prepare pretrained tune encode choose_k cluster deep_cluster evaluate".split()
 ORDER += ["seeds", "report"]
 
@@ -43,6 +44,14 @@ def test_labels_reach_no_stage_before_report(address: str) -> None:
 
 def test_report_depends_on_the_labels() -> None:
     assert "data/*/labels.npy" in paths("report", "deps")
+
+
+def test_curves_and_models_that_dvc_knows_are_outs_of_stages() -> None:
+    outs = {Path(out.fs_path).relative_to(ROOT).as_posix() for out in INDEX.outs}
+    (plots,), (models,) = INDEX._plots.values(), INDEX._artifacts.values()
+    places = [*(place for plot in plots for place in plot), *(m["path"] for m in models.values())]
+    assert len(places) == 3
+    assert outs.issuperset(places)
 
 
 @pytest.mark.parametrize("address", [a for a in ORDER if a != "fetch"])

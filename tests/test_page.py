@@ -24,9 +24,20 @@ def test_seeds_tell_what_labels_would_have_gained() -> None:
 def test_names_are_escaped() -> None:
     evil = "<script>alert(1)</script>"
     html = render([clustering(evil, evil, 0.5)], key=evil)
-    assert "<script" not in html
+    assert html.count("<script") == 1  # the page's own
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4
     assert 'src="figures/a%20b.png"' in html
+
+
+def test_no_other_script_than_that_of_the_tables_may_run() -> None:
+    html = render([])
+    policy, script = (
+        re.search(r"script-src '(.*?)'", html),
+        re.search("<script>(.*)</script>", html, re.S),
+    )
+    assert policy is not None
+    assert script is not None
+    assert policy[1] == f"sha256-{html_pages.sha256(script[1])}"
 
 
 def test_the_finding_compares_the_best_learned_code_with_the_best_baseline() -> None:

@@ -266,6 +266,12 @@ def test_pca_errors_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(tables.pca_errors(data, seed=0), [1, 0], atol=1e-6)
 
 
+def test_dvc_gets_the_learning_curves_of_what_was_trained(reported: Reported) -> None:
+    (file,) = (reported.folder / "results/toy/curves").iterdir()
+    assert file.name == "deep.csv"
+    assert file.read_text() == "epoch,train/loss,val/loss\n1,3,4\n2,2,3\n"
+
+
 def test_the_page_shows_every_row_and_its_figures_exist(reported: Reported) -> None:
     results = reported.folder / "results/toy"
     html = (results / "report.html").read_text()

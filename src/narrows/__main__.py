@@ -20,6 +20,7 @@ COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `narro
     "apply": "clusters, outliers and the most similar known samples of new files",
     "table": "one offline page of a clustered table: profiles, odd rows, rules",
     "text": "one offline page of clustered documents, or the documents nearest to a query",
+    "atlas": "a clustering as a Parquet file for embedding-atlas, with map and neighbours",
     "compare": "rows, git revisions or MLflow runs side by side, as one page",
     "restore": "code, params and data of an MLflow run, in a new folder",
     "promote": "a clustering becomes MLflow's champion, if it is better over five seeds",

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -93,7 +95,12 @@ def test_an_experiment_in_the_folder_keeps_the_words_of_params(project: Project)
 def test_a_clone_pulls_all_rows_and_computes_none(project: Project, tmp_path: Path) -> None:
     project.dvc("remote", "add", "--default", "store", str(tmp_path / "remote"))
     project.commit()
-    project.dvc("push", "--with-deps", "cluster")
+    project.dvc("push", "--run-cache", "--with-deps", "cluster")
+    gto = Path(sys.executable).with_name("gto")
+    subprocess.run([gto, "register", "encoders"], cwd=project.folder, env=project.env, check=True)
+    models = tmp_path / "models"
+    project.dvc("artifacts", "get", ".", "encoders", "--rev", "v0.0.1", "--out", str(models))
+    assert (models / "other/weights.pt").exists()
     project.git("clone", "--quiet", ".", str(tmp_path / "clone"))
     clone = object.__new__(Project)
     clone.folder = tmp_path / "clone"

@@ -90,6 +90,9 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "dvc remote add --default store /mnt/shared/narrows": CLONED,
     "dvc remote add --default store s3://bucket/narrows": CLONED,
     "dvc push": CLONED,
+    "dvc push --run-cache": CLONED,
+    "gto register encoders": CLONED,
+    "dvc artifacts get <repository> encoders --rev v0.0.1": CLONED,
     "dvc pull": CLONED,
     "NARROWS_ENGINE=ray RAY_ADDRESS=head:6379 dvc repro": (
         "test_ray.py::test_nodes_without_a_shared_folder_give_the_same_results"

@@ -77,12 +77,15 @@ def render(report: Report) -> str:
     environment = html.environment()
     environment.filters["number"] = _number
     ranking, baselines = report.ranking, report.baselines
+    script = html.script("tables.js")
     return environment.get_template("report.html.j2").render(
         report=report,
         autoencoders=[row for row in report.tables.autoencoders if row["split"] == "test"],
         finding=tables.finding(ranking, baselines) if report.labelled else None,
         sampling_error=1.96 * math.sqrt(0.25 / report.n_per_split["test"]),
         overview={figure.name: figure for figure in report.figures.overview},
+        script=script,
+        script_hash=html.sha256(script),
     )
 
 

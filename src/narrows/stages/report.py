@@ -24,6 +24,7 @@ from narrows.report import (
     artifacts,
     claims,
     clustering_figures,
+    curves,
     encoder_figures,
     headline,
     ladder,
@@ -80,6 +81,7 @@ def main() -> None:
     with outputs.output(results) as folder:
         report = describe(p, inputs, scored, draw(p, inputs, folder))
         write(report, folder)
+        curves.write(inputs.encoders.values(), folder)
     get_reusable_executor().shutdown(wait=True)  # or its tracker complains when this process ends
     log(p, inputs, report, results)
     say(f"report: {results / 'report.html'} compares all rows")

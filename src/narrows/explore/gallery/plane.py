@@ -16,7 +16,16 @@ PLANE = umap.Map(n_components=2, min_dist=0.1)
 
 
 def places(codes: Float[np.ndarray, "N D"], seed: int = 0) -> Integer[np.ndarray, "N 2"]:
-    """Places of the codes in a UMAP of two dimensions, from 0 to 4095, both axes on one scale.
+    """Places of the codes on the map, `layout`, from 0 to 4095, both axes on one scale."""
+    plane = layout(codes, seed)
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    side = float((high - low).max()) or 1.0
+    centred = (plane - (low + high) / 2) / side + 0.5
+    return np.rint(centred * (STEPS - 1)).astype(int)
+
+
+def layout(codes: Float[np.ndarray, "N D"], seed: int = 0) -> Float[np.ndarray, "N 2"]:
+    """Places of the codes in a UMAP of two dimensions.
 
     Codes of which only a few differ are on no map: their first two numbers are their places.
     """
@@ -24,11 +33,7 @@ def places(codes: Float[np.ndarray, "N D"], seed: int = 0) -> Integer[np.ndarray
     z = np.ascontiguousarray(codes[rows])
     state, fitted = umap.fit_map(PLANE, z, seed)
     plane = fitted if len(rows) == len(codes) else umap.place(state, np.asarray(codes))
-    plane = np.pad(plane[:, :2].astype(np.float64), ((0, 0), (0, max(0, 2 - plane.shape[1]))))
-    low, high = plane.min(axis=0), plane.max(axis=0)
-    side = float((high - low).max()) or 1.0
-    centred = (plane - (low + high) / 2) / side + 0.5
-    return np.rint(centred * (STEPS - 1)).astype(int)
+    return np.pad(plane[:, :2].astype(np.float64), ((0, 0), (0, max(0, 2 - plane.shape[1]))))
 
 
 def along(plane: Integer[np.ndarray, "N 2"]) -> Integer[np.ndarray, " N"]:

@@ -106,7 +106,7 @@ if (map) {
         context.fillRect(xs[at] * factor - left, ys[at] * factor - top, dot, dot);
       }
     }
-    if (view.zoom < 4) writeNames(style.color, style.backgroundColor);
+    if (view.zoom < 4 || !side) writeNames(style.color, style.backgroundColor);
     if (aiming) aim();
     if (aimed >= 0 && document.activeElement === canvas) ring(aimed);
     canvas.dataset.drawn = `${visible.length} ${side ? "thumbnails" : "points"}`;
@@ -131,16 +131,18 @@ if (map) {
   }
 
   function writeNames(ink, paper) {
-    context.font = "600 14px system-ui, sans-serif";
+    context.font = "600 16px system-ui, sans-serif";
     context.textAlign = "center";
     context.lineJoin = "round";
     context.lineWidth = 4;
     const taken = []; // places of names, that of the largest group first
     for (const { root, middle } of (middles ??= middlesOfGroups())) {
-      const [x, y] = [(middle[0] - view.x) * scale() + size[0] / 2, (middle[1] - view.y) * scale() + size[1] / 2];
+      const [middleX, y] = [(middle[0] - view.x) * scale() + size[0] / 2, (middle[1] - view.y) * scale() + size[1] / 2];
+      if (!inSight(middleX, y, 0)) continue;
       const text = state.names[root] || byNumber.get(root).guess.split(", ")[0] || standard(root);
       const half = context.measureText(text).width / 2 + 4;
-      if (taken.some((own) => Math.abs(own[0] - x) < own[2] + half && Math.abs(own[1] - y) < 18)) continue;
+      const x = Math.max(half, Math.min(size[0] - half, middleX)); // whole, also at the edge
+      if (taken.some((own) => Math.abs(own[0] - x) < own[2] + half && Math.abs(own[1] - y) < 20)) continue;
       taken.push([x, y, half]);
       context.strokeStyle = paper;
       context.strokeText(text, x, y);

@@ -1,0 +1,1 @@
+"""A clustering as a file for embedding-atlas."""
