@@ -24,7 +24,7 @@ import psutil
 
 from narrows.config import params
 from narrows.errors import say
-from narrows.tracking import provenance, store
+from narrows.tracking import provenance, store, system_metrics
 from narrows.tracking.store import write
 
 if TYPE_CHECKING:
@@ -259,13 +259,14 @@ def _create(
     client: MlflowClient, experiment: str, beginning: Beginning, tags: dict[str, str]
 ) -> str:
     """Id of a new run."""
-    from mlflow.entities import Dataset, DatasetInput
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
     data, when = beginning.data, beginning.begun_ns // 1_000_000
     run = write(client.create_run, experiment, when, tags, beginning.name)
     schema = json.dumps({"shape": data.shape})
     dataset = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
-    inputs = [DatasetInput(dataset)]
+    inputs = [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
     entered = _entered(client)
     if (experiment, dataset.digest) in entered:
         write(client.log_inputs, run.info.run_id, datasets=inputs)
@@ -286,7 +287,8 @@ def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) 
     """The run, running again under these tags."""
     from mlflow.entities import RunTag
 
-    keys = client.get_run(run_id).data.metrics
+    logged = client.get_run(run_id).data.metrics
+    keys = [key for key in logged if not key.startswith(system_metrics.PREFIX)]
     steps = [point.step for key in keys for point in client.get_metric_history(run_id, key)]
     write(client.update_run, run_id, status="RUNNING", name=name)
     write(client.log_batch, run_id, tags=[RunTag(key, value) for key, value in tags.items()])

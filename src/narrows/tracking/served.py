@@ -32,8 +32,8 @@ class Served(PythonModel):
         self.dtype = np.dtype(served["dtype"])
         self.saved = saved.load(folder, served["clustering"])
 
-    # without types: MLflow would take those of tensors for a signature that it cannot read
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    # an array is a type that MLflow takes no signature from; without one it warns at every start
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:
         """One row a sample; samples (N, ...) are of the scale of data/<dataset>/x.npy.
 
         Raises:
