@@ -330,11 +330,16 @@ def test_a_long_run_has_metrics_of_the_machine(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(system_metrics, "START_S", 0.01)
     monkeypatch.setattr(system_metrics, "SAMPLE_S", 0.01)
     monkeypatch.setattr(system_metrics, "N_SAMPLES", 1)
-    with pytest.raises(KeyboardInterrupt), start() as run:
-        run.log_metrics({"val/loss": 0.5}, step=1)
-        while len(system_metrics_of(run.id)) < 4:
-            time.sleep(0.02)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with start() as run:
+            run.log_metrics({"val/loss": 0.5}, step=1)
+            while len(system_metrics_of(run.id)) < 4:
+                time.sleep(0.02)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     with start(resumes=True) as run:
         run.log_metrics({"val/loss": 0.4}, step=2)
     (only,) = runs()

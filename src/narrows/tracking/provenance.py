@@ -79,7 +79,7 @@ def _context() -> dict[str, str]:
     from mlflow.tracking.context import registry
     from mlflow.tracking.context.git_context import GitRunContext
 
-    tags = registry.resolve_tags(ignore=[GitRunContext])
+    tags = registry.resolve_tags(ignore=[GitRunContext])  # type: ignore[list-item]
     return {key: mask_passwords(str(value)) for key, value in tags.items()}
 
 

@@ -56,6 +56,15 @@ class Recording(Run):
     def log_file(self, file: Path) -> None:
         self.calls.append(("log_file", [file.name, file.read_bytes()]))
 
+    def lacks_model(self, fingerprint: str) -> bool:
+        return True
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        self.calls.append(("log_model", [name, fingerprint, archive]))
+
+    def score_model(self, fingerprint: str) -> None:
+        self.calls.append(("score_model", [fingerprint]))
+
     def set_tag(self, key: str, value: str) -> None:
         self.calls.append(("set_tag", [key, value]))
 
@@ -101,6 +110,18 @@ class LastingRun(Run):
 
     def log_file(self, file: Path) -> None:
         self._call("log_file", file)
+
+    def lacks_model(self, fingerprint: str) -> bool:
+        if self.run is not None:
+            with absence.noticed():
+                return self.run.lacks_model(fingerprint)
+        return not self.is_nothing
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        self._call("log_model", name, fingerprint, archive)
+
+    def score_model(self, fingerprint: str) -> None:
+        self._call("score_model", fingerprint)
 
     def set_tag(self, key: str, value: str) -> None:
         self._call("set_tag", key, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import (
     TYPE_CHECKING,
@@ -15,7 +16,7 @@ from typing import (
 
 from pydantic import PositiveInt
 
-from narrows.config.plugins import Plugin, config
+from narrows.config.plugins import ASIDE, Plugin, config
 from narrows.config.sections import SAMPLES
 from narrows.models.networks._base import Activation, Network, activation
 
@@ -66,6 +67,9 @@ class AutoencoderRow:
     """How long and how it is trained."""
     input: str = SAMPLES
     """What it takes: `samples`, or the key of a row of `pretrained`, whose features it squeezes."""
+    log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
+    """Whether stage `report` logs the encoder to MLflow as a model, too; no result depends on it.
+    The winner of a search is logged where the row that was searched is."""
 
     def __post_init__(self) -> None:
         if self.loss == "bce" and self.output_activation != "sigmoid":
