@@ -59,7 +59,7 @@ def test_recorded_steps_train_what_single_ones_train(name: str, tmp_path: Path, 
 
 def test_clipped_and_averaged_steps_can_be_recorded(tmp_path: Path, request) -> None:
     """A step has two batches; the last of an epoch, which has one, is taken by itself."""
-    changes = {"clip": 0.005, "accumulate": 2, "warmup": 1, "ema": 0.9, "optimizer": SGD}
+    changes = {"clip": 0.005, "accumulate": 2, "warmup": 1, "ema": 0.9}
     alone = trained(ROWS["plain"], tmp_path / "alone", **changes)
     request.getfixturevalue("recorded")
     replayed = trained(ROWS["plain"], tmp_path / "replayed", **changes)
