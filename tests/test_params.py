@@ -170,7 +170,8 @@ def test_a_model_that_is_logged_changes_no_row() -> None:
     """A row that is searched brings its winner along; rows as they are computed are the same."""
     search = {"row": "shallow", "space": {"code_size": [2, 4]}, "n_trials": 2}
     search["objectives"] = [{"name": "reconstruction"}]
-    raw = {**copy.deepcopy(RAW), "searches": {"tuned": search}}
+    raw = copy.deepcopy(RAW)
+    raw["searches"]["tuned"] = search
     plain = params.from_dict(copy.deepcopy(raw))
     clustering = next(iter(raw["clusterings"]))
     for row in (

@@ -24,6 +24,7 @@ from narrows.store import clusterings, encoders, features
 from narrows.store.digests import digest
 from narrows.store.encoders import StoredEncoder
 from narrows.store.reading import read_array
+from narrows.tracking import system_metrics
 from narrows.tracking.store import write
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def find(client: MlflowClient, run_id: str, fingerprint: str) -> str | None:
 def score(
     client: MlflowClient, run_id: str, model_id: str, more: dict[str, float] | None = None
 ) -> None:
-    """Puts what the run has measured once, and nothing that it has measured in epochs, on its
-    model, too, with the run's data set.
+    """Puts what the run has measured once, and nothing that it has measured in epochs or of the
+    machine, on its model, too, with the run's data set.
 
     Args:
         more: metrics that the run does not have yet.
@@ -147,6 +148,8 @@ def score(
     now = get_current_time_millis()
     points = [Metric(key, value, now, 0) for key, value in (more or {}).items()]
     for key in run.data.metrics:
+        if key.startswith(system_metrics.PREFIX):
+            continue
         history = [point for point in client.get_metric_history(run_id, key) if point.step == 0]
         points += history[-1:]
     metrics = [
