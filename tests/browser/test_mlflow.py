@@ -152,20 +152,18 @@ def test_run_model_and_version_lead_to_one_another(
     run_id = tracking.find_run(stored.identity, "digits").id
     served = models.of_clustering(artifacts, data, "pca-kmeans")
     chosen = Candidate("pca-kmeans", [0.5, 0.6], 10, "d" * 64, served.fingerprint)
-    registry.register("digits", chosen, served, str(run_id))
+    version = registry.register("digits", chosen, served, str(run_id))
 
     home = addresses[0].split("#")[0]
-    page.goto(f"{home}#/models/narrows-digits/versions/1")
-    page.get_by_text("Source Model").wait_for()
-    page_text = text(page)
-    assert "Source Run : pca-kmeans" in page_text
-    assert "@ champion" in page_text
-    link = page.locator(f"a[href*='{run_id}']")
+    page.goto(f"{home}#/models/narrows-digits/versions/{version}")
+    page.get_by_text("champion", exact=True).first.wait_for()
+    link = page.locator(f"a[href*='/runs/{run_id}']", has_text="pca-kmeans")
+    link.wait_for()
     experiment = str(link.get_attribute("href")).split("/experiments/")[1].split("/")[0]
     page.locator("a[href*='/models/m-']", has_text="pca-kmeans").click()
     page.get_by_text("val/neighbours").first.wait_for()
     page.goto(f"{home}#/experiments/{experiment}/models")
-    page.get_by_role("link", name="narrows-digits v1").wait_for()
+    page.get_by_role("link", name=f"narrows-digits v{version}").wait_for()
     models_text = text(page)
     assert "other Ready" in models_text
     assert "pca-kmeans Ready" in models_text
