@@ -156,9 +156,9 @@ def test_run_model_and_version_lead_to_one_another(
 
     home = addresses[0].split("#")[0]
     page.goto(f"{home}#/models/narrows-digits/versions/{version}")
-    page.get_by_text("champion", exact=True).first.wait_for()
     link = page.locator(f"a[href*='/runs/{run_id}']", has_text="pca-kmeans")
     link.wait_for()
+    assert "Aliases : @ champion" in text(page)
     experiment = str(link.get_attribute("href")).split("/experiments/")[1].split("/")[0]
     page.locator("a[href*='/models/m-']", has_text="pca-kmeans").click()
     page.get_by_text("val/neighbours").first.wait_for()
