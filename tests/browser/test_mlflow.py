@@ -163,7 +163,7 @@ def test_run_model_and_version_lead_to_one_another(
     page.locator("a[href*='/models/m-']", has_text="pca-kmeans").click()
     page.get_by_text("val/neighbours").first.wait_for()
     page.goto(f"{home}#/experiments/{experiment}/models")
-    page.get_by_role("link", name=f"narrows-digits v{version}").wait_for()
+    page.locator(f"a[href*='/models/narrows-digits/versions/{version}']").wait_for()
     models_text = text(page)
     assert "other Ready" in models_text
     assert "pca-kmeans Ready" in models_text
