@@ -1,23 +1,26 @@
 """MLflow's store away, full, locked, deleted or moved: training goes on, and nothing is lost."""
 
 import contextlib
+import io
 import json
 import re
 import shutil
 import sqlite3
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mlflow.models import Model
 
 from helpers import mlflow_store
 from narrows import tracking
 from narrows.errors import UserError
 from narrows.store import outputs, project
-from narrows.tracking import absence, recording, waiting
+from narrows.tracking import absence, models, recording, waiting
 from narrows.tracking import store as narrows_store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -101,6 +104,37 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
     assert files >= {"config.json", "reconstructions"}
     history = tracking.open_client().get_metric_history(first.info.run_id, "val/loss")
     assert [point.step for point in history] == [1, 2]
+
+
+def archived(folder: Path) -> bytes:
+    """A model without anything in it, as `models.packed` hands it on."""
+    Model().save(folder / "MLmodel")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.write(folder / "MLmodel", "MLmodel")
+    return content.getvalue()
+
+
+def test_a_model_waits_for_the_store(here: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+        train("f1")
+        time.sleep(0.01)
+        for _ in range(2):  # as two reports do while the store is away
+            with tracking.amend_run("f1", DATA) as run:
+                run.log_metrics({"test/acc": 0.75})
+                assert run.lacks_model("abc")
+                run.log_model("deep", "abc", archived(tmp_path))
+                run.score_model("abc")
+            time.sleep(0.01)
+    tracking.log_what_waits()
+    (run,) = runs()
+    client = tracking.open_client()
+    (output,) = run.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert (model.name, model.status, model.source_run_id) == ("deep", "READY", run.info.run_id)
+    assert {metric.key: metric.value for metric in model.metrics} == {"test/acc": 0.75}
+    assert models.find(client, run.info.run_id, "abc") == model.model_id
 
 
 @pytest.mark.usefixtures("away")

@@ -1,10 +1,12 @@
 """`python -m narrows apply` on small finished projects of pictures, rows and documents."""
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,11 @@ from scipy import sparse
 from helpers import warm
 from helpers.own_data import example
 from narrows.clustering.saved import Saved
-from narrows.commands import _base, apply
+from narrows.commands import _base, apply, predict
 from narrows.data import names, new_files
 from narrows.errors import UserError
 from narrows.explore.apply import Known, describe
+from narrows.tracking import models, registry
 
 RUN = """
 import os, sys
@@ -88,6 +91,25 @@ def clusters() -> dict[str, int]:
     assert named
     own = np.load("artifacts/image_folder/clusterings/pca-kmeans/clusters.npz")["clusters"]
     return dict(zip(named.paths, own.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_alone_predicts_what_the_project_says(
+    name: str, projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same files; the model brings how they are read, and nothing else is there."""
+    monkeypatch.chdir(projects / name)
+    path = YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]
+    apply.main([path, "--run", "pca-kmeans", "--to", str(tmp_path / "apply.csv")])
+    served = models.of_clustering(Path("artifacts", name), Path("data", name), "pca-kmeans")
+    with zipfile.ZipFile(io.BytesIO(models.packed(served))) as archive:
+        archive.extractall(tmp_path / "model")
+    monkeypatch.setattr(registry, "download", lambda uri, folder: tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    predict.main(["--model", "models:/one@champion", path, "--to", "predict.csv"])
+    own, theirs = (pd.read_csv(f"{command}.csv") for command in ("predict", "apply"))
+    assert len(own.columns) == 7
+    pd.testing.assert_frame_equal(own, theirs[own.columns], rtol=1e-4, atol=1e-5)
 
 
 def test_pictures_get_clusters_outliers_and_the_most_similar(

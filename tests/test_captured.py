@@ -25,6 +25,7 @@ from narrows.config.plugins import Plugin
 from narrows.data.unit import to_unit
 from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.training import cuda_graph, fitting
+from narrows.training.averaging import Average
 from narrows.training.cuda_graph import WARM_UP, Captured
 
 __all__ = ["recorded"]  # a fixture
@@ -54,6 +55,26 @@ def test_recorded_steps_train_what_single_ones_train(name: str, tmp_path: Path, 
     replayed = trained(ROWS[name], tmp_path / "replayed")
     assert alone.history[0]["train/loss"] > alone.history[-1]["train/loss"]
     assert close(alone, replayed)
+
+
+def test_clipped_and_averaged_steps_can_be_recorded(tmp_path: Path, request) -> None:
+    """A step has two batches; the last of an epoch, which has one, is taken by itself."""
+    changes = {"clip": 0.005, "accumulate": 2, "warmup": 1, "ema": 0.9}
+    alone = trained(ROWS["plain"], tmp_path / "alone", **changes)
+    request.getfixturevalue("recorded")
+    replayed = trained(ROWS["plain"], tmp_path / "replayed", **changes)
+    assert close(alone, replayed)
+
+
+def test_no_average_makes_python_wait_for_the_device() -> None:
+    with torch.device("meta"):
+        trained_model, own = (Autoencoder(row(), (1, 8, 8)) for _ in range(2))
+        average = Average(own, 0.9)
+    for weight in trained_model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    with OneDevice():
+        torch.nn.utils.clip_grad_norm_(trained_model.parameters(), 1.0)
+        average.update(trained_model)
 
 
 def test_the_count_of_steps_goes_on_in_recorded_steps(tmp_path: Path, request) -> None:

@@ -69,6 +69,22 @@ def test_rows_of_other_seeds_wait_for_the_sections_of_their_encoders() -> None:
     assert {"baselines", "autoencoders"} < set(sections.SECTIONS["seeds"])
 
 
+def test_report_looks_again_when_a_model_is_to_be_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other stage does."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "artifacts/digits/params"
+
+    def written(**more: bool) -> dict[str, str]:
+        raw = {**PARAMS, "autoencoders": {"narrow": {**row(), **more}, "other": row()}}
+        sections.write(params.from_dict(raw), {})
+        return {file.stem: file.read_text() for file in folder.iterdir()}
+
+    before, after = written(), written(log_model=True)
+    assert [stage for stage in before if before[stage] != after[stage]] == ["report"]
+
+
 def rows() -> dict[str, list[Row]]:
     """Rows of a small project by stage."""
     searches = {

@@ -9,23 +9,28 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mlflow.models import Model
 
 from helpers import finished
 from narrows import __main__, tracking
 from narrows.clustering import saved
-from narrows.commands import apply, promote
+from narrows.commands import apply, predict, promote
 from narrows.config import params
 from narrows.errors import UserError
+from narrows.stages import report
 from narrows.store import clusterings
-from narrows.tracking import promotion, registry
+from narrows.store.encoders import StoredEncoder
+from narrows.tracking import models, promotion, registry, served
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -101,8 +106,140 @@ def test_only_the_better_one_becomes_champion(project: Path, capsys) -> None:
     assert (str(model_version.version), model_version.tags["clustering"]) == ("3", "pca-kmeans")
     run = tracking.open_client().get_run(model_version.run_id)
     assert run.info.run_name == "pca-kmeans"
-    logged = {file.suffix for file in Path(project / "mlruns").rglob("model/**/*")}
+    logged = {file.suffix for file in Path(project / "mlruns/artifacts/digits/models").rglob("*")}
+    assert ".npz" in logged
     assert not logged & {".pkl", ".pickle", ".joblib"}
+
+
+def test_run_model_and_versions_name_one_another(project: Path) -> None:
+    """The third version is of the first one's model: the files are the same."""
+    client = tracking.open_client()
+    version = client.get_model_version_by_alias("narrows-digits", "champion")
+    run = client.get_run(version.run_id)
+    (output,) = run.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert version.source == f"models:/{model.model_id}"
+    assert (model.name, model.status, model.source_run_id) == (
+        *("pca-kmeans", "READY"),
+        version.run_id,
+    )
+    versions = json.loads(model.tags["mlflow.modelVersions"])
+    assert [(own["name"], own["version"]) for own in versions] == [
+        *(("narrows-digits", "1"), ("narrows-digits", "3"))
+    ]
+    assert model.params["clusterer"] == "kmeans"
+    scores = {metric.key: metric for metric in model.metrics}
+    assert scores.keys() == {"seconds", "val/neighbours"}
+    of_data = {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
+    (data,) = run.inputs.dataset_inputs
+    assert of_data == {("digits", data.dataset.digest)}
+    described = Model.load(model.artifact_location.removeprefix("file://"))
+    assert (described.run_id, described.model_id) == (version.run_id, model.model_id)
+    assert described.signature.inputs.input_types() == [np.dtype(np.float32)]
+    assert described.signature.outputs.input_names()[:2] == ["code", "cluster"]
+    assert described.saved_input_example_info["type"] == "ndarray"
+
+
+def logged_encoder(key: str) -> str:
+    """Id of the model of a row that says `log_model: true`, as stage report logs it."""
+    artifacts, data = Path("artifacts/digits"), Path("data/digits")
+    stored = StoredEncoder(artifacts / "encoders" / key)
+    run_data = tracking.RunData("digits", stored.config["data_digest"], (1797, 1, 8, 8))
+    served = models.of_encoder(artifacts, data, key)
+    with tracking.amend_run(stored.identity, run_data) as run:
+        report.log_model(run, served)
+        run_id = run.id
+    return models.find(tracking.open_client(), run_id, served.fingerprint) or ""
+
+
+def test_an_encoder_is_a_model_too(project: Path) -> None:
+    """Logged once, however often the report is written, with what its run has measured once."""
+    model_id = logged_encoder("narrow")
+    assert logged_encoder("narrow") == model_id
+    client = tracking.open_client()
+    model = client.get_logged_model(model_id)
+    (output,) = client.get_run(model.source_run_id).outputs.model_outputs
+    assert output.model_id == model_id
+    keys = {metric.key for metric in model.metrics}
+    assert "val/mse" in keys
+    assert "val/loss" not in keys, "which is that of the last epoch"
+    place = Path(model.artifact_location.removeprefix("file://")) / "artifacts/encoder"
+    assert not list(place.rglob("codes.npy"))
+    row = served.Served()
+    row.load_context(SimpleNamespace(artifacts={"encoder": str(place)}))
+    x = np.load("data/digits/x.npy")[:3]
+    answer = row.predict(None, x)
+    expected = np.load("artifacts/digits/encoders/narrow/codes.npy")[:3]
+    np.testing.assert_allclose(np.stack(answer["code"]), expected, atol=1e-5)
+    assert list(answer) == ["code", "reconstruction_error"]
+
+
+def test_a_run_that_is_replaced_takes_its_model_along(project: Path) -> None:
+    """But for one that is registered."""
+    client, stored = tracking.open_client(), StoredEncoder(Path("artifacts/digits/encoders/narrow"))
+    model = client.get_logged_model(logged_encoder("narrow"))
+    models.drop(client, model.source_run_id)
+    assert models.find(client, model.source_run_id, model.tags["fingerprint"]) is None
+    version = client.get_model_version_by_alias("narrows-digits", "champion")
+    models.drop(client, version.run_id)
+    assert client.get_logged_model(version.source.removeprefix("models:/")).status == "READY"
+    assert tracking.find_run(stored.identity, "digits").id == model.source_run_id
+
+
+def test_a_model_that_does_not_arrive_whole_is_none(project: Path) -> None:
+    client = tracking.open_client()
+    run_id = tracking.find_run(
+        StoredEncoder(Path("artifacts/digits/encoders/pca")).identity, "digits"
+    ).id
+    with pytest.raises(zipfile.BadZipFile):
+        models.log(client, run_id, "pca", "f0", b"no zip")
+    assert models.find(client, run_id, "f0") is None
+
+
+def test_files_are_predicted_where_no_project_is(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    expected = np.load("artifacts/digits/clusterings/pca-kmeans/clusters.npz")["clusters"][:5]
+    codes = np.load("artifacts/digits/encoders/narrow/codes.npy")[:5]
+    np.save(tmp_path / "new.npy", np.load("data/digits/x.npy")[:5])
+    encoder = logged_encoder("narrow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlruns/mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    assert predict.main(["--model", "models:/narrows-digits@champion", "new.npy"]) == 0
+    out, err = capsys.readouterr()
+    lines = [line.split(",") for line in out.splitlines()]
+    assert lines[0] == "path name cluster membership distance error skipped".split()
+    assert [int(line[2]) for line in lines[1:]] == expected.tolist()
+    assert "predict: 5 samples by pca-kmeans" in err
+    assert predict.main(["--model", f"models:/{encoder}", "new.npy", "--to", "codes.csv"]) == 0
+    table = np.genfromtxt("codes.csv", delimiter=",", skip_header=1)
+    np.testing.assert_allclose(table[:, 2 : 2 + codes.shape[1]], codes, atol=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["codes.csv", "new.npy"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "narrows-digits"], "--model is 'narrows-digits'; accepted are models:/"),
+        (["--model", "models:/none@champion"], r"says: Registered [Mm]odel .*not found"),
+        (["--model", "models:/narrows-digits@x", "--to", "page"], "accepted are names that end in"),
+        (["--model", "models:/narrows-digits@champion"], "there is no new.npy"),
+    ],
+)
+def test_a_model_that_cannot_answer_is_said(project: Path, words: list[str], message: str) -> None:
+    Path("new.npy").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=message):
+        predict.main([*words, "new.npy"])
+
+
+def test_predicting_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(
+        UserError, match=r"there is no MLflow store sqlite:///.*MLFLOW_TRACKING_URI"
+    ):
+        predict.main(["--model", "models:/narrows-digits@champion", "new.npy"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_splits_and_other_numbers_of_clusters_do_not_compare(project: Path) -> None:
@@ -177,7 +314,7 @@ def wait_until_free(port: int) -> None:
     raise AssertionError(f"port {port} still answers")
 
 
-def served(port: int) -> subprocess.Popen[bytes]:
+def server(port: int) -> subprocess.Popen[bytes]:
     """The server, once it answers."""
     command = [sys.executable, "-m", "narrows", "serve", "--port", str(port)]
     env = {**os.environ, "PYTHONPATH": str(finished.ROOT / "src"), "PYTHONWARNINGS": "ignore"}
@@ -199,7 +336,7 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
         port = free.getsockname()[1]
     x = np.load("data/digits/x.npy")
     expected = saved.load(Path("artifacts/digits"), "pca-kmeans").describe(x[:1000])
-    process = served(port)
+    process = server(port)
     try:
         status, (answer,) = ask(port, {"inputs": x[:1].tolist()})
         assert status == 200
@@ -211,7 +348,7 @@ def test_the_champion_answers_one_and_a_thousand_and_after_a_kill(project: Path)
         process.kill()
         process.wait()
         wait_until_free(port)  # what `serve` has started ends with it
-        process = served(port)
+        process = server(port)
         status, all_of_them = ask(port, {"inputs": x[:1000].tolist()})
         assert [answer["cluster"] for answer in all_of_them] == expected.clusters.tolist()
         for wrong, sentence in (

@@ -243,6 +243,16 @@ def test_runs_of_encoders_get_what_their_stage_could_not_know(
     assert deep.images == [*both, "generated", "traversal", *filters, "kl_units"]
 
 
+def test_rows_that_say_so_are_logged_as_models_with_their_scores(reported: Reported) -> None:
+    runs = {name: run for (name, _), run in reported.runs.items()}
+    assert {name: run.models for name, run in runs.items() if run.models} == {
+        "f-deep": [("deep", b"encoder")],
+        "f-good": [("good", b"clustering")],
+    }
+    for name in ("f-deep", "f-good"):
+        assert runs[name].calls == ["metrics", "scores of the model"]
+
+
 def test_one_label_for_all_leaves_the_linear_probe_out(project: Path) -> None:
     np.save(project / "data/toy/labels.npy", np.zeros_like(LABELS))
     report.main()

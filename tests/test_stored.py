@@ -66,14 +66,15 @@ def test_an_epoch_takes_all_samples_stretch_by_stretch(
     monkeypatch.setattr(stored, "N_STRETCHES", 4)
     from_disk = on_disk(digits()[0], tmp_path)
     batches = Shuffled(from_disk, 40, lambda: 0, torch.device("cpu"))
-    order = [rows for block in batches for rows in block]
+    order = [rows for block in batches for (rows,) in block]
     assert torch.equal(torch.cat(order).sort().values, torch.arange(600))
     stretches = [set((rows // 10).tolist()) for rows in order]
     assert all(len(stretch) == 4 for stretch in stretches)
     assert max(max(stretch) - min(stretch) for stretch in stretches) > 20  # from anywhere
     assert any(rows.tolist() != sorted(rows.tolist()) for rows in order)
     again = Shuffled(from_disk, 40, lambda: 1, torch.device("cpu"))
-    assert not torch.equal(torch.cat(order), torch.cat([rows for block in again for rows in block]))
+    others = [rows for block in again for (rows,) in block]
+    assert not torch.equal(torch.cat(order), torch.cat(others))
 
 
 def test_trains_as_well_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

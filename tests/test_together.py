@@ -12,7 +12,7 @@ from helpers.kinds import ADAM, FAST, ROWS
 from helpers.plugins import plugin
 from helpers.tape import recorded
 from helpers.trainings import Killed, digits, training_row
-from narrows.config.plugins import Plugin
+from narrows.config.plugins import Plugin, load
 from narrows.training import fitting, many_seeds
 from narrows.training.fitting import Fitted
 from narrows.training.many_seeds import fit_together
@@ -81,6 +81,23 @@ def test_what_cannot_be_trained_at_once_is_trained_alone_and_told(name, tmp_path
 def test_a_rate_that_follows_the_models_own_loss_is_trained_alone() -> None:
     row = chosen("plain", schedule=plugin("schedules", "plateau"))
     assert many_seeds.why_alone(row, digits()[0]) == "its rate follows its own loss"
+
+
+def test_an_average_of_weights_is_trained_alone() -> None:
+    row = chosen("plain", ema=0.9)
+    assert many_seeds.why_alone(row, digits()[0]) == "train.ema keeps an average of its weights"
+
+
+def test_each_model_has_its_own_gradient_clipped(tmp_path: Path) -> None:
+    """And accumulated, while the rate of all of them rises."""
+    sgd = Plugin("optimizers", "sgd", load("optimizers", "sgd").Config(lr=1.0))
+    others = {"accumulate": 3, "warmup": 1, "optimizer": sgd}
+    row = chosen("plain", clip=0.005, **others)
+    assert many_seeds.why_alone(row, digits()[0]) is None
+    together, alone = at_once(row, tmp_path / "at once"), one_by_one(row, tmp_path / "alone")
+    assert alike(together, alone, 1e-5)
+    free = one_by_one(chosen("plain", **others), tmp_path / "free")
+    assert not alike(free, alone, 1e-3), "the clip was meant to shorten gradients"
 
 
 def test_each_model_has_patience_of_its_own(tmp_path: Path) -> None:

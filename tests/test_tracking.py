@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from helpers import mlflow_store
 from narrows import tracking
 from narrows.errors import UserError
+from narrows.tracking import provenance, system_metrics
 from narrows.tracking import run as narrows_run
 from narrows.tracking import store as narrows_store
 
@@ -60,6 +62,7 @@ def test_a_run_tells_what_it_was_and_what_it_found(tmp_path: Path) -> None:
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("digits", "abcdef01")
     assert json.loads(data.dataset.schema) == {"shape": [10, 1, 8, 8]}
+    assert [(tag.key, tag.value) for tag in data.tags] == [("mlflow.data.context", "training")]
     files = [f.name for f in (tmp_path / "mlruns/artifacts/digits").rglob("*") if f.is_file()]
     assert "config.json" in files
     (picture,) = [name for name in files if name.endswith(".png")]
@@ -281,3 +284,87 @@ def test_the_store_is_the_one_of_the_project_or_the_one_that_is_named(
     assert tracking.uri() == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking.uri() == "http://127.0.0.1:5000"
+
+
+def test_a_run_has_the_tags_that_mlflow_gives_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """User, branch, repository and context, without the passwords of their URLs."""
+    for words in (
+        ("init", "--quiet", "--initial-branch", "trunk"),
+        ("remote", "add", "origin", "https://anna:secret@example.com/paper.git"),
+        ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-qm", "one"),
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    context = {"team": "blue", "source": "https://anna:secret@example.com/job"}
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", json.dumps(context))
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "anna")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    monkeypatch.setenv("DVC_EXP_NAME", "wider")
+    provenance._context.cache_clear()
+    with start():
+        pass
+    (run,) = runs()
+    expected = {
+        "mlflow.user": "anna",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.branch": "trunk",
+        "mlflow.source.git.repoURL": "https://anna:***@example.com/paper.git",
+        "team": "blue",
+        "source": "https://anna:***@example.com/job",
+        "dvc_experiment": "wider",
+    }
+    assert run.data.tags.items() >= expected.items()
+    assert len(run.data.tags["mlflow.source.git.commit"]) == 40
+    assert "secret" not in str(run.data.tags)
+    provenance._context.cache_clear()
+
+
+def system_metrics_of(run_id: str) -> list[Any]:
+    key = "system/cpu_utilization_percentage"
+    return list(tracking.open_client().get_metric_history(run_id, key))
+
+
+def test_a_long_run_has_metrics_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have steps of their own, which a run that is resumed does not take for its epochs."""
+    monkeypatch.setattr(system_metrics, "START_S", 0.01)
+    monkeypatch.setattr(system_metrics, "SAMPLE_S", 0.01)
+    monkeypatch.setattr(system_metrics, "N_SAMPLES", 1)
+
+    def interrupted() -> None:
+        with start() as run:
+            run.log_metrics({"val/loss": 0.5}, step=1)
+            while len(system_metrics_of(run.id)) < 4:
+                time.sleep(0.02)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with start(resumes=True) as run:
+        run.log_metrics({"val/loss": 0.4}, step=2)
+    (only,) = runs()
+    assert only.data.metrics["val/loss"] == 0.4
+    assert 0 <= only.data.metrics["system/system_memory_usage_percentage"] <= 100
+
+
+def test_a_short_run_has_no_metrics_of_the_machine_and_no_thread() -> None:
+    with start():
+        assert any(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+    time.sleep(0.05)
+    assert not any(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+    assert not [key for run in runs() for key in run.data.metrics]
+
+
+def test_what_cannot_be_measured_stops_no_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monitor = "mlflow.system_metrics.system_metrics_monitor.SystemMetricsMonitor"
+    monkeypatch.setattr(system_metrics, "START_S", 0.0)
+    monkeypatch.setattr(f"{monitor}.collect_metrics", lambda self: 1 / 0)
+    monkeypatch.setattr(f"{monitor}.__init__", lambda *_, **__: 1 / 0)
+    with start() as run:
+        time.sleep(0.05)
+        run.log_metrics({"val/loss": 0.5}, step=1)
+    (only,) = runs()
+    assert (only.info.status, only.data.metrics) == ("FINISHED", {"val/loss": 0.5})
+    assert capfd.readouterr().err == ""

@@ -179,9 +179,9 @@ def test_noise_is_new_in_each_epoch_and_the_same_in_each_validation(
 
 
 def test_a_last_batch_of_one_sample_joins_the_one_before() -> None:
-    assert [len(rows) for block in shuffled(9, 4) for rows in block] == [4, 5]
-    assert [len(rows) for block in shuffled(10, 4, smallest=4) for rows in block] == [4, 6]
-    assert [len(rows) for block in shuffled(1, 4) for rows in block] == [1]
+    assert sizes(shuffled(9, 4)) == [(4,), (5,)]
+    assert sizes(shuffled(10, 4, smallest=4)) == [(4,), (6,)]
+    assert sizes(shuffled(1, 4)) == [(1,)]
     assert [len(shuffled(n, 1)) for n in (BLOCK_STEPS, BLOCK_STEPS + 1)] == [1, 2]
     assert len(shuffled(4 * BLOCK_STEPS + 1, 4)) == 1
 
@@ -304,7 +304,7 @@ def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
     batches = Shuffled(torch.zeros(n, 1), 1, lambda: epoch, torch.device("cpu"))
 
     def order() -> Tensor:
-        return torch.cat([rows for block in batches for rows in block])
+        return torch.cat([rows for block in batches for (rows,) in block])
 
     first, again = order(), order()
     epoch = 1
@@ -316,8 +316,122 @@ def test_batches_cover_every_sample_once_in_a_new_order_each_epoch() -> None:
     assert torch.equal(second.sort().values, torch.arange(n))
 
 
-def shuffled(n: int, batch_size: int, smallest: int = 2) -> Shuffled:
-    return Shuffled(torch.zeros(n, 1), batch_size, lambda: 0, torch.device("cpu"), smallest)
+def test_batches_whose_gradient_is_one_step_come_together() -> None:
+    """Three at a time, whatever a block holds; the last step has what is left."""
+    assert sizes(shuffled(10, 2, n_together=3)) == [(2, 2, 2), (2, 2)]
+    batches = shuffled(3 * BLOCK_STEPS + 1, 1, smallest=1, n_together=3)
+    assert len(batches) == len(list(batches)) == 2
+    assert sizes(batches)[-1] == (1,)
+
+
+def sizes(batches: Shuffled) -> list[tuple[int, ...]]:
+    """Number of samples of every batch, by step."""
+    return [tuple(map(len, step)) for block in batches for step in block]
+
+
+def shuffled(n: int, batch_size: int, smallest: int = 2, n_together: int = 1) -> Shuffled:
+    x, cpu = torch.zeros(n, 1), torch.device("cpu")
+    return Shuffled(x, batch_size, lambda: 0, cpu, smallest, n_together)
+
+
+ALL = {"clip": 0.5, "accumulate": 2, "warmup": 2, "ema": 0.9}
+
+
+@pytest.mark.parametrize("kind", ["plain", "stacked", "variational"])
+def test_clipped_averaged_trainings_resume_exactly(kind: str, tmp_path: Path) -> None:
+    """With clip, accumulate, warmup and ema at once, of every kind; batch norm counts its steps."""
+    norm = {} if kind == "stacked" else {"batch_norm": True}
+    network = Plugin("networks", "mlp", load("networks", "mlp").Config(hidden=(12,), **norm))
+    schedule = plugin("schedules", "cosine")
+    base = row(kind, network=network)
+    if kind == "stacked":
+        layered = dataclasses.replace(base.config, layer_epochs=3)
+        base = dataclasses.replace(base, config=layered)
+    chosen = training_row(base, epochs=4, schedule=schedule, **ALL)
+    whole = fit(chosen, tmp_path / "whole")
+    for epoch in (1, 3):
+        with pytest.raises(Killed):
+            fit(chosen, tmp_path / "killed", kill_after=epoch)
+    resumed = fit(chosen, tmp_path / "killed")
+    assert same(resumed, whole)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value), name
+
+
+def test_batches_that_are_accumulated_are_one_large_batch(tmp_path: Path) -> None:
+    """600 samples as 18 batches of 32 and one of 24, three a step, are batches of 96 and one of
+    24; their samples come in the same order."""
+    optimizer = _sgd(lr=0.5)
+    small = training_row(epochs=2, batch_size=32, accumulate=3, optimizer=optimizer)
+    large = training_row(epochs=2, batch_size=96, optimizer=optimizer)
+    ours, theirs = fit(small, tmp_path / "small"), fit(large, tmp_path / "large")
+    for a, b in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def noted(weights: list[Tensor]) -> Any:
+    """An `on_epoch` that adds all weights of the model, in one tensor."""
+
+    def on_epoch(epoch: int, _: Any, model: Any, **__: Any) -> None:
+        weights.append(torch.cat([weight.detach().flatten() for weight in model.parameters()]))
+
+    return on_epoch
+
+
+def test_a_clipped_step_is_as_long_as_is_said(tmp_path: Path) -> None:
+    """One step on all 600 samples, by plain gradient descent with a rate of 1: from the same start
+    it has the same direction, and length 0.01."""
+    moves = []
+    for clip in (None, 0.01):
+        optimizer = _sgd(lr=1.0, momentum=0.0)
+        chosen = training_row(epochs=1, batch_size=600, optimizer=optimizer, clip=clip)
+        weights: list[Tensor] = []
+        fitting.fit(chosen, *digits(), seed=0, device="cpu", on_epoch=noted(weights))
+        moves.append(weights[1] - weights[0])
+    free, clipped = moves
+    assert free.norm() > 0.02
+    assert clipped.norm().item() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(clipped / clipped.norm(), free / free.norm(), rtol=0, atol=1e-3)
+
+
+def test_the_rate_rises_before_the_schedule_begins() -> None:
+    """Thirds of .001 in two epochs, then half a cosine over the other three: 1, 3/4, 1/4."""
+    cosine = training_row(epochs=5, schedule=plugin("schedules", "cosine"), warmup=2)
+    fitted = fitting.fit(cosine, *digits(), seed=0, device="cpu")
+    expected = [0.001 / 3, 0.002 / 3, 0.001, 0.00075, 0.00025]
+    assert [r["lr"] for r in fitted.history] == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_is_kept_is_the_average_of_the_steps() -> None:
+    """Three steps, one an epoch: decay .6 keeps .6 of the average from the third one on, and halves
+    it at the second. What is validated is the average."""
+    optimizer, steps_taken = _sgd(lr=0.5, momentum=0.0), []
+    averages: list[Tensor] = []
+    for ema, weights in ((None, steps_taken), (0.6, averages)):
+        chosen = training_row(epochs=3, batch_size=600, optimizer=optimizer, ema=ema)
+        fitted = fitting.fit(chosen, *digits(), seed=0, device="cpu", on_epoch=noted(weights))
+    first, second, third = steps_taken[1:]
+    halved = (first + second) / 2
+    torch.testing.assert_close(averages[1], first)
+    torch.testing.assert_close(averages[2], halved)
+    torch.testing.assert_close(averages[3], 0.6 * halved + 0.4 * third)
+    _, val = digits()
+    loss = fitted.model.loss(val / 255, val / 255)["loss"].item()
+    assert loss == pytest.approx(fitted.history[fitted.best_epoch - 1]["val/loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"warmup": 3}, "warmup: it should be less than epochs, 3, found 3"),
+        ({"clip": 0.0}, "greater than 0"),
+        ({"ema": 1.0}, "less than 1"),
+        ({"accumulate": 0}, "greater than 0"),
+    ],
+)
+def test_values_that_train_nothing_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        training_row(epochs=3, **changes)
 
 
 def _sgd(lr: float, momentum: float = 0.9) -> Plugin:

@@ -18,6 +18,7 @@ COMMANDS = {  # a name, the file of it in src/narrows/commands/, and what `narro
     "new": "a project on your data: params.yaml with rows for it, the pipeline, a README",
     "gallery": "one offline page of a clustered picture dataset, or a folder for each cluster",
     "apply": "clusters, outliers and the most similar known samples of new files",
+    "predict": "clusters or codes of new files by a model of MLflow, from any folder",
     "table": "one offline page of a clustered table: profiles, odd rows, rules",
     "text": "one offline page of clustered documents, or the documents nearest to a query",
     "atlas": "a clustering as a Parquet file for embedding-atlas, with map and neighbours",

@@ -35,7 +35,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    copy = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": row(epochs=2)})
+    other = {**row(epochs=2), "log_model": True}
+    copy = Project(tmp_path_factory.mktemp("project"), {"narrow": row(), "other": other})
     copy.repro()
     return copy
 

@@ -1,9 +1,16 @@
 """MLflow's page as it is after a repro, looked at in a browser."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from helpers.project import Project
+from narrows import tracking
+from narrows.store import clusterings
+from narrows.tracking import models, registry
+from narrows.tracking.promotion import Candidate
 
 ENCODERS = ["narrow", "other", "pca", "tuned"]
 ROWS = [*ENCODERS, "narrow-dec", "narrow-kmeans", "other-kmeans", "pca-kmeans"]
@@ -132,3 +139,31 @@ def test_the_compare_page_has_params_and_metrics_of_two_runs(
         "best_epoch",
     ):
         assert words in page_text, words
+
+
+def test_run_model_and_version_lead_to_one_another(
+    page: Any, addresses: list[str], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row with `log_model`, and a champion."""
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    artifacts, data = Path("artifacts/digits"), Path("data/digits")
+    stored = clusterings.open_clustering(artifacts, "pca-kmeans")
+    run_id = tracking.find_run(stored.identity, "digits").id
+    served = models.of_clustering(artifacts, data, "pca-kmeans")
+    chosen = Candidate("pca-kmeans", [0.5, 0.6], 10, "d" * 64, served.fingerprint)
+    version = registry.register("digits", chosen, served, str(run_id))
+
+    home = addresses[0].split("#")[0]
+    page.goto(f"{home}#/models/narrows-digits/versions/{version}")
+    link = page.locator(f"a[href*='/runs/{run_id}']", has_text="pca-kmeans")
+    link.wait_for()
+    assert "Aliases : @ champion" in text(page)
+    experiment = str(link.get_attribute("href")).split("/experiments/")[1].split("/")[0]
+    page.locator("a[href*='/models/m-']", has_text="pca-kmeans").click()
+    page.get_by_text("val/neighbours").first.wait_for()
+    page.goto(f"{home}#/experiments/{experiment}/models")
+    page.locator(f"a[href*='/models/narrows-digits/versions/{version}']").wait_for()
+    models_text = text(page)
+    assert "other Ready" in models_text
+    assert "pca-kmeans Ready" in models_text

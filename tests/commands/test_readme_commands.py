@@ -47,6 +47,7 @@ SHORTER = {  # what would take hours or a download
 }
 QUEUED = "commands/test_experiments.py::test_a_queued_experiment_computes_one_row"
 CLONED = "commands/test_experiments.py::test_a_clone_pulls_all_rows_and_computes_none"
+PREDICTED = "test_promotion.py::test_files_are_predicted_where_no_project_is"
 TOGETHER = "test_processes.py::test_two_processes_train_what_one_trains"
 ELSEWHERE = {  # command -> test that runs it, or the like
     "make test": "commands/test_readme_commands.py::test_every_command_works",  # CI calls both
@@ -79,6 +80,11 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     ),
     "narrows apply ~/new/pictures ~/one.jpg --to ~/new-page": (
         "test_apply.py::test_a_page_shows_new_pictures_beside_the_known"
+    ),
+    "MLFLOW_TRACKING_URI=http://tracking:5000 narrows predict "
+    "--model models:/narrows-mnist_5k@champion new.npy": PREDICTED,
+    "narrows predict --model models:/narrows-photos/3 ~/new/pictures --to clusters.parquet": (
+        PREDICTED
     ),
     "narrows table": (
         "test_table_page.py::test_page_profiles_clusters_and_names_odd_rows_with_their_columns"

@@ -16,6 +16,7 @@ from narrows.config import params
 from narrows.config.params import Params
 from narrows.store import choices, clusterings, encoders, evaluations, rows
 from narrows.store.choices import ChosenK, Recommendation
+from narrows.tracking import models
 
 # 20 rows: 10 train, 5 val, 5 test. Rows 0-9 are train.
 SPLIT = np.repeat(np.array([0, 1, 2], np.uint8), [10, 5, 5])
@@ -53,13 +54,13 @@ PARAMS: dict[str, Any] = {
     "prepare": {"test_fraction": 0.25, "val_fraction": 0.25},
     "n_clusters": 2,
     "baselines": {"plain-x": {"name": "pca", "code_size": 3}},
-    "autoencoders": {"deep": DEEP},
+    "autoencoders": {"deep": {**DEEP, "log_model": True}},
     "searches": {},
     "evaluate": {"corruptions": {}, "map_rows": 10, "nll_draws": 1},
     "choose_k": {"encoder": "deep", "largest": 3},
     "cluster_on": "all",
     "clusterings": {
-        "good": {"encoder": "deep", "clusterer": KMEANS},
+        "good": {"encoder": "deep", "clusterer": KMEANS, "log_model": True},
         "noisy": {"encoder": "deep", "clusterer": KMEANS},
         "one": {"encoder": "plain-x", "clusterer": KMEANS},
     },
@@ -180,9 +181,13 @@ class Recorder(tracking.Run):
         self.metrics: dict[str, float] = {}
         self.images: list[str] = []
         self.files: list[str] = []
+        self.models: list[tuple[str, bytes]] = []
+        self.calls: list[str] = []
+        """Models and metrics, in the order in which they are logged."""
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         self.metrics |= metrics
+        self.calls.append("metrics")
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
         assert image.dtype == np.uint8
@@ -191,6 +196,15 @@ class Recorder(tracking.Run):
 
     def log_file(self, file: Path) -> None:
         self.files.append(file.name)
+
+    def lacks_model(self, fingerprint: str) -> bool:
+        return not self.models
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        self.models.append((name, archive))
+
+    def score_model(self, fingerprint: str) -> None:
+        self.calls.append("scores of the model")
 
 
 class Reported(NamedTuple):
@@ -217,6 +231,7 @@ def in_project(folder: Path, x: np.ndarray) -> Iterator[Reported]:
         patch.setattr(tracking, "amend_run", amend_run)
         patch.setattr(tracking, "open_client", lambda: None)
         patch.setattr(tracking, "start_run", start_run)
+        patch.setattr(models, "packed", lambda served: served.kind.encode())
         yield Reported(folder, runs)
 
 

@@ -99,9 +99,9 @@ class Clusters:
         return Saved(
             self.start.input_shape,
             self.encoder.verbs[0],
+            lambda x: decode(encode(x)),
             cluster,
             soft,
-            lambda x: decode(encode(x)),
             centres,
         )
 

@@ -25,7 +25,7 @@ from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, decode_all, encode_all, restored
 from narrows.models.baselines._base import Baseline
-from narrows.store import clusterings
+from narrows.store import clusterings, encoders
 from narrows.store.clusterings import StoredClustering
 from narrows.store.encoders import StoredEncoder
 
@@ -54,50 +54,31 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedEncoder:
     input_shape: tuple[int, ...]
     """Shape of one sample."""
     encode: Encode
     """Maps samples (N, ...) as stored to codes (N, D)."""
-    cluster: Cluster
-    """Maps codes (N, D) to clusters (N,), -1 is noise."""
-    soft: Soft
-    """Maps codes (N, D) to memberships (N, K)."""
     reconstruct: Callable[[Tensor], np.ndarray]
     """Maps samples (N, ...) as stored to reconstructions (N, ...) in [0, 1]."""
-    centres: np.ndarray
-    """Means (K, D) of the known codes of each cluster; nan where a cluster has none."""
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Clusters (N,) of samples x (N, ...), of the scale of data/<dataset>/x.npy.
-
-        Raises:
-            UserError: samples of another shape.
-        """
-        return self.cluster(self.codes(x))
 
     def codes(self, x: np.ndarray) -> np.ndarray:
-        """Codes (N, D) of samples x (N, ...), equal ones of equal samples; raises as `predict`."""
+        """Codes (N, D) of samples x (N, ...), of the scale of data/<dataset>/x.npy; equal ones of
+        equal samples.
+
+        Raises:
+            UserError: samples of another shape, or none.
+        """
         samples = self._samples(x)
         return self.encode(samples)[first_equal(samples)]
 
-    def describe(self, x: np.ndarray, z: np.ndarray | None = None) -> Answer:
-        """All that is known of samples x (N, ...); raises as `predict` does.
-
-        Args:
-            z: their codes (N, D), where they are known.
-        """
+    def errors(self, x: np.ndarray) -> np.ndarray:
+        """Mean squared errors (N,) of the reconstructions, per value in [0, 1]; raises as `codes`
+        does."""
         samples = self._samples(x)
-        z = self.codes(x) if z is None else z
-        clusters = self.cluster(z)
-        if not len(self.centres):
-            raise UserError("the clustering has no cluster, all is noise")
-        far = np.linalg.norm(z[:, None] - self.centres, axis=2)  # (N, K)
-        own = far[np.arange(len(z)), np.maximum(clusters, 0)]
-        distances = np.where((clusters < 0) | np.isnan(own), np.nanmin(far, axis=1), own)
         differences = self.reconstruct(samples) - to_unit(samples).numpy()
-        errors = np.square(differences).reshape(len(x), -1).mean(axis=1)
-        return Answer(z, clusters, self.soft(z), distances, errors)
+        errors: np.ndarray = np.square(differences).reshape(len(x), -1).mean(axis=1)
+        return errors
 
     def _samples(self, x: np.ndarray) -> Tensor:
         if x.shape[1:] != self.input_shape:
@@ -105,6 +86,45 @@ class Saved:
         if len(x) == 0:
             raise UserError("there are no samples")
         return torch.from_numpy(np.ascontiguousarray(x))
+
+
+@dataclass(frozen=True)
+class Saved(SavedEncoder):
+    """A clustering with its encoder. Codes are those of the refined one, where it was refined;
+    reconstructions those of the encoder as it was before, since a refined one may have lost its
+    decoder."""
+
+    cluster: Cluster
+    """Maps codes (N, D) to clusters (N,), -1 is noise."""
+    soft: Soft
+    """Maps codes (N, D) to memberships (N, K)."""
+    centres: np.ndarray
+    """Means (K, D) of the known codes of each cluster; nan where a cluster has none."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Clusters (N,) of samples x (N, ...); raises as `codes` does."""
+        return self.cluster(self.codes(x))
+
+    def describe(self, x: np.ndarray, z: np.ndarray | None = None) -> Answer:
+        """All that is known of samples x (N, ...); raises as `codes` does.
+
+        Args:
+            z: their codes (N, D), where they are known.
+        """
+        z = self.codes(x) if z is None else z
+        clusters = self.cluster(z)
+        if not len(self.centres):
+            raise UserError("the clustering has no cluster, all is noise")
+        far = np.linalg.norm(z[:, None] - self.centres, axis=2)  # (N, K)
+        own = far[np.arange(len(z)), np.maximum(clusters, 0)]
+        distances = np.where((clusters < 0) | np.isnan(own), np.nanmin(far, axis=1), own)
+        return Answer(z, clusters, self.soft(z), distances, self.errors(x))
+
+
+def load_encoder(artifacts: Path, key: str) -> SavedEncoder:
+    """The encoder of a row of `baselines`, `autoencoders` or `searches`; raises as `load` does."""
+    config, encode, decode = coder(encoders.folder(artifacts, key))
+    return SavedEncoder(tuple(config["input_shape"]), encode, lambda x: decode(encode(x)))
 
 
 def load(artifacts: Path, key: str) -> Saved:
@@ -133,7 +153,7 @@ def of_stored(stored: StoredClustering) -> Saved:
         clusterer = params.plugin("clusterers", row["clusterer"])
         cluster, soft = clusterer_verbs(clusterer, stored.state)
         centres = means(codes, clusters, int(clusters.max()) + 1)
-        return Saved(shape, encode, cluster, soft, reconstruct, centres)
+        return Saved(shape, encode, reconstruct, cluster, soft, centres)
     learned, memberships = stored.learned, stored.soft
     assert memberships is not None
     refined, _ = model_verbs(model(config, learned["model"]))
@@ -142,7 +162,7 @@ def of_stored(stored: StoredClustering) -> Saved:
     start = params.plugin("clusterers", row["start"])
     cluster, soft = refined_verbs(method, start, stored.state, learned["parts"], n_clusters)
     centres = means(codes, clusters, n_clusters)
-    return Saved(shape, refined, cluster, soft, reconstruct, centres)
+    return Saved(shape, refined, reconstruct, cluster, soft, centres)
 
 
 def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:

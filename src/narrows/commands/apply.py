@@ -15,7 +15,6 @@ import argparse
 import dataclasses
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,14 +25,13 @@ import numpy as np
 from scipy import sparse
 
 from narrows.clustering import neighbours, saved
-from narrows.commands import _base
+from narrows.commands import _answers, _base
 from narrows.config import params
 from narrows.config.messages import plural
 from narrows.config.params import Params
 from narrows.data import names, new_files, splits, table_frame
-from narrows.data.datasets._base import counted
 from narrows.data.new_files import NewSamples
-from narrows.data.prepare import ASSUMED, N_LINES, shortened
+from narrows.data.prepare import ASSUMED
 from narrows.data.tables import beyond
 from narrows.errors import UserError
 from narrows.evaluation import outliers
@@ -45,14 +43,12 @@ from narrows.rendering import progress
 from narrows.store import clusterings, features
 from narrows.store.clusterings import StoredClustering
 from narrows.store.digests import digest
-from narrows.store.files import atomic_write
 from narrows.store.reading import existing, read_array, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHAMPION = "champion"
-TABLES = (".csv", ".parquet")
 
 
 def main(words: Sequence[str]) -> int:
@@ -72,25 +68,18 @@ def main(words: Sequence[str]) -> int:
         samples = names.read(data / "samples.csv", len(x))
         known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
         rows = table(new, description, known_names, bool(known.columns), own_groups)
-        if options.to and options.to.suffix.lower() in TABLES:
-            save(rows, options.to)
+        if options.to and options.to.suffix.lower() in _answers.TABLES:
+            _answers.save(rows, options.to)
         elif options.to:
             with folders.new(options.to) as folder:
                 root = getattr(p.dataset.config, "path", None)
                 page(folder, options.to, own_groups, new, description, known, samples, root)
-                save(rows, folder / "samples.csv")
+                _answers.save(rows, folder / "samples.csv")
     if options.to is None:
-        show(rows)
-    remarks = shortened(new.warnings, n=N_LINES - 2)
-    if known.columns:
-        remarks.append(f"columns are read as {data / ASSUMED} says")
-    for remark in remarks:
-        print(f"apply: {remark}", file=sys.stderr)
-    message = f"apply: {plural(len(new.x), 'sample')} by {key}, {counted_outliers(description)}"
-    if new.skipped:
-        skipped = counted([file for _, file in new.skipped])
-        message += f"; skipped {skipped}, see the column `skipped`"
-    print(message + (f"; {options.to}" if options.to else ""), file=sys.stderr, flush=True)
+        _answers.show(rows)
+    remarks = [f"columns are read as {data / ASSUMED} says"] if known.columns else []
+    answer = f"by {key}, {counted_outliers(description)}"
+    _answers.report("apply", new, remarks, answer, options.to)
     return 0
 
 
@@ -145,8 +134,6 @@ def table(
 
     n, clusters = len(new.x), description.answer.clusters
     columns: dict[str, Any] = {
-        "path": [printable(path) for path in new.paths],
-        "name": new.names,
         "cluster": pd.array(clusters, dtype="Int64"),
     }
     if own_groups.coarse:
@@ -168,16 +155,7 @@ def table(
     for i in range(description.similar.shape[1]):
         columns[f"similar_{i + 1}"] = [known_names[row] for row in description.similar[:, i]]
         columns[f"similar_{i + 1}_distance"] = description.similar_distances[:, i]
-    rows = pd.DataFrame(columns)
-    rows["skipped"] = ""
-    left_out = pd.DataFrame(
-        {
-            "path": [printable(path) for path, _ in new.skipped],
-            "name": [file.path for _, file in new.skipped],
-            "skipped": [file.reason for _, file in new.skipped],
-        }
-    )
-    return pd.concat([rows, left_out], ignore_index=True) if len(left_out) else rows
+    return _answers.table(new, columns)
 
 
 def page(
@@ -278,27 +256,11 @@ def finished(p: Params, run: str | None) -> Iterator[tuple[Path, str]]:
         from narrows.tracking import registry
 
         with tempfile.TemporaryDirectory() as folder:
-            yield registry.download(p.dataset.name, Path(folder))
+            yield registry.download_champion(p.dataset.name, Path(folder))
         return
     key = run or list(rows)[-1]
     params.select(rows, key, "clusterings or deep_clusterings")
     yield Path("artifacts", p.dataset.name), key
-
-
-def show(rows: pd.DataFrame) -> None:
-    """Prints the table as CSV."""
-    rows.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
-    sys.stdout.flush()
-
-
-def save(rows: pd.DataFrame, file: Path) -> None:
-    """Writes the table, whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(file) as partial:
-        if file.suffix.lower() == ".csv":
-            rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
-        else:
-            rows.to_parquet(partial, index=False)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -328,17 +290,12 @@ def check(options: argparse.Namespace) -> None:
     """Raises `UserError` where something stands already."""
     if options.to is None:
         return
-    if options.to.suffix.lower() in TABLES:
+    if options.to.suffix.lower() in _answers.TABLES:
         if options.to.exists():
             raise UserError(f"{options.to} is there already; name a file that is not")
         return
     for path in options.paths:
         folders.check(options.to, path if path.is_dir() else None)
-
-
-def printable(path: Path) -> str:
-    """A path as text, bytes that are no UTF-8 as \\xff and so on."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _pairs(new: NewSamples) -> Iterator[tuple[Path, str]]:

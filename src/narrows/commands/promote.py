@@ -17,8 +17,8 @@ from narrows.commands import _base
 from narrows.config import params
 from narrows.errors import UserError, say
 from narrows.rendering import progress
-from narrows.store import clusterings, features, finished
-from narrows.store.reading import read_array, stage_of
+from narrows.store import clusterings, finished
+from narrows.store.reading import stage_of
 
 if TYPE_CHECKING:
     from narrows.tracking.promotion import Candidate
@@ -40,7 +40,7 @@ def main(words: Sequence[str]) -> int:
     options = parser().parse_args(words)
 
     from narrows import tracking
-    from narrows.tracking import promotion, registry
+    from narrows.tracking import models, promotion, registry
 
     p = params.load()
     dataset = p.dataset.name
@@ -61,7 +61,6 @@ def main(words: Sequence[str]) -> int:
         if not good and not options.anyway:
             say(f"{chosen.clustering} is not promoted: {why}")
             return 3
-    x = read_array(data / "x.npy")
     stored = clusterings.open_clustering(artifacts, chosen.clustering)
     run = tracking.find_run(stored.identity, dataset)
     if run.id is None:
@@ -70,8 +69,8 @@ def main(words: Sequence[str]) -> int:
             f"`rm -rf {stored.folder} {finished.FINISHED} && "
             f"dvc repro --force --single-item {stage_of(stored.folder)}`"
         )
-    x = features.input_of(artifacts, stored.encoder.config, x)
-    version = registry.register(dataset, chosen, artifacts, x, run.id)
+    served = models.of_clustering(artifacts, data, chosen.clustering)
+    version = registry.register(dataset, chosen, served, run.id)
     say(f"{chosen.clustering} is {registry.uri(dataset)} now, version {version}: {why}")
     return 0
 

@@ -159,6 +159,16 @@ class Params:
         """What pages call the data."""
         return title_of(plugins.resolved(self.dataset))
 
+    @property
+    def logged_models(self) -> list[str]:
+        """Keys of the rows that stage `report` logs as models, searches for their winners."""
+        encoders = {**self.baselines, **self.autoencoders}
+        own = {key: row.config.log_model for key, row in encoders.items()}
+        own |= {key: self.autoencoders[s.row].config.log_model for key, s in self.searches.items()}
+        clusterings: dict[str, Any] = {**self.clusterings, **self.deep_clusterings}
+        own |= {key: row.log_model for key, row in clusterings.items()}
+        return [key for key, is_logged in own.items() if is_logged]
+
     def _try_out(self, key: str, search: Search) -> None:
         """The ends of every range and every choice, so that no trial meets a misspelt key."""
         if search.row not in self.autoencoders:

@@ -16,6 +16,9 @@ from typing import Any, TypeVar, cast, dataclass_transform
 import pydantic
 
 PACKAGE = Path(__file__).parents[1]
+ASIDE = {"is_aside": True}
+"""Metadata of a field that changes nothing of what a row computes: `resolved` leaves it out, so
+that a change of it computes no row again."""
 T = TypeVar("T")
 
 
@@ -112,7 +115,8 @@ def files(value: Any) -> list[Path]:
 
 
 def resolved(value: Any) -> Any:
-    """The plain mapping that params.yaml would hold, with every default filled in.
+    """The plain mapping that params.yaml would hold, with every default filled in, as far as
+    results depend on it.
 
     >>> resolved(Plugin("penalties", "none", load("penalties", "none").Config()))
     {'name': 'none'}
@@ -120,7 +124,8 @@ def resolved(value: Any) -> Any:
     if isinstance(value, Plugin):
         return {"name": value.name, **resolved(value.config)}
     if dataclasses.is_dataclass(value):
-        return {f.name: resolved(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = (field for field in dataclasses.fields(value) if field.metadata != ASIDE)
+        return {field.name: resolved(getattr(value, field.name)) for field in fields}
     if isinstance(value, dict):
         return {key: resolved(item) for key, item in value.items()}
     return [resolved(item) for item in value] if isinstance(value, tuple) else value

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, PositiveInt
 
 from narrows.config import search_space
-from narrows.config.plugins import Plugin, config
+from narrows.config.plugins import ASIDE, Plugin, config
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 LARGEST_K = 30
@@ -61,6 +61,8 @@ class Clustering:
     """Key of a row of `baselines` or `autoencoders`, whose codes are clustered."""
     clusterer: Annotated[Plugin, "clusterers"]
     """The method, a file in src/narrows/clustering/clusterers/."""
+    log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
+    """Whether stage `report` logs it to MLflow as a model, too; no result depends on it."""
 
 
 @config
@@ -78,6 +80,8 @@ class DeepClustering:
     teachers: tuple[str, ...] = ()
     """Keys of other rows of `clusterings` and `deep_clusterings`. What all of them put together are
     the first clusters, in place of those of the start; what they disagree on teaches nothing."""
+    log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
+    """Whether stage `report` logs it to MLflow as a model, too; no result depends on it."""
 
     def __post_init__(self) -> None:
         if self.teachers and self.method.config.on_collapse == "start":

@@ -76,7 +76,7 @@ def describe(
         n_similar: number of similar samples for each new one.
     """
     n_new, size = len(x), min(AT_ONCE, blocks.n_together(x.shape[1:]))
-    x, beyond = _filled(x, size), _filled(beyond, size)
+    x, beyond = filled(x, size), filled(beyond, size)
     score = _Score(clustering, known)
     z, similar = _codes(clustering, known, x, n_similar, size)
     together = zip(*(blocks.blocks(array, size) for array in (x, z, beyond)), strict=True)
@@ -105,7 +105,7 @@ def describe(
     )
 
 
-def _filled(array: np.ndarray, size: int) -> np.ndarray:
+def filled(array: np.ndarray, size: int) -> np.ndarray:
     """Rows (N, ...), the last one repeated until they are a multiple of `size`."""
     return np.concatenate([array, np.repeat(array[-1:], -len(array) % size, axis=0)])
 

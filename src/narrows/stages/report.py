@@ -43,7 +43,8 @@ from narrows.report.tables import Tables
 from narrows.store import choices, features, outputs
 from narrows.store.choices import ChosenK
 from narrows.store.features import StoredFeatures
-from narrows.tracking import views
+from narrows.tracking import models, views
+from narrows.tracking.models import Served
 
 ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
 LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
@@ -264,6 +265,8 @@ def log_encoder(
         picture = run.picture("reconstructions")
         note = run_notes.encoder_note(key, row, tests, report.ranking, picture)
         run.set_tag(run_notes.TAG, note)
+        if key in p.logged_models:
+            log_model(run, models.of_encoder(*places(report), key))
         return run.id
 
 
@@ -281,7 +284,21 @@ def log_clustering(
         picture = run.picture("sheet")
         note = run_notes.clustering_note(key, report.ranking, rungs, is_baseline, picture)
         run.set_tag(run_notes.TAG, note)
+        if key in p.logged_models:
+            log_model(run, models.of_clustering(*places(report), key))
         return run.id
+
+
+def log_model(run: tracking.Run, served: Served) -> None:
+    """Logs a row as a model, unless its run has it, and scores for it."""
+    if run.lacks_model(served.fingerprint):
+        run.log_model(served.key, served.fingerprint, models.packed(served))
+    run.score_model(served.fingerprint)
+
+
+def places(report: Report) -> tuple[Path, Path]:
+    """Folders of the artifacts and of the data."""
+    return Path("artifacts", report.dataset), Path("data", report.dataset)
 
 
 def encoder_row(p: Params, key: str) -> dict[str, Any]:

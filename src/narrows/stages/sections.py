@@ -50,6 +50,7 @@ def write(p: Params, better: Mapping[str, int]) -> None:
         lines = [f'"{name}": {texts[name]}' for name in sections]
         lines.append(f'"code": "{data if stage == "prepare" else package}"')
         lines += [f'"better": {json.dumps(better)}'] if stage == "tune" else []
+        lines += [f'"models": {json.dumps(p.logged_models)}'] if stage == "report" else []
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         file = folder / f"{stage}.json"
         if not file.exists() or file.read_text(encoding="utf-8") != text:

@@ -77,10 +77,15 @@ class StoredEncoder(StoredRow):
         return read_weights(self.folder / "weights.pt")
 
     @property
+    def coder_files(self) -> list[Path]:
+        """Files that are needed to encode and to decode new samples."""
+        learned = "state.npz" if self.is_baseline else "weights.pt"
+        return [self.folder / "config.json", self.folder / learned]
+
+    @property
     def served_files(self) -> list[Path]:
         """Files that a clustering of its codes needs to answer for new samples."""
-        names = ("config.json", "weights.pt", "state.npz", "codes.npy")
-        return [file for name in names if (file := self.folder / name).exists()]
+        return [*self.coder_files, codes_file(self.folder)]
 
 
 def folder(artifacts: Path, key: str) -> Path:

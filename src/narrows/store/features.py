@@ -27,7 +27,7 @@ class StoredFeatures(StoredRow):
     def config(self) -> dict[str, Any]:
         """row, kind of the originals, low and high (what became 0 and 1), words that a classifier
         has for features, and of the weights their sha256, licence and what they were trained on."""
-        config: dict[str, Any] = read_json(self.folder / "config.json")
+        config: dict[str, Any] = read_json(config_file(self.folder))
         return config
 
     @cached_property
@@ -53,6 +53,11 @@ def folder(artifacts: Path, key: str) -> Path:
 def file(place: Path) -> Path:
     """The features alone."""
     return place / "x.npy"
+
+
+def config_file(place: Path) -> Path:
+    """What the features are, without themselves."""
+    return place / "config.json"
 
 
 def data_files(dataset: str, input: str = SAMPLES) -> tuple[Path, ...]:
@@ -94,5 +99,5 @@ def write(
     """
     if classifier is not None:
         np.savez(place / "classifier.npz", allow_pickle=False, **classifier)
-    (place / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    config_file(place).write_text(json.dumps(config, indent=2) + "\n")
     np.save(file(place), x)

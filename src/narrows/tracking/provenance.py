@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from narrows.errors import mask_passwords
+
 COMMIT = "mlflow.source.git.commit"
 DATA = "data_digest"
 PATCH = "uncommitted.patch"  # among a run's artifacts, where the working tree was not the commit
@@ -22,24 +24,27 @@ SOURCES = ("src", "pipelines", "params.yaml", "dvc.yaml", "dvc.lock")  # what a 
 
 
 def tags(data_digest: str) -> dict[str, str]:
-    """Tags of a run that starts in this process.
+    """Tags of a run that starts in this process: MLflow's own, of its user and of what
+    MLFLOW_RUN_CONTEXT and plug-ins of MLflow say, and what MLflow does not know. No value holds a
+    password.
 
-    Commit and changes are those of the process's first run in this folder: it runs the code that
-    it has imported.
+    Commit, branch and changes are those of the process's first run in this folder: it runs the code
+    that it has imported.
 
     Args:
         data_digest: SHA-256 over x.npy and split.npy.
     """
     process = psutil.Process()
     own = {
-        "mlflow.source.name": Path(sys.argv[0]).name,
-        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": Path(sys.argv[0]).name,  # MLflow takes the whole path
         "host": socket.gethostname(),
         "process": f"{process.pid}@{process.create_time():.0f}",
         "python": platform.python_version(),
         DATA: data_digest,
     }
-    return own | _sources(Path.cwd())
+    if experiment := os.environ.get("DVC_EXP_NAME"):  # `dvc exp run` sets it
+        own["dvc_experiment"] = experiment
+    return _context() | own | _sources(Path.cwd())
 
 
 def uncommitted() -> str:
@@ -65,11 +70,30 @@ def git(*words: str, env: dict[str, str] | None = None) -> str:
 
 
 @functools.cache
+def _context() -> dict[str, str]:
+    """What MLflow tags runs with that are started by its own functions.
+
+    Without what it says of git: it asks the repository of the script, which may be that of this
+    package, and a run is of the commit of its folder.
+    """
+    from mlflow.tracking.context import registry
+    from mlflow.tracking.context.git_context import GitRunContext
+
+    tags = registry.resolve_tags(ignore=[GitRunContext])  # type: ignore[list-item]
+    return {key: mask_passwords(str(value)) for key, value in tags.items()}
+
+
+@functools.cache
 def _sources(folder: Path) -> dict[str, str]:
     """Tags that say which sources a process of the current folder has."""
     sources = {}
     if commit := git("rev-parse", "HEAD"):
         sources[COMMIT] = commit
+        if branch := git("branch", "--show-current"):  # none where a commit is checked out
+            sources["mlflow.source.git.branch"] = branch
+        if remotes := git("remote"):
+            url = git("remote", "get-url", remotes.splitlines()[0])
+            sources["mlflow.source.git.repoURL"] = mask_passwords(url)
         sources["git_dirty"] = str(bool(git("status", "--porcelain", "--", *_known()))).lower()
     lock = Path("dvc.lock")
     if lock.exists():

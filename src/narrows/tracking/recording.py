@@ -25,6 +25,7 @@ from narrows.errors import UserError, say
 from narrows.tracking import absence, provenance, store, waiting
 from narrows.tracking import run as runs
 from narrows.tracking.run import AMENDED, ANEW, RECORDED, RESUMED, Beginning, Run, RunData
+from narrows.tracking.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,6 +56,15 @@ class Recording(Run):
     def log_file(self, file: Path) -> None:
         self.calls.append(("log_file", [file.name, file.read_bytes()]))
 
+    def lacks_model(self, fingerprint: str) -> bool:
+        return True
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        self.calls.append(("log_model", [name, fingerprint, archive]))
+
+    def score_model(self, fingerprint: str) -> None:
+        self.calls.append(("score_model", [fingerprint]))
+
     def set_tag(self, key: str, value: str) -> None:
         self.calls.append(("set_tag", [key, value]))
 
@@ -72,6 +82,7 @@ class LastingRun(Run):
         """Begins the run; raises `UserError` where the store needs the user's hand."""
         self.recording = Recording(beginning)
         self.run: runs.MlflowRun | None = None
+        self.system_metrics: SystemMetrics | None = None
         self.is_nothing = False
         """Whether it was to be added to a run that is not there."""
         if is_recorded():
@@ -84,6 +95,8 @@ class LastingRun(Run):
             if client is not None:
                 log_waiting()
                 self.run = runs.begin(client, beginning)
+        if self.run is not None and beginning.how != AMENDED:
+            self.system_metrics = SystemMetrics(self.run.run_id)
         self.is_nothing = not outcome.is_absent and self.run is None
 
     def log_params(self, params: dict[str, Any]) -> None:
@@ -98,6 +111,18 @@ class LastingRun(Run):
     def log_file(self, file: Path) -> None:
         self._call("log_file", file)
 
+    def lacks_model(self, fingerprint: str) -> bool:
+        if self.run is not None:
+            with absence.noticed():
+                return self.run.lacks_model(fingerprint)
+        return not self.is_nothing
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        self._call("log_model", name, fingerprint, archive)
+
+    def score_model(self, fingerprint: str) -> None:
+        self._call("score_model", fingerprint)
+
     def set_tag(self, key: str, value: str) -> None:
         self._call("set_tag", key, value)
 
@@ -105,6 +130,7 @@ class LastingRun(Run):
         self._call("show", current, tags)
 
     def end(self, status: str, ended_ms: int | None = None) -> None:
+        self._end_system_metrics()
         self._call("end", status, ended_ms)
 
     def picture(self, key: str) -> str | None:
@@ -128,7 +154,12 @@ class LastingRun(Run):
             how = AMENDED if self.recording.beginning.how == AMENDED else RESUMED
             self.recording.beginning = replace(self.recording.beginning, how=how)
             self.run = None
+            self._end_system_metrics()
         getattr(self.recording, method)(*arguments)
+
+    def _end_system_metrics(self) -> None:
+        if self.system_metrics is not None:
+            self.system_metrics.end()
 
 
 _recordings: list[Recording] | None = None

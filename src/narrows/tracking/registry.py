@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-import logging
-import shutil
-import tempfile
-import warnings
+import statistics
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-import narrows
 from narrows import tracking
 from narrows.errors import UserError
-from narrows.store import clusterings
-from narrows.tracking.promotion import Candidate
+from narrows.tracking import models, store
+from narrows.tracking.models import Served
+from narrows.tracking.promotion import FIGURE, Candidate
+from narrows.tracking.run import MlflowRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
 ALIAS = "champion"
-N_EXAMPLE = 2
-REQUIRED = (
-    *("filelock", "jaxtyping", "mlflow", "numpy", "pandas", "pydantic"),
-    *("ruamel.yaml", "scikit-learn", "torch"),
-)
 
 
 def name(dataset: str) -> str:
@@ -57,84 +46,90 @@ def champion(dataset: str) -> tuple[str, Candidate] | None:
 
 
 @tracking.explain_errors()
-def download(dataset: str, folder: Path) -> tuple[Path, str]:
+def download(model: str, folder: Path) -> Path:
+    """All files of a model, copied below a folder.
+
+    Args:
+        model: models:/<name>@<alias>, models:/<name>/<version> or models:/<id of a logged model>.
+
+    Raises:
+        UserError: there is no such model, or no store.
+    """
+    import mlflow
+    from mlflow.store.artifact.utils.models import get_model_name_and_version
+
+    if not model.startswith("models:/"):
+        raise UserError(
+            f"--model is {model!r}; accepted are models:/<name>@<alias>, models:/<name>/<version> "
+            "and models:/<id of a logged model>"
+        )
+    if not tracking.is_there():  # opening would make it
+        raise UserError(
+            f"there is no MLflow store {store.masked()}; MLFLOW_TRACKING_URI names another one"
+        )
+    client = _client()
+    named = get_model_name_and_version(client, model)
+    if len(named) == 1:
+        place = client.get_logged_model(*named).artifact_location
+    else:
+        place = client.get_model_version_download_uri(*named)
+    copy = mlflow.artifacts.download_artifacts(
+        place, dst_path=str(folder), tracking_uri=tracking.uri()
+    )
+    return Path(copy)
+
+
+def download_champion(dataset: str, folder: Path) -> tuple[Path, str]:
     """The champion's artifacts, copied below a folder, and the key of its row; see `saved.load`.
 
     Raises:
         UserError: there is no champion.
     """
-    if champion(dataset) is None:
+    present = champion(dataset)
+    if present is None:
         raise UserError(f"{dataset} has no champion; `narrows promote ROW` makes one")
-    client = _client()
-    version = client.get_model_version_by_alias(name(dataset), ALIAS)
-    model = "model/artifacts/clustering"
-    copy = client.download_artifacts(str(version.run_id), model, str(folder))
-    return Path(copy), str(version.tags["clustering"])
+    copy = download(uri(dataset), folder)
+    return copy / "artifacts" / models.CLUSTERING, present[1].clustering
 
 
 @tracking.explain_errors()
-def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, run_id: str) -> str:
-    """Logs the model to the run, registers it and moves the alias; the new version.
+def register(dataset: str, chosen: Candidate, served: Served, run_id: str) -> str:
+    """Registers the model of a run and moves the alias; the new version.
+
+    The model is logged to the run, unless it has it, with the figure that it was chosen by.
 
     Args:
-        artifacts: artifacts/<dataset>.
-        x: (N, ...) samples as stored, of which the first ones are the input example.
-        run_id: run to which the model is logged: the clustering's, or one of its own.
+        run_id: run of the clustering.
     """
     client = _client()
-    with tempfile.TemporaryDirectory() as folder:
-        _save(Path(folder) / "model", chosen, artifacts, x)
-        client.log_artifacts(run_id, str(Path(folder) / "model"), "model")
+    run = MlflowRun(client, run_id)
+    if run.lacks_model(served.fingerprint):
+        run.log_model(served.key, served.fingerprint, models.packed(served))
+    model_id = models.find(client, run_id, served.fingerprint)
+    assert model_id is not None
+    models.score(client, run_id, model_id, {FIGURE: statistics.mean(chosen.figures)})
     if not client.search_registered_models(f"name = '{name(dataset)}'"):
         client.create_registered_model(name(dataset), description=f"Clusterings of {dataset}")
-    source = f"{client.get_run(run_id).info.artifact_uri}/model"
-    version = client.create_model_version(
-        name(dataset),
-        source,
-        run_id,
-        tags={"clustering": chosen.clustering, "candidate": json.dumps(asdict(chosen))},
-        description=f"`{chosen.clustering}`: {chosen.summary}.",
-    )
+    with store.as_default():
+        version = client.create_model_version(
+            name(dataset),
+            f"models:/{model_id}",
+            run_id,
+            tags={"clustering": chosen.clustering, "candidate": json.dumps(asdict(chosen))},
+            description=f"`{chosen.clustering}`: {chosen.summary}.",
+            model_id=model_id,
+        )
+    _link(client, model_id, dataset, version.version)
     client.set_registered_model_alias(name(dataset), ALIAS, version.version)
     return str(version.version)
 
 
-def _save(folder: Path, chosen: Candidate, artifacts: Path, x: np.ndarray) -> None:
-    """The model's folder: code, weights and arrays, signature, input example; no pickle."""
-    import mlflow
-
-    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # less what it is about to do
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        copy = Path(temporary) / "clustering"
-        for file in clusterings.open_clustering(artifacts, chosen.clustering).served_files:
-            place = copy / file.relative_to(artifacts)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, place)
-        served = {"clustering": chosen.clustering, "dtype": str(x.dtype)}
-        (copy / "served.json").write_text(json.dumps(served) + "\n")
-        package = Path(narrows.__file__).parent
-        warnings.filterwarnings("ignore", ".*type hint", UserWarning)  # a signature is given
-        mlflow.pyfunc.save_model(
-            folder,
-            python_model=package / "tracking/served.py",
-            artifacts={"clustering": str(copy)},
-            code_paths=[str(package)],
-            signature=_signature(x.shape[1:]),
-            input_example=x[:N_EXAMPLE].astype(np.float32),
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIRED],
-        )
-
-
-def _signature(shape: tuple[int, ...]) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, Schema, TensorSpec
-
-    numbers = Array(DataType.double)
-    columns: list[Any] = [ColSpec(numbers, "code"), ColSpec(DataType.long, "cluster")]
-    columns += [ColSpec(numbers, "soft"), ColSpec(DataType.double, "distance")]
-    columns += [ColSpec(DataType.double, "reconstruction_error")]
-    samples = TensorSpec(np.dtype(np.float32), (-1, *shape))
-    return ModelSignature(inputs=Schema([samples]), outputs=Schema(columns))
+def _link(client: MlflowClient, model_id: str, dataset: str, version: object) -> None:
+    """Lets the model's page name its versions, as a server of MLflow does by itself."""
+    known = json.loads(client.get_logged_model(model_id).tags.get(models.VERSIONS, "[]"))
+    own = {"name": name(dataset), "version": str(version)}
+    if own not in known:
+        client.set_logged_model_tags(model_id, {models.VERSIONS: json.dumps([*known, own])})
 
 
 def _client() -> MlflowClient:

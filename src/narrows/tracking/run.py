@@ -24,7 +24,7 @@ import psutil
 
 from narrows.config import params
 from narrows.errors import say
-from narrows.tracking import provenance, store
+from narrows.tracking import models, provenance, store, system_metrics
 from narrows.tracking.store import write
 
 if TYPE_CHECKING:
@@ -88,6 +88,16 @@ class Run:
     def log_file(self, file: Path) -> None:
         """Logs a copy of the file among the run's artifacts."""
 
+    def lacks_model(self, fingerprint: str) -> bool:
+        """Whether a model of these files is still to be logged with the run."""
+        return False
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        """Logs a model that `models.packed` has made of files of this fingerprint."""
+
+    def score_model(self, fingerprint: str) -> None:
+        """Puts what the run has measured on its model of these files, too."""
+
     def set_tag(self, key: str, value: str) -> None:
         """Sets a word to filter runs by."""
 
@@ -139,6 +149,17 @@ class MlflowRun(Run):
     def log_file(self, file: Path) -> None:
         self.client.log_artifact(self.run_id, str(file))
 
+    def lacks_model(self, fingerprint: str) -> bool:
+        return models.find(self.client, self.run_id, fingerprint) is None
+
+    def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
+        if self.lacks_model(fingerprint):
+            models.log(self.client, self.run_id, name, fingerprint, archive)
+
+    def score_model(self, fingerprint: str) -> None:
+        if model_id := models.find(self.client, self.run_id, fingerprint):
+            models.score(self.client, self.run_id, model_id)
+
     def set_tag(self, key: str, value: str) -> None:
         write(self.client.set_tag, self.run_id, key, value)
 
@@ -171,6 +192,7 @@ def begin(client: MlflowClient, beginning: Beginning) -> MlflowRun | None:
     if beginning.how == AMENDED:
         return MlflowRun(client, run_id) if run_id else None
     if run_id is not None and beginning.how == ANEW:
+        models.drop(client, run_id)
         write(client.delete_run, run_id)
         run_id = None
     tags = {FINGERPRINT: beginning.fingerprint, "dataset": beginning.data.name, **beginning.tags}
@@ -259,13 +281,14 @@ def _create(
     client: MlflowClient, experiment: str, beginning: Beginning, tags: dict[str, str]
 ) -> str:
     """Id of a new run."""
-    from mlflow.entities import Dataset, DatasetInput
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
     data, when = beginning.data, beginning.begun_ns // 1_000_000
     run = write(client.create_run, experiment, when, tags, beginning.name)
     schema = json.dumps({"shape": data.shape})
     dataset = Dataset(data.name, data.digest[:8], "local", data.name, schema=schema)
-    inputs = [DatasetInput(dataset)]
+    inputs = [DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
     entered = _entered(client)
     if (experiment, dataset.digest) in entered:
         write(client.log_inputs, run.info.run_id, datasets=inputs)
@@ -286,7 +309,8 @@ def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) 
     """The run, running again under these tags."""
     from mlflow.entities import RunTag
 
-    keys = client.get_run(run_id).data.metrics
+    logged = client.get_run(run_id).data.metrics
+    keys = [key for key in logged if not key.startswith(system_metrics.PREFIX)]
     steps = [point.step for key in keys for point in client.get_metric_history(run_id, key)]
     write(client.update_run, run_id, status="RUNNING", name=name)
     write(client.log_batch, run_id, tags=[RunTag(key, value) for key, value in tags.items()])

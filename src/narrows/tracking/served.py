@@ -1,5 +1,5 @@
-"""The champion as MLflow serves it: this file is logged with the model and run, nothing is
-unpickled. Beside it lie the package's files as they were, and the artifacts of one clustering."""
+"""A row as MLflow serves it: this file is logged with the model and run, nothing is unpickled.
+Beside it lie the package's files as they were, and the artifacts of the row."""
 
 import json
 import os
@@ -19,30 +19,35 @@ from narrows.errors import UserError
 if os.environ.get("NARROWS_SERVES"):  # MLflow puts the data before the sentence of every error
     np.set_printoptions(threshold=4, edgeitems=1)
 
-SERVED = "served.json"  # {"clustering": key of the row, "dtype": type of the samples as stored}
-
 
 class Served(PythonModel):
-    """A clustering that answers for new samples."""
+    """A clustering, or an encoder alone, that answers for new samples."""
 
     def load_context(self, context: Any) -> None:
-        """Loads the clustering from the model's artifacts."""
-        folder = Path(context.artifacts["clustering"])
-        served = json.loads((folder / SERVED).read_text())
+        """Loads the row from the model's artifacts."""
+        ((kind, place),) = context.artifacts.items()  # "clustering" or "encoder"
+        served = json.loads((Path(place) / "served.json").read_text())
         self.dtype = np.dtype(served["dtype"])
-        self.saved = saved.load(folder, served["clustering"])
+        load = saved.load if kind == "clustering" else saved.load_encoder
+        self.saved = load(Path(place), served[kind])
 
-    # without types: MLflow would take those of tensors for a signature that it cannot read
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    # an array is a type that MLflow takes no signature from; without one it warns at every start
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:
         """One row a sample; samples (N, ...) are of the scale of data/<dataset>/x.npy.
 
         Raises:
             MlflowException: a sentence, sent with status 400.
         """
         try:
-            answer = self.saved.describe(new_files.as_stored(np.asarray(model_input), self.dtype))
+            return self._answers(new_files.as_stored(np.asarray(model_input), self.dtype))
         except UserError as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+
+    def _answers(self, x: np.ndarray) -> pd.DataFrame:
+        if not isinstance(self.saved, saved.Saved):
+            codes, errors = list(self.saved.codes(x).astype(np.float64)), self.saved.errors(x)
+            return pd.DataFrame({"code": codes, "reconstruction_error": errors.astype(np.float64)})
+        answer = self.saved.describe(x)
         return pd.DataFrame(
             {
                 "code": list(answer.codes.astype(np.float64)),

@@ -130,9 +130,21 @@ def ask(client: MlflowClient) -> None:
 @contextlib.contextmanager
 def _short_patience() -> Iterator[None]:
     """Lets MLflow wait seconds for a server in the block, where it would wait for minutes."""
-    limits = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    before = {name: os.environ.get(name) for name in limits}
-    os.environ.update(limits)
+    with _environment(MLFLOW_HTTP_REQUEST_TIMEOUT="5", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"):
+        yield
+
+
+@contextlib.contextmanager
+def as_default() -> Iterator[None]:
+    """Lets parts of MLflow in the block that know no client of ours ask this store."""
+    with _environment(MLFLOW_TRACKING_URI=uri()):
+        yield
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -13,9 +13,11 @@ BLOCK_STEPS = 32
 
 
 class Shuffled:
-    """Blocks of mini-batches of row numbers of x, in the order that the epoch's seed draws.
+    """Blocks of steps, each of mini-batches of row numbers of x, in the order that the epoch's seed
+    draws.
 
-    A last batch with fewer than `smallest` rows joins the one before it.
+    A last batch with fewer than `smallest` rows joins the one before it. A step has one batch, or
+    `n_together`, and the last one what is left.
     """
 
     def __init__(
@@ -25,15 +27,17 @@ class Shuffled:
         seed: Callable[[], int],
         device: torch.device,
         smallest: int = 2,  # batch norm refuses a single sample
+        n_together: int = 1,
     ):
+        self.n_together = n_together
         self.x, self.batch_size, self.seed, self.device = x, batch_size, seed, device
         self.smallest = smallest
 
     def __len__(self) -> int:
         n_batches = math.ceil(len(self.x) / self.batch_size) - self._has_rest()
-        return math.ceil(n_batches / BLOCK_STEPS)
+        return math.ceil(math.ceil(n_batches / self.n_together) / BLOCK_STEPS)
 
-    def __iter__(self) -> Iterator[list[Tensor]]:
+    def __iter__(self) -> Iterator[list[tuple[Tensor, ...]]]:
         # a generator function: Lightning calls iter() before it knows the epoch that it resumes
         generator = torch.Generator().manual_seed(self.seed())
         order = (
@@ -44,7 +48,9 @@ class Shuffled:
         batches = list(order.to(self.device).split(self.batch_size))
         if self._has_rest():
             batches[-2:] = [torch.cat(batches[-2:])]
-        yield from (batches[i : i + BLOCK_STEPS] for i in range(0, len(batches), BLOCK_STEPS))
+        n = self.n_together
+        steps = [tuple(batches[i : i + n]) for i in range(0, len(batches), n)]
+        yield from (steps[i : i + BLOCK_STEPS] for i in range(0, len(steps), BLOCK_STEPS))
 
     def _has_rest(self) -> bool:
         n = len(self.x)

@@ -44,8 +44,8 @@ class Captured:
         """A step on a batch, whose tensors have the samples in front: (B, ...), or (M, B, ...)."""
         # a replay reads the addresses that were recorded: every batch is copied to those
         self.inputs = self.inputs or tuple(part.clone() for part in batch)
-        if any(part.shape != own.shape for part, own in zip(batch, self.inputs, strict=True)):
-            self.step(*batch)  # the last batch of an epoch has fewer samples: no record fits it
+        if [part.shape for part in batch] != [part.shape for part in self.inputs]:
+            self.step(*batch)  # the last step of an epoch has fewer samples: no record fits it
             return
         for part, own in zip(batch, self.inputs, strict=True):
             own.copy_(part)

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LinearLR
 
 from narrows.config.plugins import Plugin
 from narrows.data.on_disk import Samples
@@ -26,6 +27,7 @@ from narrows.data.unit import to_unit
 from narrows.errors import UserError
 from narrows.models.autoencoder import Autoencoder, corrupt, encode_all
 from narrows.models.autoencoders._base import Kind
+from narrows.training.averaging import Average
 from narrows.training.batches import InOrder, Shuffled
 from narrows.training.early_stopping import History, OnEpoch, Progress, Track
 from narrows.training.lightning import ALONE, Processes, checkpoint_in, leave, run
@@ -73,13 +75,18 @@ class Fit(Stepping):
         super().__init__(n_noises=len(seeds))
         self.row, self.train_x, self.val_x, self.seeds = row, train, val, seeds
         self.model = Autoencoder(row, tuple(train.shape[1:]))
+        decay = row.config.train.ema
+        self.average: Average | None = None
+        """What is validated and kept in place of the model, if it is averaged."""
+        if decay is not None:
+            self.average = Average(Autoencoder(row, tuple(train.shape[1:])), decay)
         self.metrics: list[dict[str, float]] = []
         """Metrics of each of the models, after an epoch."""
 
     @property
     def models(self) -> list[Autoencoder]:
-        """The models that are trained, one per seed."""
-        return [self.model]
+        """The models that are validated and kept, one per seed."""
+        return [self.model if self.average is None else self.average.model]
 
     def weights(self) -> Iterable[Tensor]:
         """The tensors that the optimiser moves."""
@@ -95,11 +102,32 @@ class Fit(Stepping):
         super().on_train_start()
         self.train_x = self.train_x.to(self.device)
 
-    def training_step(self, block: list[Tensor], index: int) -> None:
+    def training_step(self, block: list[tuple[Tensor, ...]], index: int) -> None:
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
             self._seed([self._epoch_seed(seed) for seed in self.seeds])
             self.empty_sums("train/")
-        self.take((self.train_x[rows].to(self.device),) for rows in block)
+        self.take(
+            tuple(self.train_x[rows].to(self.device) for rows in together) for together in block
+        )
+
+    def step(self, *batch: Tensor) -> None:
+        """One step of the optimiser, on the mini-batches (B, ...) whose gradient it takes."""
+        cfg = self.row.config.train
+        self.optimizer().zero_grad()
+        n_values = sum(part.numel() for part in batch)
+        for part in batch:
+            loss = self.loss(part)
+            share = part.numel() / n_values  # of the samples of the step
+            self.manual_backward(loss if share == 1 else loss * share)
+        if cfg.clip is not None:
+            self.clip(cfg.clip)
+        self.optimizer().step()
+        if self.average is not None:
+            self.average.update(self.model)
+
+    def clip(self, largest: float) -> None:
+        """Shortens a gradient whose norm is larger."""
+        nn.utils.clip_grad_norm_(self.weights(), largest)
 
     def loss(self, *batch: Tensor) -> Tensor:
         return self._terms(to_unit(batch[0]), "train")
@@ -127,13 +155,24 @@ class Fit(Stepping):
         optimizers: Optimizer = cfg.optimizer.module
         schedules: Schedule = cfg.schedule.module
         optimizer = optimizers.optimizer(cfg.optimizer.config, self.weights())
-        return [optimizer], [schedules.schedule(cfg.schedule.config, optimizer, cfg.epochs)]
+        epochs = cfg.epochs - cfg.warmup
+        own = [schedules.schedule(cfg.schedule.config, optimizer, epochs)]
+        if cfg.warmup:
+            own += [LinearLR(optimizer, 1 / (cfg.warmup + 1), total_iters=cfg.warmup)]
+        return [optimizer], own
 
     def _step_schedule(self, val_loss: float) -> None:
         """Comes before the checkpoint is written, so that a resumed training misses no step."""
-        scheduler: Any = self.lr_schedulers()
-        schedules: Schedule = self.row.config.train.schedule.module
-        scheduler.step(val_loss) if schedules.FOLLOWS_LOSS else scheduler.step()
+        cfg = self.row.config.train
+        schedules: Schedule = cfg.schedule.module
+        schedulers: Any = self.lr_schedulers()
+        own, *warmup = schedulers if cfg.warmup else [schedulers]
+        if self.current_epoch < cfg.warmup:
+            warmup[0].step()
+        elif schedules.FOLLOWS_LOSS:
+            own.step(val_loss)
+        else:
+            own.step()
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
         """The loss of this process's share of a batch, whose terms are added to `sums`."""
@@ -145,8 +184,9 @@ class Fit(Stepping):
         noisy, clean = noisy[share], clean[share]
         if not len(clean):  # a validation batch can be smaller than the number of processes
             return clean.sum()
+        model = self.model if split == "train" else self.models[0]
         with self.autocast(training=split == "train"):
-            terms = self.model.loss(noisy, clean)  # means over the share, () each
+            terms = model.loss(noisy, clean)  # means over the share, () each
         for name, value in terms.items():
             self.add(f"{split}/{name}", value * len(clean))
         # DDP averages gradients over processes as if all shares were of one size; with weight
@@ -158,7 +198,8 @@ class Fit(Stepping):
         """Batches in an order that (seed, epoch) draws, with two samples for each process."""
         size, smallest = self.row.config.train.batch_size, 2 * self.trainer.world_size
         epoch_seed = functools.partial(self._epoch_seed, seed)
-        return Shuffled(self.train_x, size, epoch_seed, self.device, smallest)
+        n_together = self.row.config.train.accumulate
+        return Shuffled(self.train_x, size, epoch_seed, self.device, smallest, n_together)
 
     def _seed(self, seeds: Sequence[int]) -> None:
         """Seeds the noise, which all processes draw alike for the whole batch, and what the model

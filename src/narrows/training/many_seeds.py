@@ -41,9 +41,14 @@ class Abreast:
     def __len__(self) -> int:
         return len(self.epochs[0])
 
-    def __iter__(self) -> Iterator[list[Tensor]]:
-        for blocks in zip(*self.epochs, strict=True):  # M blocks of up to 32 batches (B,)
-            yield [torch.stack(rows) for rows in zip(*blocks, strict=True)]  # (M, B) each
+    def __iter__(self) -> Iterator[list[tuple[Tensor, ...]]]:
+        for blocks in zip(*self.epochs, strict=True):  # M blocks of up to 32 steps
+            yield [_abreast(steps) for steps in zip(*blocks, strict=True)]
+
+
+def _abreast(steps: tuple[tuple[Tensor, ...], ...]) -> tuple[Tensor, ...]:
+    """Batches (M, B) of a step of M models, each of which has as many batches (B,)."""
+    return tuple(torch.stack(rows) for rows in zip(*steps, strict=True))
 
 
 class FitTogether(Fit):
@@ -72,6 +77,14 @@ class FitTogether(Fit):
 
     def train_dataloader(self) -> Abreast:  # type: ignore[override]
         return Abreast([self._shuffled(seed) for seed in self.seeds])
+
+    def clip(self, largest: float) -> None:
+        """Shortens the gradient of each model whose norm is larger, as torch's function would."""
+        gradients = [weight.grad for weight in self.state[0].values() if weight.grad is not None]
+        norms = [gradient.flatten(1).norm(dim=1) for gradient in gradients]  # (M,) by weight
+        shares = (largest / (torch.stack(norms).norm(dim=0) + 1e-6)).clamp(max=1)  # (M,)
+        for gradient in gradients:
+            gradient *= shares.reshape(-1, *[1] * (gradient.dim() - 1))
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
         """The sum of the models' losses, on batches (M, B, ...) or on one (B, ...) for all."""
@@ -111,6 +124,8 @@ def why_alone(row: Plugin, train: Samples) -> str | None:
         return "its layers are trained one after the other"
     if schedule.FOLLOWS_LOSS:
         return "its rate follows its own loss"
+    if row.config.train.ema is not None:
+        return "train.ema keeps an average of its weights"
     pair = [Autoencoder(row, tuple(train.shape[1:])) for _ in range(2)]
     x = torch.stack([to_unit(train[:4])] * 2)  # (2, 4, ...)
     try:

@@ -14,7 +14,7 @@ import numpy as np
 from narrows import tracking
 from narrows.config.params import title_of
 from narrows.store.rows import FILE
-from narrows.tracking import lookup, provenance
+from narrows.tracking import lookup, provenance, system_metrics
 from narrows.tracking.tree import Tree
 
 SPLITS = ("val", "test")
@@ -157,7 +157,8 @@ def of_run(run: Any) -> Side:
         if pictures := sorted(f for f in lookup.files(run, "images") if PICTURE.fullmatch(f)):
             side.picture = lookup.artifact(run, pictures[-1])
     side.params = {**side.params, **run.data.params}
-    scores = {k: v for k, v in run.data.metrics.items() if k != "seconds"}
+    no_scores = ("seconds", system_metrics.PREFIX)
+    scores = {k: v for k, v in run.data.metrics.items() if not k.startswith(no_scores)}
     if side.spread:  # has these means, and their deviations
         scores = {k: v for k, v in scores.items() if not k.startswith("seeds/")}
     side.metrics |= scores

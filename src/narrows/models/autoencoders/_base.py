@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import (
     TYPE_CHECKING,
@@ -13,9 +14,9 @@ from typing import (
     runtime_checkable,
 )
 
-from pydantic import PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from narrows.config.plugins import Plugin, config
+from narrows.config.plugins import ASIDE, Plugin, config
 from narrows.config.sections import SAMPLES
 from narrows.models.networks._base import Activation, Network, activation
 
@@ -41,6 +42,25 @@ class Train:
     """Precision of the multiplications in training; weights, losses and validation are in fp32.
     Deep rows train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs),
     which auto looks up; elsewhere bf16 is slow."""
+    clip: PositiveFloat | None = None
+    """Largest Euclidean norm of the gradient of all weights together; a longer one is shortened to
+    it before each step."""
+    accumulate: PositiveInt = 1
+    """Batches whose gradient is one step, the mean over all of their samples: a large batch where
+    memory has room for a small one. The last step of an epoch takes the batches that are left."""
+    warmup: NonNegativeInt = 0
+    """Epochs in which the learning rate rises in equal steps to that of the optimizer, which it
+    reaches in the epoch after them; the schedule begins there."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the weights, like 0.999; it is validated, chosen by
+    its loss and kept in place of the weights that the steps move. Until it is as old as its decay
+    allows it is their plain mean."""
+
+    def __post_init__(self) -> None:
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup: it should be less than epochs, {self.epochs}, found {self.warmup}"
+            )
 
 
 @config
@@ -66,6 +86,9 @@ class AutoencoderRow:
     """How long and how it is trained."""
     input: str = SAMPLES
     """What it takes: `samples`, or the key of a row of `pretrained`, whose features it squeezes."""
+    log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
+    """Whether stage `report` logs the encoder to MLflow as a model, too; no result depends on it.
+    The winner of a search is logged where the row that was searched is."""
 
     def __post_init__(self) -> None:
         if self.loss == "bce" and self.output_activation != "sigmoid":

@@ -36,6 +36,11 @@ class Config(AutoencoderRow):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.train.warmup >= self.layer_epochs:
+            raise ValueError(
+                f"layer_epochs: it should be more than train.warmup, {self.train.warmup}, found "
+                f"{self.layer_epochs}"
+            )
         options: Any = self.network.config
         if self.network.name != "mlp" or options.batch_norm:
             raise ValueError(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from narrows.config.plugins import config
+from narrows.config.plugins import ASIDE, config
 from narrows.config.sections import SAMPLES
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ class BaselineRow:
 
     input: str = SAMPLES
     """What it takes: `samples`, or the key of a row of `pretrained`, whose features it takes."""
+    log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
+    """Whether stage `report` logs the encoder to MLflow as a model, too; no result depends on
+    it."""
 
 
 @runtime_checkable
