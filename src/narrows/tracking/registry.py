@@ -18,6 +18,7 @@ import narrows
 from narrows import tracking
 from narrows.errors import UserError
 from narrows.store import clusterings
+from narrows.tracking.artifacts import explained
 from narrows.tracking.promotion import Candidate
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def download(dataset: str, folder: Path) -> tuple[Path, str]:
     client = _client()
     version = client.get_model_version_by_alias(name(dataset), ALIAS)
     model = "model/artifacts/clustering"
-    copy = client.download_artifacts(str(version.run_id), model, str(folder))
+    with explained():
+        copy = client.download_artifacts(str(version.run_id), model, str(folder))
     return Path(copy), str(version.tags["clustering"])
 
 
@@ -84,7 +86,8 @@ def register(dataset: str, chosen: Candidate, artifacts: Path, x: np.ndarray, ru
     client = _client()
     with tempfile.TemporaryDirectory() as folder:
         _save(Path(folder) / "model", chosen, artifacts, x)
-        client.log_artifacts(run_id, str(Path(folder) / "model"), "model")
+        with explained():
+            client.log_artifacts(run_id, str(Path(folder) / "model"), "model")
     if not client.search_registered_models(f"name = '{name(dataset)}'"):
         client.create_registered_model(name(dataset), description=f"Clusterings of {dataset}")
     source = f"{client.get_run(run_id).info.artifact_uri}/model"
