@@ -35,7 +35,7 @@ def is_reached(client: MlflowClient, experiment: str) -> bool:
 
     Raises:
         UserError: a library is missing by which they are reached.
-        MlflowException, OSError: a store like S3 does not answer.
+        Away: a store like S3 does not answer.
     """
     place = client.get_experiment(experiment)
     if missing := unreached(place.artifact_location, os.W_OK):
@@ -43,12 +43,23 @@ def is_reached(client: MlflowClient, experiment: str) -> bool:
             marks.leave(NOWHERE)
             say(f"MLflow gets no pictures and files from here: those of {place.name} {missing}")
         return False
-    if not place.artifact_location.startswith(("file:", "mlflow-artifacts:", "/")):
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        with explained():
-            get_artifact_repository(place.artifact_location).list_artifacts("nothing")
+    if not place.artifact_location.startswith(("file:", "/")):
+        _ask(place.artifact_location)
     return True
+
+
+def _ask(location: str) -> None:
+    """Asks a store like S3, or the server before it, once."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    try:
+        with explained():
+            repository = get_artifact_repository(location, tracking_uri=store.uri())
+            repository.list_artifacts("nothing")
+    except store.errors() as error:
+        raise store.Away(
+            f"MLflow's pictures and files in {location} are not reached: {store.said(error)}"
+        ) from None
 
 
 def unreached(location: str, access: int = os.R_OK) -> str | None:
