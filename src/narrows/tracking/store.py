@@ -81,7 +81,7 @@ def is_server() -> bool:
 
 def person() -> str | None:
     """The name under which one signs in to a server; None elsewhere, and where it asks for none."""
-    if not is_server():
+    if not (is_server() and is_installed()):
         return None
     from mlflow.utils.credentials import read_mlflow_creds
 

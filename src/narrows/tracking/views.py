@@ -138,11 +138,12 @@ def _view(
     search: str, metric: str, charts: dict[str, list[dict[str, Any]]], ascending: bool = True
 ) -> dict[str, Any]:
     lists: dict[str, Any] = {"compareRunCharts": [], "compareRunSections": []}
+    whose = ["attributes.`User`"] if store.person() else []
     state: dict[str, Any] = {
         **{"searchFilter": search, "orderByKey": f"metrics.`{metric}`", "orderByAsc": ascending},
         **{"startTime": "ALL", "lifecycleFilter": "Active"},
         **{"datasetsFilter": [], "modelVersionFilter": "All Runs"},
-        **{"selectedColumns": list(COLUMNS), "columnOrder": [], "columnWidths": {}},
+        **{"selectedColumns": [*COLUMNS, *whose], "columnOrder": [], "columnWidths": {}},
         **{"runsHiddenMode": "FIRST_10_RUNS", "viewMaximized": False, "runListHidden": False},
         **{"isAccordionReordered": True, "hideEmptyCharts": True, "groupBy": None},
         **{"useGroupedValuesInCharts": True, "groupsExpanded": {}, **lists},
