@@ -278,6 +278,17 @@ def test_a_store_that_is_no_url_is_told(monkeypatch) -> None:
         pass
 
 
+@pytest.mark.parametrize("root", ["s3://bucket/runs/", "{}/shared", "shared"])
+def test_files_of_new_experiments_lie_where_the_variable_says(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_DEFAULT_ARTIFACT_ROOT", root.format(tmp_path))
+    place = "s3://bucket/runs" if root.startswith("s3") else (tmp_path / "shared").as_uri()
+    assert narrows_store.artifacts("digits") == f"{place}/digits"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert narrows_store.artifacts("digits") is None, "a server decides"
+
+
 def test_the_store_is_the_one_of_the_project_or_the_one_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

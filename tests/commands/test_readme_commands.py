@@ -49,6 +49,8 @@ QUEUED = "commands/test_experiments.py::test_a_queued_experiment_computes_one_ro
 CLONED = "commands/test_experiments.py::test_a_clone_pulls_all_rows_and_computes_none"
 PREDICTED = "test_promotion.py::test_files_are_predicted_where_no_project_is"
 TOGETHER = "test_processes.py::test_two_processes_train_what_one_trains"
+TEAM = "test_team_server.py::test_a_server_that_goes_away_loses_nothing"
+BACKUP = "test_team_server.py::test_a_backup_has_runs_and_accounts"
 ELSEWHERE = {  # command -> test that runs it, or the like
     "make test": "commands/test_readme_commands.py::test_every_command_works",  # CI calls both
     "cd ~/mine && dvc repro": "test_new.py::test_the_pipeline_of_a_new_project_runs",
@@ -111,6 +113,26 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "--rdzv-endpoint=first-machine:29500 pipelines/encode.py deep": TOGETHER,
     "MASTER_ADDR=first-machine MASTER_PORT=29500 NODE_RANK=0 python pipelines/encode.py deep": (
         TOGETHER
+    ),
+    "cd deploy": TEAM,
+    "cp .env.example .env": TEAM,
+    "docker compose up --detach": TEAM,
+    "docker compose ps": TEAM,
+    "curl --user admin http://tracking:5000/api/2.0/mlflow/users/create "
+    '--json \'{"username": "anna", "password": "at least 12 letters"}\'': TEAM,
+    "docker compose exec -T postgres pg_dump --username=mlflow --format=custom mlflow "
+    "> mlflow.dump": BACKUP,
+    'docker compose run --rm --volume "$PWD/files:/files" --entrypoint aws bucket '
+    "s3 sync s3://mlflow /files": BACKUP,
+    "docker compose stop mlflow && docker compose up --detach postgres bucket": BACKUP,
+    "docker compose exec -T postgres pg_restore --username=mlflow --dbname=mlflow --clean "
+    "--if-exists < mlflow.dump": BACKUP,
+    'docker compose run --rm --volume "$PWD/files:/files" --entrypoint aws bucket '
+    "s3 sync /files s3://mlflow": BACKUP,
+    "docker compose build --pull mlflow && docker compose stop mlflow": BACKUP,
+    "docker compose run --rm mlflow mlflow db upgrade postgresql+psycopg://": BACKUP,
+    "export MLFLOW_DEFAULT_ARTIFACT_ROOT=s3://bucket/runs": (
+        "test_team_server.py::test_pictures_of_a_database_lie_where_the_variable_says"
     ),
     "MLFLOW_TRACKING_URI=http://tracking:5000 dvc repro": (
         "test_tracking.py::test_a_store_that_is_no_url_is_told"

@@ -22,7 +22,7 @@ BLOCKS = [
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
 ]
 LINES = [shlex.split(line, comments=True) for block in BLOCKS for line in block.splitlines()]
-OTHERS = {"cd", "curl", "gto", "python", "srun", "torchrun"}
+OTHERS = {"cd", "cp", "curl", "docker", "export", "gto", "python", "srun", "torchrun"}
 EXPERIMENT = subprocess.run(  # as committed: somebody may be trying what the docs say
     ["git", "show", "HEAD:params.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
 ).stdout

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from narrows.errors import say
-from narrows.tracking import run, store, waiting
+from narrows.tracking import marks, run, store, waiting
 
-PAUSE_S = 60.0
-"""Seconds for which nobody asks a store again that did not answer."""
+AWAY = "away"
 
 
 @dataclass
@@ -29,17 +26,13 @@ _is_told = False
 
 
 def is_known() -> bool:
-    """Whether the store was away less than `PAUSE_S` ago, for this process or another one."""
-    try:
-        return time.time() - _mark().stat().st_mtime < PAUSE_S
-    except OSError:
-        return False
+    """Whether the store was away a moment ago, for this process or another one."""
+    return marks.is_recent(AWAY)
 
 
 def forget() -> None:
     """Lets the next one ask at once."""
-    with contextlib.suppress(OSError):
-        _mark().unlink()
+    marks.remove(AWAY)
 
 
 @contextlib.contextmanager
@@ -65,9 +58,7 @@ def remind() -> None:
 
 def _tell(sentence: str) -> None:
     is_new = not is_known()
-    with contextlib.suppress(OSError):
-        _mark().parent.mkdir(parents=True, exist_ok=True)
-        _mark().touch()
+    marks.leave(AWAY)
     if is_new:
         waiting.bound()
         _say_once(sentence)
@@ -81,7 +72,3 @@ def _say_once(sentence: str) -> None:
             f"{sentence}; nothing else stops: runs wait in {waiting.home()} until `dvc repro` or a "
             "search finds it well"
         )
-
-
-def _mark() -> Path:
-    return waiting.home() / ".away"

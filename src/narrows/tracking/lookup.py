@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from narrows import tracking
+from narrows.tracking import artifacts
 
 
 @tracking.explain_errors()
@@ -33,7 +34,8 @@ def find(run: str) -> Any | None:
 @tracking.explain_errors()
 def files(run: Any, folder: str | None = None) -> list[str]:
     """Paths of what was logged with the run, in one folder of its artifacts."""
-    return [file.path for file in _client().list_artifacts(run.info.run_id, folder)]
+    with artifacts.explained():
+        return [file.path for file in _client().list_artifacts(run.info.run_id, folder)]
 
 
 @tracking.explain_errors()
@@ -42,8 +44,16 @@ def artifact(run: Any, path: str) -> bytes | None:
     if path not in files(run, path.rpartition("/")[0] or None):
         return None
     with tempfile.TemporaryDirectory() as folder:
-        file = _client().download_artifacts(run.info.run_id, path, folder)
+        with artifacts.explained():
+            file = _client().download_artifacts(run.info.run_id, path, folder)
         return Path(file).read_bytes()
+
+
+@tracking.explain_errors()
+def unreached(run: Any) -> str | None:
+    """Where the run's pictures and files lie, as the end of a sentence, if this machine does not
+    reach them."""
+    return artifacts.unreached(_client().get_experiment(run.info.experiment_id).artifact_location)
 
 
 def _client() -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from narrows import tracking
 from narrows.errors import UserError
 from narrows.tracking import models, store
+from narrows.tracking.artifacts import explained
 from narrows.tracking.models import Served
 from narrows.tracking.promotion import FIGURE, Candidate
 from narrows.tracking.run import MlflowRun
@@ -73,9 +74,10 @@ def download(model: str, folder: Path) -> Path:
         place = client.get_logged_model(*named).artifact_location
     else:
         place = client.get_model_version_download_uri(*named)
-    copy = mlflow.artifacts.download_artifacts(
-        place, dst_path=str(folder), tracking_uri=tracking.uri()
-    )
+    with explained():
+        copy = mlflow.artifacts.download_artifacts(
+            place, dst_path=str(folder), tracking_uri=tracking.uri()
+        )
     return Path(copy)
 
 

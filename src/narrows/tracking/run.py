@@ -2,8 +2,9 @@
 (narrows.tracking.recording).
 
 A run is found again by its fingerprint tag, so one row on one data set is one run: a stage that
-resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back).
-Worker processes may start and log runs at the same time.
+resumes goes on in it, a stage that starts anew replaces it (MLflow cannot take metrics back). Where
+people sign in, it is one run of each person. Worker processes may start and log runs at the same
+time.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ import psutil
 
 from narrows.config import params
 from narrows.errors import say
-from narrows.tracking import models, provenance, store, system_metrics
+from narrows.tracking import artifacts, models, provenance, store, system_metrics
 from narrows.tracking.store import write
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 FINGERPRINT = "fingerprint"
+PERSON = "mlflow.user"
 ANEW, RESUMED, AMENDED = "anew", "resumed", "amended"
 RECORDED = "recorded "
 """What the id of a run that the store does not know yet begins with; its fingerprint follows."""
@@ -120,10 +123,13 @@ class Run:
 class MlflowRun(Run):
     """A run in MLflow's store."""
 
-    def __init__(self, client: MlflowClient, run_id: str, logged: int = 0):
+    def __init__(
+        self, client: MlflowClient, run_id: str, logged: int = 0, takes_files: bool = True
+    ):
         """Goes on in a run of which steps 1 to `logged` are there already: a kill can come between
-        log and checkpoint."""
+        log and checkpoint. Pictures and files are left out where it takes none."""
         self.client, self.run_id, self.logged = client, run_id, logged
+        self.takes_files = takes_files
 
     def log_params(self, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
@@ -143,18 +149,24 @@ class MlflowRun(Run):
         write(self.client.log_batch, self.run_id, metrics=entities)
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
-        if not 0 < step <= self.logged:
-            write(self.client.log_image, self.run_id, image, key=key, step=step, synchronous=True)
+        if self.takes_files and not 0 < step <= self.logged:
+            with artifacts.explained():
+                write(
+                    self.client.log_image, self.run_id, image, key=key, step=step, synchronous=True
+                )
 
     def log_file(self, file: Path) -> None:
-        self.client.log_artifact(self.run_id, str(file))
+        if self.takes_files:
+            with artifacts.explained():
+                self.client.log_artifact(self.run_id, str(file))
 
     def lacks_model(self, fingerprint: str) -> bool:
         return models.find(self.client, self.run_id, fingerprint) is None
 
     def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
-        if self.lacks_model(fingerprint):
-            models.log(self.client, self.run_id, name, fingerprint, archive)
+        if self.takes_files and self.lacks_model(fingerprint):
+            with artifacts.explained():
+                models.log(self.client, self.run_id, name, fingerprint, archive)
 
     def score_model(self, fingerprint: str) -> None:
         if model_id := models.find(self.client, self.run_id, fingerprint):
@@ -174,7 +186,8 @@ class MlflowRun(Run):
         write(self.client.set_terminated, self.run_id, status, ended_ms)
 
     def picture(self, key: str) -> str | None:
-        files = [file.path for file in self.client.list_artifacts(self.run_id, "images")]
+        with artifacts.explained():
+            files = [file.path for file in self.client.list_artifacts(self.run_id, "images")]
         pictures = sorted(f for f in files if f.startswith(f"images/{key}+") and f.endswith(".png"))
         address = f"get-artifact?run_uuid={self.run_id}&path="
         return address + quote(pictures[-1], "") if pictures else None
@@ -189,20 +202,25 @@ def begin(client: MlflowClient, beginning: Beginning) -> MlflowRun | None:
     experiment = experiment_of(client, beginning.data.name)
     _kill_orphans(client, experiment)
     run_id = _find(client, experiment, beginning.fingerprint)
+    takes_files = artifacts.is_reached(client, experiment)
     if beginning.how == AMENDED:
-        return MlflowRun(client, run_id) if run_id else None
+        return MlflowRun(client, run_id, takes_files=takes_files) if run_id else None
     if run_id is not None and beginning.how == ANEW:
         models.drop(client, run_id)
         write(client.delete_run, run_id)
         run_id = None
     tags = {FINGERPRINT: beginning.fingerprint, "dataset": beginning.data.name, **beginning.tags}
+    if person := store.person():
+        tags[PERSON] = person
     if beginning.parent and (parent := run_id_of(client, experiment, beginning.parent)):
         tags["mlflow.parentRunId"] = parent
     if run_id is not None:
-        return _resume(client, run_id, beginning.name, tags)
-    run = MlflowRun(client, _create(client, experiment, beginning, tags))
-    if beginning.patch:
-        client.log_text(run.run_id, beginning.patch, provenance.PATCH)
+        logged = _resume(client, run_id, beginning.name, tags)
+        return MlflowRun(client, run_id, logged, takes_files)
+    run = MlflowRun(client, _create(client, experiment, beginning, tags), takes_files=takes_files)
+    if beginning.patch and takes_files:
+        with artifacts.explained():
+            client.log_text(run.run_id, beginning.patch, provenance.PATCH)
     return run
 
 
@@ -262,19 +280,39 @@ def experiment_of(client: MlflowClient, name: str) -> str:
     """Id of the experiment of a data set: created if it is not there, restored if it was deleted on
     MLflow's page."""
     with store.lock():
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            location = store.artifacts(name)
-            return str(write(client.create_experiment, name, artifact_location=location))
+        experiment = client.get_experiment_by_name(name) or _create_experiment(client, name)
         if experiment.lifecycle_stage == "deleted":
             write(client.restore_experiment, experiment.experiment_id)
             say(f"MLflow's experiment {name} had been deleted and is restored")
         return str(experiment.experiment_id)
 
 
+def _create_experiment(client: MlflowClient, name: str) -> Experiment:
+    """The new experiment; that of another machine, if it was a moment faster."""
+    from mlflow import MlflowException
+
+    location = store.artifacts(name)
+    try:
+        experiment_id = write(client.create_experiment, name, artifact_location=location)
+    except MlflowException:
+        if experiment := client.get_experiment_by_name(name):
+            return experiment
+        raise
+    if location is not None:
+        artifacts.make(location)
+    return client.get_experiment(experiment_id)
+
+
 def _find(client: MlflowClient, experiment: str, fingerprint: str) -> str | None:
-    runs = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{fingerprint}'", max_results=1)
+    same = f"tags.{FINGERPRINT} = '{fingerprint}'{_of_this_person()}"
+    runs = client.search_runs([experiment], same, max_results=1)
     return runs[0].info.run_id if runs else None
+
+
+def _of_this_person() -> str:
+    """The rest of a filter that leaves other people's runs alone where people sign in."""
+    person = store.person()
+    return f' AND tags.`{PERSON}` = "{person}"' if person else ""
 
 
 def _create(
@@ -305,8 +343,8 @@ def _entered(client: MlflowClient) -> set[tuple[str, str]]:
     return set()
 
 
-def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) -> MlflowRun:
-    """The run, running again under these tags."""
+def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) -> int:
+    """Lets the run go on under these tags; the last step that it has."""
     from mlflow.entities import RunTag
 
     logged = client.get_run(run_id).data.metrics
@@ -314,7 +352,7 @@ def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) 
     steps = [point.step for key in keys for point in client.get_metric_history(run_id, key)]
     write(client.update_run, run_id, status="RUNNING", name=name)
     write(client.log_batch, run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-    return MlflowRun(client, run_id, max(steps, default=0))
+    return max(steps, default=0)
 
 
 @functools.cache
@@ -324,7 +362,7 @@ def _kill_orphans(client: MlflowClient, experiment: str) -> None:
     A process looks once: what is killed while it lives is seen by the next one.
     """
     running = f"tags.host = '{socket.gethostname()}' AND attributes.status = 'RUNNING'"
-    for run in client.search_runs([experiment], running):
+    for run in client.search_runs([experiment], running + _of_this_person()):
         if _has_ended(run.data.tags.get(PROCESS, "")):
             write(client.set_terminated, run.info.run_id, "KILLED")
 

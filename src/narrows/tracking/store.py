@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import filelock
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from sqlalchemy import URL
 
+ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
+"""What `mlflow server` reads, too: where databases have the artifacts of new experiments."""
 TABLES = 7_161_904  # number of PostgreSQL's lock under which tables are made; any would do
 N_TRIES = 4  # of a write; at each MLflow waits up to 20 seconds for sqlite
 POLL_S = 0.005  # between two looks at a lock that another process holds
@@ -62,7 +65,7 @@ def is_installed() -> bool:
 
 def is_there() -> bool:
     """Whether there is a store to look into: False for an sqlite file that is not written yet."""
-    file = None if uri().startswith("http") else _sqlite_file(_parse(uri()))
+    file = None if is_server() else _sqlite_file(_parse(uri()))
     return file is None or file.exists()
 
 
@@ -71,14 +74,36 @@ def masked() -> str:
     return mask_passwords(uri())
 
 
-def artifacts(dataset: str) -> str | None:
-    """Address of the artifacts of a data set's experiment: beside the database if it is an sqlite
-    file, else in this project's mlruns/; None where a server decides."""
-    if uri().startswith("http"):
+def is_server() -> bool:
+    """Whether the store is a server of MLflow, which one may have to sign in to."""
+    return uri().startswith(("http://", "https://"))
+
+
+def person() -> str | None:
+    """The name under which one signs in to a server; None elsewhere, and where it asks for none."""
+    if not (is_server() and is_installed()):
         return None
+    from mlflow.utils.credentials import read_mlflow_creds
+
+    return read_mlflow_creds().username or urlsplit(uri()).username
+
+
+def artifacts(dataset: str) -> str | None:
+    """Address of the artifacts of a data set's experiment: below MLFLOW_DEFAULT_ARTIFACT_ROOT, else
+    beside the database if it is an sqlite file, else in this project's mlruns/; None where a server
+    decides."""
+    if is_server():
+        return None
+    if root := os.environ.get(ROOT):
+        return f"{root.rstrip('/')}/{dataset}" if "://" in root else _below(Path(root), dataset)
     file = _sqlite_file(_parse(uri()))
-    home = project.root() / "mlruns" if file is None else file.parent
-    return (home / "artifacts" / dataset).as_uri()
+    return _below(
+        (project.root() / "mlruns" if file is None else file.parent) / "artifacts", dataset
+    )
+
+
+def _below(folder: Path, dataset: str) -> str:
+    return (folder.absolute() / dataset).as_uri()
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -119,12 +144,32 @@ def ask(client: MlflowClient) -> None:
 
     Raises:
         Away: it does not answer.
+        UserError: it answers, and lets nobody in who asks like this.
     """
     try:
         with _short_patience():
             client.search_experiments(max_results=1)
     except errors() as error:
+        _refuse_strangers(error)
         raise Away(f"MLflow's store {masked()} does not answer: {said(error)}") from None
+
+
+def _refuse_strangers(error: BaseException) -> None:
+    """Raises `UserError` where a server does not let one in."""
+    code, server = getattr(error, "error_code", ""), f"MLflow's server {masked()}"
+    if code == "UNAUTHENTICATED":
+        who, secret = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+        if name := person():
+            raise UserError(
+                f"{server} does not let {name!r} in with this password; {who} and {secret} have to "
+                "be those of an account there"
+            ) from None
+        raise UserError(
+            f"{server} asks for a name and a password; set {who} and {secret}"
+        ) from None
+    if code == "PERMISSION_DENIED":
+        answer = str(error).partition("Response body: ")[2].strip("'") or said(error)
+        raise UserError(f"{server} refuses: {answer}") from None
 
 
 @contextlib.contextmanager
@@ -178,8 +223,7 @@ def lock() -> filelock.BaseFileLock:
     It is shared by all that use this store where that is an sqlite file, and by the processes of
     this folder elsewhere.
     """
-    store = uri()
-    file = None if store.startswith("http") else _sqlite_file(_parse(store))
+    file = None if is_server() else _sqlite_file(_parse(uri()))
     place = project.root() / "mlruns" / "store" if file is None else file
     place.parent.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(place.with_name(f".{place.name}.lock"), poll_interval=POLL_S)
@@ -190,6 +234,7 @@ def _connect(store: str, pid: int) -> MlflowClient:
     """A client of the store, whose tables are made by one process; in WAL mode if it is sqlite."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # at the end of a run
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # of 120 s, tried 7 times
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow
@@ -197,7 +242,7 @@ def _connect(store: str, pid: int) -> MlflowClient:
     logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # less "Updating database tables"
     # its traceback of each error comes before we have tried again; the error itself is raised
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-    if store.startswith(("http://", "https://")):
+    if is_server():
         client = mlflow.MlflowClient(store)
         ask(client)
         return client

@@ -14,6 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from narrows import tracking
+from narrows.tracking import store
+from narrows.tracking.run import PERSON
 
 TAG = "mlflow.sharedViewState."
 ROWS, ENCODERS = "rows", "encoders"
@@ -37,14 +39,15 @@ def address(port: int, experiment: str, view: str = ROWS) -> str:
 
 
 def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> None:
-    """These runs get the tag `current`, all others of the data set lose it; the experiment gets
-    `tags`, among them the saved views."""
+    """These runs get the tag `current`, all others of the data set lose it, but for those of other
+    people; the experiment gets `tags`, among them the saved views."""
     client = tracking.open_client()
     experiment = client.get_experiment_by_name(dataset) if client else None
     if client is None or experiment is None:
         return
     for run in client.search_runs([experiment.experiment_id], CURRENT, max_results=10_000):
-        if run.info.run_id not in current:
+        person = run.data.tags.get(PERSON, store.person())
+        if run.info.run_id not in current and person == store.person():
             client.delete_tag(run.info.run_id, "current")
     for run_id in current:
         client.set_tag(run_id, "current", "true")
@@ -135,11 +138,12 @@ def _view(
     search: str, metric: str, charts: dict[str, list[dict[str, Any]]], ascending: bool = True
 ) -> dict[str, Any]:
     lists: dict[str, Any] = {"compareRunCharts": [], "compareRunSections": []}
+    whose = ["attributes.`User`"] if store.person() else []
     state: dict[str, Any] = {
         **{"searchFilter": search, "orderByKey": f"metrics.`{metric}`", "orderByAsc": ascending},
         **{"startTime": "ALL", "lifecycleFilter": "Active"},
         **{"datasetsFilter": [], "modelVersionFilter": "All Runs"},
-        **{"selectedColumns": list(COLUMNS), "columnOrder": [], "columnWidths": {}},
+        **{"selectedColumns": [*COLUMNS, *whose], "columnOrder": [], "columnWidths": {}},
         **{"runsHiddenMode": "FIRST_10_RUNS", "viewMaximized": False, "runListHidden": False},
         **{"isAccordionReordered": True, "hideEmptyCharts": True, "groupBy": None},
         **{"useGroupedValuesInCharts": True, "groupsExpanded": {}, **lists},

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from narrows.errors import say, sentence
-from narrows.store import outputs, project
-from narrows.store.outputs import WORK
+from narrows.store import outputs
+from narrows.tracking import marks
 from narrows.tracking.run import Beginning, RunData
 
 RUN = "run.json"
@@ -34,8 +34,8 @@ class Damaged(Exception):
 
 
 def home() -> Path:
-    """Where runs wait: in the project itself, also for experiments in a copy of it."""
-    return project.root() / WORK / "unlogged"
+    """Where runs wait."""
+    return marks.home()
 
 
 def keep(beginning: Beginning, calls: list[tuple[str, list[Any]]]) -> None:

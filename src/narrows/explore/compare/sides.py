@@ -156,6 +156,8 @@ def of_run(run: Any) -> Side:
         side.lacking.append(f"samples and clusters of {key} (the working tree has another result)")
         if pictures := sorted(f for f in lookup.files(run, "images") if PICTURE.fullmatch(f)):
             side.picture = lookup.artifact(run, pictures[-1])
+        elif place := lookup.unreached(run):
+            side.lacking.append(f"pictures of {key}, which {place}")
     side.params = {**side.params, **run.data.params}
     no_scores = ("seconds", system_metrics.PREFIX)
     scores = {k: v for k, v in run.data.metrics.items() if not k.startswith(no_scores)}
