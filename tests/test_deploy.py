@@ -1,4 +1,5 @@
-"""deploy/: no secret has a default, every image has a version; test_team_server.py starts it."""
+"""deploy/: no secret has a default, every image has a version. commands/ has a test that starts
+it."""
 
 import re
 

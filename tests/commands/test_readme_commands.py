@@ -49,8 +49,8 @@ QUEUED = "commands/test_experiments.py::test_a_queued_experiment_computes_one_ro
 CLONED = "commands/test_experiments.py::test_a_clone_pulls_all_rows_and_computes_none"
 PREDICTED = "test_promotion.py::test_files_are_predicted_where_no_project_is"
 TOGETHER = "test_processes.py::test_two_processes_train_what_one_trains"
-TEAM = "test_team_server.py::test_a_server_that_goes_away_loses_nothing"
-BACKUP = "test_team_server.py::test_a_backup_has_runs_and_accounts"
+TEAM = "commands/test_team_server.py::test_a_server_that_goes_away_loses_nothing"
+BACKUP = "commands/test_team_server.py::test_a_backup_has_runs_and_accounts"
 ELSEWHERE = {  # command -> test that runs it, or the like
     "make test": "commands/test_readme_commands.py::test_every_command_works",  # CI calls both
     "cd ~/mine && dvc repro": "test_new.py::test_the_pipeline_of_a_new_project_runs",
@@ -132,7 +132,7 @@ ELSEWHERE = {  # command -> test that runs it, or the like
     "docker compose build --pull mlflow && docker compose stop mlflow": BACKUP,
     "docker compose run --rm mlflow mlflow db upgrade postgresql+psycopg://": BACKUP,
     "export MLFLOW_DEFAULT_ARTIFACT_ROOT=s3://bucket/runs": (
-        "test_team_server.py::test_pictures_of_a_database_lie_where_the_variable_says"
+        "commands/test_team_server.py::test_pictures_of_a_database_lie_where_the_variable_says"
     ),
     "MLFLOW_TRACKING_URI=http://tracking:5000 dvc repro": (
         "test_tracking.py::test_a_store_that_is_no_url_is_told"
