@@ -185,12 +185,12 @@ def main() -> None:
     options = parser.parse_args()
     p, there = rows(), {named(line) for line in measured()}
     load(options.dataset)  # fetches it
-    wanted = [(key, seed) for key in options.rows for seed in options.seeds]
-    wanted = [task for task in wanted if (options.dataset, task[0], str(task[1])) not in there]
-    members = {member for task in wanted for member in committee(p, *task)}
+    missing = [(key, seed) for key in options.rows for seed in options.seeds]
+    missing = [task for task in missing if (options.dataset, task[0], str(task[1])) not in there]
+    members = {member for task in missing for member in committee(p, *task)}
     members = {m for m in members if not clusters_file(options.dataset, *m).exists()}
-    students = [task for task in wanted if committee(p, *task)]
-    firsts = sorted({*members, *wanted} - {*students}, key=lambda task: task[1])
+    students = [task for task in missing if committee(p, *task)]
+    firsts = sorted({*members, *missing} - {*students}, key=lambda task: task[1])
     for wave in (firsts, students):
         for outcome in engine.each(functools.partial(record, options.dataset), wave):
             if outcome.error:
