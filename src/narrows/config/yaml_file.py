@@ -32,7 +32,7 @@ class _Constructor(SafeConstructor):
         except YAMLError:  # names the place itself
             raise
         except Exception:  # of any kind: for 2020-99-99, !!int abc or 5,000 digits
-            kind = node.tag.rpartition(":")[2]
+            kind = (node.tag or "value").rpartition(":")[2]
             line, text = node.start_mark.line + 1, abbreviated(node.value)
             raise ValueError(f"line {line} is no valid {kind}: {text}") from None
 
