@@ -187,7 +187,7 @@ def test_nothing_is_overwritten_and_mistakes_are_sentences(pictures: Path) -> No
     ):
         with pytest.raises(UserError, match=sentence):
             apply.main([str(pictures), *words])
-    with pytest.raises(UserError, match=r"nothing can be used \(skipped: 1 empty\)"):
+    with pytest.raises(UserError, match=r"empty.jpg: nothing can be used \(skipped: 1 empty\)"):
         apply.main([str(pictures / "empty.jpg")])
     assert sorted(pictures.rglob("*")) == before
     assert (pictures.parent / "there.csv").read_text() == "mine"
@@ -290,7 +290,7 @@ def test_without_a_loss_no_outlier_is_called_and_what_was_assumed_is_said(
         Path("data/table/schema/assumed.txt").read_text()
     )
     (tmp_path / "none.csv").write_text("colour,size\n")
-    with pytest.raises(UserError, match=r"nothing can be used \(skipped: 1 no rows\)"):
+    with pytest.raises(UserError, match=r"none.csv: nothing can be used \(skipped: 1 no rows\)"):
         apply.main([str(tmp_path / "none.csv")])
 
 

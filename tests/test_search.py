@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -561,6 +562,17 @@ def test_a_database_that_does_not_open_is_explained(
         database.open_storage(url)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_studies_of_an_older_optuna_name_the_command_that_upgrades_them(storage: Any) -> None:
+    with contextlib.closing(sqlite3.connect("studies/studies.db")) as older:
+        older.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+        older.commit()
+    url = str(storage.url)
+    with pytest.raises(UserError) as error:
+        database.open_storage(url)
+    assert "was written by an older Optuna" in str(error.value)
+    assert str(error.value).endswith(f"optuna storage upgrade --storage {shlex.quote(url)}")
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -289,6 +289,15 @@ def test_every_type_of_parquet_is_used_or_left_out_with_a_reason() -> None:
         load(pa.table(columns), categorical=("list",))
 
 
+def test_bytes_and_lists_where_there_were_values_are_told_of() -> None:
+    data = load(pa.table({"plan": ["free", "pro"] * 20, "age": AGE[:40]}))
+    new = pa.table({"plan": [b"\xff", b"\xfe", b"\xfd"], "age": [[1], [2], [3]]})
+    parquet.write_table(new, "new.parquet")
+    first, second = table.encode(data.schema, {}, Path("new.parquet")).warnings
+    assert first.endswith("column 'plan': 3 values are bytes and count as missing")
+    assert "column 'age': 3 values are lists or mappings and count as missing; " in second
+
+
 def test_a_claim_of_more_rows_than_memory_holds_is_a_sentence() -> None:
     """Runs of equal values say so in a few bytes: 8 bytes each of 10^12 are 7,450.6 GiB."""
     with pytest.raises(UserError, match=r"1,000,000 rows of 1,000,000 columns need 7,450\.6 GiB"):

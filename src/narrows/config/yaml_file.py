@@ -6,15 +6,35 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML  # YAML 1.2, the parser DVC uses: 1e-3 is a float (PyYAML: a string)
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.nodes import Node, ScalarNode
 
-from narrows.config.messages import cut
+from narrows.config.messages import abbreviated, cut
 from narrows.errors import UserError
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 100  # ruamel's C parser builds values by recursion, and ends the process where it ends
 MAX_SIZE = 2**21  # characters, with everything that an alias stands for written out
 VALUE_SIZE = 32  # characters that a value counts as besides its own: it costs time and memory
+
+
+class _Constructor(SafeConstructor):
+    """Builds plain values, and says which text and line could not become one."""
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        """The value of a node."""
+        if not isinstance(node, ScalarNode):
+            return super().construct_object(node, deep)
+        try:
+            return super().construct_object(node, deep)
+        except YAMLError:  # names the place itself
+            raise
+        except Exception:  # of any kind: for 2020-99-99, !!int abc or 5,000 digits
+            kind = (node.tag or "value").rpartition(":")[2]
+            line, text = node.start_mark.line + 1, abbreviated(node.value)
+            raise ValueError(f"line {line} is no valid {kind}: {text}") from None
 
 
 def read(path: Path) -> Any:
@@ -31,12 +51,14 @@ def read(path: Path) -> Any:
             raise UserError(f"{path}: has more than the {MAX_BYTES:,} bytes that are read")
         text = path.read_text(encoding="utf-8")
         _check_size(text, path)
-        return YAML(typ="safe").load(text)
+        yaml = YAML(typ="safe")
+        yaml.Constructor = _Constructor
+        return yaml.load(text)
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"{path}: no such file here; run from the project's folder") from None
-    except Exception as error:  # of the parser, and of any kind for 2020-99-99 or !!int abc
+    except Exception as error:  # of the parser, or of what builds values
         problem = str(error).replace(' in "<unicode string>",', " in")  # the parser's word for it
         message = cut(" ".join(problem.split())) or type(error).__name__
         raise UserError(f"{path}: not valid YAML: {message}") from None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from narrows.config import plugins
+from narrows.config.messages import plural
 from narrows.data import table_frame
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
 from narrows.errors import UserError
@@ -64,7 +65,9 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
         parts.append((path, part))
         skipped += [(path, reason) for reason in part.skipped]
     if not parts:
-        raise UserError(f"nothing can be used (skipped: {counted([s for _, s in skipped])})")
+        others = f" and {plural(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
+        reasons = counted([s for _, s in skipped])
+        raise UserError(f"{paths[0]}{others}: nothing can be used (skipped: {reasons})")
     n_columns = len(table_frame.used(schema))
     return NewSamples(
         x=np.concatenate([part.x for _, part in parts]),

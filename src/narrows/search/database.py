@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import socket
 import time
 import uuid
@@ -175,7 +176,7 @@ def open_storage(url: str, heartbeat: int = 60, patience: int = 0) -> Storage:
     except (ImportError, OSError) as error:
         raise _refusal(url, "does not open", error) from None
     except RuntimeError as error:  # Optuna's, about tables of another version or of MLflow
-        raise _refusal(url, "holds tables of something else", error) from None
+        raise _other_tables(url, error) from None
     if file is None:
         _wait_for_server(storage, grace_period(heartbeat))
     return storage
@@ -264,3 +265,14 @@ def _refusal(url: str, what: str, error: BaseException) -> UserError:
     first_line = (text.splitlines() or [type(error).__name__])[0]
     message = mask_passwords(first_line.replace(url, "it"))
     return UserError(f"the storage of studies {mask_passwords(url)} {what}: {message}")
+
+
+def _other_tables(url: str, error: RuntimeError) -> UserError:
+    """Tables of an older Optuna, which its own command brings up to date, or of something else."""
+    if "optuna storage upgrade" not in str(error):
+        return _refusal(url, "holds tables of something else", error)
+    named = mask_passwords(url)
+    return UserError(
+        f"the storage of studies {named} was written by an older Optuna; back it up, then: "
+        f"optuna storage upgrade --storage {shlex.quote(named)}"
+    )

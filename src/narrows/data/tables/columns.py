@@ -108,10 +108,11 @@ def encode(sheet: Mapping[str, Cells], n_rows: int, columns: Sequence[Column]) -
     encoders = {"numeric": _number, "categorical": _category, "date": _date}
     for i, column in enumerate(used):
         start, stop = column["features"]
-        features, outside, remark = encoders[column["kind"]](sheet[column["name"]], column)
+        cells = sheet[column["name"]]
+        features, outside, remark = encoders[column["kind"]](cells, column)
         x[:, start:stop] = features
         beyond[:, i] = outside
-        if remark:
+        if remark := _joined([_no_values(cells), remark]):
             remarks[column["name"]] = remark
     return Encoded(x, beyond, remarks)
 
@@ -280,6 +281,13 @@ def _scaled(values: np.ndarray, column: Column) -> tuple[np.ndarray, np.ndarray]
 def _with_missing(features: list[np.ndarray], values: np.ndarray, column: Column) -> np.ndarray:
     gaps = [MISSING_ON * np.isnan(values)] if column["has_missing"] else []
     return np.column_stack([*features, *gaps])
+
+
+def _no_values(cells: Cells) -> str:
+    """Of a column that in this file holds what no value is made of."""
+    what = {"bytes": "bytes", "nested": "lists or mappings"}.get(cells.type)
+    n = int((cells.places >= 0).sum())
+    return f"{n:,} values are {what} and count as missing" if what and n else ""
 
 
 def _odd(cells: Cells, is_odd: np.ndarray, what: str) -> str:
