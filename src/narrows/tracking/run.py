@@ -377,7 +377,9 @@ def _has_ended(process: str) -> bool:
     if parts is None:
         return False
     try:
-        return f"{psutil.Process(int(parts[1])).create_time():.0f}" != parts[2]
+        running = psutil.Process(int(parts[1]))
+        is_another = f"{running.create_time():.0f}" != parts[2]
+        return is_another or running.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
     except psutil.Error:  # it is there, and another user's

@@ -45,9 +45,9 @@ def show(dataset: str, current: Collection[str], tags: Mapping[str, str]) -> Non
     experiment = client.get_experiment_by_name(dataset) if client else None
     if client is None or experiment is None:
         return
+    own = store.person()  # None where nobody signs in: all runs are everybody's then
     for run in client.search_runs([experiment.experiment_id], CURRENT, max_results=10_000):
-        person = run.data.tags.get(PERSON, store.person())
-        if run.info.run_id not in current and person == store.person():
+        if run.info.run_id not in current and own in (None, run.data.tags.get(PERSON, own)):
             client.delete_tag(run.info.run_id, "current")
     for run_id in current:
         client.set_tag(run_id, "current", "true")
