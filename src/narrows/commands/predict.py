@@ -47,10 +47,10 @@ def main(words: Sequence[str]) -> int:
     to = _checked(options.to.expanduser()) if options.to else None
     paths = [path.expanduser() for path in options.paths]
     with progress.watch("predict"), tempfile.TemporaryDirectory() as folder:
-        from narrows.tracking import registry
+        from narrows.tracking import models, registry
 
         model, kind = _opened(registry.download(options.model, Path(folder)), options.model)
-        served = read_json(model / "served.json")
+        served = read_json(model / models.SERVED)
         new = new_files.read(paths, model, _like(served))
         row = _loaded(model, kind, served[kind])
         columns = _columns(row, _taken(model, row, new))

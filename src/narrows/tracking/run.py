@@ -161,10 +161,10 @@ class MlflowRun(Run):
                 self.client.log_artifact(self.run_id, str(file))
 
     def lacks_model(self, fingerprint: str) -> bool:
-        return models.find(self.client, self.run_id, fingerprint) is None
+        return self.takes_files and models.find(self.client, self.run_id, fingerprint) is None
 
     def log_model(self, name: str, fingerprint: str, archive: bytes) -> None:
-        if self.takes_files and self.lacks_model(fingerprint):
+        if self.lacks_model(fingerprint):
             with artifacts.explained():
                 models.log(self.client, self.run_id, name, fingerprint, archive)
 
