@@ -129,6 +129,18 @@ def test_a_run_whose_process_was_killed_does_not_stay_running() -> None:
         assert [run.info.status for run in runs("tags.fingerprint = 'other'")] == ["RUNNING"]
 
 
+def test_a_run_that_finishes_while_orphans_are_looked_for_stays_finished(monkeypatch) -> None:
+    """Between the search for running runs and the look at its process, a run finishes and ends."""
+    with start("quick"):
+        client, run = tracking.open_client(), runs("tags.fingerprint = 'quick'")[0]
+    client.set_tag(run.info.run_id, "process", "1@1")  # a process that has ended
+    seen = client.get_run(run.info.run_id)
+    seen.info._status = "RUNNING"  # as it was when it was searched for
+    monkeypatch.setattr(type(client), "search_runs", lambda *_, **__: [seen])
+    narrows_run._kill_orphans.__wrapped__(client, run.info.experiment_id)
+    assert client.get_run(run.info.run_id).info.status == "FINISHED"
+
+
 EIGHT = """
 import os, mlflow.store.tracking.sqlalchemy_store
 from narrows import tracking

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import optuna
-import psutil
 import sqlalchemy
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
@@ -29,6 +28,7 @@ from sqlalchemy.exc import (
 )
 
 from narrows import engine
+from narrows.engine import owner
 from narrows.errors import UserError, lacks_space, mask_passwords, sentence
 from narrows.store import outputs, project
 
@@ -96,9 +96,7 @@ def grace_period(heartbeat: int) -> int:
 
 def mark(trial: optuna.Trial) -> None:
     """Writes into a trial which process runs it, so that others on its machine see when it dies."""
-    process = psutil.Process()
-    owner = f"{socket.gethostname()} {process.pid}@{process.create_time():.0f}"
-    trial.set_user_attr(PROCESS, f"{trial.number} {owner}")
+    trial.set_user_attr(PROCESS, f"{trial.number} {socket.gethostname()} {owner.this_process()}")
 
 
 def run_of(trial: optuna.Trial) -> tuple[str, bool]:
@@ -118,13 +116,10 @@ def is_abandoned(trial: FrozenTrial) -> bool:
 
     The mark that a repeated trial has inherited names another number and says nothing.
     """
-    mark = re.fullmatch(r"(\d+) (\S+) (\d+)@(\d+)", str(trial.user_attrs.get(PROCESS, "")))
+    mark = re.fullmatch(r"(\d+) (\S+) (\S+)", str(trial.user_attrs.get(PROCESS, "")))
     if mark is None or (int(mark[1]), mark[2]) != (trial.number, socket.gethostname()):
         return False
-    try:
-        return f"{psutil.Process(int(mark[3])).create_time():.0f}" != mark[4]
-    except psutil.NoSuchProcess:
-        return True
+    return owner.has_ended(mark[3])
 
 
 class Storage(RDBStorage):

@@ -11,8 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import psutil
-
+from narrows.engine import owner
 from narrows.errors import mask_passwords
 
 COMMIT = "mlflow.source.git.commit"
@@ -34,11 +33,10 @@ def tags(data_digest: str) -> dict[str, str]:
     Args:
         data_digest: SHA-256 over x.npy and split.npy.
     """
-    process = psutil.Process()
     own = {
         "mlflow.source.name": Path(sys.argv[0]).name,  # MLflow takes the whole path
         "host": socket.gethostname(),
-        "process": f"{process.pid}@{process.create_time():.0f}",
+        "process": owner.this_process(),
         "python": platform.python_version(),
         DATA: data_digest,
     }

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import socket
 import time
 from collections.abc import Collection, Mapping
@@ -21,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-import psutil
 
 from narrows.config import params
+from narrows.engine import owner
 from narrows.errors import say
 from narrows.tracking import artifacts, models, provenance, store, system_metrics
 from narrows.tracking.store import write
@@ -38,7 +37,6 @@ ANEW, RESUMED, AMENDED = "anew", "resumed", "amended"
 RECORDED = "recorded "
 """What the id of a run that the store does not know yet begins with; its fingerprint follows."""
 PROCESS = "process"
-PROCESS_FORM = re.compile(r"(\d{1,9})@(\d{1,15})")  # id, and seconds since 1970 when it began
 
 
 @dataclass(frozen=True)
@@ -350,8 +348,8 @@ def _resume(client: MlflowClient, run_id: str, name: str, tags: dict[str, str]) 
     logged = client.get_run(run_id).data.metrics
     keys = [key for key in logged if not key.startswith(system_metrics.PREFIX)]
     steps = [point.step for key in keys for point in client.get_metric_history(run_id, key)]
-    write(client.update_run, run_id, status="RUNNING", name=name)
     write(client.log_batch, run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    write(client.update_run, run_id, status="RUNNING", name=name)
     return max(steps, default=0)
 
 
@@ -363,24 +361,13 @@ def _kill_orphans(client: MlflowClient, experiment: str) -> None:
     """
     running = f"tags.host = '{socket.gethostname()}' AND attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment], running + _of_this_person()):
-        if _has_ended(run.data.tags.get(PROCESS, "")):
+        process = run.data.tags.get(PROCESS, "")
+        if owner.has_ended(process) and _is_still(client, run.info.run_id, process):
             write(client.set_terminated, run.info.run_id, "KILLED")
 
 
-def _has_ended(process: str) -> bool:
-    """Whether a process of this machine is gone for sure; one that cannot be read is not ours.
-
-    >>> _has_ended("1@1"), _has_ended("x"), _has_ended("-1@1")
-    (True, False, False)
-    """
-    parts = PROCESS_FORM.fullmatch(process)
-    if parts is None:
-        return False
-    try:
-        running = psutil.Process(int(parts[1]))
-        is_another = f"{running.create_time():.0f}" != parts[2]
-        return is_another or running.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.Error:  # it is there, and another user's
-        return False
+def _is_still(client: MlflowClient, run_id: str, process: str) -> bool:
+    """Whether a run is RUNNING and of this process. Asked once the process has ended: between the
+    search for running runs and its end it can have finished its run."""
+    run = client.get_run(run_id)
+    return run.info.status == "RUNNING" and run.data.tags.get(PROCESS) == process
