@@ -318,8 +318,8 @@ def in_processes(
 ) -> dict[str, U]:
     """`function(row, *arguments)` by key, in several processes where there are enough rows."""
     n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
-    # its processes are shared by all calls
-    parallel = joblib.Parallel(n_jobs, backend="loky", return_as="generator")
-    results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
     what = function.__name__.replace("_", " ")
-    return dict(zip(rows, progress.counted(what, results, len(rows)), strict=True))
+    # its processes are shared by all calls; it leaves nothing behind, though the stage ends at once
+    with joblib.Parallel(n_jobs, backend="loky", return_as="generator") as parallel:
+        results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
+        return dict(zip(rows, progress.counted(what, results, len(rows)), strict=True))
