@@ -20,6 +20,11 @@ LONGEST = (
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: one more than there are cores, since tests of stages and servers often wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A worker that begins one of the longest files last would end alone."""
     order = {name: place for place, name in enumerate(LONGEST)}

@@ -3,9 +3,11 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from sklearn.datasets import load_digits
 
@@ -41,11 +43,14 @@ def history(file: str) -> list[list[float]]:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_two_processes_train_what_one_trains(project: Project) -> None:
+@pytest.mark.parametrize("noise", ["same", "none"])
+def test_two_processes_train_what_one_trains(project: Project, noise: str) -> None:
     """Layers, noise, and batches of 63, of which one process takes 32 and the other 31. Sums of
     floats in another order differ in the last bits."""
     raw = project.read()
-    project.write(raw | {"devices": 2, "searches": {}})
+    if noise == "none":  # each process reads its own samples only
+        raw["autoencoders"]["layered"]["corruption"] = {"name": "none"}
+    project.write(raw | {"devices": 2, "searches": {}, "same_noise": noise == "same"})
     started = project.start("pipelines/encode.py", "layered")
     output, _ = started.communicate(timeout=300)
     assert started.returncode == 0
@@ -65,6 +70,22 @@ def test_two_processes_train_what_one_trains(project: Project) -> None:
     left = json.loads(Path("artifacts/digits/encoders/layered/train.json").read_text())
     assert left["epochs_run"] == 2 + 2 + 3
     assert not list(Path(".work/checkpoints").glob("*")), "checkpoints of finished work are removed"
+
+
+@pytest.mark.parametrize(("same_noise", "read"), [(True, 7), (False, 3)])
+def test_a_process_reads_what_it_needs(project: Project, same_noise: bool, read: int) -> None:
+    """The second of two, of batches of 7 and of 2 samples: it has 3 and 1 of them."""
+    chosen, x = params.load().autoencoders["layered"], prepared.read("digits").samples("val")
+    fit = fitting.Fit(chosen, x, x, 0)
+    fit._trainer = SimpleNamespace(world_size=2, global_rank=1, current_epoch=0)
+    fit.same_noise = same_noise
+    parts = fit._read((torch.arange(7), torch.arange(7, 9)))
+    assert [len(part) for part in parts] == [read, 2 if same_noise else 1]
+    assert fit.weights_of_parts == [3 * 2 / 9, 1 * 2 / 9]
+    if not same_noise:
+        assert torch.equal(parts[0], x[1:7:2])
+    of_validation = [len(batch) for batch in fit.val_dataloader()]
+    assert sum(of_validation) == (len(x) if same_noise else len(x) - len(x) // 2)
 
 
 def test_more_processes_than_samples_are_refused(project: Project) -> None:

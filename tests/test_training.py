@@ -16,7 +16,8 @@ from helpers.plugins import plugin, row
 from helpers.trainings import Killed, digits, fit, same, training_row
 from narrows.config.plugins import Plugin, load
 from narrows.errors import UserError
-from narrows.training import fitting, steps
+from narrows.models import devices
+from narrows.training import fitting
 from narrows.training.batches import BLOCK_STEPS, Shuffled
 from narrows.training.lightning import checkpoint_in
 
@@ -210,15 +211,55 @@ def test_bf16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
     assert same(fit(chosen, tmp_path / "killed"), mixed)
 
 
+def test_fp16_trains_almost_as_fp32_and_resumes_exactly(tmp_path: Path) -> None:
+    """Its first steps overflow, are left out and make the scale smaller, which is resumed, too."""
+    whole = fit(training_row(epochs=4, clip=1.0), tmp_path / "fp32")
+    chosen = training_row(epochs=4, precision="fp16", clip=1.0)
+    mixed = fit(chosen, tmp_path / "fp16")
+    losses = [[epoch["val/loss"] for epoch in run.history] for run in (mixed, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != losses[1]
+    assert mixed.precision == "fp16"
+    with pytest.raises(Killed):
+        fit(chosen, tmp_path / "killed", kill_after=2)
+    assert same(fit(chosen, tmp_path / "killed"), mixed)
+
+
+def test_an_infinite_gradient_of_fp16_moves_nothing() -> None:
+    chosen = training_row(precision="fp16")
+    module = fitting.Fit(chosen, *digits(), 0)
+    module.on_fit_start()
+    weight = next(module.model.parameters())
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    module.optimizer = lambda: optimizer
+    before, weight.grad = weight.detach().clone(), torch.full_like(weight, torch.inf)
+    module.scaler.scale(torch.zeros(()))  # makes its scale
+    module.step_optimizer()
+    assert torch.equal(weight, before)
+    assert module.scaler.get_scale() == 2**15
+
+
 @pytest.mark.parametrize(
     ("features", "expected"),
     [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "fp32")],
 )
 def test_auto_takes_bf16_where_the_processor_has_it(features, expected, monkeypatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
-    assert steps.precision_on(torch.device("cpu"), "auto") == expected
-    assert steps.precision_on(torch.device("mps"), "auto") == "fp32"
-    assert steps.precision_on(torch.device("cpu"), "bf16") == "bf16"
+    assert devices.precision_on(torch.device("cpu"), "auto") == expected
+    assert devices.precision_on(torch.device("mps"), "auto") == "fp32"
+    assert devices.precision_on(torch.device("cpu"), "bf16") == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("has_bf16", "capability", "expected"),
+    [(True, (8, 0), "bf16"), (False, (7, 5), "fp16"), (False, (6, 1), "fp32")],
+)
+def test_auto_takes_fp16_where_a_gpu_has_tensor_cores_but_no_bf16(
+    has_bf16: bool, capability: tuple[int, int], expected: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert devices.precision_on(torch.device("cuda"), "auto") == expected
 
 
 def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:

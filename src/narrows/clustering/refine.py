@@ -197,9 +197,11 @@ class Refine(Stepping):
         self.trainer.should_stop = self.done
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
         checkpoint["looks"] = {name: getattr(self, name) for name in LOOKS}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         for name in LOOKS:
             setattr(self, name, checkpoint["looks"][name])
         self._codes = None

@@ -89,6 +89,9 @@ class Params:
     """Encoders that are refined together with their clusters."""
     seeds: Seeds
     """Which clusterings are computed from several seeds, encoders too, for mean and spread."""
+    same_noise: bool = False
+    """Whether each of several devices draws the noise of the whole batch, which makes the loss of
+    any number of devices the same; otherwise each reads and corrupts its own samples only."""
 
     def __post_init__(self) -> None:
         self._check_inputs()

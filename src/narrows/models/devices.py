@@ -26,10 +26,25 @@ def device_named(name: str) -> torch.device:
 
 
 def precision_on(device: torch.device, precision: str) -> str:
-    """fp32 or bf16: what a `precision` of auto comes to on a device, or another one."""
+    """fp32, bf16 or fp16: what a `precision` of auto comes to on a device, or another one."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bf16"
+        has_tensor_cores = torch.cuda.get_device_capability(device) >= (7, 0)
+        return "fp16" if has_tensor_cores else "fp32"
     features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "fp32"
+
+
+def autocast(device: torch.device, precision: str, cached: bool = True) -> torch.autocast:
+    """A context in which products are of this precision.
+
+    Args:
+        precision: fp32, bf16 or fp16.
+        cached: whether weights are rounded once for the whole context.
+    """
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    is_half = dtype is not None
+    return torch.autocast(device.type, dtype or torch.bfloat16, is_half, cache_enabled=cached)

@@ -19,7 +19,7 @@ from narrows.data import originals
 from narrows.data.datasets._base import Original
 from narrows.data.new_files import NewSamples
 from narrows.data.scaling import Scaling
-from narrows.models.devices import device_named, precision_on
+from narrows.models.devices import autocast, device_named, precision_on
 from narrows.models.pretrained._base import Classifier, Pretrained
 from narrows.store import remembered
 from narrows.store.digests import digest_of, name_of
@@ -85,8 +85,7 @@ class Extractor:
         read = list(pool.map(lambda original: original.read(size), samples))
         are_pictures = self.module.KIND == "pictures"
         step = CACHED if are_pictures and self.device.type == "cpu" else BATCH
-        is_half = precision_on(self.device, "auto") == "bf16"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, is_half):
+        with torch.inference_mode(), autocast(self.device, precision_on(self.device, "auto")):
             parts = [
                 self.module.features(
                     self.row.config, self.network, np.stack(part) if are_pictures else part

@@ -57,7 +57,9 @@ def encoder_row(setting: Setting, p: Params, key: str) -> Row:
     machines = {"devices": 1, "num_nodes": 1}  # rows of other seeds run side by side
     if setting.seed == p.seed:
         machines = {"devices": p.devices, "num_nodes": p.num_nodes}
-    arguments = (setting, key, row, *machines.values())
+        if p.devices * p.num_nodes > 1:
+            machines["same_noise"] = p.same_noise
+    arguments = (setting, key, row, machines)
     call = Call("narrows.stages.train", "train", arguments)
     return _row(setting, f"autoencoders.{key}", place, row, call, machines)
 

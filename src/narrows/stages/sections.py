@@ -17,7 +17,7 @@ from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.store import code
 
-DEVICES = ("device", "devices", "num_nodes")
+DEVICES = ("device", "devices", "num_nodes", "same_noise")
 SECTIONS: dict[str, tuple[str, ...]] = {
     "prepare": ("seed", "dataset", "prepare"),
     "pretrained": ("device", "pretrained"),

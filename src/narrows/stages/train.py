@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,18 @@ Samples = dict[str, np.ndarray]
 
 
 def train(
-    setting: Setting, key: str, row: Plugin, devices: int, num_nodes: int, attempt: Attempt
+    setting: Setting, key: str, row: Plugin, machines: Mapping[str, int], attempt: Attempt
 ) -> None:
     """Trains the autoencoder, writes it into the attempt's folder, and logs it.
 
     Of several processes that train it together, each calls this; the leading one writes and logs,
     and says what went wrong, the others end when they have done their share.
+
+    Args:
+        machines: values of `Processes`.
     """
     data = prepared.read(setting.dataset, row.config.input)
-    processes = Processes(devices, num_nodes)
+    processes = Processes(**machines)
 
     def fit(after_epoch: Callable[..., None]) -> Fitted:
         return fitting.fit(

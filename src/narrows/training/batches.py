@@ -77,13 +77,17 @@ class Draws:
 
 
 class InOrder:
-    """Mini-batches of the samples themselves, as stored."""
+    """Mini-batches of the samples themselves, as stored, or one of `n` shares of each batch: it can
+    be empty."""
 
-    def __init__(self, x: Samples, batch_size: int):
-        self.x, self.batch_size = x, batch_size
+    def __init__(self, x: Samples, batch_size: int, share: int = 0, n: int = 1):
+        self.x, self.batch_size, self.share, self.n = x, batch_size, share, n
 
     def __len__(self) -> int:
         return math.ceil(len(self.x) / self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.x.split(self.batch_size))
+        for start in range(0, len(self.x), self.batch_size):
+            size = min(self.batch_size, len(self.x) - start)
+            first, end = (start + size * i // self.n for i in (self.share, self.share + 1))
+            yield self.x[first:end]

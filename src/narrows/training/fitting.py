@@ -55,7 +55,7 @@ class Fitted:
     seconds: float
     """Wall time of all epochs, those before an interruption included."""
     precision: str
-    """Precision in which the steps were taken, fp32 or bf16."""
+    """Precision in which the steps were taken: fp32, bf16 or fp16."""
     layers: tuple[Fitted, ...] = ()
     """Layers that were trained before the row, input side first: each as it was when the next one
     began. Most kinds have none."""
@@ -80,6 +80,8 @@ class Fit(Stepping):
         """What is validated and kept in place of the model, if it is averaged."""
         if decay is not None:
             self.average = Average(Autoencoder(row, tuple(train.shape[1:])), decay)
+        self.same_noise = False
+        """Whether each of several processes draws the noise of the whole batch, as `Processes`."""
         self.metrics: list[dict[str, float]] = []
         """Metrics of each of the models, after an epoch."""
 
@@ -96,7 +98,8 @@ class Fit(Stepping):
         return self._shuffled(*self.seeds)
 
     def val_dataloader(self) -> InOrder:
-        return InOrder(self.val_x.to(self.device), self.model.batch_size)
+        place = (0, 1) if self.same_noise else (self.global_rank, self.trainer.world_size)
+        return InOrder(self.val_x.to(self.device), self.model.batch_size, *place)
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -106,22 +109,34 @@ class Fit(Stepping):
         if index == 0:  # not in on_train_epoch_start, which Lightning skips when it resumes
             self._seed([self._epoch_seed(seed) for seed in self.seeds])
             self.empty_sums("train/")
-        self.take(
-            tuple(self.train_x[rows].to(self.device) for rows in together) for together in block
-        )
+        self.take(self._read(together) for together in block)
+
+    def _read(self, together: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The samples of the mini-batches of one step, (B, ...) each, or what this process needs
+        of them. Called before each step, whose weights of the mini-batches it sets.
+
+        Of W processes, process r takes the samples r, r + W, r + 2 W, ...: B / W, up to one more.
+        """
+        rank, n = self.global_rank, self.trainer.world_size
+        sizes = [rows.numel() for rows in together]
+        # DDP averages gradients over processes as if all shares were of one size; with these
+        # weights that average is the gradient of the mean over all samples of the step
+        self.weights_of_parts = [len(range(rank, size, n)) * n / sum(sizes) for size in sizes]
+        if n > 1 and not self.same_noise:
+            together = tuple(rows[rank::n] for rows in together)
+        return tuple(self.train_x[rows].to(self.device) for rows in together)
 
     def step(self, *batch: Tensor) -> None:
         """One step of the optimiser, on the mini-batches (B, ...) whose gradient it takes."""
         cfg = self.row.config.train
         self.optimizer().zero_grad()
-        n_values = sum(part.numel() for part in batch)
-        for part in batch:
+        for part, weight in zip(batch, self.weights_of_parts, strict=True):
             loss = self.loss(part)
-            share = part.numel() / n_values  # of the samples of the step
-            self.manual_backward(loss if share == 1 else loss * share)
+            self.backward_from(loss if weight == 1 else loss * weight)
         if cfg.clip is not None:
+            self.scaler.unscale_(self.optimizer())
             self.clip(cfg.clip)
-        self.optimizer().step()
+        self.step_optimizer()
         if self.average is not None:
             self.average.update(self.model)
 
@@ -175,24 +190,23 @@ class Fit(Stepping):
             own.step()
 
     def _terms(self, clean: Tensor, split: str) -> Tensor:
-        """The loss of this process's share of a batch, whose terms are added to `sums`."""
-        n_batch = len(clean)
-        # every process draws the noise of the whole batch (B, ...), from the same seed,
-        noisy = corrupt(self.row.config.corruption, clean, self.noises[0])
-        # and of W processes takes the samples r, r + W, r + 2 W, ...: (B / W, ...), up to one more
-        share = slice(self.global_rank, None, self.trainer.world_size)
-        noisy, clean = noisy[share], clean[share]
+        """The mean loss () of this process's share of a batch, whose terms are added to `sums`.
+
+        Args:
+            clean: the whole batch (B, ...) where all processes draw the same noise, or the share.
+        """
         if not len(clean):  # a validation batch can be smaller than the number of processes
             return clean.sum()
+        noisy = corrupt(self.row.config.corruption, clean, self.noises[0])
+        if self.same_noise:
+            share = slice(self.global_rank, None, self.trainer.world_size)
+            noisy, clean = noisy[share], clean[share]
         model = self.model if split == "train" else self.models[0]
         with self.autocast(training=split == "train"):
             terms = model.loss(noisy, clean)  # means over the share, () each
         for name, value in terms.items():
             self.add(f"{split}/{name}", value * len(clean))
-        # DDP averages gradients over processes as if all shares were of one size; with weight
-        # share / (B / W) that average is the gradient of the mean over the batch
-        weight = len(clean) * self.trainer.world_size / n_batch
-        return terms["loss"] if weight == 1 else terms["loss"] * weight
+        return terms["loss"]
 
     def _shuffled(self, seed: int) -> Shuffled:
         """Batches in an order that (seed, epoch) draws, with two samples for each process."""
@@ -202,14 +216,15 @@ class Fit(Stepping):
         return Shuffled(self.train_x, size, epoch_seed, self.device, smallest, n_together)
 
     def _seed(self, seeds: Sequence[int]) -> None:
-        """Seeds the noise, which all processes draw alike for the whole batch, and what the model
-        draws, for which each process has a seed of its own."""
+        """Seeds the noise and what the model draws, for which each process has a seed of its own;
+        that of the noise is shared where all draw it alike for the whole batch."""
+        apart = APART * self.global_rank
         for noise, seed in zip(self.noises, seeds, strict=True):
-            noise.manual_seed(seed)
+            noise.manual_seed(seed + (0 if self.same_noise else apart))
         # torch.manual_seed formats a stack for devices that are not there: 2 ms of a small epoch
         on_cpu = self.device.type == "cpu"
         seeded = torch.default_generator.manual_seed if on_cpu else torch.manual_seed
-        seeded(seeds[0] + APART * self.global_rank)
+        seeded(seeds[0] + apart)
 
     def _epoch_seed(self, seed: int) -> int:
         return seed * 100_003 + self.current_epoch
@@ -319,7 +334,7 @@ def fit_models(
 ) -> list[Fitted]:
     """Trains all models of the module, each of which gets the same share of the seconds; resumes
     from `work` if it can."""
-    train = module.row.config.train
+    train, module.same_noise = module.row.config.train, processes.same_noise
     progress = [Progress(train.patience) for _ in module.models]
     seconds = run(module, device, train.epochs, work, [Track(progress, on_epoch)], processes)
     return [

@@ -41,6 +41,9 @@ class Processes:
     """Number of devices on one machine, with a process each."""
     num_nodes: int = 1
     """Number of machines. The same script is started on each, as Lightning's documentation says."""
+    same_noise: bool = False
+    """Whether each of them draws the noise of the whole batch, which makes the loss of any number
+    the same, up to rounding; otherwise each reads and corrupts its own share only."""
 
     @property
     def n(self) -> int:

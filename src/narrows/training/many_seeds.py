@@ -22,6 +22,7 @@ from narrows.data.on_disk import Samples, StoredSamples
 from narrows.data.unit import to_unit
 from narrows.models.autoencoder import Autoencoder, corrupt
 from narrows.models.autoencoders._base import Kind
+from narrows.models.devices import device_named, precision_on
 from narrows.training.batches import Shuffled
 from narrows.training.fitting import Fit, Fitted, fit, fit_models
 from narrows.training.schedules._base import Schedule
@@ -114,7 +115,7 @@ def terms_by_model(
     return by_model
 
 
-def why_alone(row: Plugin, train: Samples) -> str | None:
+def why_alone(row: Plugin, train: Samples, device: str = "auto") -> str | None:
     """Why models of this row cannot be trained together; None if they can."""
     kind: Kind = row.module
     schedule: Schedule = row.config.train.schedule.module
@@ -124,6 +125,8 @@ def why_alone(row: Plugin, train: Samples) -> str | None:
         return "its layers are trained one after the other"
     if schedule.FOLLOWS_LOSS:
         return "its rate follows its own loss"
+    if precision_on(device_named(device), row.config.train.precision) == "fp16":
+        return "an infinite gradient of one would hold back all"
     if row.config.train.ema is not None:
         return "train.ema keeps an average of its weights"
     pair = [Autoencoder(row, tuple(train.shape[1:])) for _ in range(2)]
@@ -154,7 +157,7 @@ def fit_together(
         work: folder of checkpoints.
         device: auto, cpu, cuda or mps.
     """
-    if reason := why_alone(row, train):
+    if reason := why_alone(row, train, device):
         log.warning("each seed is trained on its own: %s", reason)
         return [
             fit(row, train, val, seed=seed, device=device, work=work / str(seed)) for seed in seeds

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
 
+from narrows.models import devices
 from narrows.models.autoencoder import Autoencoder
-from narrows.models.devices import precision_on
 from narrows.training import cuda_graph
 from narrows.training.cuda_graph import Batch
 
@@ -27,6 +29,7 @@ class Stepping(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.n_noises = n_noises
+        self._state_of_scaler: dict[str, Any] = {}
         self.sums: dict[str, Tensor] = {}
         """Sum of each term over the samples seen this epoch. It is on the device, so that there is
         one transfer an epoch."""
@@ -36,21 +39,26 @@ class Stepping(pl.LightningModule):
         raise NotImplementedError
 
     def on_fit_start(self) -> None:  # Lightning calls it for a finished training, too
-        self.precision = precision_on(self.device, self.model.cfg.train.precision)
+        self.precision = devices.precision_on(self.device, self.model.cfg.train.precision)
+        # gradients of fp16 would vanish below 6e-8; for the others the scaler does nothing
+        self.scaler = GradScaler(self.device.type, enabled=self.precision == "fp16")
+        if self._state_of_scaler:
+            self.scaler.load_state_dict(self._state_of_scaler)
 
     def on_train_start(self) -> None:
         self.noises = [torch.Generator(self.device) for _ in range(self.n_noises)]
         self.recorded = None
         if self.trainer.world_size == 1:
             cuda_graph.settle(self.optimizer(), self.device)
-            if self.device.type == "cuda":
+            # the scaler asks after each step whether a gradient was infinite; no record fits that
+            if self.device.type == "cuda" and not self.scaler.is_enabled():
                 self.recorded = cuda_graph.steps_on_cuda(self.step, self.noises)
 
     def autocast(self, training: bool = True) -> torch.autocast:
         """A context in which the row's precision holds, in training only."""
-        bf16 = training and self.precision == "bf16"
         # the cache would keep the first weights where a penalty differentiates by itself
-        return torch.autocast(self.device.type, torch.bfloat16, bf16, cache_enabled=False)
+        precision = self.precision if training else "fp32"
+        return devices.autocast(self.device, precision, cached=False)
 
     def take(self, batches: Iterable[Batch]) -> None:
         """Takes a step for each of the batches."""
@@ -66,8 +74,23 @@ class Stepping(pl.LightningModule):
     def step(self, *batch: Tensor) -> None:
         """One step of the optimiser, on a batch."""
         self.optimizer().zero_grad()
-        self.manual_backward(self.loss(*batch))
-        self.optimizer().step()
+        self.backward_from(self.loss(*batch))
+        self.step_optimizer()
+
+    def backward_from(self, loss: Tensor) -> None:
+        """Adds the gradient of a loss, in fp16 that of a multiple, which `step_optimizer` knows."""
+        self.manual_backward(self.scaler.scale(loss))
+
+    def step_optimizer(self) -> None:
+        """Moves the weights along the gradient; in fp16 not by one that is infinite."""
+        self.scaler.step(self.optimizer())
+        self.scaler.update()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["scaler"] = self.scaler.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._state_of_scaler = checkpoint["scaler"]
 
     def optimizer(self) -> torch.optim.Optimizer:
         """The module's only optimiser, not in Lightning's wrapper."""

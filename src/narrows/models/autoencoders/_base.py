@@ -38,10 +38,11 @@ class Train:
     """How the learning rate moves from epoch to epoch."""
     patience: PositiveInt | None
     """Epochs without a better validation loss before training stops; null never stops early."""
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     """Precision of the multiplications in training; weights, losses and validation are in fp32.
     Deep rows train twice as fast in bf16 where the processor has it (AVX512-BF16, AMX, most GPUs),
-    which auto looks up; elsewhere bf16 is slow."""
+    which auto looks up; elsewhere bf16 is slow. On a GPU with tensor cores and without bf16 auto
+    takes fp16, whose loss is scaled so that small gradients do not vanish."""
     clip: PositiveFloat | None = None
     """Largest Euclidean norm of the gradient of all weights together; a longer one is shortened to
     it before each step."""
