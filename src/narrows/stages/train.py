@@ -35,7 +35,7 @@ Samples = dict[str, np.ndarray]
 
 
 def train(
-    setting: Setting, key: str, row: Plugin, machines: Mapping[str, int], attempt: Attempt
+    setting: Setting, key: str, row: Plugin, machines: Mapping[str, Any], attempt: Attempt
 ) -> None:
     """Trains the autoencoder, writes it into the attempt's folder, and logs it.
 
