@@ -262,6 +262,18 @@ def test_auto_takes_fp16_where_a_gpu_has_tensor_cores_but_no_bf16(
     assert devices.precision_on(torch.device("cuda"), "auto") == expected
 
 
+def test_a_profiler_reports_on_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NARROWS_PROFILER", "simple")
+    fit(training_row(epochs=1), tmp_path / "autoencoders.narrow-1")
+    (report,) = Path(".work/profiles").iterdir()
+    assert "autoencoders.narrow-1" in report.name
+    assert "training_step" in report.read_text()
+    monkeypatch.setenv("NARROWS_PROFILER", "Simple")
+    with pytest.raises(UserError, match="'Simple'; accepted are simple, advanced, pytorch"):
+        fit(training_row(epochs=1), tmp_path / "other")
+
+
 def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     fitted = fit(training_row(epochs=30, patience=2, optimizer=_sgd(lr=40.0)), tmp_path)
     losses = [r["val/loss"] for r in fitted.history]

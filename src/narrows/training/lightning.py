@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, Timer
+from pytorch_lightning.profilers import (
+    AdvancedProfiler,
+    Profiler,
+    PyTorchProfiler,
+    SimpleProfiler,
+)
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
@@ -57,6 +63,12 @@ class Processes:
 
 
 ALONE = Processes()
+PROFILERS: dict[str, Callable[..., Profiler]] = {
+    "simple": SimpleProfiler,
+    "advanced": AdvancedProfiler,
+    "pytorch": PyTorchProfiler,
+}
+PROFILES = Path(".work/profiles")
 RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's
 
 
@@ -182,7 +194,7 @@ def run(
     try:
         with progress.part(unit, max_epochs) as part:
             own: list[Callback] = [clock, resumption, _Count(part), Last(work)]
-            trainer = _trainer(device, max_epochs, [*callbacks, *own], processes)
+            trainer = _trainer(device, max_epochs, [*callbacks, *own], processes, work.name)
             trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except OF_OTHERS:
         raise
@@ -226,10 +238,27 @@ def leave(processes: Processes) -> None:
         torch.distributed.destroy_process_group()
 
 
+def _profiler(name: str) -> Profiler | None:
+    """Lightning's profiler that NARROWS_PROFILER asks for, which writes into .work/profiles/."""
+    wish = os.environ.get("NARROWS_PROFILER", "")
+    if not wish:
+        return None
+    if wish not in PROFILERS:
+        accepted = ", ".join(PROFILERS)
+        raise UserError(f"NARROWS_PROFILER is {wish!r}; accepted are {accepted}")
+    PROFILES.mkdir(parents=True, exist_ok=True)
+    return PROFILERS[wish](dirpath=PROFILES, filename=name)
+
+
 def _trainer(
-    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes
+    device: str, max_epochs: int, callbacks: list[Callback], processes: Processes, name: str
 ) -> pl.Trainer:
-    """A trainer without logger, summary, bar and sanity check."""
+    """A trainer without logger, summary, bar and sanity check.
+
+    Args:
+        name: that of the file in which a profiler reports.
+    """
+    profiler = _profiler(name)
     try:
         return pl.Trainer(
             accelerator=device,
@@ -239,6 +268,7 @@ def _trainer(
             max_epochs=max_epochs,
             callbacks=callbacks,
             logger=False,
+            profiler=profiler,
             num_sanity_val_steps=0,
             enable_model_summary=False,
             enable_progress_bar=False,
