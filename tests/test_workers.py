@@ -1,7 +1,6 @@
 """Workers that fail are begun again as long as trials finish, and their runs are logged."""
 
 import itertools
-import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from helpers import finished, mlflow_store
+from helpers import finished, mlflow_store, worker_tasks
 from helpers.project import row
 from narrows import tracking
 from narrows.config import params
@@ -18,24 +17,13 @@ from narrows.config.params import Params
 from narrows.errors import UserError
 from narrows.search import trials, workers
 from narrows.tracking import recording
-from narrows.tracking.recording import Recording
 
-LIBRARIES = ("narrows.search.workers", "pytorch_lightning")
+LIBRARIES = ("narrows.search.workers",)
 
 
 def counts(*numbers: int) -> Callable[[], int]:
     """The numbers of finished trials, one after the other; the last again and again."""
     return itertools.chain(numbers, itertools.repeat(numbers[-1])).__next__
-
-
-def fail(task: workers.WorkerTask) -> list[Recording]:
-    raise UserError("the database stays away")
-
-
-def end(task: workers.WorkerTask) -> list[Recording]:
-    with Path("log").open("a") as log:
-        log.write(f"{os.environ['OMP_NUM_THREADS']}\n")
-    return []
 
 
 @pytest.fixture
@@ -74,7 +62,7 @@ def task_of(
 def test_workers_that_fail_are_not_begun_again_for_ever(
     p: Params, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(workers, "work", fail)
+    monkeypatch.setattr(workers, "work", worker_tasks.fail)
     with pytest.raises(UserError, match="4 workers failed, the last one said: the database stays"):
         workers.run_workers(task_of(p), 1, 0.0, counts(0), never, LIBRARIES)
     assert capfd.readouterr().out.count("another begins") == workers.MAX_RESTARTS
@@ -84,7 +72,7 @@ def test_a_finished_trial_makes_failures_forgotten(
     p: Params, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """After two failures a trial finishes: the third one is the first of four again."""
-    monkeypatch.setattr(workers, "work", fail)
+    monkeypatch.setattr(workers, "work", worker_tasks.fail)
     answers = counts(0, 0, 0, 0, 0, 1)  # a failure and its successor ask, each
     with pytest.raises(UserError, match="4 workers failed"):
         workers.run_workers(task_of(p, n_finished=9), 1, 0.0, answers, never, LIBRARIES)
@@ -93,7 +81,7 @@ def test_a_finished_trial_makes_failures_forgotten(
 
 def test_no_worker_follows_when_there_is_enough(p: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three at once on one core; NARROWS_WORKERS is no bound."""
-    monkeypatch.setattr(workers, "work", end)
+    monkeypatch.setattr(workers, "work", worker_tasks.end)
     workers.run_workers(task_of(p, n_finished=1), 3, 0.0, counts(1), never, LIBRARIES)
     workers.run_workers(task_of(p, deadline=time.time()), 1, 0.0, counts(1), never, LIBRARIES)
     assert Path("log").read_text() == "1\n" * 4
