@@ -180,6 +180,41 @@ def test_affine_shifts_by_a_share_of_each_side_and_scales() -> None:
     assert 23.5 < sides.max() < 25.5
 
 
+def test_affine_shears_a_row_against_the_next() -> None:
+    """A bar 16 rows high leans by up to 15 * 0.5 pixels to either side, half of that on average."""
+    x = torch.zeros(2000, 1, 32, 64)
+    x[:, :, 8:24, 28:36] = 1
+    sheared = corrupted("affine", x, rotation=0, shift=0, scale=0, shear=0.5)
+    columns = torch.arange(64.0)
+    top, bottom = (
+        (sheared[:, 0, row] * columns).sum(1) / sheared[:, 0, row].sum(1) for row in (8, 23)
+    )
+    lean = (bottom - top).abs()
+    assert 7 < lean.max() < 8
+    assert abs(lean.mean().item() - 15 * 0.25) < 5 * 15 * 0.5 / 12**0.5 / 2000**0.5
+    assert torch.allclose(sheared.sum(3), x.sum(3), atol=0.05), "nothing moves between rows"
+
+
+def test_affine_bends_by_what_elastic_says() -> None:
+    """The same dot moves by .1 of half a side of 40 pixels, a deviation of 2 along each axis: there
+    the middle point of the grid lies, and about it bicubic curves leave some."""
+    x = torch.zeros(4000, 1, 41, 41)
+    x[:, :, 19:22, 19:22] = 1
+    columns, rows = centroids(corrupted("affine", x, rotation=0, shift=0, scale=0, elastic=0.1))
+    for places in (columns, rows):
+        assert abs(places.mean().item()) < 0.2
+        assert 1.4 < places.std().item() < 2.4
+
+
+def test_affine_mirrors_every_other_picture() -> None:
+    x = torch.rand(400, 1, 6, 9, generator=torch.Generator().manual_seed(1))
+    noisy = corrupted("affine", x, rotation=0, shift=0, scale=0, flip=True)
+    is_mirrored = torch.isclose(noisy, x.flip(3), atol=1e-5).flatten(1).all(1)
+    is_same = torch.isclose(noisy, x, atol=1e-5).flatten(1).all(1)
+    assert (is_mirrored ^ is_same).all()
+    assert abs(is_mirrored.float().mean().item() - 0.5) < 5 * 0.5 / 20
+
+
 def test_affine_that_does_nothing_changes_nothing() -> None:
     x = torch.rand(3, 2, 9, 12, generator=torch.Generator().manual_seed(1))
     assert torch.allclose(corrupted("affine", x, rotation=0, shift=0, scale=0), x, atol=1e-5)
