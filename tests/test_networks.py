@@ -53,6 +53,15 @@ def test_conv_places_batch_norm_after_all_convolutions_but_the_last() -> None:
     ]
 
 
+def test_conv_halves_with_the_last_of_several_convolutions() -> None:
+    """Sides of 8, 8, 4, 4, 2: 4 (9 + 1), 4 (4 * 9 + 1), 6 (4 * 9 + 1), 6 (6 * 9 + 1), 3 * 25."""
+    encoder, decoder = pair("conv", (1, 8, 8), channels=(4, 6), convolutions=2)
+    strides = [layer.stride for layer in encoder if isinstance(layer, nn.Conv2d)]
+    assert strides == [(1, 1), (2, 2)] * 2
+    assert n_weights(encoder) == 40 + 148 + 222 + 330 + 75
+    assert layers(decoder) == layers(pair("conv", (1, 8, 8), channels=(4, 6))[1])
+
+
 def test_conv_parameters_are_counted() -> None:
     """28x28, 14x14, 7x7. Encoder: 8 (9 + 1) + 16 (8 * 9 + 1) + 10 (16 * 49 + 1) = 9,098.
     Decoder: 784 (10 + 1) + 8 (16 * 9 + 1) + 1 (8 * 9 + 1) = 9,857."""

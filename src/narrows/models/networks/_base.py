@@ -21,7 +21,7 @@ class NetworkOptions(Part):
 
     @property
     def depth(self) -> int:
-        """Number of hidden layers on each side of the code."""
+        """Number of hidden layers of the encoder."""
         raise NotImplementedError
 
     @property

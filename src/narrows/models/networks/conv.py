@@ -24,10 +24,12 @@ class Config(NetworkOptions):
     """Activation after every layer but the last of encoder and decoder."""
     batch_norm: bool = False
     """Whether every convolution but the decoder's last is normalised, before its activation."""
+    convolutions: PositiveInt = 1
+    """Convolutions of the encoder for each of the channels; only the last of them halves."""
 
     @property
     def depth(self) -> int:
-        return len(self.channels)
+        return len(self.channels) * self.convolutions
 
     @property
     def mixes_samples(self) -> bool:
@@ -41,9 +43,11 @@ def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
     shapes = _shapes(cfg, input_shape)
     layers: list[nn.Module] = []
     for (n_in, *_), (n_out, *_) in pairwise(shapes):
-        layers.append(initialise(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)))
-        layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
-        layers.append(activation(cfg.activation))
+        for i in range(cfg.convolutions):
+            n_before, stride = n_out if i else n_in, 2 if i == cfg.convolutions - 1 else 1
+            layers.append(initialise(nn.Conv2d(n_before, n_out, 3, stride, padding=1)))
+            layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
+            layers.append(activation(cfg.activation))
     return nn.Sequential(*layers, nn.Flatten(), initialise(nn.Linear(prod(shapes[-1]), width)))
 
 
