@@ -91,8 +91,9 @@ def test_conv_gives_back_any_height_and_width(shape: tuple[int, ...]) -> None:
         ("mlp", {"hidden": (50,), "dropout": 0.5}),
         ("mlp", {"hidden": (50,), "batch_norm": True}),
         ("conv", {"channels": (4, 6), "batch_norm": True}),
+        ("conv", {"channels": (4, 6), "dropout": 0.5}),
     ],
-    ids=["mlp-dropout", "mlp-batch_norm", "conv-batch_norm"],
+    ids=["mlp-dropout", "mlp-batch_norm", "conv-batch_norm", "conv-dropout"],
 )
 def test_dropout_and_batch_norm_act_in_training_only(name: str, options: dict[str, Any]) -> None:
     """A sample's code depends on chance or on its batch while training, and on neither after."""

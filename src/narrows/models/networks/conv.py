@@ -26,6 +26,8 @@ class Config(NetworkOptions):
     """Whether every convolution but the decoder's last is normalised, before its activation."""
     convolutions: PositiveInt = 1
     """Convolutions of the encoder for each of the channels; only the last of them halves."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability of a value to be set to 0 in training, after the encoder's last convolution."""
 
     @property
     def depth(self) -> int:
@@ -48,7 +50,9 @@ def encoder(cfg: Config, input_shape: tuple[int, ...], width: int) -> nn.Module:
             layers.append(initialise(nn.Conv2d(n_before, n_out, 3, stride, padding=1)))
             layers += [nn.BatchNorm2d(n_out)] if cfg.batch_norm else []
             layers.append(activation(cfg.activation))
-    return nn.Sequential(*layers, nn.Flatten(), initialise(nn.Linear(prod(shapes[-1]), width)))
+    layers.append(nn.Flatten())
+    layers += [nn.Dropout(cfg.dropout)] if cfg.dropout else []
+    return nn.Sequential(*layers, initialise(nn.Linear(prod(shapes[-1]), width)))
 
 
 def decoder(cfg: Config, code_size: int, output_shape: tuple[int, ...]) -> nn.Module:
