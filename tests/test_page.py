@@ -69,8 +69,8 @@ def test_a_search_shows_its_front_best_first_and_what_was_trained() -> None:
 
 
 def test_undefined_scores_come_last() -> None:
-    rows = [{"silhouette": value, "acc": None} for value in (None, -0.5, 0.25)]
-    order = [row["silhouette"] for row in ranked(rows, labelled=False)]
+    rows = [{"neighbours": value, "acc": None} for value in (None, -0.5, 0.25)]
+    order = [row["neighbours"] for row in ranked(rows, labelled=False)]
     assert order == [0.25, -0.5, None]
 
 

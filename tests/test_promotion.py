@@ -23,7 +23,7 @@ from mlflow.models import Model
 
 from helpers import finished
 from narrows import __main__, tracking
-from narrows.clustering import saved
+from narrows.clustering import saved, votes
 from narrows.commands import apply, predict, promote
 from narrows.config import params
 from narrows.errors import UserError
@@ -50,11 +50,10 @@ def test_votes_of_neighbours_by_hand() -> None:
     """Four validation samples; the neighbours of the last vote for the other cluster. Clusters
     0, 0, 1, 1 and votes 0, 0, 1, 0: of 6 pairs 2 and 3 are together, 1 in both, so the index is
     (1 - 2 * 3 / 6) / ((2 + 3) / 2 - 1) = 0; with noise for the last one it is 1, of 3/4."""
-    split = np.array([0, 0, 1, 1, 1, 1])
-    near = np.array([[0], [0], [1], [0]])
-    assert promotion.neighbours(np.array([0, 1, 0, 0, 1, 1]), split, near) == pytest.approx(0)
-    assert promotion.neighbours(np.array([0, 1, 0, 0, 1, -1]), split, near) == pytest.approx(0.75)
-    assert promotion.neighbours(np.zeros(6, int), split, near) == 0  # one cluster tells nothing
+    four = votes.Voters(np.arange(2, 6), np.array([[0], [0], [1], [0]]))
+    assert votes.neighbours(np.array([0, 1, 0, 0, 1, 1]), four) == pytest.approx(0)
+    assert votes.neighbours(np.array([0, 1, 0, 0, 1, -1]), four) == pytest.approx(0.75)
+    assert votes.neighbours(np.zeros(6, int), four) == 0  # one cluster tells nothing
 
 
 def test_a_gain_within_the_spread_is_none() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from helpers.toy_artifacts import LABELS, Reported, in_project, read_csv
+from narrows.clustering import votes
 from narrows.errors import UserError
 from narrows.report import artifacts, claims, tables
 from narrows.stages import report
@@ -60,7 +61,7 @@ def test_scores_by_hand(reported: Reported) -> None:
     rows = read_csv(project / "results/toy/clusterings.csv")
     assert list(rows[0]) == (
         "clustering encoder clusterer split n nmi acc ari purity acc_covered silhouette coverage "
-        "n_clusters_found seconds seed"
+        "n_clusters_found neighbours seconds seed"
     ).split(" ")
     scores = {(row["clustering"], row["split"]): row for row in rows}
     assert len(scores) == len(rows) == 16
@@ -68,6 +69,8 @@ def test_scores_by_hand(reported: Reported) -> None:
     assert (scores["good", "train"]["acc"], scores["good", "train"]["nmi"]) == ("1", "1")
     assert scores["good", "test"]["n"] == "5"
     assert float(scores["good", "train"]["silhouette"]) > 0.5
+    # ten neighbours are nearly all of the training samples: the larger cluster wins every vote
+    assert (scores["good", "test"]["neighbours"], scores["good", "all"]["neighbours"]) == ("0", "")
     assert (scores["good", "all"]["acc"], scores["good", "all"]["n"]) == ("0.95", "20")
     # noisy: the clusters of test rows are 1 1 0 0 noise, labels 0 0 0 1 1: three of five hit.
     assert (scores["noisy", "test"]["acc"], scores["noisy", "test"]["coverage"]) == ("0.6", "0.8")
@@ -120,6 +123,7 @@ def test_reconstructions_and_summary(reported: Reported, x: np.ndarray) -> None:
         "acc": 0.6,  # train has five of each; cluster 0 is matched to the first label
         "nmi": 0.0,
         "ari": 0.0,
+        "neighbours": 0.0,
         "purity": 0.6,
         "acc_covered": 0.6,
         "coverage": 1.0,
@@ -135,7 +139,7 @@ def test_headline_has_the_best_of_each_kind(reported: Reported) -> None:
         for r in read_csv(reported.folder / "results/toy/clusterings.csv")
         if (r["clustering"], r["split"]) == ("good", "test")
     )
-    names = ("acc", "nmi", "ari", "purity", "silhouette", "n_clusters_found")
+    names = ("acc", "nmi", "ari", "purity", "neighbours", "n_clusters_found")
     assert headline["clustering"] == {name: float(f"{float(row[name]):.4g}") for name in names}
     assert headline["clustering"]["acc"] == 0.8
     assert headline["baseline"] == {"acc": 0.6, "nmi": 0}
@@ -397,3 +401,29 @@ def test_an_empty_results_file_has_no_lines(tmp_path: Path) -> None:
 def test_scores_are_rounded_to_five_digits() -> None:
     row = {"split": "test", "acc": 0.1234567, "nmi": None, "n_clusters_found": 3, "seconds": 1.0}
     assert tables.scores(row) == {"acc": 0.12346, "n_clusters_found": 3}
+
+
+def test_photographs_are_ranked_between_features() -> None:
+    """Pixels are noise, the features two groups: only clusters of the features are foretold."""
+    draw = np.random.default_rng(0)
+    x, groups = draw.random((90, 1, 4, 4)), np.arange(90) % 2
+    features = groups[:, None] + 0.01 * draw.random((90, 3))
+    noise = (x.reshape(90, -1)[:, 0] > 0.5).astype(int)
+    data = artifacts.LabelledData(x, np.arange(90) // 2 % 3, None, features=features)
+    info = {"seconds": 1.0, "seed": 0}
+    rows = []
+    for points in (data.points, data.x):
+        voters = {"test": votes.voters(points, data.split, "test")}
+        for key, clusters in (("noise", noise), ("groups", groups)):
+            clustering = artifacts.ReportedClustering(
+                *(key, "e", "c", "i", clusters, info, data.x, None, None, data.split, data.x)
+            )
+            rows += [
+                r
+                for r in tables.clustering_rows(clustering, data, voters, 0)
+                if r["split"] == "test"
+            ]
+    assert [row["clustering"] for row in tables.ranked(rows[:2], False)] == ["groups", "noise"]
+    assert rows[1]["neighbours"] == 1
+    assert rows[3]["neighbours"] < 0.5, "between pixels nothing says that these are groups"
+    assert rows[1]["silhouette"] > 0.9 > 0 > rows[0]["silhouette"] - 0.1

@@ -65,7 +65,8 @@ def render(
 
 def clustering(key: str, encoder: str, acc: float) -> dict[str, Any]:
     row = dict.fromkeys(
-        ("nmi", "ari", "purity", "acc_covered", "silhouette", "coverage", "seconds"), 0.5
+        ("nmi", "ari", "purity", "acc_covered", "silhouette", "neighbours", "coverage", "seconds"),
+        0.5,
     )
     names = {"clustering": key, "encoder": encoder, "clusterer": "kmeans", "split": "test"}
     return {**names, **row, "acc": acc, "n_clusters_found": 10}

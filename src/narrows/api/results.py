@@ -36,7 +36,7 @@ def score(
 
     Returns:
         Of an encoder "mse" and "bce" (nats) per value in [0, 1], "psnr" in dB, and "ssim". Of a
-        clustering "silhouette" in the space of the samples, "coverage" (share that is not noise),
+        clustering "silhouette" between the samples, "coverage" (share that is not noise),
         "n_clusters_found", "n" (samples), and against labels "acc", "nmi", "ari", "purity", each
         at most 1, and "acc_covered"; clusters are matched to labels on the train split. None where
         one is not defined. docs/benchmarks.md has what good values are.

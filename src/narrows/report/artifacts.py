@@ -29,6 +29,14 @@ class LabelledData:
     """Labels (N,); None where the data has none."""
     label_names: tuple[str, ...] = ()
     """What the user called label 0, 1, ...; empty where labels are numbers."""
+    features: np.ndarray | None = None
+    """Features (N, D) of the samples, between which distances are measured for every row; None
+    where they are measured between the samples."""
+
+    @property
+    def points(self) -> np.ndarray:
+        """Points (N, ...) between which distances are measured."""
+        return self.x if self.features is None else self.features
 
     def mask(self, split: str) -> np.ndarray:
         """Which samples (N,) belong to a split, or to "all"."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from narrows.report.tables import Row, Tables
 
-BEST = ("acc", "nmi", "ari", "purity", "silhouette", "n_clusters_found")
+BEST = ("acc", "nmi", "ari", "purity", "neighbours", "n_clusters_found")
 PLAIN = ("acc", "nmi")
 
 

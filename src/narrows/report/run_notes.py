@@ -127,8 +127,9 @@ def _clustering(row: Mapping[str, Any]) -> str:
 
 
 def _scores(row: Mapping[str, Any]) -> str:
-    """ACC and NMI where they are defined, without labels the silhouette."""
-    names = {"acc": "ACC", "nmi": "NMI"} if row["acc"] is not None else {"silhouette": "silhouette"}
+    """ACC and NMI where they are defined, without labels the votes of neighbours."""
+    without = {"neighbours": "neighbours' votes"}
+    names = {"acc": "ACC", "nmi": "NMI"} if row["acc"] is not None else without
     scores = [f"{name} {row[k]:.3f}" for k, name in names.items() if row[k] is not None]
     return ", ".join(scores) or "no score"
 

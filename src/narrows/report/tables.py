@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from narrows.clustering import matching, metrics, neighbours
+from narrows.clustering import matching, metrics, neighbours, votes
+from narrows.clustering.votes import Voters
 from narrows.data import blocks, splits
 from narrows.evaluation import probes
 from narrows.report.artifacts import LabelledData, ReportedClustering, ReportedEncoder
@@ -76,11 +77,16 @@ def autoencoder_rows(encoders: Sequence[ReportedEncoder]) -> list[Row]:
     ]
 
 
-def clustering_rows(clustering: ReportedClustering, data: LabelledData, seed: int) -> list[Row]:
+def clustering_rows(
+    clustering: ReportedClustering, data: LabelledData, voters: Mapping[str, Voters], seed: int
+) -> list[Row]:
     """Lines of clusterings.csv for one clustering: one per split, and one over all samples.
 
-    The silhouette is measured in the space of the data itself, the same for every clustering: in
-    every encoder's own space the values would not compare.
+    The silhouette and the votes of neighbours are measured between the same points for every
+    clustering: in every encoder's own space the values would not compare.
+
+    Args:
+        voters: by split on whose samples they vote.
     """
     return [
         {
@@ -89,6 +95,9 @@ def clustering_rows(clustering: ReportedClustering, data: LabelledData, seed: in
             "clusterer": clustering.clusterer,
             "split": split,
             **clustering_scores(data, clustering.clusters, split, seed),
+            "neighbours": votes.neighbours(clustering.clusters, voters[split])
+            if split in voters
+            else None,
             "seconds": clustering.info["seconds"],
             "seed": clustering.info["seed"],
         }
@@ -216,8 +225,8 @@ def train_pairs(data: LabelledData, clusters: np.ndarray) -> dict[int, int]:
 
 
 def ranked(rows: Sequence[Row], labelled: bool) -> list[Row]:
-    """Best first: by ACC, without labels by silhouette; undefined scores come last."""
-    score = "acc" if labelled else "silhouette"
+    """Best first: by ACC, without labels by the votes of neighbours; undefined scores come last."""
+    score = "acc" if labelled else "neighbours"
     return sorted(rows, key=lambda row: math.inf if row[score] is None else -row[score])
 
 
@@ -270,7 +279,8 @@ def summary(tables: Tables) -> dict[str, Any]:
 def scores(row: Row) -> dict[str, float]:
     """The defined scores of a row, to five significant digits."""
     of_encoders = ("mse", "bce", "psnr", "ssim", "linear_probe", "knn")
-    names = (*of_encoders, "acc", "acc_covered", "nmi", "ari", "purity", "silhouette", "coverage")
+    of_clusters = ("silhouette", "neighbours", "coverage")
+    names = (*of_encoders, "acc", "acc_covered", "nmi", "ari", "purity", *of_clusters)
     defined = {name: float(f"{row[name]:.5g}") for name in names if row.get(name) is not None}
     if "n_clusters_found" in row:
         defined["n_clusters_found"] = row["n_clusters_found"]
@@ -330,9 +340,9 @@ def clustering_scores(data: LabelledData, clusters: np.ndarray, split: str, seed
     """Scores of clusters (N,) on the samples of one split, or of "all"; None where undefined."""
     chosen = data.mask(split)
     pairs = train_pairs(data, clusters)
-    points = data.x.reshape(len(data.x), -1)  # only rows that are drawn are read
+    points = data.points.reshape(len(data.x), -1)  # only rows that are drawn are read
     silhouette = metrics.silhouette(points, np.where(chosen, clusters, matching.NOISE), seed)
-    blocks.forget(data.x)
+    blocks.forget(data.points)
     clusters = clusters[chosen]
     row: Row = {"n": len(clusters)}
     row |= dict.fromkeys(("nmi", "acc", "ari", "purity", "acc_covered"))

@@ -1,5 +1,6 @@
 """Stage report: labels meet clusters. artifacts/ -> results/<dataset>, and scores to MLflow."""
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,15 +10,16 @@ from typing import Any, TypeVar
 
 import joblib
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from narrows import tracking
+from narrows.clustering import votes
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import resolved
 from narrows.data import splits
 from narrows.errors import say
+from narrows.evaluation import probes
 from narrows.rendering import figures, progress
 from narrows.rendering.figures import CaptionedFigure
 from narrows.report import (
@@ -83,7 +85,6 @@ def main() -> None:
         report = describe(p, inputs, scored, draw(p, inputs, folder))
         write(report, folder)
         curves.write(inputs.encoders.values(), folder)
-    get_reusable_executor().shutdown(wait=True)  # or its tracker complains when this process ends
     log(p, inputs, report, results)
     say(f"report: {results / 'report.html'} compares all rows")
 
@@ -91,7 +92,10 @@ def main() -> None:
 def read(p: Params) -> Inputs:
     """The artifacts of every row; raises `UserError` naming the stage to run where one misses."""
     folder = Path("artifacts", p.dataset.name)
-    data = artifacts.read_data(Path("data", p.dataset.name))
+    data = dataclasses.replace(
+        artifacts.read_data(Path("data", p.dataset.name)),
+        features=features.common(folder, list(p.pretrained)),
+    )
     encoders = {
         key: artifacts.read_encoder(folder, key, data) for key in [*p.baselines, *p.autoencoders]
     }
@@ -115,7 +119,11 @@ def read(p: Params) -> Inputs:
 def score(p: Params, inputs: Inputs) -> Tables:
     """Every line of the results files. Here labels meet codes and clusters."""
     data, encoders = inputs.data, list(inputs.encoders.values())
-    clusterings = in_processes(tables.clustering_rows, inputs.clusterings, data, p.seed)
+    voters = {
+        split: votes.voters(data.points, data.split, split, probes.MAX_QUERIES)
+        for split in ("val", "test")
+    }
+    clusterings = in_processes(tables.clustering_rows, inputs.clusterings, data, voters, p.seed)
     return Tables(
         autoencoders=tables.autoencoder_rows(encoders),
         clusterings=[row for rows in clusterings.values() for row in rows],

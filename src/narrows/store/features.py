@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +84,19 @@ def input_of(artifacts: Path, config: Mapping[str, Any], x: np.ndarray) -> np.nd
     """
     features = of_encoder(artifacts, config)
     return x if features is None else features.x
+
+
+def common(artifacts: Path, keys: Sequence[str]) -> np.ndarray | None:
+    """Features (N, D) between which distances say whether clusters are good, whatever encoder they
+    are of: those by the first row of `pretrained`. None without any: then the samples do.
+
+    Distances between the pixels of photographs say little of what these are of.
+
+    Args:
+        artifacts: artifacts/<dataset>.
+        keys: those of `pretrained`.
+    """
+    return StoredFeatures(folder(artifacts, keys[0])).x if keys else None
 
 
 def write(

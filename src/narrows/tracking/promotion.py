@@ -11,19 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from narrows.clustering import matching, metrics
-from narrows.clustering.neighbours import nearest
+from narrows.clustering import votes
 from narrows.config.params import Params
-from narrows.data import blocks, splits
 from narrows.errors import UserError
-from narrows.store import clusterings
+from narrows.store import clusterings, features
 from narrows.store.clusterings import StoredClustering
 from narrows.store.digests import digest
 from narrows.store.reading import read_array
 
 FIGURE = "val/neighbours"
 MIN_SEEDS = 5
-N_NEIGHBOURS = 10
 MARGIN = 2.0  # standard errors of the difference of two means
 
 
@@ -64,8 +61,9 @@ def candidate(p: Params, key: str, artifacts: Path, data: Path) -> Candidate:
     stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
     by_seed = _clusters_by_seed(p, stored, artifacts)
     x, split = (read_array(data / name) for name in ("x.npy", "split.npy"))
-    near = neighbours_of_validation(x, split)
-    figures = [neighbours(clusters, split, near) for _, clusters in sorted(by_seed.items())]
+    points = features.common(artifacts, list(p.pretrained))
+    validation = votes.voters(x if points is None else points, split, "val")
+    figures = [votes.neighbours(clusters, validation) for _, clusters in sorted(by_seed.items())]
     fingerprint = digest(*stored.served_files)[:16]
     data_digest = stored.encoder.config["data_digest"]
     return Candidate(key, figures, stored.info["n_clusters"], data_digest, fingerprint)
@@ -90,45 +88,6 @@ def _clusters_by_seed(
             "`dvc repro seeds`"
         )
     return clusters
-
-
-def neighbours_of_validation(x: np.ndarray, split: np.ndarray) -> np.ndarray:
-    """Rows (n_val, 10) of the training samples nearest to each validation sample, as they are;
-    of very many large samples, a draw of the training samples stands for all."""
-
-    def flat(rows: np.ndarray) -> np.ndarray:
-        return blocks.take(x, rows).reshape(len(rows), -1).astype(np.float32)
-
-    train, val = (np.flatnonzero(split == splits.NAMES.index(name)) for name in ("train", "val"))
-    n = blocks.n_in_memory(x.shape[1:])  # samples that fit into memory together
-    train = blocks.subset(train, n, seed=0)
-    train_x, parts = flat(train), np.split(val, range(n, len(val), n))
-    return np.concatenate([train[nearest(train_x, flat(part), N_NEIGHBOURS)] for part in parts])
-
-
-def neighbours(clusters: np.ndarray, split: np.ndarray, near: np.ndarray) -> float:
-    """How well the nearest training samples foretell the clusters of validation samples.
-
-    Adjusted Rand index between their clusters and the commonest cluster of their neighbours, times
-    the share that is not noise; 0 with fewer than two clusters. The space is that of the samples,
-    the same for every encoder: clusters that cut through a crowd are foretold badly.
-
-    Example:
-        Two validation samples, each beside a training sample of its own cluster, or of the other:
-
-        >>> split, near = np.array([0, 0, 1, 1]), np.array([[0], [1]])
-        >>> neighbours(np.array([0, 1, 0, 1]), split, near)
-        1.0
-        >>> neighbours(np.array([0, 1, 0, 0]), split, near)
-        0.0
-    """
-    val = clusters[split == splits.NAMES.index("val")]
-    votes = np.array([np.bincount(row + 1).argmax() - 1 for row in clusters[near]])
-    if len(np.unique(val[val != matching.NOISE])) < 2:
-        return 0.0
-    # where a vote is noise, it is one more name; where the sample is, it is not covered
-    covered = val != matching.NOISE
-    return float((metrics.ari(val[covered], votes[covered] + 1) or 0.0) * metrics.coverage(val))
 
 
 def is_better(new: Sequence[float], old: Sequence[float]) -> tuple[bool, str]:

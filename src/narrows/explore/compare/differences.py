@@ -14,7 +14,7 @@ from narrows.explore.compare.sides import Side, Spread
 
 HIGHER = {
     *("acc", "acc_covered", "nmi", "ari", "purity", "silhouette", "coverage", "psnr", "ssim"),
-    *("linear_probe", "knn", "precision_1", "precision_5", "precision_10", "elbo"),
+    *("neighbours", "linear_probe", "knn", "precision_1", "precision_5", "precision_10", "elbo"),
 }
 LOWER = {"mse", "bce", "loss", "nll", "reconstruction", "penalty"}
 
