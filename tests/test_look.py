@@ -333,6 +333,15 @@ def test_a_file_that_may_not_be_read_is_a_sentence(
             new_files._array(Path(name), rows)
 
 
+def test_a_first_line_that_is_data_is_told_of() -> None:
+    said = "the first line looks like data, not like names of columns: "
+    rows = "".join(f"{i},x{i % 3}\n" for i in range(20))
+    write("a.csv", b"0.5,x1\n" + rows.encode())
+    assert f"{said}0.5; if it is data, write a line of names above it" in look("a.csv").lines
+    write("a.csv", b"n,x1\n" + rows.encode())
+    assert not [line for line in look("a.csv").lines if line.startswith(said)]
+
+
 def test_nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> Any:
         raise AssertionError("a look reads no picture")

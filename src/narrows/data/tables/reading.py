@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from narrows.config.messages import plural
 from narrows.data import decoding
+from narrows.data.tables import first_line
 from narrows.errors import UserError, unreadable
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout, is_beginning: bool) 
             )
         if is_beginning:
             break
-    remarks = []
+    remarks = [remark] if (remark := first_line.remark(header, layout.decimal)) else []
     if has_surplus:
         remarks.append("rows end with a separator that the header does not have")
     if short.n:
