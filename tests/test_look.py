@@ -1,5 +1,7 @@
 """What is proposed for what lies at a place, and the sentences where nothing can be."""
 
+import builtins
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,8 +13,8 @@ import pytest
 
 from narrows.config import params
 from narrows.data import look as looking
-from narrows.data import table_head
-from narrows.data.datasets import _pictures, huggingface
+from narrows.data import new_files, table_head
+from narrows.data.datasets import _arrays, _pictures, huggingface
 from narrows.data.look import Proposal, look
 from narrows.errors import UserError
 
@@ -299,6 +301,45 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match="p cannot be read: Permission denied"):
         look("p")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.parquet", "a.npy", "a.npz"])
+def test_a_file_that_may_not_be_read_is_a_sentence(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above; the file is no less a table or an array for it."""
+    rows = np.arange(40.0).reshape(20, 2)
+    pd.DataFrame({"a": rows[:, 0]}).to_parquet("a.parquet")
+    np.save("a.npy", rows)
+    np.savez("a.npz", rows)
+    for text in ("a.csv", "a.tsv", "a.txt"):
+        Path(text).write_text("a,b\n1,2\n")
+    real = io.open
+
+    def refuse(file: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(file, int) and os.path.basename(file) == name:
+            raise PermissionError(13, "Permission denied", os.fspath(file))
+        return real(file, *args, **options)
+
+    monkeypatch.setattr(io, "open", refuse)
+    monkeypatch.setattr(builtins, "open", refuse)
+    with pytest.raises(UserError, match=rf"^/.*/{name}: Permission denied$"):
+        look(name)
+    if name in ("a.npy", "a.npz"):
+        with pytest.raises(UserError, match=rf"^{name}: Permission denied$"):
+            _arrays.opened(Path(name), "arr_0")
+    if name == "a.npy":
+        with pytest.raises(UserError, match=r"^a\.npy: Permission denied$"):
+            new_files._array(Path(name), rows)
+
+
+def test_a_first_line_that_is_data_is_told_of() -> None:
+    said = "the first line looks like data, not like names of columns: "
+    rows = "".join(f"{i},x{i % 3}\n" for i in range(20))
+    write("a.csv", b"0.5,x1\n" + rows.encode())
+    assert f"{said}0.5; if it is data, write a line of names above it" in look("a.csv").lines
+    write("a.csv", b"n,x1\n" + rows.encode())
+    assert not [line for line in look("a.csv").lines if line.startswith(said)]
 
 
 def test_nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Pictures whose values are no bytes: one scale for the folder, and what has no value."""
 
+import io
 import json
 import struct
 import zlib
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from narrows.data.datasets import image_folder
+from narrows.data.datasets import _pictures, image_folder
 from narrows.data.datasets._base import Dataset, NothingLeft
 
 RAMP = np.arange(64).reshape(8, 8)
@@ -215,3 +216,13 @@ def stack() -> None:
 def test_what_was_assumed_is_told(write: Callable[[], None], message: str) -> None:
     write()
     assert message in "\n".join(load().warnings)
+
+
+def test_a_disk_that_fails_does_not_break_the_picture() -> None:
+    class Failing(io.BytesIO):
+        def read(self, *args: Any) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    shape = _pictures.Shape(8, False, 255, 10**7)
+    with pytest.raises(_pictures.Unreadable, match=r"^cannot be read: Input/output error$"):
+        _pictures.decode(Failing(), shape, _pictures.FORMATS)

@@ -478,3 +478,30 @@ def test_an_older_schema_is_a_sentence() -> None:
     Path("new.csv").write_text("a\n1\n")
     with pytest.raises(UserError, match="older version; run `dvc repro prepare`"):
         table.encode({"dataset": "table", "columns": []}, {}, Path("new.csv"))
+
+
+@pytest.mark.parametrize(
+    ("header", "odd"),
+    [
+        ("0,0,x0", "0, 0"),
+        ("Anna,34,2024-05-01", "34, 2024-05-01"),
+        ("Anna,01.02.1980,x", "01.02.1980"),
+        ("1,2,3,4,5,6,8", "1, 2, 3, 4, 5 and 2 more"),
+        ("name,age,2x", ""),
+        ("country,2019,2020", ""),  # a table with a column a year
+        ("0,1,2", ""),  # as pandas names columns
+        ("400.5,401,401.5", ""),  # a spectrum
+        ("x,2024-01-01,2024-02-01,2024-03-01", ""),
+    ],
+)
+def test_a_first_line_that_is_data_is_told_of(header: str, odd: str) -> None:
+    rows = [",".join([value] * (header.count(",") + 1)) for value in ("1.5", "2.5")]
+    warnings = load("\n".join([header, *rows])).warnings
+    said = [warning for warning in warnings if "looks like data" in warning]
+    expected = "the first line looks like data, not like names of columns: "
+    assert [warning.partition("; ")[0] for warning in said] == ([expected + odd] if odd else [])
+
+
+def test_a_first_line_that_is_data_is_told_of_where_nothing_is_left() -> None:
+    with pytest.raises(NothingLeft, match=r"the first line looks like data, .*: 0; if it is"):
+        load("0,x0\n" * 30)

@@ -116,6 +116,18 @@ def test_page_profiles_clusters_and_names_odd_rows_with_their_columns(page_folde
     assert not [left for left in longer if f"colour = {RED}" in left], "they say no more"
 
 
+def test_page_says_which_clusters_are_gaps(page_folder: Path) -> None:
+    x, segments = features()
+    x[segments == 0, 9:] = (0.5, 0.5)
+    np.save("data/mnist_5k/x.npy", x)
+    table.main(["pca-kmeans"])
+    text = (page_folder / "index.html").read_text(encoding="utf-8")
+    assert "mostly lack a value that others have: of <b>gaps</b> 1." in text
+    assert "gaps = (missing)</th>" in text
+    profile = [row for row in records(page_folder / "profile.csv") if row["cluster"] == "0"]
+    assert ["1"] == [row["here"] for row in profile if row["column"] == "gaps"]
+
+
 def test_a_value_outside_the_range_is_the_oddest_and_is_shown_in_full(page_folder: Path) -> None:
     """The range of `double` is 0 to 20; 1,000,000 lies 49,999 such ranges above it."""
     x, outside = np.load("data/mnist_5k/x.npy"), np.zeros((N, 5), np.float32)
@@ -206,14 +218,46 @@ def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
 
 
 def test_means_are_compared_in_pooled_deviations_gaps_left_out() -> None:
-    """2 and 4 (variance 2) against 6 and 8 (2): d = -4 / sqrt 2."""
+    """2 and 4 (variance 2) against 6 and 8 (2): d = -4 / sqrt 2; a gap in three against none:
+    h = 2 asin sqrt(1 / 3) = 1.231."""
     frame = pd.DataFrame({"n": [2.0, 4.0, math.nan, 6.0, 8.0], "flat": [1.0] * 5})
-    (trait,) = profiles.traits(frame, np.array([0, 0, 0, 1, 1]))[0]
+    trait, gap = profiles.traits(frame, np.array([0, 0, 0, 1, 1]))[0]
+    assert gap[:4] == ("n", "(missing)", pytest.approx(1 / 3), 0)
+    assert gap.effect == pytest.approx(2 * math.asin(math.sqrt(1 / 3)))
     assert (trait.column, trait.category, trait.here, trait.elsewhere) == ("n", None, 3, 7)
     assert trait.effect == pytest.approx(-4 / math.sqrt(2))
     apart = profiles.traits(pd.DataFrame({"n": [1.0, 1.0, 2.0, 2.0]}), np.array([0, 0, 1, 1]))
     assert apart[1][0].effect == math.inf
     assert profiles.traits(pd.DataFrame({"c": ["a", "b"]}), np.zeros(2, int)) == {0: []}
+
+
+def test_a_cluster_that_is_made_of_gaps_says_so() -> None:
+    """All numbers of cluster 1 and all dates of cluster 2 are missing, and numbers are the same
+    elsewhere: h = 2 asin 1 = pi. Of the rows beside cluster 2 half have no number: h = -pi / 2."""
+    n = np.array([1.0, 2.0, 2.0, 3.0] * 3)
+    days = np.arange(12).astype("datetime64[D]").astype("datetime64[s]")
+    clusters = np.arange(12) // 4
+    frame = pd.DataFrame({"n": n, "day": days})
+    frame.loc[clusters == 1, "n"] = math.nan
+    frame.loc[clusters == 2, "day"] = pd.NaT
+    traits = profiles.traits(frame, clusters)
+    assert traits[1][0] == ("n", "(missing)", 1, 0, pytest.approx(math.pi))
+    assert traits[2][0] == ("day", "(missing)", 1, 0, pytest.approx(math.pi))
+    names = profiles.names(traits, ["day"])
+    assert names[1] == "n (missing), late day"
+    assert profiles.gaps(traits) == {"n": [1], "day": [2]}
+    assert names[2] == "day (missing), n not (missing)"
+    mined = rules.mine(frame, clusters, traits).rules
+    pairs = set(zip(mined["if"], mined["then"], strict=True))
+    assert {("n = (missing)", "cluster 1"), ("cluster 2", "day = (missing)")} <= pairs
+
+
+def test_values_that_are_there_as_elsewhere_name_no_cluster() -> None:
+    """No gap against one in ten: h = -2 asin sqrt .1 = -.64, a medium effect."""
+    frame = pd.DataFrame({"n": [1.0] * 10 + [math.nan] + [1.0] * 9})
+    traits = profiles.traits(frame, np.arange(20) // 10)
+    assert traits[0][0].effect == pytest.approx(-2 * math.asin(math.sqrt(0.1)))
+    assert profiles.names(traits) == {1: "n (missing)"}
 
 
 def test_names_are_the_columns_and_values_that_set_a_cluster_apart_most() -> None:

@@ -144,6 +144,26 @@ def sentence(error: BaseException, place: Path) -> str:
     return str(error) or type(error).__name__
 
 
+def unreadable(file: Path, error: Exception, what: str) -> UserError:
+    """What a user reads of a file that a parser refuses; where it is the system that refuses, or
+    the disk, that alone.
+
+    Args:
+        what: what the file is not.
+
+    >>> unreadable(Path("x.csv"), ValueError("a quote is open"), "not a table")
+    UserError('x.csv: not a table: a quote is open')
+    >>> unreadable(Path("x.csv"), PermissionError(errno.EACCES, "Permission denied"), "not a table")
+    UserError('x.csv: Permission denied')
+    """
+    if is_users(error):
+        return UserError(sentence(error, file))
+    if isinstance(error, OSError) and error.strerror:
+        return UserError(f"{file}: {error.strerror}")
+    message = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(f"{file}: {what}: {message}")
+
+
 def lacks_space(error: BaseException) -> bool:
     """Whether a disk was full or a quota used up, as Python, numpy, torch or a database says it.
 

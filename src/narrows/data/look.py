@@ -21,6 +21,7 @@ from narrows.config.messages import plural
 from narrows.data import glance, table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
 from narrows.data.table_head import Head
+from narrows.data.tables import first_line
 from narrows.data.tables.reading import PARQUET
 from narrows.errors import UserError
 
@@ -277,6 +278,8 @@ def _table(path: Path, head: Head) -> Proposal:
         f"{plural(len(head.columns), 'column')}",
         f"columns: {_listed(head.columns)}",
     ]
+    if head.separator and (remark := first_line.remark(head.columns, head.decimal)):
+        lines.append(remark)
     labels = [c for c in head.columns if c.lower() in LABEL_WORDS and c not in head.texts]
     dataset: dict[str, Any] = {"name": "table", "path": str(path)}
     separator = {} if head.separator in (",", "") else {"separator": head.separator}

@@ -14,7 +14,7 @@ from narrows.config import plugins
 from narrows.config.messages import plural
 from narrows.data import table_frame
 from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, counted
-from narrows.errors import UserError
+from narrows.errors import UserError, unreadable
 from narrows.store.reading import read_arrays, read_schema
 
 
@@ -104,8 +104,7 @@ def _array(path: Path, like: np.ndarray) -> Dataset:
         if x.dtype.kind not in "biuf":
             raise ValueError(f"it holds {x.dtype}")
     except Exception as error:  # a header may claim anything
-        message = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: no array of numbers that can be read: {message}") from None
+        raise unreadable(path, error, "no array of numbers that can be read") from None
     shape = like.shape[1:]
     x = x[None] if x.shape == shape else x
     if x.shape[1:] != shape or not len(x):

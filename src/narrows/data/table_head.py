@@ -6,12 +6,21 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from narrows.data import decoding
 from narrows.data.glance import is_english
-from narrows.data.tables.reading import NEARLY_ALL, PARQUET, SEPARATORS, has_decimal_commas
-from narrows.errors import UserError
+from narrows.data.tables.reading import (
+    NEARLY_ALL,
+    NO_TABLE,
+    PARQUET,
+    SEPARATORS,
+    has_decimal_commas,
+)
+from narrows.errors import UserError, unreadable
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 N_BYTES = 1 << 18  # of a CSV that are looked at
 N_ROWS = 200
@@ -53,8 +62,7 @@ def read(path: Path) -> Head:
     except UserError:
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
-        message = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: not a table that can be read: {message}") from None
+        raise unreadable(path, error, NO_TABLE) from None
 
 
 def _csv(path: Path) -> Head:
@@ -65,7 +73,7 @@ def _csv(path: Path) -> Head:
     end = content.rfind(b"\n") + 1 if is_cut else 0
     text, _ = decoding.decode(content[:end] if end else content)
     if "\0" in text:
-        raise UserError(f"{path}: not a table that can be read: it has zero bytes")
+        raise UserError(f"{path}: {NO_TABLE}: it has zero bytes")
     separator = "\t" if path.suffix.lower() == ".tsv" else _separator(text)
     skip_rows, rows = _rows(text, separator)
     if is_cut and len(rows) > 1:
@@ -91,9 +99,15 @@ def _csv(path: Path) -> Head:
 
 
 def _parquet(path: Path) -> Head:
-    from pyarrow import parquet, types
+    from pyarrow import parquet
 
-    file = parquet.ParquetFile(path)
+    with path.open("rb") as stream:
+        return _of_parquet(parquet.ParquetFile(stream))
+
+
+def _of_parquet(file: ParquetFile) -> Head:
+    from pyarrow import types
+
     schema = file.schema_arrow
     words = [
         field.name

@@ -13,9 +13,10 @@ from typing import IO, NamedTuple, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from narrows.errors import UserError
+from narrows.errors import UserError, unreadable
 from narrows.store import outputs
 
+NO_ARRAYS = "no arrays that can be read"
 NPY, NPZ = ".npy", ".npz"
 NUMBERS = "biuf"
 """Kinds of types that samples may have: truth values, whole numbers, floats."""
@@ -48,7 +49,7 @@ def headers(path: Path) -> dict[str, Header]:
         with path.open("rb") as stream:
             return {"": _header(stream)[0]}
     except Exception as error:  # headers and archives may claim anything
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error, NO_ARRAYS) from None
 
 
 def opened(path: Path, name: str = "") -> np.ndarray:
@@ -75,7 +76,7 @@ def opened(path: Path, name: str = "") -> np.ndarray:
             copy.flush()
             return cast(np.ndarray, npy.open_memmap(copy.name, mode="r"))
     except Exception as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error, NO_ARRAYS) from None
 
 
 def chosen(path: Path, key: str | None, besides: str | None = None) -> str:
@@ -110,8 +111,3 @@ def _header(stream: IO[bytes] | io.BufferedIOBase) -> tuple[Header, int]:
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which could run code; save numbers")
     return Header(shape, dtype), stream.tell()
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    message = " ".join(str(error).split())[:200] or type(error).__name__
-    return UserError(f"{path}: no arrays that can be read: {message}")

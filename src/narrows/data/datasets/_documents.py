@@ -12,6 +12,7 @@ from narrows.data import decoding
 from narrows.data.datasets import _files
 from narrows.data.datasets._base import Skipped
 from narrows.data.datasets._files import ListedFile, composed
+from narrows.data.tables.reading import NO_TABLE
 from narrows.errors import UserError
 
 FOLDERS = "folders"
@@ -134,7 +135,7 @@ def _lines(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
     try:
         yield from reader
     except csv.Error as error:
-        raise UserError(f"{path}: not a table that can be read: {error}") from None
+        raise UserError(f"{path}: {NO_TABLE}: {error}") from None
 
 
 def _folder_of(file: ListedFile) -> str:

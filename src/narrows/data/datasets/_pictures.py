@@ -121,6 +121,8 @@ def decode(stream: Stream, shape: Shape, accepted: tuple[str, ...]) -> Picture:
     except UnidentifiedImageError:
         raise Unreadable("broken: no picture of a known format") from None
     except Exception as error:  # decoders meet hostile bytes with any exception there is
+        if isinstance(error, OSError) and error.strerror:  # the system's, none of the decoder
+            raise Unreadable(f"cannot be read: {error.strerror}") from None
         message = " ".join(str(error).split())[:100]
         kind = "truncated" if "truncated" in message.lower() else "broken"
         raise Unreadable(f"{kind}: {message or type(error).__name__}") from None

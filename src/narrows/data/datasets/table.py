@@ -107,7 +107,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     if not n_rows or not columns.feature_names(schema):
         raise NothingLeft(
             f"params.yaml: dataset.path: {file} has {plural(n_rows, 'row')} and no column to learn "
-            f"from ({account.summary(schema)})",
+            f"from ({'; '.join([account.summary(schema), *sheet.remarks])})",
             skipped,
         )
     encoded = columns.encode(table, n_rows, schema)

@@ -14,13 +14,15 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from narrows.config.messages import plural
 from narrows.data import decoding
-from narrows.errors import UserError
+from narrows.data.tables import first_line
+from narrows.errors import UserError, unreadable
 
 if TYPE_CHECKING:
     from _csv import Reader
 
     import pyarrow as pa
 
+NO_TABLE = "not a table that can be read"
 CSV, PARQUET = {".csv", ".tsv", ".txt"}, {".parquet", ".pq"}
 SEPARATORS = ",;\t|"
 BLOCK = 1_000_000  # cells that are Python's strings at once
@@ -77,7 +79,7 @@ def read(stream: IO[bytes], file: Path, layout: Layout, is_beginning: bool = Fal
         return _csv(stream, file, layout, is_beginning)
     except csv.Error as error:
         hint = "; a quote is not closed" if "end of data" in str(error) else ""
-        raise UserError(f"{file}: not a table that can be read: {error}{hint}") from None
+        raise UserError(f"{file}: {NO_TABLE}: {error}{hint}") from None
     except UnicodeError as error:
         raise UserError(f"{file} is not written in {layout.encoding}: {error}") from None
 
@@ -99,8 +101,7 @@ def _parquet(stream: IO[bytes], file: Path, is_beginning: bool) -> Sheet:
     except UserError:
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
-        message = " ".join(str(error).split())[:200]
-        raise UserError(f"{file}: not a table that can be read: {message}") from None
+        raise unreadable(file, error, NO_TABLE) from None
     names = [str(name) for name in table.column_names]
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise UserError(f"{file}: there are two columns {twice[0]!r}")
@@ -145,7 +146,7 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout, is_beginning: bool) 
     rows = _numbered(reader, lines)
     header = next((row for row in rows if _n_filled(row)), None)
     if header is None:
-        raise UserError(f"{file}: not a table that can be read: it has no header")
+        raise UserError(f"{file}: {NO_TABLE}: it has no header")
     if any("\0" in cell for cell in header):
         raise UserError(
             f"{file}: its text holds characters of code 0, as UTF-16 without a mark does; set "
@@ -169,7 +170,7 @@ def _cells(text: TextIOWrapper, file: Path, layout: Layout, is_beginning: bool) 
             )
         if is_beginning:
             break
-    remarks = []
+    remarks = [remark] if (remark := first_line.remark(header, layout.decimal)) else []
     if has_surplus:
         remarks.append("rows end with a separator that the header does not have")
     if short.n:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from narrows.explore.groups import Groups
+from narrows.explore.table import profiles
 from narrows.explore.table.profiles import Trait
 from narrows.explore.table.rules import MinedRules
 from narrows.rendering import html
@@ -108,6 +109,7 @@ def _html(findings: Findings) -> str:
         places={cluster: place for place, cluster in enumerate(sizes)},
         points=_scaled(findings.plane),
         n_traits=N_TRAITS,
+        gaps=profiles.gaps(findings.traits),
         of_clusters=_records(rules[of_clusters].groupby("then").head(N_PER_CLUSTER)),
         others=_records(rules[~of_clusters & ~rules["if"].str.contains(r"cluster \d+")]),
         groups=findings.groups.content(),

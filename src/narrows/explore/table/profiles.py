@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Integer
 
+from narrows.data.tables.columns import MISSING
+
 Clusters = Integer[np.ndarray, " N"]
 N_NAME = 3
 """Columns that name a cluster."""
@@ -36,6 +38,8 @@ class Trait(NamedTuple):
 def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
     """By cluster, every column's mean and every category's share, the most distinctive first.
 
+    Gaps of numbers and dates are a category of their own beside the mean of what is there.
+
     Example:
         Three of three are red here, none elsewhere: h = 2 asin 1 - 2 asin 0 = pi:
 
@@ -46,16 +50,16 @@ def traits(frame: pd.DataFrame, clusters: Clusters) -> dict[int, list[Trait]]:
     """
     by_cluster: dict[int, list[Trait]] = {}
     values = {name: numbers(frame[name]) for name in frame if not is_words(frame[name])}
-    shares = {name: pd.get_dummies(frame[name]) for name in frame if is_words(frame[name])}
+    shares = {name: _flags(frame[name]) for name in frame}
     for cluster in np.unique(clusters):
         own = clusters == cluster
         own_traits = [
             Trait(str(name), None, *_means(column[own], column[~own]))
             for name, column in values.items()
         ]
-        for name, dummies in shares.items():
-            for category in dummies if not own.all() else ():
-                flags = dummies[category].to_numpy()
+        for name, flags_of in shares.items():
+            for category in flags_of if not own.all() else ():
+                flags = flags_of[category].to_numpy()
                 here, elsewhere = float(flags[own].mean()), float(flags[~own].mean())
                 effect = cohens_h(here, elsewhere)
                 own_traits.append(Trait(str(name), str(category), here, elsewhere, effect))
@@ -79,7 +83,7 @@ def names(traits: Mapping[int, Sequence[Trait]], dates: Sequence[str] = ()) -> d
     guessed = {}
     for cluster, own in traits.items():
         words: dict[str, str] = {}  # by column; what there is more of says more than what is not
-        large = [trait for trait in own if abs(trait.effect) >= LEAST_EFFECT]
+        large = [t for t in own if abs(t.effect) >= LEAST_EFFECT and not _is_usual(t)]
         for trait in sorted(large, key=lambda t: t.category is not None and t.effect < 0):
             words.setdefault(trait.column, _word(trait, dates))
         columns = dict.fromkeys(trait.column for trait in large)
@@ -96,6 +100,28 @@ def _word(trait: Trait, dates: Sequence[str]) -> str:
     if trait.column in dates:
         return f"{'late' if is_more else 'early'} {trait.column}"
     return f"{'high' if is_more else 'low'} {trait.column}"
+
+
+def gaps(traits: Mapping[int, Sequence[Trait]]) -> dict[str, list[int]]:
+    """By column, the clusters most of whose rows lack it, unlike the others; noise is none.
+
+    >>> lacking, older = Trait("age", MISSING, 0.9, 0.1, 1.9), Trait("age", None, 5.0, 4.0, 1.0)
+    >>> gaps({0: [lacking], 1: [older]})
+    {'age': [0]}
+    """
+    lacking: dict[str, list[int]] = {}
+    for cluster, own in traits.items():
+        for trait in own if cluster >= 0 else ():
+            is_most = trait.category == MISSING and trait.here > 0.5
+            if is_most and trait.effect >= LEAST_EFFECT:
+                lacking.setdefault(trait.column, []).append(cluster)
+    return lacking
+
+
+def _is_usual(trait: Trait) -> bool:
+    """Whether it says that values are there, as they mostly are elsewhere: no gap at all against
+    one in ten is a medium effect already."""
+    return trait.category == MISSING and trait.effect < 0 and trait.elsewhere < 0.5
 
 
 def is_words(column: pd.Series) -> bool:
@@ -139,6 +165,14 @@ def cohens_d(here: np.ndarray, elsewhere: np.ndarray) -> float:
             else math.copysign(math.inf, here.mean() - elsewhere.mean())
         )
     return float(here.mean() - elsewhere.mean()) / math.sqrt(squares / (n + m - 2))
+
+
+def _flags(column: pd.Series) -> pd.DataFrame:
+    """A column of booleans for each category; of numbers and dates for their gaps, if any."""
+    if is_words(column):
+        return pd.get_dummies(column)
+    is_gap = column.isna()
+    return pd.DataFrame({MISSING: is_gap} if is_gap.any() else {})
 
 
 def _means(here: np.ndarray, elsewhere: np.ndarray) -> tuple[float, float, float]:

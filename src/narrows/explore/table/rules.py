@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from narrows.data.tables.columns import MISSING
 from narrows.explore.table.profiles import Clusters, Trait, is_words, numbers
 
 MAX_COLUMNS = 15  # the most distinctive ones: sets grow with the cube of their number
@@ -69,11 +70,12 @@ def mine(
 
 
 def items(frame: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
-    """One boolean column an item: a third of a number's or date's values, a category, a cluster.
+    """One boolean column an item: a third of a number's or date's values, its gaps, a
+    category, a cluster.
 
-    >>> baskets = items(pd.DataFrame({"n": [1.0, 2.0, 3.0]}), np.array([0, 0, -1]))
-    >>> list(baskets)
-    ['n is low', 'n is middle', 'n is high', 'cluster 0', 'no cluster']
+    >>> frame = pd.DataFrame({"n": [1.0, 2.0, 3.0, np.nan]})
+    >>> list(items(frame, np.array([0, 0, -1, 0])))
+    ['n = (missing)', 'n is low', 'n is middle', 'n is high', 'cluster 0', 'no cluster']
     """
     flags: dict[str, np.ndarray] = {}
     for name in frame:
@@ -83,7 +85,10 @@ def items(frame: pd.DataFrame, clusters: Clusters) -> pd.DataFrame:
                 flags[f"{name} = {word}"] = (column == word).to_numpy()
             continue
         values = numbers(column)
-        present = values[~np.isnan(values)]
+        is_gap = np.isnan(values)
+        if is_gap.any():
+            flags[f"{name} = {MISSING}"] = is_gap
+        present = values[~is_gap]
         if not len(present):
             continue
         low, high = np.quantile(present, [1 / 3, 2 / 3])
