@@ -14,12 +14,14 @@ import argparse
 import copy
 import csv
 import functools
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import benched
 import filelock
 import numpy as np
 
@@ -40,12 +42,34 @@ RESULTS = ROOT / "benchmarks/results/papers.csv"
 WORK = ROOT / ".work/papers"
 K = 10
 COMMITTEE = ("denoising-conv-self-label", "affine-conv-self-label")
-EPOCHS = {"denoising-conv": 5, "affine-conv": 5, "affine-conv-wide": 2, "deep": 10}
+EPOCHS = {"denoising-conv": 5, "affine-conv": 5, "deep": 10}
+EPOCH = 70_000 // 256
+STUDENT = {  # of the size that supervised networks for these pictures have
+    "network": {
+        **{"name": "conv", "channels": [32, 64, 128], "convolutions": 2},
+        **{"activation": "relu", "batch_norm": True, "dropout": 0.3},
+    },
+    "code_size": 128,
+    "code_activation": "relu",
+    "train": {
+        **{"epochs": 1, "batch_size": 64, "patience": None, "precision": "auto"},
+        **{"optimizer": {"name": "adam", "lr": 3e-3}, "schedule": {"name": "cosine"}},
+    },
+}
+TEACHING = {
+    "method.batch_size": 256,
+    "method.interval": 8 * EPOCH,
+    "method.optimizer.lr": 3e-3,
+    "augmentation": {
+        **{"name": "affine", "rotation": 20, "shift": 0.1, "scale": 0.15},
+        **{"shear": 0.2, "elastic": 0.06},
+    },
+}
 CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} | {
     "baselines.pca.code_size": 50,  # as in the literature
     "cluster_on": "all",
-    "autoencoders.affine-conv-wide.network.channels": [32, 64, 128],
-    "deep_clusterings.student.method.interval": 490 * 12,
+    **{f"autoencoders.affine-conv-wide.{key}": value for key, value in STUDENT.items()},
+    **{f"deep_clusterings.student.{key}": value for key, value in TEACHING.items()},
 }
 for key in COMMITTEE:
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 490 * 6  # six epochs
@@ -53,7 +77,8 @@ for key in COMMITTEE:
 for key in ("deep-dec", "denoising-conv-idec"):
     CHANGES[f"deep_clusterings.{key}.start"] = {"name": "umap_gmm"}
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 245  # an epoch
-FIELDS = ["dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds"]
+SCORES = ("dataset", "row", "seed", "acc", "nmi", "ari", "seconds", "cpu_seconds")
+FIELDS = [*SCORES, "commit", "processor"]  # empty in lines from before both were recorded
 
 
 def load(dataset: str) -> tuple[prepared.Prepared, np.ndarray]:
@@ -160,16 +185,29 @@ def record(dataset: str, task: tuple[str, int]) -> dict[str, Any]:
         "ari": metrics.ari(labels, clusters),
         "seconds": round(time.perf_counter() - wall),
         "cpu_seconds": round(time.process_time() - cpu),
+        "commit": commit(),
+        "processor": processor(),
     }
     WORK.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(WORK / "lock"):
         lines = [other for other in measured() if named(other) != named(line)]
         with RESULTS.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
+            writer = csv.DictWriter(stream, FIELDS, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows([*lines, line])
     np.save(clusters_file(dataset, key, seed), clusters)
     return line
+
+
+def commit() -> str:
+    """The commit of this checkout; `-dirty` follows where its code was changed since."""
+    words = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def processor() -> str:
+    about = benched.machine(threads=1)
+    return f"{about['cpu']}, {'with' if about['bf16'] else 'without'} bf16"
 
 
 def named(line: dict[str, Any]) -> tuple[str, str, str]:
