@@ -108,7 +108,7 @@ def test_damaged_data_is_refused_as_prepare_refuses_it(
     assert re.search(sentence, refused(plugin(dataset, damaged(tmp_path)[name])))
 
 
-def few(folder: Path) -> dict[str, Path]:
+def too_few(folder: Path) -> dict[str, Path]:
     """By the plug-in: a dozen samples, of which fewer than six can be used."""
     texts, pictures = folder / "texts", folder / "pictures"
     for place in (texts, pictures):
@@ -132,7 +132,7 @@ def few(folder: Path) -> dict[str, Path]:
     ],
 )
 def test_too_few_samples_are_left_and_why(name: str, sentence: str, tmp_path: Path) -> None:
-    place = few(tmp_path)[name]
+    place = too_few(tmp_path)[name]
     with pytest.raises(UserError) as error:
         rehearse(plugin(name, place))
     assert str(error.value).startswith(f"{place} has {sentence}; at least 6 are needed, because ")
@@ -158,7 +158,9 @@ def test_documents_without_a_term_that_counts_are_skipped_and_no_key_is_named(
         rehearse(plugin("text", tmp_path))
     reasons = "9 no text, 3 no term that some documents share and most lack"
     assert str(rehearsed.value) == f"{tmp_path} has no document to learn from (skipped: {reasons})"
-    with pytest.raises(UserError, match=r"lack\); dataset\.min_documents 2 and dataset\.max_share "):
+    with pytest.raises(
+        UserError, match=r"lack\); dataset\.min_documents 2 and dataset\.max_share "
+    ):
         stages(plugin("text", tmp_path))
 
 

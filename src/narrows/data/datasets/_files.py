@@ -210,9 +210,7 @@ def usable(files: Sequence[ListedFile]) -> tuple[list[ListedFile], list[Skipped]
     return used, skipped
 
 
-def none_left(
-    root: Path, kind: str, skipped: Sequence[Skipped], advice: str = ""
-) -> NothingLeft:
+def none_left(root: Path, kind: str, skipped: Sequence[Skipped], advice: str = "") -> NothingLeft:
     """The sentence for a folder of which nothing can be used."""
     message = f"params.yaml: dataset.path: {root} has no {kind} to learn from{aside(skipped)}"
     return NothingLeft(message, skipped, advice)

@@ -149,7 +149,9 @@ def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[in
 
 def _no_terms(cfg: Config, path: Path, documents: _documents.Documents) -> NothingLeft:
     """Of documents without a term that counts, which so are skipped as those before them."""
-    unused = [Skipped(name, "no term that some documents share and most lack") for name in documents.names]
+    unused = [
+        Skipped(name, "no term that some documents share and most lack") for name in documents.names
+    ]
     advice = (
         f"; dataset.min_documents {cfg.min_documents} and dataset.max_share {cfg.max_share} say "
         "which terms count"
