@@ -166,6 +166,14 @@ def test_the_file_is_named_that_was_written(tmp_path: Path) -> None:
     assert errors.sentence(refused, tmp_path).startswith("to.npy: its disk is full, ")
     denied = PermissionError(errno.EACCES, "Permission denied", b"x.npy")
     assert errors.sentence(denied, tmp_path) == "x.npy: Permission denied"
+    for part in (
+        "a/.part-x.npy",
+        "a/.x.npy.part",
+        "a/.x.npy.4711.part",
+        ".a.4711.part/.part-x.npy",
+    ):
+        refused = PermissionError(errno.EACCES, "Permission denied", part)
+        assert errors.sentence(refused, tmp_path) == "a/x.npy: Permission denied"
     unnamed = OSError(errno.EROFS, "Read-only file system", 3)
     assert errors.sentence(unnamed, tmp_path) == f"{tmp_path}: Read-only file system"
     assert errors.sentence(ValueError(), tmp_path) == "ValueError"

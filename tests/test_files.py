@@ -1,10 +1,12 @@
 """Files that are whole or not there, and CSV files by hand."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from narrows import errors
 from narrows.data import names, new_files
 from narrows.errors import UserError
 from narrows.store import reading
@@ -33,6 +35,22 @@ def test_on_a_full_disk_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="odd"), atomic_write(file):
         raise OSError("odd")
     assert not list(tmp_path.iterdir())
+
+
+def test_where_no_file_can_be_written_the_file_is_named_and_nothing_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere, so the system's refusal is played. The user has never seen the name
+    that a file has until it is whole, and pyarrow would put it into a sentence of its own."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(PermissionError) as caught, atomic_write(tmp_path / "x.parquet"):
+        raise AssertionError("the block is not entered")
+    assert errors.is_users(caught.value)
+    assert errors.sentence(caught.value, Path()) == f"{tmp_path}/x.parquet: Permission denied"
 
 
 def test_csv_of_mappings_and_of_sequences(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """`narrows new`: a project on somebody's data, all of it or nothing."""
 
+import errno
 import os
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from ruamel.yaml import YAML
 
 from helpers.own_data import pictures, table
 from narrows import __main__
-from narrows.commands import _project, new
+from narrows.commands import _project, doctor, new
 from narrows.config import params
 from narrows.data.look import Proposal
 from narrows.errors import UserError
@@ -201,3 +204,27 @@ def test_doctor_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixtu
     __main__.main("doctor")
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok") for line in lines), lines
+    assert "ok  writing   files can be written here" in lines
+
+
+def test_doctor_says_where_nothing_can_be_written_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere, so the system's refusal is played."""
+    temporary_file = tempfile.TemporaryFile
+
+    def refuse(dir: Path, **options: Any) -> Any:
+        if dir.name in ("results", "encoders"):
+            raise PermissionError(errno.EACCES, "Permission denied", f"{dir}/tmp1")
+        return temporary_file(dir=dir, **options)
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    assert not list(doctor.writing()), "no project, nothing to write"
+    for name in ("results", "artifacts/encoders", "data/raw"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "params.yaml").touch()
+    files = sorted(tmp_path.rglob("*"))
+    ((is_good, line),) = doctor.writing()
+    assert not is_good
+    assert line == "writing   results, artifacts/encoders: Permission denied"
+    assert sorted(tmp_path.rglob("*")) == files

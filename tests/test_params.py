@@ -1,10 +1,15 @@
 """A wrong params.yaml is one sentence that names the key, what was found and what is accepted."""
 
 import copy
+import dataclasses
+import datetime
+import functools
+import itertools
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +17,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from helpers import odd_params
+from helpers import plugins as examples
 from helpers.project import EXPERIMENT, ROOT
-from narrows.config import params
+from narrows.config import params, plugins
 from narrows.config.plugins import resolved
 from narrows.errors import UserError
 from narrows.store import choices
@@ -36,7 +42,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         ("sed", 0, r"^sed is not known \(did you mean 'seed'\?\); accepted are seed, device"),
-        ("seed", True, r"^seed: .*integer, found True"),
+        ("seed", True, r"^seed: .*integer, found true"),
         ("seed", -1, r"^seed: .*greater than or equal to 0, found -1"),
         ("seed", 2**32, r"^seed: .*less than 4294967296, found 4294967296"),
         ("seeds.values", [0, 2**32], r"^seeds.values.1: .*less than 4294967296, found 4294967296"),
@@ -48,7 +54,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("prepare.val_fraction", 1.0, r"^prepare.val_fraction: .*less than 1, found 1.0"),
         ("prepare.val_fraction", "0.1", r"^prepare.val_fraction: .*number, found '0.1'"),
         ("n_clusters", 1, r"^n_clusters: accepted are auto and numbers from 2 on, found 1$"),
-        ("n_clusters", True, r"^n_clusters: .*, found True$"),
+        ("n_clusters", True, r"^n_clusters: .*, found true$"),
         ("n_clusters", "atuo", r"^n_clusters: .*, found 'atuo'$"),
         ("choose_k.largest", 1, r"^choose_k.largest: .*greater than or equal to 2, found 1"),
         ("choose_k.encoder", "pcb", r"^choose_k.encoder: 'pcb' is no row of .*mean 'pca'"),
@@ -58,7 +64,11 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("autoencoders.deep.losss", "mse", r"^autoencoders.deep.losss is not known .*'loss'"),
         ("autoencoders.deep.loss", "bce", r"^autoencoders.deep.loss: bce needs .*found 'linear'"),
         ("autoencoders.deep.network.hidden", [500, 0], r"deep.network.hidden.1: .*than 0, found 0"),
-        ("autoencoders.deep.network.hidden", 500, r"deep.network.hidden: .*tuple, found 500"),
+        (
+            "autoencoders.deep.network.hidden",
+            500,
+            r"deep.network.hidden: .*list, like \[500\], found 500",
+        ),
         ("autoencoders.deep.train.epochs", 1.5, r"deep.train.epochs: .*integer, found 1.5"),
         ("autoencoders.deep.train.optimizer", {"name": "adam", "lrr": 1}, r"optimizer.lrr .*'lr'"),
         ("autoencoders.deep.train.optimizer", {"name": "adam", "lr": 0}, r"optimizer.lr: .*than 0"),
@@ -102,6 +112,85 @@ def test_a_wrong_value_is_told(path: str, value: Any, message: str) -> None:
     assert "\n" not in str(error.value)
 
 
+ODD = [None, True, "a", "", 0, -1.5, float("inf"), [], [None], ["a"], [{"a": 1}], {}, {"a": None}]
+ODD += [[[1]], [1] * 20, datetime.date(2020, 1, 2), {1}]
+PYTHONS = re.compile(
+    r"None|True|False|tuple|dict|frozenset|\bset\b|instance|validation|datetime|(?<!\.)\binf\b|union|\(\)"
+    r"|(?<=\.)(str|int|float|bool|is-.*|constrained|function|literal)\b"
+)
+"""What no user of YAML can know: values, types, and types of unions as if they were keys."""
+FAMILIES = ("autoencoders", "clusterers", "datasets", "networks", "objectives", "optimizers")
+FAMILIES += ("baselines", "corruptions", "deep_clusterers", "penalties", "pretrained", "schedules")
+
+
+def filled(family: str, name: str) -> dict[str, Any]:
+    """A plug-in as params.yaml has it, with every key."""
+    if family == "autoencoders":
+        return dict(resolved(examples.row(name)))
+    if family not in ("datasets", "objectives"):
+        return dict(resolved(examples.plugin(family, name)))
+    config = plugins.load(family, name).Config
+    needed = [f.name for f in dataclasses.fields(config) if f.default is dataclasses.MISSING]
+    values = config(**dict.fromkeys(needed, "x" if family == "datasets" else 2))
+    return {"name": name, **resolved(values)}
+
+
+def refusal(read: Callable[[Any], Any], raw: Any) -> str:
+    """The sentence by which a value is refused; nothing where it is not."""
+    try:
+        read(raw)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_refusal_of_a_plugin_speaks_python(family: str) -> None:
+    for name in plugins.available(family):
+        raw = filled(family, name)
+        for key, value in itertools.product(raw.keys() - {"name"}, ODD):
+            said = refusal(functools.partial(params.plugin, family), {**raw, key: value})
+            assert not PYTHONS.search(said), said
+
+
+@pytest.mark.parametrize("path", [None, *RAW])
+def test_no_refusal_of_a_section_speaks_python(path: str | None) -> None:
+    """Of the file, of a section, and of keys in it and in its first row."""
+    section, paths = RAW[path] if path else {}, [path] if path else []
+    if isinstance(section, dict):
+        paths += [f"{path}.{key}" for key in section]
+        first = next(iter(section.values()), None)
+        paths += [f"{paths[1]}.{key}" for key in first] if isinstance(first, dict) else []
+    for value in ODD:
+        for raw in [changed(place, value) for place in paths] or [value]:
+            said = refusal(params.from_dict, raw)
+            assert not PYTHONS.search(said), said
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ({"ignore": "a"}, "ignore: input should be a list, like ['a'], found 'a'"),
+        (
+            {"missing": [{"a": 1}]},
+            "missing.0: input should be a valid string, a valid integer or a valid number, "
+            "found {'a': 1}",
+        ),
+        ({"ignore": None}, "ignore: input should be a list, found null"),
+    ],
+)
+def test_types_are_those_of_yaml(dataset: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        params.from_dict({**RAW, "dataset": {"name": "table", "path": "x.csv", **dataset}})
+    assert str(error.value) == f"dataset.{message}"
+
+
+def test_an_empty_list_of_which_one_item_is_needed() -> None:
+    with pytest.raises(UserError) as error:
+        params.from_dict(changed("seeds.values", []))
+    assert str(error.value) == "seeds.values: input should have at least 1 item, found []"
+
+
 def test_teachers_are_there_under_every_seed_and_have_clusters_of_their_own() -> None:
     raw = changed("deep_clusterings.deep-dec.teachers", ["deep-kmeans"])
     raw["seeds"]["rows"] = ["deep-dec"]
@@ -130,7 +219,7 @@ def test_a_missing_key_is_told() -> None:
         ("seed: [", "not valid YAML"),
         ("seed: 0: 1", "not valid YAML: mapping values are not allowed in this context in line 1"),
         ("seed: 0\nseed: 1\n", "not valid YAML: .*duplicate key"),
-        ("", "should be a mapping of keys, found None"),
+        ("", "should be a mapping of keys, found nothing"),
     ],
 )
 def test_an_unreadable_file_is_told(tmp_path: Path, text: str | None, message: str) -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
+from helpers.project import ROOT
 from narrows.config import params
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Prepare
-from narrows.data import prepare, rehearsal
+from narrows.data import look, prepare, rehearsal, splits
 from narrows.data.datasets import image_folder
 from narrows.errors import UserError
 
@@ -45,7 +47,7 @@ def plugin(name: str, path: Path) -> Plugin:
 
 
 def rehearse(dataset: Plugin) -> None:
-    rehearsal.rehearse(dataset, SHARES, seed=0)
+    rehearsal.rehearse(dataset)
     assert not list(Path.cwd().iterdir()), "nothing is left"
 
 
@@ -106,13 +108,75 @@ def test_damaged_data_is_refused_as_prepare_refuses_it(
     assert re.search(sentence, refused(plugin(dataset, damaged(tmp_path)[name])))
 
 
-def test_what_is_left_has_to_fill_every_split(tmp_path: Path) -> None:
-    """Two of nine pictures; a fifth of two is none."""
-    folder = damaged(tmp_path)["pictures"]
-    for i in range(2):
-        (folder / f"{i}.png").write_bytes(png(i))
-    sentence = refused(plugin("image_folder", folder))
-    assert "split 2 rows into 2 train, 0 val, 0 test" in sentence
+def too_few(folder: Path) -> dict[str, Path]:
+    """By the plug-in: a dozen samples, of which fewer than six can be used."""
+    texts, pictures = folder / "texts", folder / "pictures"
+    for place in (texts, pictures):
+        place.mkdir()
+    for i in range(12):
+        (texts / f"{i}.txt").write_text("equal words")
+        (pictures / f"{i:02}.png").write_bytes(png(0) if i else b"no picture")
+    (folder / "rows.csv").write_text("a\n1\n2\n3\n4\n5\n")
+    np.save(folder / "rows.npy", np.vstack([np.full((7, 2), np.nan), np.eye(5, 2)]))
+    names = {"text": "texts", "image_folder": "pictures", "table": "rows.csv", "array": "rows.npy"}
+    return {name: folder / file for name, file in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("text", "1 document to learn from (skipped: 11 duplicate)"),
+        ("image_folder", "1 picture to learn from (skipped: 10 duplicate, 1 broken)"),
+        ("table", "5 rows to learn from"),
+        ("array", "5 rows to learn from (skipped: 7 NaN or infinity)"),
+    ],
+)
+def test_too_few_samples_are_left_and_why(name: str, sentence: str, tmp_path: Path) -> None:
+    place = too_few(tmp_path)[name]
+    with pytest.raises(UserError) as error:
+        rehearse(plugin(name, place))
+    assert str(error.value).startswith(f"{place} has {sentence}; at least 6 are needed, because ")
+
+
+def test_of_many_files_that_are_equal_all_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal, "MANY", 39)
+    for i in range(40):
+        (tmp_path / f"{i}.txt").write_text("equal words")
+    with pytest.raises(UserError, match=r"1 document to learn from \(skipped: 39 duplicate\)"):
+        rehearse(plugin("text", tmp_path))
+
+
+def test_documents_without_a_term_that_counts_are_skipped_and_no_key_is_named(
+    tmp_path: Path,
+) -> None:
+    """There is no params.yaml yet; `prepare` says the keys."""
+    for i in range(12):
+        (tmp_path / f"{i:02}.txt").write_bytes(f"alone{i}".encode() + b"\0" * (i < 9))
+    with pytest.raises(UserError) as rehearsed:
+        rehearse(plugin("text", tmp_path))
+    reasons = "9 no text, 3 no term that some documents share and most lack"
+    assert str(rehearsed.value) == f"{tmp_path} has no document to learn from (skipped: {reasons})"
+    with pytest.raises(
+        UserError, match=r"lack\); dataset\.min_documents 2 and dataset\.max_share "
+    ):
+        stages(plugin("text", tmp_path))
+
+
+def test_prepare_says_what_is_missing_where_a_split_is_empty(tmp_path: Path) -> None:
+    """A fifth of two is none."""
+    for i in range(9):
+        (tmp_path / f"{i}.png").write_bytes(png(min(i, 1)))
+    sentence = r"split 2 rows into 2 train, 0 val, 0 test; .* \(skipped: 7 duplicate\)"
+    with pytest.raises(UserError, match=sentence):
+        stages(plugin("image_folder", tmp_path))
+
+
+def test_as_many_as_are_needed_fill_every_split_of_a_new_project() -> None:
+    for file in sorted((ROOT / "examples").glob("*.yaml")):
+        shares = YAML(typ="safe").load(file.read_text())["prepare"]
+        splits.assign(look.LEAST, None, shares["test_fraction"], shares["val_fraction"], seed=0)
 
 
 def test_a_few_of_many_pictures_are_read_unless_none_of_them_will_do(

@@ -154,7 +154,10 @@ def test_new_documents_are_encoded_the_same_way() -> None:
         ({"path": "rows.csv"}, "dataset.column is missing: which column of rows.csv is text"),
         ({"path": "rows.csv", "column": "x"}, "dataset.column: rows.csv has no column 'x'; it has"),
         ({"labels": "kind"}, "dataset.labels: accepted are folders and null, found 'kind'"),
-        ({"min_documents": 2, "max_share": 0.1}, "no term is left of 2 documents"),
+        (
+            {"min_documents": 2, "max_share": 0.1},
+            r"\(skipped: 2 no term .*dataset.min_documents 2 and dataset.max_share 0.1 ",
+        ),
         ({"embeddings": "a-model"}, "dataset.embeddings"),
         ({"path": "void"}, "void has no document to learn from"),
         ({"path": "a.pdf"}, r"dataset.path: a.pdf is no folder, no .txt and no .csv"),

@@ -132,11 +132,11 @@ def sentence(error: BaseException, place: Path) -> str:
     Args:
         place: file or folder that was written, where the error does not name one.
 
-    >>> sentence(PermissionError(errno.EACCES, "Permission denied", "x.npy"), Path("data"))
+    >>> sentence(PermissionError(errno.EACCES, "Permission denied", ".part-x.npy"), Path("data"))
     'x.npy: Permission denied'
     """
     if isinstance(error, OSError):  # of a copy the second is written
-        place = next((Path(name) for name in _names(error)), place)
+        place = next((_whole(Path(name)) for name in _names(error)), place)
     if lacks_space(error):
         return full(place)
     if isinstance(error, OSError) and error.errno in REFUSING:
@@ -186,6 +186,20 @@ _FULL = re.compile(  # numpy and torch have no error of their own for it
 def _names(error: OSError) -> list[str]:
     """Paths that an error of the system names, that of the file that was written first."""
     return [os.fsdecode(n) for n in (error.filename2, error.filename) if isinstance(n, str | bytes)]
+
+
+def _whole(path: Path) -> Path:
+    """What a file or folder is to become that has another name until it is whole, or lies in such
+    a folder: `store` names them so, and nobody else knows these names.
+
+    >>> _whole(Path("data/table/.part-x.npy")), _whole(Path("artifacts/.deep.4711.part/.part-a"))
+    (PosixPath('data/table/x.npy'), PosixPath('artifacts/deep/a'))
+    """
+    matches = [(name, _PARTIAL.fullmatch(name)) for name in path.parts]
+    return Path(*(match["file"] or match["folder"] if match else name for name, match in matches))
+
+
+_PARTIAL = re.compile(r"\.(?:part-(?P<file>.+)|(?P<folder>.+?)(?:\.\d+)?\.part)")
 
 
 def full(place: Path) -> str:

@@ -88,8 +88,7 @@ def create(target: Path, proposal: Proposal) -> None:
     with folders.new(target) as folder:
         write_pipeline(folder)
         write_params(folder, proposal)
-        p = load(folder / "params.yaml")
-        rehearse(p.dataset, p.prepare, p.seed)
+        rehearse(load(folder / "params.yaml").dataset)
         words = {"title": target.name, "place": place, "dataset": dataset["name"]}
         command = PAGES.get(example, "`narrows compare ROW ROW` two of them in detail")
         readme = README.format(**words, command=command)

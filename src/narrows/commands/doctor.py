@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +32,8 @@ EXTRAS = {  # module: what it is for, and what to install
     "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
     "psycopg": ("studies on PostgreSQL", "'psycopg[binary]'"),
 }
+PLACES = (".", ".dvc", ".work", "artifacts", "data", "results", "mlruns", "studies")
+"""Where DVC and the stages write: the last six are made in the first."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str]) -> int:
     """Prints the lines; 1 where something that every project needs is missing."""
     parser().parse_args(words)
-    checks = (versions, device, project, pipeline, runs, studies, extras, room)
+    checks = (versions, device, project, pipeline, runs, studies, extras, room, writing)
     n_bad = 0
     for check in checks:
         for is_good, line in _lines(check):
@@ -141,3 +144,51 @@ def room() -> Iterator[tuple[bool, str]]:
     """Free space on the disk of this folder."""
     free = shutil.disk_usage(os.curdir).free / 1e9
     yield free > 1, f"disk      {free:,.0f} GB free here"
+
+
+def writing() -> Iterator[tuple[bool, str]]:
+    """Whether files can be written where the project writes, and into the folders in there: those
+    of a stage that root has once run belong to root."""
+    if not Path("params.yaml").exists():
+        return
+    places = [place for place in map(Path, PLACES) if place.is_dir()]
+    refusals = _refusals(places)
+    inner = [entry for place in places[1:] if place not in refusals for entry in _entries(place)]
+    refusals |= _refusals([entry for entry in inner if entry.is_dir()])
+    if refusals:
+        names = ("this folder" if place == Path() else str(place) for place in refusals)
+        listed = _abridged([*names])
+        yield False, f"writing   {listed}: {next(iter(refusals.values()))}"
+    else:
+        yield True, "writing   files can be written here"
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it cannot be read."""
+    return sorted(folder.iterdir()) if os.access(folder, os.R_OK | os.X_OK) else []
+
+
+def _refusals(folders: Sequence[Path]) -> dict[Path, str]:
+    """Those of some folders into which no file can be written, and why."""
+    return {folder: why for folder in folders if (why := _refusal(folder))}
+
+
+def _refusal(folder: Path) -> str:
+    """Why no file can be written into a folder, by trying it; the file has no name where the system
+    knows such files, and so nothing is left even of a killed process."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as stream:
+            stream.write(b"0")
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _abridged(names: Sequence[str]) -> str:
+    """Some names, and how many more there are.
+
+    >>> _abridged([*"abcdefghij"])
+    'a, b, c, d, e, f, g, h and 2 more'
+    """
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"{', '.join(names[:8])}{more}"

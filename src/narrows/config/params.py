@@ -18,7 +18,7 @@ from pydantic import Field, PlainValidator, PositiveInt
 
 from narrows.config import inheritance, plugins, search_space, yaml_file
 from narrows.config.inheritance import LIKE, SECTIONS
-from narrows.config.messages import abbreviated, cut, nearest
+from narrows.config.messages import abbreviated, cut, nearest, refusal
 from narrows.config.plugins import Plugin, config
 from narrows.config.sections import (
     SAMPLES,
@@ -295,12 +295,7 @@ def _fill(cls: Any, raw: dict[Any, Any], where: str, largest: int = LARGEST) -> 
     try:
         return cls(**values)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "value_error":  # a cross-check of our own, already a sentence
-            raise UserError(f"{dot}{first['ctx']['error']!s}") from None
-        path = ".".join(str(part) for part in first["loc"])
-        problem, text = first["msg"][0].lower() + first["msg"][1:], abbreviated(first["input"])
-        raise UserError(f"{dot}{path}: {problem}, found {text}") from None
+        raise UserError(f"{dot}{refusal(error.errors(), values)}") from None
 
 
 def _is_row(where: str) -> bool:
@@ -346,6 +341,6 @@ def types_of(cls: Any) -> dict[str, Any]:
 
 def _mapping(raw: Any, where: str) -> dict[Any, Any]:
     if not isinstance(raw, dict):
-        text = abbreviated(raw)
+        text = "nothing" if raw is None else abbreviated(raw)
         raise UserError(f"{where or 'the file'} should be a mapping of keys, found {text}")
     return raw

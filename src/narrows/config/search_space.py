@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from narrows.config.messages import abbreviated, cut
+from narrows.config.messages import abbreviated, cut, refusal
 from narrows.config.plugins import config
 
 Changes = dict[str, Any]  # by dotted key of a row
@@ -154,16 +154,15 @@ def _parameter(key: str, raw: Any) -> Range | Layers | Choices:
         return raw
     try:
         if isinstance(raw, list | tuple):
-            return Choices(values=tuple(raw))
+            raw = {"values": tuple(raw)}
+            return Choices(**raw)
         for needed, known, kind in kinds:
             if isinstance(raw, dict) and needed <= set(raw) <= known:
                 lists = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
                 parameter: Range | Layers = kind(**lists)
                 return parameter
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"space.{cut(key)}: {problem}") from None
+        raise ValueError(f"space.{cut(key)}: {refusal(error.errors(), dict(raw))}") from None
     raise ValueError(
         f"space.{cut(key)}: accepted are a list of choices, {{low, high, log}} and "
         f"{{layers, units}}, found {abbreviated(raw)}"

@@ -20,6 +20,7 @@ from narrows.config import plugins
 from narrows.config.messages import plural
 from narrows.data import glance, table_head
 from narrows.data.datasets import _arrays, _documents, _files, _pictures
+from narrows.data.datasets._base import Skipped, aside
 from narrows.data.table_head import Head
 from narrows.data.tables import first_line
 from narrows.data.tables.reading import PARQUET
@@ -77,12 +78,21 @@ def look(place: str) -> Proposal:
     """
     proposal = _look(place)
     if proposal.n_samples is not None and proposal.n_samples < LEAST:
-        what = {"image_folder": "picture", "text": "document"}.get(proposal.dataset["name"], "row")
-        raise UserError(
-            f"{proposal.dataset['path']} has {plural(proposal.n_samples, what)} to learn from; at "
-            f"least {LEAST} are needed, because some train, some choose and some test"
-        )
+        raise too_few(proposal.dataset["path"], proposal.dataset["name"], proposal.n_samples)
     return dataclasses.replace(proposal, lines=tuple(map(_plain, proposal.lines)))
+
+
+def too_few(path: Any, name: str, n_samples: int, skipped: Sequence[Skipped] = ()) -> UserError:
+    """The sentence for data of a kind that has fewer than `LEAST` samples.
+
+    >>> too_few("letters", "text", 1, [Skipped("a.txt", "empty")]).args[0].partition(";")[0]
+    'letters has 1 document to learn from (skipped: 1 empty)'
+    """
+    what = {"image_folder": "picture", "text": "document"}.get(name, "row")
+    return UserError(
+        f"{path} has {plural(n_samples, what)} to learn from{aside(skipped)}; at least {LEAST} are "
+        "needed, because some train, some choose and some test"
+    )
 
 
 def _look(place: str) -> Proposal:

@@ -18,8 +18,9 @@ from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Prepare
 from narrows.data import blocks, splits
-from narrows.data.datasets._base import Dataset, counted
+from narrows.data.datasets._base import Dataset, aside, counted
 from narrows.data.tables import beyond
+from narrows.errors import UserError
 from narrows.store.files import atomic_write, write_csv
 
 N_LINES = 15  # on the terminal
@@ -33,9 +34,11 @@ def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: 
         UserError: raw files are missing or hold nothing that can be used, or are too few to split.
     """
     data: Dataset = dataset.module.load(dataset.config, raw_dir)
-    split = splits.assign(
-        len(data.x), data.is_test, shares.test_fraction, shares.val_fraction, seed
-    )
+    fractions = (shares.test_fraction, shares.val_fraction)
+    try:
+        split = splits.assign(len(data.x), data.is_test, *fractions, seed)
+    except UserError as error:
+        raise UserError(f"{error}{aside(data.skipped)}") from None
     folder.mkdir(parents=True, exist_ok=True)
     save(folder / "x.npy", data.x)
     save(folder / "split.npy", split)

@@ -2,7 +2,8 @@
 
 The functions that `prepare` calls read the data, so that what they refuse is refused in the same
 words: all of it where it is small, and else a few of the files or the beginning of the table. What
-they leave on the disk is thrown away.
+they leave on the disk is thrown away. Samples have to be enough for every split, as in `look`, but
+without those that are skipped.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from narrows.config.plugins import Plugin
-from narrows.config.sections import Prepare
-from narrows.data import glance, splits
+from narrows.data import glance, look
 from narrows.data.datasets import _arrays, _documents, _files, _pictures, table
-from narrows.data.datasets._base import Dataset
+from narrows.data.datasets._base import Dataset, NothingLeft
 from narrows.data.tables import reading
 from narrows.errors import UserError
 
@@ -29,26 +29,25 @@ RAW = Path("raw")
 KEY = "params.yaml: dataset.path: "
 
 
-def rehearse(dataset: Plugin, shares: Prepare, seed: int) -> None:
+def rehearse(dataset: Plugin) -> None:
     """Reads data that lies on this machine as `fetch` and `prepare` will; other data is let be.
 
     Args:
         dataset: of the family `datasets`; a `path` of it is absolute.
-        shares: how the samples are split, where all of them were read.
-        seed: of the split.
 
     Raises:
-        UserError: what `fetch` or `prepare` would say.
+        UserError: what `fetch` or `prepare` would say, or how few samples are left and why.
     """
     if not (path := getattr(dataset.config, "path", None)):
         return
     try:
-        _rehearse(dataset, Path(path), shares, seed)
+        _rehearse(dataset, Path(path))
     except UserError as error:  # there is no params.yaml yet
-        raise UserError(str(error).removeprefix(KEY)) from None
+        problem = error.problem if isinstance(error, NothingLeft) else str(error)
+        raise UserError(problem.removeprefix(KEY)) from None
 
 
-def _rehearse(dataset: Plugin, path: Path, shares: Prepare, seed: int) -> None:
+def _rehearse(dataset: Plugin, path: Path) -> None:
     files = _files_in(path, dataset.name) if path.is_dir() else [path]
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         if not _are_small(files):
@@ -56,12 +55,18 @@ def _rehearse(dataset: Plugin, path: Path, shares: Prepare, seed: int) -> None:
                 _begin(dataset, path)
                 return
             with contextlib.suppress(UserError):  # of a few files: others may do
-                _of_files(dataset, path, glance.some(files))
+                _files.fetch(_files.look_at(path, glance.some(files)), RAW)
+                _load(dataset, path)
                 return
         dataset.module.fetch(dataset.config, RAW)
-        data: Dataset = dataset.module.load(dataset.config, RAW)
-        fractions = (shares.test_fraction, shares.val_fraction)
-        splits.assign(len(data.x), data.is_test, *fractions, seed)
+        _load(dataset, path)
+
+
+def _load(dataset: Plugin, path: Path) -> None:
+    """Reads what is listed as samples, which have to be enough."""
+    data: Dataset = dataset.module.load(dataset.config, RAW)
+    if len(data.x) < look.LEAST:
+        raise look.too_few(path, dataset.name, len(data.x), data.skipped)
 
 
 def _files_in(path: Path, name: str) -> list[Path]:
@@ -74,12 +79,6 @@ def _are_small(files: Sequence[Path]) -> bool:
     n_bytes = 0
     sizes = (file.stat().st_size for file in files)
     return len(files) <= MANY and all((n_bytes := n_bytes + size) <= SMALL for size in sizes)
-
-
-def _of_files(dataset: Plugin, path: Path, files: Sequence[Path]) -> None:
-    """Reads some files of a folder as samples."""
-    _files.fetch(_files.look_at(path, files), RAW)
-    dataset.module.load(dataset.config, RAW)
 
 
 def _begin(dataset: Plugin, path: Path) -> None:

@@ -20,9 +20,13 @@ def atomic_write(file: Path) -> Iterator[Path]:
     The path lies in the same folder (a rename is atomic within one file system only) and has the
     same suffix, because writers such as `np.savez` append theirs where it is missing. If the block
     raises, what it wrote is deleted; if the process is killed, `file` is as it was.
+
+    It is there from the start: where the folder takes no files the system says so, in an error that
+    `errors.sentence` knows, and no library in words of its own after an hour.
     """
     partial = file.with_name(f".part-{file.name}")
     try:
+        partial.touch()
         yield partial
         partial.replace(file)
     except (OSError, RuntimeError) as error:

@@ -44,7 +44,7 @@ def restore(run: Any, folder: Path) -> list[str]:
     commit = tags.get(provenance.COMMIT)
     if not commit:
         raise UserError(f"run {short} names no commit: it was made outside a git repository")
-    partial = folder.with_name(folder.name + ".partial")
+    partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:

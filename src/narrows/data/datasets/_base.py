@@ -32,11 +32,17 @@ class Original(NamedTuple):
 
 
 class NothingLeft(UserError):
-    """Nothing that a source held can be used."""
+    """Nothing that a source held can be used.
 
-    def __init__(self, message: str, skipped: Sequence[Skipped]):
-        super().__init__(message)
-        self.skipped = skipped
+    Args:
+        message: what is there, without keys of params.yaml but for the path's.
+        skipped: what of it was left out.
+        advice: which keys could change that.
+    """
+
+    def __init__(self, message: str, skipped: Sequence[Skipped], advice: str = ""):
+        super().__init__(f"{message}{advice}")
+        self.problem, self.skipped = message, skipped
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,15 @@ def numbered(labels: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     names = sorted(set(labels), key=lambda name: (len(name) if name.isdecimal() else 1 << 20, name))
     place = {name: i for i, name in enumerate(names)}
     return np.array([place[label] for label in labels], np.int64), tuple(names)
+
+
+def aside(skipped: Sequence[Skipped]) -> str:
+    """What was skipped and why, as an aside of a sentence; nothing where nothing was.
+
+    >>> aside([Skipped("a", "empty")]), aside([])
+    (' (skipped: 1 empty)', '')
+    """
+    return f" (skipped: {counted(skipped)})" if skipped else ""
 
 
 def counted(skipped: Sequence[Skipped]) -> str:

@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
-from narrows.data.datasets._base import NothingLeft, Skipped, counted
+from narrows.data.datasets._base import NothingLeft, Skipped, aside
 from narrows.errors import UserError
 from narrows.rendering import progress
 from narrows.store import outputs, project
@@ -210,11 +210,10 @@ def usable(files: Sequence[ListedFile]) -> tuple[list[ListedFile], list[Skipped]
     return used, skipped
 
 
-def none_left(root: Path, kind: str, skipped: Sequence[Skipped]) -> NothingLeft:
+def none_left(root: Path, kind: str, skipped: Sequence[Skipped], advice: str = "") -> NothingLeft:
     """The sentence for a folder of which nothing can be used."""
-    why = f" (skipped: {counted(skipped)})" if skipped else ""
-    message = f"params.yaml: dataset.path: {root} has no {kind} to learn from{why}"
-    return NothingLeft(message, skipped)
+    message = f"params.yaml: dataset.path: {root} has no {kind} to learn from{aside(skipped)}"
+    return NothingLeft(message, skipped, advice)
 
 
 def in_order(

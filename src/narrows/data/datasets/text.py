@@ -19,7 +19,7 @@ from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
-from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
+from narrows.data.datasets._base import Dataset, NothingLeft, Original, Skipped, numbered
 from narrows.data.datasets._files import ListedFile
 from narrows.errors import UserError
 from narrows.store.digests import digest_of
@@ -88,6 +88,8 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         x = _unit(embedded, arrays)
     else:
         terms, arrays = _vocabulary(cfg, documents.texts)
+        if not terms:
+            raise _no_terms(cfg, path, documents)
         schema |= {"tokens": tokens.RULE, "stop_words": cfg.stop_words, "terms": terms}
         notes = [*notes, _summary(terms, documents.texts)]
         x = _tf_idf(documents.texts, schema, arrays)
@@ -145,7 +147,20 @@ def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[in
     return used, sorted(skipped)
 
 
+def _no_terms(cfg: Config, path: Path, documents: _documents.Documents) -> NothingLeft:
+    """Of documents without a term that counts, which so are skipped as those before them."""
+    unused = [
+        Skipped(name, "no term that some documents share and most lack") for name in documents.names
+    ]
+    advice = (
+        f"; dataset.min_documents {cfg.min_documents} and dataset.max_share {cfg.max_share} say "
+        "which terms count"
+    )
+    return _files.none_left(path, "document", sorted([*documents.skipped, *unused]), advice)
+
+
 def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The terms that count, none where no term does, and the weight of each."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -157,10 +172,7 @@ def _vocabulary(cfg: Config, texts: Sequence[str]) -> tuple[list[str], dict[str,
     try:
         vectorizer.fit(texts)
     except ValueError:
-        raise UserError(
-            f"params.yaml: dataset: no term is left of {plural(len(texts), 'document')} by "
-            f"min_documents {cfg.min_documents} and max_share {cfg.max_share}"
-        ) from None
+        return [], {}
     terms: list[str] = vectorizer.get_feature_names_out().tolist()
     return terms, {"idf": vectorizer.idf_}
 
