@@ -155,10 +155,10 @@ def test_no_refusal_of_a_plugin_speaks_python(family: str) -> None:
 
 @pytest.mark.parametrize("path", [None, *RAW])
 def test_no_refusal_of_a_section_speaks_python(path: str | None) -> None:
-    """Of the file, of a section, and of keys in it and in its first row."""
+    """Of the file, of a section, of its first keys, and of those of its first row."""
     section, paths = RAW[path] if path else {}, [path] if path else []
     if isinstance(section, dict):
-        paths += [f"{path}.{key}" for key in section]
+        paths += [f"{path}.{key}" for key in itertools.islice(section, 4)]
         first = next(iter(section.values()), None)
         paths += [f"{paths[1]}.{key}" for key in first] if isinstance(first, dict) else []
     for value in ODD:
