@@ -65,7 +65,8 @@ class Dataset:
     skipped: Sequence[Skipped] = ()
     """What the source held and was left out."""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    """What `encode` needs to turn new rows into x in the same way, as JSON."""
+    """What `encode` needs to turn new rows into x in the same way, as JSON. `new_files.read` adds
+    `is_x_used` to it: false where an encoder reads what x was made from."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Arrays that `encode` needs as well."""
     beyond: np.ndarray | None = None

@@ -75,7 +75,7 @@ def write(folder: Path, topics: Topics) -> Path:
 def excerpt(text: str) -> str:
     """The beginning of a text in one line, up to a space where one is near.
 
-    >>> excerpt("Dear all,\n\n  the ship")
+    >>> excerpt("Dear all,   the ship")
     'Dear all, the ship'
     >>> excerpt("word " * 100)[-11:]
     ' word word…'
