@@ -58,7 +58,8 @@ class SavedEncoder:
     input_shape: tuple[int, ...]
     """Shape of one sample."""
     encode: Encode
-    """Maps samples (N, ...) as stored to codes (N, D)."""
+    """Maps samples (N, ...) as stored to codes (N, D); of a row on disk, it raises `UserError` for
+    samples of another shape, and so does `reconstruct`."""
     reconstruct: Callable[[Tensor], np.ndarray]
     """Maps samples (N, ...) as stored to reconstructions (N, ...) in [0, 1]."""
 
@@ -81,8 +82,7 @@ class SavedEncoder:
         return errors
 
     def _samples(self, x: np.ndarray) -> Tensor:
-        if x.shape[1:] != self.input_shape:
-            raise UserError(f"samples are of shape {self.input_shape}, found {x.shape[1:]}")
+        _check_shape(x, self.input_shape)
         if len(x) == 0:
             raise UserError("there are no samples")
         return torch.from_numpy(np.ascontiguousarray(x))
@@ -162,21 +162,40 @@ def of_stored(stored: StoredClustering) -> Saved:
     start = params.plugin("clusterers", row["start"])
     cluster, soft = refined_verbs(method, start, stored.state, learned["parts"], n_clusters)
     centres = means(codes, clusters, n_clusters)
-    return Saved(shape, refined, reconstruct, cluster, soft, centres)
+    return Saved(shape, _of_shape(shape, refined), reconstruct, cluster, soft, centres)
 
 
 def coder(folder: Path) -> tuple[dict[str, Any], Encode, Decode]:
-    """What config.json tells of a baseline or a trained encoder in `folder`, and its two ways.
+    """What config.json tells of a baseline or a trained encoder in `folder`, and its two ways, of
+    which the first raises `UserError` for samples of another shape.
 
     Raises:
         UserError: a file is missing, or weights.pt holds more than weights.
     """
     stored = StoredEncoder(folder)
+    shape = tuple(stored.config["input_shape"])
     if stored.is_baseline:
         row = params.plugin("baselines", stored.config["row"])
-        shape = tuple(stored.config["input_shape"])
-        return stored.config, *baseline_verbs(row, stored.state, shape)
-    return stored.config, *model_verbs(model(stored.config, stored.weights))
+        encode, decode = baseline_verbs(row, stored.state, shape)
+    else:
+        encode, decode = model_verbs(model(stored.config, stored.weights))
+    return stored.config, _of_shape(shape, encode), decode
+
+
+def _of_shape(shape: tuple[int, ...], encode: Encode) -> Encode:
+    """The same for samples of this shape alone: of others a baseline, which flattens them, would
+    make numbers that mean nothing."""
+
+    def checked(x: Tensor) -> np.ndarray:
+        _check_shape(x, shape)
+        return encode(x)
+
+    return checked
+
+
+def _check_shape(x: Tensor | np.ndarray, shape: tuple[int, ...]) -> None:
+    if tuple(x.shape[1:]) != shape:
+        raise UserError(f"samples are of shape {shape}, found {tuple(x.shape[1:])}")
 
 
 def model(config: dict[str, Any], weights: dict[str, Tensor]) -> Autoencoder:

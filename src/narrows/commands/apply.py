@@ -29,13 +29,13 @@ from narrows.commands import _answers, _base
 from narrows.config import params
 from narrows.config.messages import plural
 from narrows.config.params import Params
-from narrows.data import names, new_files, splits, table_frame
+from narrows.data import names, splits, table_frame
 from narrows.data.new_files import NewSamples
 from narrows.data.prepare import ASSUMED
 from narrows.data.tables import beyond
 from narrows.errors import UserError
 from narrows.evaluation import outliers
-from narrows.explore import apply, groups
+from narrows.explore import apply, groups, new_samples
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
 from narrows.explore.groups import KNOWN, Groups, Named
@@ -62,8 +62,7 @@ def main(words: Sequence[str]) -> int:
         with finished(p, options.run) as (artifacts, key):
             stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
             known = read_known(p, stored, x)
-            new = new_files.read(options.paths, data, x)
-            description = described(p, stored, known, new, options.n)
+            new, description = described(p, stored, known, options.paths, options.n)
             own_groups = groups_of(p, key, stored, known, options.names)
         samples = names.read(data / "samples.csv", len(x))
         known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
@@ -84,17 +83,14 @@ def main(words: Sequence[str]) -> int:
 
 
 def described(
-    p: Params, stored: StoredClustering, known: Known, new: NewSamples, n_similar: int
-) -> Description:
-    """What the row says of new samples, or of their features where its encoder takes those."""
-    own, config = Path("artifacts", p.dataset.name), stored.encoder.config
-    known = dataclasses.replace(known, x=features.input_of(own, config, known.x))
-    x = new.x
-    if taken := features.of_encoder(own, config):
-        from narrows.models.features import of_new
-
-        x = of_new(taken, read_schema(Path("data", p.dataset.name)), new, p.device)
-    return apply.describe(saved.of_stored(stored), known, x, new.beyond, n_similar)
+    p: Params, stored: StoredClustering, known: Known, paths: Sequence[Path], n_similar: int
+) -> tuple[NewSamples, Description]:
+    """New samples and what the row says of them, or of their features where its encoder takes
+    those."""
+    data, own = Path("data", p.dataset.name), Path("artifacts", p.dataset.name)
+    new, x = new_samples.read(paths, data, known.x, own, stored.encoder, p.device)
+    known = dataclasses.replace(known, x=features.input_of(own, stored.encoder.config, known.x))
+    return new, apply.describe(saved.of_stored(stored), known, x, new.beyond, n_similar)
 
 
 def counted_outliers(description: Description) -> str:

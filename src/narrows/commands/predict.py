@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.commands import _answers, _base
-from narrows.data import blocks, new_files
-from narrows.data.new_files import NewSamples
+from narrows.data import blocks
 from narrows.errors import UserError
+from narrows.explore import new_samples
 from narrows.rendering import progress
-from narrows.store import features
-from narrows.store.reading import read_json, read_schema
+from narrows.store import clusterings, encoders
+from narrows.store.encoders import StoredEncoder
+from narrows.store.reading import read_json
 
 if TYPE_CHECKING:
     from narrows.clustering.saved import SavedEncoder
@@ -51,9 +52,9 @@ def main(words: Sequence[str]) -> int:
 
         model, kind = _opened(registry.download(options.model, Path(folder)), options.model)
         served = read_json(model / models.SERVED)
-        new = new_files.read(paths, model, _like(served))
-        row = _loaded(model, kind, served[kind])
-        columns = _columns(row, _taken(model, row, new))
+        row, encoder = _loaded(model, kind, served[kind])
+        new, x = new_samples.read(paths, model, _like(served), model, encoder, "auto")
+        columns = _columns(row, x)
     rows = _answers.table(new, columns)
     _answers.save(rows, to) if to else _answers.show(rows)
     _answers.report("predict", new, [], f"by {served[kind]}", to)
@@ -94,21 +95,15 @@ def _like(served: dict[str, Any]) -> np.ndarray:
     return np.empty((0, *served["samples"]["shape"]), served["samples"]["dtype"])
 
 
-def _loaded(model: Path, kind: str, key: str) -> SavedEncoder:
+def _loaded(model: Path, kind: str, key: str) -> tuple[SavedEncoder, StoredEncoder]:
+    """The row, and the files of its encoder."""
     from narrows.clustering import saved
     from narrows.tracking import models
 
-    return saved.load(model, key) if kind == models.CLUSTERING else saved.load_encoder(model, key)
-
-
-def _taken(model: Path, row: SavedEncoder, new: NewSamples) -> np.ndarray:
-    """New samples, or features of them, as the encoder takes them."""
-    places = list((model / "pretrained").glob("*"))
-    if not places:
-        return new.x
-    from narrows.models.features import of_new
-
-    return of_new(features.StoredFeatures(places[0]), read_schema(model), new, "auto")
+    if kind == models.CLUSTERING:
+        stored = clusterings.open_clustering(model, key)
+        return saved.of_stored(stored), stored.encoder
+    return saved.load_encoder(model, key), StoredEncoder(encoders.folder(model, key))
 
 
 def _columns(row: SavedEncoder, x: np.ndarray) -> dict[str, Any]:

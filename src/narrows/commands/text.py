@@ -9,7 +9,7 @@ import argparse
 import csv
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ from narrows.clustering.centres import means
 from narrows.commands import _base
 from narrows.commands._base import FinishedRow
 from narrows.config.messages import plural
-from narrows.data import new_files, table_frame
+from narrows.data import originals, table_frame
 from narrows.data.datasets._base import NothingLeft
 from narrows.errors import UserError, say
+from narrows.explore import new_samples
 from narrows.explore.groups import Named
 from narrows.explore.text import page, terms
-from narrows.rendering import progress
-from narrows.store import outputs
-from narrows.store.reading import read_arrays
+from narrows.explore.text.page import Document
+from narrows.rendering import html, progress
+from narrows.store import clusterings, outputs
 
 N_TERMS = 12
 N_HEARTS = 5
@@ -52,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     finished = _base.read_row(options.row)
     schema = table_frame.schema(finished.data, "text")
     if options.query is not None:
-        answer(finished, schema, options.query, options.n)
+        answer(finished, options.query, options.n)
         return 0
     with progress.watch("text"):
         target = describe(finished, schema, finished.named(options.names))
@@ -72,7 +73,7 @@ def describe(finished: FinishedRow, schema: dict[str, Any], named: Named) -> Pat
             return {int(cluster): [] for cluster in np.unique(clusters)}
         return terms.top_terms(finished.x, schema["terms"], clusters, N_TERMS)
 
-    top_terms = top(finished.clusters)
+    top_terms, target = top(finished.clusters), finished.artifacts / "texts" / finished.key
     compared = dict.fromkeys([finished.encoder, *finished.params.baselines])
     measured = Path("results", finished.dataset, "codes.csv")
     topics = page.Topics(
@@ -81,33 +82,51 @@ def describe(finished: FinishedRow, schema: dict[str, Any], named: Named) -> Pat
         ),
         encoder=finished.encoder,
         terms=top_terms,
-        hearts=hearts(finished),
+        hearts=hearts(finished, target),
         precisions=page.precisions(measured, list(compared)),
     )
-    target = finished.artifacts / "texts" / finished.key
     with outputs.output(target) as folder:
         page.write(folder, topics)
     return target
 
 
-def hearts(finished: FinishedRow) -> dict[int, list[str]]:
-    """By cluster, names of the documents nearest to its mean."""
+def hearts(finished: FinishedRow, target: Path) -> dict[int, list[Document]]:
+    """By cluster, the documents nearest to its mean.
+
+    Args:
+        target: folder of the page.
+    """
     codes, names = finished.codes(), finished.names
-    centres, documents = means(codes, finished.clusters + 1), {}  # the first is noise's
+    centres, nearest = means(codes, finished.clusters + 1), {}  # the first is noise's
     for cluster in finished.sizes:
         rows = np.flatnonzero(finished.clusters == cluster)
-        nearest = neighbours.nearest(codes[rows], centres[[cluster + 1]], N_HEARTS)[0]
-        documents[cluster] = [names[row] for row in rows[nearest]]
-    return documents
+        places = neighbours.nearest(codes[rows], centres[[cluster + 1]], N_HEARTS)[0]
+        nearest[cluster] = [names[row] for row in rows[places]]
+    documents = _documents(finished, {name for own in nearest.values() for name in own}, target)
+    return {cluster: [documents[name] for name in own] for cluster, own in nearest.items()}
 
 
-def answer(finished: FinishedRow, schema: dict[str, Any], query: str, n: int) -> None:
+def _documents(finished: FinishedRow, names: Collection[str], target: Path) -> dict[str, Document]:
+    """Documents by name; of those that are no longer as they were, the names alone."""
+    try:
+        own = originals.named(finished.params.dataset, finished.data, names)
+    except UserError as error:
+        say(f"text: the page has no excerpts: {error}")
+        return {name: Document(name) for name in names}
+    return {
+        name: Document(
+            name,
+            page.excerpt(original.read(0)),
+            html.url(original.file, target) if original.file else "",
+        )
+        for name, original in own.items()
+    }
+
+
+def answer(finished: FinishedRow, query: str, n: int) -> None:
     """Prints CSV: rank, distance between the codes, cluster, name."""
     with progress.watch("text"):
-        import torch
-
-        known = encoded(finished, schema, query)
-        code = saved.load(finished.artifacts, finished.key).encode(torch.from_numpy(known))
+        code = encoded(finished, query)
         codes, names = finished.codes(), finished.names
         rows = neighbours.nearest(codes, code, n)[0]
     distances = np.linalg.norm(codes[rows] - code, axis=1)
@@ -117,21 +136,24 @@ def answer(finished: FinishedRow, schema: dict[str, Any], query: str, n: int) ->
         writer.writerow([rank, f"{distance:.4g}", finished.clusters[row], names[row]])
 
 
-def encoded(finished: FinishedRow, schema: dict[str, Any], query: str) -> np.ndarray:
-    """The query as a row of x, (1, D), as the dataset's plug-in makes it of a file."""
-    arrays = read_arrays(finished.data / "schema/arrays.npz")
+def encoded(finished: FinishedRow, query: str) -> np.ndarray:
+    """Code (1, D) of the query, which is read as a new file is."""
+    stored = clusterings.open_clustering(finished.artifacts, finished.key, finished.is_deep)
+    places, device = (finished.artifacts, stored.encoder), finished.params.device
     with tempfile.TemporaryDirectory() as folder:
         file = Path(query)
-        if not _is_file(file):
+        if not (is_file := _is_file(file)):
             file = Path(folder, "query.txt")
-            file.write_text(query, encoding="utf-8")
+            file.write_text(query, encoding="utf-8", errors="surrogateescape")
         try:
-            x = new_files.encoded(file, schema, arrays).x
+            _, x = new_samples.read([file], finished.data, finished.x, *places, device)
         except NothingLeft:
+            if is_file:
+                raise
             raise UserError(
                 f"--query: no word of {query!r} is a term of {finished.dataset}"
             ) from None
-    return x[:1]
+    return saved.of_stored(stored).codes(x[:1])
 
 
 def _is_file(file: Path) -> bool:

@@ -39,18 +39,22 @@ class NewSamples:
     """Sentences on what was changed so that it fits."""
 
 
-def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
+def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = True) -> NewSamples:
     """Samples of all paths, in their order: what the dataset's plug-in encodes, and .npy of samples
     as x.npy holds them, unless the schema has `suffixes` with .npy among them.
 
     Args:
         data: data/<dataset>.
         like: its x.npy.
+        is_x_used: whether x is what is looked at, and not what it was made from; if not, samples
+            of which x says nothing are good as well.
 
     Raises:
-        UserError: nothing is there or can be used, a column is missing, or values do not fit.
+        NothingLeft: nothing can be used.
+        UserError: nothing is there, a column is missing, or values do not fit.
     """
     schema, arrays = read_schema(data), read_arrays(data / "schema/arrays.npz")
+    schema |= {"is_x_used": is_x_used}
     parts: list[tuple[Path, Dataset]] = []
     skipped: list[tuple[Path, Skipped]] = []
     for path in paths:
@@ -67,7 +71,9 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray) -> NewSamples:
     if not parts:
         others = f" and {plural(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
         reasons = counted([s for _, s in skipped])
-        raise UserError(f"{paths[0]}{others}: nothing can be used (skipped: {reasons})")
+        raise NothingLeft(
+            f"{paths[0]}{others}: nothing can be used (skipped: {reasons})", [s for _, s in skipped]
+        )
     n_columns = len(table_frame.used(schema))
     return NewSamples(
         x=np.concatenate([part.x for _, part in parts]),

@@ -7,7 +7,7 @@ an encoder does not see x.npy where there are files.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,26 @@ def known(dataset: Plugin, folder: Path) -> list[Original]:
     samples = names.read(folder / "samples.csv", len(x))
     paths = samples.paths if samples else []
     return of(dataset, read_schema(folder), x, paths, folder / "raw")
+
+
+def named(dataset: Plugin, folder: Path, paths: Collection[str]) -> dict[str, Original]:
+    """The originals of some samples by name; other files of a user's folder are not opened, and
+    may have changed.
+
+    Args:
+        folder: data/<dataset>.
+        paths: names of the samples, as in samples.csv.
+
+    Raises:
+        UserError: a file is missing or has changed, or the data has no originals of its own.
+    """
+    schema = read_schema(folder)
+    if "originals" not in schema:
+        raise UserError(f"{folder} does not say what its samples were made from; run `dvc repro`")
+    root, listed = _files.located(dataset.config.path), _files.read(folder / "raw")
+    own = [file for file in listed if file.path in paths]
+    by_name = _of(schema, root, own or listed)  # samples that are rows lie in files of other names
+    return {name: _named(by_name, name, root) for name in paths}
 
 
 def of(

@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 
@@ -41,6 +43,15 @@ def sha256(text: str) -> str:
     '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
     """
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def url(place: Path, folder: Path) -> str:
+    """URL of a file as seen from a page in `folder`, so that both can move together.
+
+    >>> url(Path("/home/me/my photos/#1.png"), Path("/home/me/narrows/gallery"))
+    '../../my%20photos/%231.png'
+    """
+    return quote(os.fsencode(os.path.relpath(place.resolve(), folder.resolve())))
 
 
 def data_url(png: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Original(NamedTuple):
     read: Callable[[int], Any]
     """A picture as uint8 (3, size, size), its middle if it is no square; of a text the text,
     whatever the size. Any thread may call it."""
+    file: Path | None = None
+    """The file that is this sample and no other; None for a row of a table or of an array."""
 
 
 class NothingLeft(UserError):
@@ -68,7 +71,8 @@ class Dataset:
     skipped: Sequence[Skipped] = ()
     """What the source held and was left out."""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    """What `encode` needs to turn new rows into x in the same way, as JSON."""
+    """What `encode` needs to turn new rows into x in the same way, as JSON. `new_files.read` adds
+    `is_x_used` to it: false where an encoder reads what x was made from."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Arrays that `encode` needs as well."""
     beyond: np.ndarray | None = None

@@ -57,6 +57,13 @@ def read(
     return _table(path, files, column, labels, separator)
 
 
+def file_of(path: Path, name: str) -> Path | None:
+    """The file of the document that `read` has named so; None for a row of a CSV."""
+    if path.is_dir():
+        return path / name
+    return None if path.suffix.lower() in CSV else path
+
+
 def _folder(root: Path, files: Sequence[ListedFile], labels: str | None) -> Documents:
     if labels not in (None, FOLDERS):
         raise UserError(

@@ -120,7 +120,9 @@ def originals(
     files = listed or _files.find(path, suffixes, is_remembered=False, exclude=exclude)
     root, accepted = path if path.is_dir() else path.parent, _pictures.formats()
     return {
-        file.path: Original(file.sha256, functools.partial(_read, schema, accepted, root, file))
+        file.path: Original(
+            file.sha256, functools.partial(_read, schema, accepted, root, file), root / file.path
+        )
         for file in _files.usable(files)[0]
     }
 

@@ -112,14 +112,16 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
     """New documents as `load` made those that were learned from; unknown terms do not count, and
-    documents without a known one are left out."""
+    documents without a known one are left out where an encoder takes the terms."""
     listed = _documents.find(path, schema["exclude"], is_remembered=False)
     documents = _documents.read(path, listed, schema["column"], None, schema["separator"])
     if schema["embeddings"]:
         x = _unit(_embedded(schema["embeddings"], documents.texts), arrays)
     else:
         x = _tf_idf(documents.texts, schema, arrays)
-    used, skipped = _with_terms(x, documents)
+    used, skipped = [*range(len(x))], documents.skipped
+    if schema.get("is_x_used", True):
+        used, skipped = _with_terms(x, documents)
     if not used:
         raise _files.none_left(path, "document", skipped)
     names, notes = [documents.names[i] for i in used], documents.remarks
@@ -135,7 +137,8 @@ def originals(
     by_name = {}
     for name, text in zip(documents.names, documents.texts, strict=True):
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        by_name[name] = Original(key, lambda _, text=text: text)  # type: ignore[misc]
+        file = _documents.file_of(path, name)
+        by_name[name] = Original(key, lambda _, text=text: text, file)  # type: ignore[misc]
     return by_name
 
 

@@ -6,11 +6,9 @@ Content-Security-Policy lets no other script run than the one whose hash it name
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -90,8 +88,7 @@ def url(source: Path, folder: Path) -> str:
     >>> url(Path("/home/me/my photos"), Path("/home/me/narrows/gallery"))
     '../../my%20photos/'
     """
-    path = os.path.relpath(source.resolve(), folder.resolve())
-    return quote(os.fsencode(path)) + "/"
+    return html.url(source, folder) + "/"
 
 
 def _map(folder: Path, x: np.ndarray, album: Album, plane: np.ndarray) -> dict[str, Any]:

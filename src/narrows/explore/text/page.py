@@ -12,7 +12,22 @@ from narrows.explore.text.terms import Term
 from narrows.rendering import html as templates
 from narrows.store.files import write_csv
 
+N_CHARACTERS = 200
+MAX_WORD = 30  # characters that an excerpt is shorter for the sake of a whole word
+SEARCHED = 100 * N_CHARACTERS  # a text may be a book, or begin with empty lines
 PRECISIONS = ("precision_1", "precision_5", "precision_10")
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document on the page."""
+
+    name: str
+    """Path within the user's folder, or row of the table."""
+    excerpt: str = ""
+    """Its beginning; empty where it can no longer be read."""
+    url: str = ""
+    """URL of its file as seen from the page; empty where it has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +40,8 @@ class Topics:
     """Key of the encoder's row."""
     terms: Mapping[int, Sequence[Term]]
     """Top terms by cluster; empty for embeddings, whose numbers are no terms."""
-    hearts: Mapping[int, Sequence[str]]
-    """Names of the documents nearest to the mean, by cluster."""
+    hearts: Mapping[int, Sequence[Document]]
+    """The documents nearest to the mean, nearest first, by cluster."""
     precisions: Sequence[tuple[str, Sequence[float]]]
     """Encoder and its precision at 1, 5 and 10, where there are labels."""
 
@@ -55,6 +70,23 @@ def write(folder: Path, topics: Topics) -> Path:
     page = folder / "index.html"
     page.write_text(html, encoding="utf-8")
     return page
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text in one line, up to a space where one is near.
+
+    >>> excerpt("Dear all,   the ship")
+    'Dear all, the ship'
+    >>> excerpt("word " * 100)[-11:]
+    ' word word…'
+    >>> len(excerpt("字" * 1000))
+    201
+    """
+    line = " ".join(text[:SEARCHED].split())
+    if len(line) <= N_CHARACTERS:
+        return line
+    space = line.rfind(" ", N_CHARACTERS - MAX_WORD, N_CHARACTERS + 1)
+    return line[: space if space > 0 else N_CHARACTERS] + "…"
 
 
 def precisions(file: Path, encoders: Sequence[str]) -> list[tuple[str, list[float]]]:
