@@ -110,7 +110,7 @@ def test_rows_of_every_section_inherit() -> None:
     ("autoencoders", "message"),
     [
         ({"x": {"like": "bas"}}, r"^autoencoders.x.like: 'bas' is no row of autoencoders .*'base'"),
-        ({"x": {"like": None}}, r"^autoencoders.x.like: None is no row of autoencoders$"),
+        ({"x": {"like": None}}, r"^autoencoders.x.like: null is no row of autoencoders$"),
         ({"x": {"like": ["base"]}}, r"^autoencoders.x.like: \['base'\] is no row"),
         ({"x": {"like": "pca"}}, r"x.like: 'pca' is no row of autoencoders: it stands under base"),
         ({"x": {"lik": "base"}}, r"^autoencoders.x.name is missing \(did you mean 'like'\?\); acc"),
