@@ -14,6 +14,8 @@ import optuna
 import pytest
 import sqlalchemy
 import torch
+from optuna.artifacts import get_all_artifact_meta
+from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from helpers.project import row
@@ -125,6 +127,28 @@ def test_two_workers_draw_other_values(storage: Any) -> None:
         trials.add_trials(task, study, limits(studies.n_finished(study) + 1), Log())
     _, first, second = (trial.params["train.optimizer.lr"] for trial in study.trials)
     assert first != second
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_trial_has_its_picture_where_the_studies_are_a_file(
+    storage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithPicture(Log):
+        def log_values(self, values: dict[str, float], model: Any) -> np.ndarray:
+            return np.full((2, 3, 3), 200, np.uint8)
+
+    task = problem()
+    study = trials.open_study(task, storage)
+    for n, url in enumerate((f"sqlite:///{tmp_path}/studies.db", "postgresql+psycopg://x/y")):
+        monkeypatch.setattr(database, "url", lambda url=url: url)
+        trials.add_trials(task, study, limits(n + 1), WithPicture())
+    first, second = (get_all_artifact_meta(trial, storage=storage) for trial in study.trials)
+    assert [(meta.filename, meta.mimetype) for meta in first] == [
+        ("reconstructions.png", "image/png")
+    ]
+    picture = Image.open(tmp_path / "artifacts" / first[0].artifact_id)
+    assert np.array_equal(np.asarray(picture), np.full((2, 3, 3), 200))
+    assert second == []
 
 
 @pytest.mark.parametrize("seed", [None, 0])

@@ -27,12 +27,12 @@ def main(words: Sequence[str]) -> int:
     with progress.watch("dashboard"):
         from optuna_dashboard import run_server
 
-        from narrows.search import database
+        from narrows.search import database, pictures
 
     _base.check_port(port, "; name another one: make dashboard DASHBOARD_PORT=...")
     url = database.url()
     with database.explain_errors(url):
         storage = database.open_storage(url)
         print(f"studies: http://127.0.0.1:{port}", flush=True)
-        run_server(storage, host="127.0.0.1", port=port)
+        run_server(storage, host="127.0.0.1", port=port, artifact_store=pictures.store())
     return 0

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import numpy as np
+
 from narrows import tracking
 from narrows.data.prepared import Prepared
 from narrows.data.unit import to_unit
@@ -81,13 +83,16 @@ class _RunLog:
         self.run.set_tag("trial_state", "PRUNED")
         say(f"{self.name} pruned")
 
-    def log_values(self, values: dict[str, float], model: Autoencoder) -> None:
+    def log_values(self, values: dict[str, float], model: Autoencoder) -> np.ndarray | None:
         self.run.set_tag("trial_state", "COMPLETE")
         self.run.log_metrics({f"objective/{name}": value for name, value in values.items()})
         stored = self.data.view()
         x = to_unit(stored).numpy()
         x_hat = reconstruct_all(model, stored).numpy()
+        picture = None
         if figures.can_be_drawn(x.shape[1:]):
-            self.run.log_image("reconstructions", figures.reconstructions(x, x, x_hat), step=0)
+            picture = figures.reconstructions(x, x, x_hat)
+            self.run.log_image("reconstructions", picture, step=0)
         message = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         say(f"{self.name}: {message}")
+        return picture

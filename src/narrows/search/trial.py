@@ -9,12 +9,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
 from narrows.config import params, plugins, search_space
 from narrows.config.plugins import Plugin
 from narrows.models.autoencoder import Autoencoder
+from narrows.search import pictures
 from narrows.search.objectives._base import Objective, Trained
 from narrows.search.problem import Problem
 from narrows.search.sampler import first_number
@@ -42,9 +44,10 @@ class TrialLog(Protocol):
     def log_pruned(self) -> None:
         """The trial was given up early."""
 
-    def log_values(self, values: dict[str, float], model: Autoencoder) -> None:
+    def log_values(self, values: dict[str, float], model: Autoencoder) -> np.ndarray | None:
         """Values of the objectives by their names, and the trained model, when it has ended; of
-        several seeds that of the last."""
+        several seeds that of the last. Returns a picture (H, W, 3) of what the model reconstructs,
+        where such samples can be drawn."""
 
 
 OpenLog = Callable[[int, str, bool], AbstractContextManager[TrialLog]]
@@ -93,7 +96,9 @@ def values(
     shutil.rmtree(folder, ignore_errors=True)
     _set_constraints(problem, trial, {"code_size": float(row.config.code_size), "seconds": seconds})
     means = {name: _mean([measured[name] for measured in by_seed]) for name in problem.objectives}
-    log.log_values(means, trained.model)
+    picture = log.log_values(means, trained.model)
+    if picture is not None:
+        pictures.attach(trial, picture)
     return tuple(means.values())
 
 
