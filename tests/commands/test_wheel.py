@@ -48,7 +48,7 @@ def test_from_a_table_to_its_report_and_new_rows(installed: Path, tmp_path: Path
     run(project, installed, "-m", "dvc", "repro")
     assert (project / "results/table/report.html").exists()
     headline = YAML(typ="safe").load(project / "results/table/headline.json")
-    assert headline["clustering"]["silhouette"] > 0
+    assert headline["clustering"]["neighbours"] > 0
     status = subprocess.run(["git", "status", "--short"], cwd=project, capture_output=True).stdout
     assert b"artifacts" not in status
     assert b"headline.json" in status or b"results/" in status
