@@ -134,6 +134,14 @@ def test_a_table_with_its_separator_and_decimal_point(
     assert proposal.lines[1] == "columns: größe, wert, Class"
 
 
+def test_a_separator_at_the_end_of_rows_makes_their_header_no_title(tmp_path: Path) -> None:
+    table = tmp_path / "people.csv"
+    rows = "".join(f"{18 + i},{50 + i / 7:.2f},{'abc'[i % 3]},\n" for i in range(60))
+    table.write_text("age,weight,plan\n" + rows)
+    head = table_head.read(table)
+    assert (head.skip_rows, head.columns, head.n_rows) == (0, ["age", "weight", "plan"], 60)
+
+
 def test_lines_above_the_header_are_skipped_as_the_table_will() -> None:
     """40 rows, whose sums from .5 to 6.5 become 0 to 1; two lines of a title, and an empty one."""
     rows = "".join(f"{i};{i % 7},5\n" for i in range(40))

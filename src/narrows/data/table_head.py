@@ -167,7 +167,9 @@ def _rows(text: str, separator: str) -> tuple[int, list[list[str]]]:
         line = reader.line_num
     widths = [len(row) for row in rows[:N_WIDTHS]]
     first = widths.index(max(set(widths), key=widths.count)) if widths else 0
-    if first and max(widths[:first]) < widths[first]:
+    # a separator at the end of each row but the header's makes no column
+    n_used = max((i for row in rows[first:N_WIDTHS] for i, v in enumerate(row, 1) if v), default=0)
+    if first and max(widths[:first]) < min(widths[first], n_used):
         return above[first], rows[first:]
     return 0, rows
 
