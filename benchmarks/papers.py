@@ -43,7 +43,7 @@ WORK = ROOT / ".work/papers"
 K = 10
 COMMITTEE = ("denoising-conv-self-label", "affine-conv-self-label")
 EPOCHS = {"denoising-conv": 5, "affine-conv": 5, "deep": 10}
-EPOCH = 70_000 // 256
+STEPS = 70_000 // 256  # of an epoch of a student
 STUDENT = {  # of the size that supervised networks for these pictures have
     "network": {
         **{"name": "conv", "channels": [32, 64, 128], "convolutions": 2},
@@ -58,7 +58,7 @@ STUDENT = {  # of the size that supervised networks for these pictures have
 }
 TEACHING = {
     "method.batch_size": 256,
-    "method.interval": 8 * EPOCH,
+    "method.interval": 8 * STEPS,
     "method.optimizer.lr": 3e-3,
     "augmentation": {
         **{"name": "affine", "rotation": 20, "shift": 0.1, "scale": 0.15},

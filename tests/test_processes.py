@@ -88,6 +88,19 @@ def test_a_process_reads_what_it_needs(project: Project, same_noise: bool, read:
     assert sum(of_validation) == (len(x) if same_noise else len(x) - len(x) // 2)
 
 
+@pytest.mark.parametrize(("same_noise", "n"), [(True, 2), (False, 0)])
+def test_a_process_without_a_sample_of_a_batch_adds_nothing(
+    project: Project, same_noise: bool, n: int
+) -> None:
+    """The last of four, of a validation batch of two samples: means over none are not numbers."""
+    chosen, x = params.load().autoencoders["layered"], prepared.read("digits").samples("val")
+    fit = fitting.Fit(chosen, x, x, 0)
+    fit._trainer = SimpleNamespace(world_size=4, global_rank=3)
+    fit.same_noise, fit.noises = same_noise, [torch.Generator()]
+    assert fit._terms(x[:n] / 255, "val") == 0
+    assert fit.sums == {}
+
+
 def test_more_processes_than_samples_are_refused(project: Project) -> None:
     chosen, x = params.load().autoencoders["layered"], prepared.read("digits").samples("val")
     many = Processes(devices=8, num_nodes=4)

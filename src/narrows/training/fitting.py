@@ -195,12 +195,12 @@ class Fit(Stepping):
         Args:
             clean: the whole batch (B, ...) where all processes draw the same noise, or the share.
         """
-        if not len(clean):  # a validation batch can be smaller than the number of processes
-            return clean.sum()
-        noisy = corrupt(self.row.config.corruption, clean, self.noises[0])
+        noisy = corrupt(self.row.config.corruption, clean, self.noises[0]) if len(clean) else clean
         if self.same_noise:
             share = slice(self.global_rank, None, self.trainer.world_size)
             noisy, clean = noisy[share], clean[share]
+        if not len(clean):  # a validation batch can be smaller than the number of processes
+            return clean.sum()
         model = self.model if split == "train" else self.models[0]
         with self.autocast(training=split == "train"):
             terms = model.loss(noisy, clean)  # means over the share, () each
