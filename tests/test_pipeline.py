@@ -245,4 +245,5 @@ def test_auto_takes_the_recommended_number_of_clusters(project: Project) -> None
     params["n_clusters"] = curve["recommended"]
     params["choose_k"]["largest"] = 5
     project.write(params)
-    assert project.computed("cluster") == {"choose_k"}  # k itself is the same
+    maps = {"choose_k_maps/0", "choose_k_maps/1"}
+    assert project.computed("cluster") == {"choose_k", *maps}  # k itself is the same
