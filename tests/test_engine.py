@@ -289,7 +289,8 @@ def test_an_iterator_may_stop_and_go_on(
     for outcome in engine.each(functools.partial(count_down, tmp_path), rows):
         ended.append(outcome.row)
         rows.left += [1, 2] if outcome.row == 0 else []
-    assert ended[0] == 0 and sorted(ended) == [0, 1, 2]
+    assert ended[0] == 0
+    assert sorted(ended) == [0, 1, 2]
 
 
 def files(x: int) -> Files:

@@ -1,4 +1,4 @@
-"""Rows of a stage that have to be computed, each as soon as the rows are there whose files it reads."""
+"""Rows of a stage that have to be computed, each as soon as those are there that it reads."""
 
 from __future__ import annotations
 
