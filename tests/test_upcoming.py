@@ -1,5 +1,6 @@
 """Rows of a stage that read what other rows of it leave."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ HOME = Path("artifacts/digits/rows")
 def compute(content: str, reads: Path | None, attempt: Attempt) -> None:
     if content == "wrong":
         raise UserError("it is wrong")
+    if content == "last":  # waits until another row is there that waits itself
+        deadline = time.time() + 60
+        while not (HOME / "b/text").exists() and time.time() < deadline:
+            time.sleep(0.02)
+        assert (HOME / "b/text").exists()
     text = content + (reads.read_text() if reads else "")
     (attempt.folder / "text").write_text(text)
 
@@ -36,6 +42,31 @@ def test_a_row_comes_after_those_whose_files_it_reads() -> None:
     assert (HOME / "b/text").read_text() == "ba"
     runner.refresh("rows", HOME, [row("b", "b", "a"), row("a", "new ")], preload=())
     assert (HOME / "b/text").read_text() == "bnew "
+
+
+def test_a_row_does_not_wait_for_rows_that_it_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NARROWS_WORKERS", "2")
+    members = [row("c", "last"), row("d", "d"), row("b", "b", "a"), row("a", "a")]
+    runner.refresh("rows", HOME, members, preload=())
+    assert {path.parent.name for path in HOME.rglob("text")} == {"a", "b", "c", "d"}
+
+
+def test_a_row_stays_whose_teacher_comes_to_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    members = [row("b", "b", "a"), row("a", "a"), row("c", "c", "b")]
+    runner.refresh("rows", HOME, members, preload=())
+    (HOME / "a/text").unlink()
+    (HOME / "c/text").unlink()
+    runner.rows.finished.forget(members[1].fingerprint().digest())  # so that a is computed
+    before = (HOME / "b/text").stat().st_mtime_ns
+    capsys.readouterr()
+    runner.refresh("rows", HOME, members, preload=())
+    said = capsys.readouterr().out
+    assert "rows.a done" in said
+    assert "rows.b" not in said
+    assert (HOME / "b/text").stat().st_mtime_ns == before
+    assert (HOME / "c/text").read_text() == "cba"
 
 
 def test_a_row_waits_for_one_that_fails_and_others_do_not() -> None:
