@@ -76,7 +76,8 @@ def start(storage: database.Storage, search: Search, seed: int | None) -> optuna
     study = studies.open_study(storage, "study", directions, registry.pruner(search), fresh)
     if seed is not None:
         draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
-        study.sampler = sampler.RepeatableSampler(study, fresh, draw)
+        depends = lambda n, n_results: registry.depends(search, n, n_results)  # noqa: E731
+        study.sampler = sampler.RepeatableSampler(study, fresh, draw, depends)
     return study
 
 
@@ -184,7 +185,7 @@ def test_the_first_trials_of_small_codes_are_its_row_and_those_of_optuna(
     pruner = registry.pruner(search)
     seeded = studies.open_study(storage, "study", directions, pruner, fresh)
     draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
-    seeded.sampler = sampler.RepeatableSampler(seeded, fresh, draw)
+    seeded.sampler = sampler.RepeatableSampler(seeded, fresh, draw, lambda n, n_results: True)
     for study in (usual, seeded):
         for n in range(search.n_trials):
             trial = study.ask()

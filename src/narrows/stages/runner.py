@@ -13,7 +13,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,6 +117,16 @@ def slot_on(device: str) -> Slot:
     return Slot(gpus=1.0) if on_gpu else ONE_CORE
 
 
+def n_slots_here(slot: Slot) -> int:
+    """How many rows run at once on this machine; 1 where they run on an engine that may have more
+    than one."""
+    from narrows.engine.processes import n_slots, visible_gpus
+
+    if engine.name() != engine.HERE:
+        return 1
+    return n_slots(slot, len(visible_gpus()) if slot.gpus else 0)
+
+
 def refresh(
     stage: str,
     home: Path,
@@ -206,10 +216,16 @@ def _bring(
         known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
         say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
     attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
+    helpers = [
+        rows.attempt(replace(row, call=call), fingerprints[row.name], writes=False)
+        for row in missing
+        for call in row.helpers
+    ]
     n_done = 0
-    outcomes = engine.each(compute, attempts, slot, _files, preload, is_here=is_here)
+    tasks = [*attempts, *helpers]
+    outcomes = engine.each(compute, tasks, slot, _files, preload, is_here=is_here)
     with progress.watch(stage):
-        for outcome in progress.counted("rows", outcomes, len(attempts)):
+        for outcome in progress.counted("rows", _of_rows(stage, outcomes), len(attempts)):
             attempt = outcome.row
             if outcome.error is None:
                 tracking.replay(outcome.value or [])
@@ -222,6 +238,18 @@ def _bring(
         finished.bound()
         rows.drop_stale()
     return failures
+
+
+def _of_rows(
+    stage: str, outcomes: Iterator[Outcome[Attempt, Any]]
+) -> Iterator[Outcome[Attempt, Any]]:
+    """Outcomes of rows themselves. What their helpers could not do is left to them."""
+    for outcome in outcomes:
+        if not outcome.row.helps:
+            yield outcome
+        elif outcome.error is not None:
+            name, why = _failure(outcome)
+            say(f"{stage}: a helper of {name} has failed, the row goes on without it: {why}")
 
 
 def _lacking(row: Row, failed: Mapping[Path, Failure]) -> Failure | None:
