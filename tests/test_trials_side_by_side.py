@@ -71,10 +71,10 @@ class Left:
 
 def search(n_workers: int) -> Left:
     """The search in the working directory, which so many workers run."""
-    found = tune.row_of(params.load(), "tuned")
-    fingerprint = found.fingerprint()
-    helper = replace(found, call=replace(found.call, function="help_find"))
-    attempts = [rows.attempt(found, fingerprint)]
+    member = tune.row_of(params.load(), "tuned")
+    fingerprint = member.fingerprint()
+    helper = replace(member, call=replace(member.call, function="help_find"))
+    attempts = [rows.attempt(member, fingerprint)]
     attempts += [rows.attempt(helper, fingerprint, writes=False)] * (n_workers - 1)
     outcomes = engine.each(runner.compute, attempts, preload=LIBRARIES, n_at_once=n_workers)
     assert [outcome.error for outcome in outcomes] == [None] * n_workers
@@ -133,6 +133,6 @@ def test_a_search_that_is_killed_is_gone_on_with_by_more_workers(
     psutil.wait_procs(workers, timeout=60)
     left = search(3)
     assert left.results() == alone.results()
-    winners = [json.loads(each.winner) for each in (left, alone)]
+    winners = [json.loads(one.winner) for one in (left, alone)]
     assert winners[0]["row"] == winners[1]["row"]
     assert winners[0]["objectives"] == winners[1]["objectives"]

@@ -243,13 +243,18 @@ def _bring(
 def _of_rows(
     stage: str, outcomes: Iterator[Outcome[Attempt, Any]]
 ) -> Iterator[Outcome[Attempt, Any]]:
-    """Outcomes of rows themselves. What their helpers could not do is left to them."""
+    """Outcomes of rows themselves. What their helpers could not do is left to them, and told of
+    where they could do it."""
+    done, lost = set(), []
     for outcome in outcomes:
         if not outcome.row.helps:
+            done |= {outcome.row.row.name} if outcome.error is None else set()
             yield outcome
         elif outcome.error is not None:
-            name, why = _failure(outcome)
-            say(f"{stage}: a helper of {name} has failed, the row goes on without it: {why}")
+            lost.append(_failure(outcome))
+    for name, why in lost:
+        if name in done:
+            say(f"{stage}: a helper of {name} has failed, which took longer without it: {why}")
 
 
 def _lacking(row: Row, failed: Mapping[Path, Failure]) -> Failure | None:
