@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,19 +119,21 @@ def test_a_search_that_is_killed_is_gone_on_with_by_more_workers(
     project: Project, alone: Left, victim: str
 ) -> None:
     """With kill -9, while one trial or two run; then the search has three workers."""
-    with project.start("pipelines/tune.py", python=warm.python()) as tuning:
+    python = warm.python() if victim == "worker" else sys.executable
+    with project.start("pipelines/tune.py", python=python) as tuning:
         assert tuning.stdout is not None
         for line in tuning.stdout:
             if "reconstruction" in line:  # a trial has ended
                 if victim == "worker":
-                    warm.workers(tuning)[0].kill()
+                    ends = warm.workers(tuning)
+                    ends[0].kill()
                 else:
-                    tuning.send_signal(signal.SIGKILL)
+                    ends = psutil.Process(tuning.pid).children(recursive=True)
+                    tuning.kill()
                 break
-        workers = warm.workers(tuning)
         tuning.stdout.read()
     assert tuning.returncode == (0 if victim == "worker" else -signal.SIGKILL)
-    psutil.wait_procs(workers, timeout=60)
+    assert not psutil.wait_procs(ends, timeout=60)[1]
     left = search(3)
     assert left.results() == alone.results()
     winners = [json.loads(one.winner) for one in (left, alone)]

@@ -59,7 +59,7 @@ def depends(search: Search, n: int, n_results: int) -> bool:
 
 
 def n_at_once(search: Search) -> int:
-    """How many trials of a search with a seed may run at once."""
+    """How many trials of a search with a seed, from the first on, may run at once."""
     if search.pruner != "none":
         return 1
     if _sampler_name(search) == "qmc":

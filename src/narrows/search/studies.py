@@ -17,7 +17,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from narrows.errors import UserError
 from narrows.search.database import retry
-from narrows.search.sampler import FINISHED, SURPLUS, FreshSampler, RepeatableSampler, first_number
+from narrows.search.sampler import (
+    FINISHED,
+    SURPLUS,
+    FreshSampler,
+    RepeatableSampler,
+    first_number,
+    history,
+)
 from narrows.search.summary import Gains
 from narrows.store import outputs
 
@@ -87,6 +94,13 @@ def begun(study: optuna.Study) -> int | None:
 def n_finished(study: optuna.Study) -> int:
     """Number of trials with a result, those that were pruned included."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def have_begun(study: optuna.Study, n: int) -> bool:
+    """Whether so many trials have begun, retries not counted, and none waits to be begun again."""
+    trials = study.get_trials(deepcopy=False)
+    is_waiting = any(trial.state == TrialState.WAITING for trial in trials)
+    return not is_waiting and len(history(study, before=len(trials))) >= n
 
 
 def n_since_best(study: optuna.Study) -> int:

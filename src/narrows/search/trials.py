@@ -38,6 +38,10 @@ class Limits:
     patience: int | None = None
     """Number of finished trials of the study since one was the best; None for any number."""
 
+    n_begun: int | None = None
+    """Number of trials after whose beginning the worker begins none, unless one waits to be begun
+    again; None for any number."""
+
     def passed(self) -> bool:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.time() >= self.deadline
@@ -45,6 +49,10 @@ class Limits:
     def reached(self, n_finished: int) -> bool:
         """Whether so many finished trials are enough."""
         return self.n_finished is not None and n_finished >= self.n_finished
+
+    def left_to_others(self, study: optuna.Study) -> bool:
+        """Whether so many trials have begun that the others are none of this worker's."""
+        return self.n_begun is not None and studies.have_begun(study, self.n_begun)
 
     def is_hopeless(self, study: optuna.Study) -> bool:
         """Whether so many trials have finished without a better one that no more is tried."""
@@ -125,7 +133,8 @@ def _next(
         states = [t.state for t in study.get_trials(deepcopy=False)]
         n_finished = sum(state in studies.FINISHED for state in states)
         n_running = states.count(TrialState.RUNNING)
-        if limits.reached(n_finished) or limits.is_hopeless(study):
+        is_enough = limits.reached(n_finished) or limits.left_to_others(study)
+        if is_enough or limits.is_hopeless(study):
             return None
         if limits.reached(n_finished + n_running) or studies.has_to_wait(study):
             optuna.storages.fail_stale_trials(study)

@@ -8,7 +8,7 @@ from narrows.config.params import Params
 from narrows.data import prepared
 from narrows.data.prepared import Prepared
 from narrows.errors import UserError, say
-from narrows.search import database, runs, studies, trials
+from narrows.search import database, registry, runs, studies, trials
 from narrows.search.problem import Problem, problem, row_of
 from narrows.store import choices
 from narrows.store.choices import Winner
@@ -41,14 +41,15 @@ def find(p: Params, key: str, invocation: str, attempt: Attempt) -> None:
 
 
 def help_find(p: Params, key: str, invocation: str, _: Attempt) -> None:
-    """Adds trials beside `find`, below its MLflow run, until the search has its `n_trials`."""
+    """Adds trials beside `find`, below its MLflow run, as long as several may run at once."""
     search, (task, data) = p.searches[key], _problem(p, key)
     url, latest = database.url(), time.monotonic() + PATIENCE_S
     with database.explain_errors(url):
         study = trials.open_study(task, database.open_storage(url), p.seed)
         while studies.n_finished(study) < search.n_trials and time.monotonic() < latest:
             if studies.is_announced(study, invocation):
-                limits = trials.Limits(n_finished=search.n_trials, deadline=None)
+                n_begun = registry.n_at_once(search)
+                limits = trials.Limits(search.n_trials, deadline=None, n_begun=n_begun)
                 open_log = runs.trial_runs(task, data, studies.parent(study))
                 return trials.add_trials(task, study, limits, open_log)
             time.sleep(0.2)
