@@ -136,6 +136,6 @@ def test_a_search_that_is_killed_is_gone_on_with_by_more_workers(
     assert not psutil.wait_procs(ends, timeout=60)[1]
     left = search(3)
     assert left.results() == alone.results()
-    winners = [json.loads(one.winner) for one in (left, alone)]
+    winners = [json.loads(result.winner) for result in (left, alone)]
     assert winners[0]["row"] == winners[1]["row"]
     assert winners[0]["objectives"] == winners[1]["objectives"]
