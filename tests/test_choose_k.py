@@ -62,16 +62,34 @@ def test_the_map_keeps_groups_apart() -> None:
 
 
 @pytest.mark.parametrize("n_clusters", [5, 5000])
-def test_more_clusters_than_samples_are_a_sentence(n_clusters: int, tmp_path: Path) -> None:
+def test_more_clusters_than_samples_are_a_sentence(
+    n_clusters: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of eight samples five train."""
-    codes, split = tmp_path / "codes.npy", tmp_path / "split.npy"
-    np.save(codes, np.zeros((8, 2), np.float32))
-    np.save(split, np.array([0, 0, 0, 0, 0, 1, 2, 2], np.uint8))
-    setting, row = Setting("digits", 0, "cpu"), Row("choose_k", tmp_path, {}, (), Call("", "", ()))
-    attempt = Attempt(row, "", tmp_path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("data/digits").mkdir(parents=True)
+    np.save("data/digits/split.npy", np.array([0, 0, 0, 0, 0, 1, 2, 2], np.uint8))
     message = rf"n_clusters is {n_clusters:,}, but there are 5 samples .*cluster_on: train"
     with pytest.raises(UserError, match=message):
-        stage.choose(setting, codes, split, "train", n_clusters, 9, attempt)
+        stage.refuse_too_many(Setting("digits", 0, "cpu"), n_clusters, "train")
+    stage.refuse_too_many(Setting("digits", 0, "cpu"), n_clusters=4, cluster_on="train")
+
+
+def test_maps_that_are_measured_apart_say_what_they_say_together(tmp_path: Path) -> None:
+    codes = planted(4).astype(np.float32)
+    np.save(tmp_path / "codes.npy", codes)
+    np.save(tmp_path / "split.npy", np.zeros(len(codes), np.uint8))
+    arguments = (tmp_path / "codes.npy", tmp_path / "split.npy", "all", 6, 0)
+    row, files = Row("choose_k", tmp_path, {}, (), Call("", "", ())), []
+    for i in range(2):
+        place = tmp_path / str(i)
+        place.mkdir()
+        stage.measure(*arguments, i, Attempt(row, "", place, tmp_path))
+        files.append(place / stage.MAP)
+    stage.choose(tuple(files), 3, "pca", Attempt(row, "", tmp_path, tmp_path))
+    chosen = choices.read_k(tmp_path)
+    assert (chosen.curve, chosen.recommended) == choose_k.compare(codes, largest=6, seed=0)
+    assert chosen.taken == 3
 
 
 def test_the_number_of_threads_changes_nothing() -> None:

@@ -262,6 +262,37 @@ def test_a_row_is_taken_when_those_before_it_have_been_dealt_with(
     assert sorted(ended) == list(range(len(ended)))
 
 
+class TwoReleased:
+    """0, and when it has ended 1 and 2."""
+
+    def __init__(self) -> None:
+        self.left = [0]
+
+    def __iter__(self) -> "TwoReleased":
+        return self
+
+    def __next__(self) -> int:
+        if not self.left:
+            raise StopIteration
+        return self.left.pop()
+
+
+@pytest.mark.parametrize("name", ["processes", "slurm"])
+def test_an_iterator_may_stop_and_go_on(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NARROWS_ENGINE", name)
+    monkeypatch.setenv("NARROWS_SLURM", "cluster=local,timeout_min=5")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    rows, ended = TwoReleased(), []
+    for outcome in engine.each(functools.partial(count_down, tmp_path), rows):
+        ended.append(outcome.row)
+        rows.left += [1, 2] if outcome.row == 0 else []
+    assert ended[0] == 0
+    assert sorted(ended) == [0, 1, 2]
+
+
 def files(x: int) -> Files:
     return Files((Path("in"),), Path(f"out/{x}"))
 

@@ -24,7 +24,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert project.repro() == [*STAGES, "report"]
     assert set(project.written()) == {
         *("searches/tuned", "encoders/pca", "encoders/narrow", "encoders/other", "encoders/tuned"),
-        *("choose_k", "clusterings/pca-kmeans", "clusterings/narrow-kmeans"),
+        *("choose_k_maps/0", "choose_k_maps/1", "choose_k"),
+        *("clusterings/pca-kmeans", "clusterings/narrow-kmeans"),
         *("clusterings/other-kmeans", "deep_clusterings/narrow-dec", "seed_batches/narrow"),
         *(f"evaluations/encoders/{key}" for key in ("pca", "narrow", "other", "tuned")),
         *("evaluations/refined/narrow-dec", "seed_encoders/1/pca", "seed_encoders/1/narrow"),
@@ -245,4 +246,5 @@ def test_auto_takes_the_recommended_number_of_clusters(project: Project) -> None
     params["n_clusters"] = curve["recommended"]
     params["choose_k"]["largest"] = 5
     project.write(params)
-    assert project.computed("cluster") == {"choose_k"}  # k itself is the same
+    maps = {"choose_k_maps/0", "choose_k_maps/1"}
+    assert project.computed("cluster") == {"choose_k", *maps}  # k itself is the same

@@ -1,6 +1,7 @@
 """The report stage on a small artefact folder, with scores by hand."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import psutil
 import pytest
 
 from helpers.toy_artifacts import LABELS, Reported, in_project, read_csv
@@ -427,3 +429,23 @@ def test_photographs_are_ranked_between_features() -> None:
     assert rows[1]["neighbours"] == 1
     assert rows[3]["neighbours"] < 0.5, "between pixels nothing says that these are groups"
     assert rows[1]["silhouette"] > 0.9 > 0 > rows[0]["silhouette"] - 0.1
+
+
+def in_worker(x: int, key: str) -> tuple[str, int]:
+    if key == "wrong":
+        raise UserError("it is wrong")
+    return key * x, os.getpid()
+
+
+def test_its_processes_end_with_what_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "ENOUGH_ROWS", 2)
+    monkeypatch.setattr(report, "PRELOAD", ())
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # where workers find this file
+    values = report.in_processes(in_worker, ["a", "b", "c"], 2)
+    assert [text for text, _ in values.values()] == ["aa", "bb", "cc"]
+    assert list(values) == ["a", "b", "c"]
+    workers = {worker for _, worker in values.values()}
+    assert os.getpid() not in workers
+    assert not any(psutil.pid_exists(worker) for worker in workers)
+    with pytest.raises(UserError, match="it is wrong"):
+        report.in_processes(in_worker, ["a", "wrong", "c"], 2)

@@ -10,7 +10,7 @@ long as groups are apart, and likes too many. No two maps are the same, so two a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -42,8 +42,19 @@ CLOUD_KS = (2, 3, 5, 8, 12, 20)
 N_CLOUDS = 2
 CLOUD_BASIS = 2_000
 """Codes whose covariance a cloud has, at most."""
+N_MAPS = 2
+"""Maps in which numbers of clusters are compared."""
 Candidate = dict[str, Any]
 """A number of clusters and what was measured with it; None where a measure is not defined."""
+
+
+class Measured(NamedTuple):
+    """What a single map says of all numbers of clusters."""
+
+    curve: list[Candidate]
+    """Measures by k."""
+    strength: float
+    """How much clumpier than one cloud the codes are."""
 
 
 def compare(
@@ -59,17 +70,28 @@ def compare(
     Raises:
         UserError: a code is not finite, or there are fewer than two.
     """
+    return together([measure(codes, largest, seed, i) for i in range(N_MAPS)])
+
+
+def measure(codes: Float[np.ndarray, "N D"], largest: int, seed: int, i: int) -> Measured:
+    """What the i-th map says of each number of clusters; all other arguments as in `compare`."""
     with threadpool_limits(1):
         parts = [trainable(codes[rows]) for rows in draws(len(codes), seed)]
         ks = numbers(min(largest, *(most_clusters(z) for z in parts)))
-        curves, strengths = [], [0.0]
-        for i, z in enumerate(parts if ks else ()):
-            rows = rows_with_room(z)
-            graph = links(z[rows])
-            curves.append(curve(places(z, seed + i), rows, graph, ks, seed))
-            strengths.append(strength(z[rows], graph, seed + i))
-    candidates = averaged(curves)
-    return candidates, recommended(candidates, sum(strengths) / len(parts))
+        if not ks:
+            return Measured([], 0.0)
+        z = parts[i]
+        rows = rows_with_room(z)
+        graph = links(z[rows])
+        candidates = curve(places(z, seed + i), rows, graph, ks, seed)
+        return Measured(candidates, strength(z[rows], graph, seed + i))
+
+
+def together(maps: Sequence[Measured]) -> tuple[list[Candidate], Recommendation | None]:
+    """The mean of what maps say, and what it recommends."""
+    candidates = averaged([measured.curve for measured in maps])
+    strengths = [measured.strength for measured in maps]
+    return candidates, recommended(candidates, sum(strengths) / len(strengths))
 
 
 def draws(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
-from itertools import chain, islice
 from typing import Any, TypeVar
 
-from narrows.engine._base import ONE_CORE, Files, Outcome, Slot
+from narrows.engine._base import ONE_CORE, Files, Outcome, Peeked, Slot
 from narrows.errors import UserError
 
 __all__ = [
@@ -69,8 +68,9 @@ def each(
 
     Args:
         task: picklable, as its rows and results are; a module-level function or a partial of one.
-        rows: with `n_at_once`, a row is taken from here only when there is room for it, and the
-            outcomes before it have been dealt with.
+        rows: after each outcome that the caller has dealt with they are asked for more, so an
+            iterator may stop for as long as its next row waits for one that runs. With `n_at_once`,
+            a row is taken only when there is room for it.
         slot: what one row occupies; as many rows run at once as there are slots.
         files: what a row reads and writes, for engines whose machines share no folder.
         preload: modules that every worker imports anyway; `processes` imports them once.
@@ -82,6 +82,6 @@ def each(
         UserError: the engine is not installed, not reached, or has no room for one slot.
     """
     module: Any = import_module(f"narrows.engine.{HERE if is_here else name()}")
-    upcoming = iter(rows)
-    if first := list(islice(upcoming, 1)):  # no engine starts for no row
-        yield from module.each(task, chain(first, upcoming), slot, files, preload, n_at_once)
+    upcoming = Peeked(rows)
+    if upcoming.has_first:  # no engine starts for no row
+        yield from module.each(task, upcoming, slot, files, preload, n_at_once)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -52,3 +55,16 @@ class Outcome(Generic[R, V]):
     """What its task returned; None where it failed."""
     error: BaseException | None = None
     """What its task raised."""
+
+
+class Peeked(Iterator[R]):
+    """Rows of which the first has been looked at. It may stop and go on later, as they may."""
+
+    def __init__(self, rows: Iterable[R]):
+        self._rows = iter(rows)
+        self._first = deque(islice(self._rows, 1))
+        self.has_first = bool(self._first)
+        """Whether there was a row at the beginning."""
+
+    def __next__(self) -> R:
+        return self._first.popleft() if self._first else next(self._rows)

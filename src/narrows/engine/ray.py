@@ -78,7 +78,7 @@ def each(
                 (reference, *_), _ = ray.wait(list(running), num_returns=1)
                 row = running.pop(reference)
                 yield _outcome(ray, reference, row, files(row))
-                submit(1)
+                submit(n_at_once and 1)
         finally:
             for reference in running:
                 ray.cancel(reference)

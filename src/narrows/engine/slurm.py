@@ -45,7 +45,7 @@ def each(
                 row = jobs.pop(job)
                 error = job.exception()
                 yield Outcome(row, error=error) if error else Outcome(row, job.result())
-                for row in islice(upcoming, 1):
+                for row in islice(upcoming, n_at_once and 1):
                     jobs[executor.submit(_Requeued(), task, row)] = row
             if not ended:
                 time.sleep(POLL)

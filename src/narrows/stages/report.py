@@ -1,18 +1,18 @@
 """Stage report: labels meet clusters. artifacts/ -> results/<dataset>, and scores to MLflow."""
 
 import dataclasses
+import functools
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import joblib
 import numpy as np
 from PIL import Image
 
-from narrows import tracking
+from narrows import engine, tracking
 from narrows.clustering import votes
 from narrows.config import params
 from narrows.config.params import Params
@@ -48,9 +48,9 @@ from narrows.store.features import StoredFeatures
 from narrows.tracking import models, views
 from narrows.tracking.models import Served
 
-ROWS_A_PROCESS = 8  # for fewer another process takes longer to start than it saves
+ENOUGH_ROWS = 8  # for fewer, processes take longer to start than they save
+PRELOAD = (__name__, "sklearn.linear_model", "sklearn.neighbors")
 LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
-T = TypeVar("T")
 U = TypeVar("U")
 
 
@@ -91,21 +91,17 @@ def main() -> None:
 
 def read(p: Params) -> Inputs:
     """The artifacts of every row; raises `UserError` naming the stage to run where one misses."""
-    folder = Path("artifacts", p.dataset.name)
-    data = dataclasses.replace(
-        artifacts.read_data(Path("data", p.dataset.name)),
-        features=features.common(folder, list(p.pretrained)),
-    )
-    encoders = {
-        key: artifacts.read_encoder(folder, key, data) for key in [*p.baselines, *p.autoencoders]
-    }
+    data, folder = read_data(p), artifacts_of(p)
     clusterings = {
         key: artifacts.read_clustering(folder, key, data)
         for key in (*p.clusterings, *p.deep_clusterings)
     }
     return Inputs(
         data=data,
-        encoders=encoders,
+        encoders={
+            key: artifacts.read_encoder(folder, key, data)
+            for key in [*p.baselines, *p.autoencoders]
+        },
         clusterings=clusterings,
         chosen_k=choices.read_k(choices.k_folder(folder)),
         searches=[artifacts.read_search(folder, key) for key in p.searches],
@@ -116,6 +112,17 @@ def read(p: Params) -> Inputs:
     )
 
 
+def read_data(p: Params) -> LabelledData:
+    """The samples, their labels, and the features between which distances are measured."""
+    data = artifacts.read_data(Path("data", p.dataset.name))
+    return dataclasses.replace(data, features=features.common(artifacts_of(p), list(p.pretrained)))
+
+
+def artifacts_of(p: Params) -> Path:
+    """Folder of what the earlier stages left."""
+    return Path("artifacts", p.dataset.name)
+
+
 def score(p: Params, inputs: Inputs) -> Tables:
     """Every line of the results files. Here labels meet codes and clusters."""
     data, encoders = inputs.data, list(inputs.encoders.values())
@@ -123,16 +130,29 @@ def score(p: Params, inputs: Inputs) -> Tables:
         split: votes.voters(data.points, data.split, split, probes.MAX_QUERIES)
         for split in ("val", "test")
     }
-    clusterings = in_processes(tables.clustering_rows, inputs.clusterings, data, voters, p.seed)
+    clusterings = in_processes(clustering_rows, inputs.clusterings, p, voters)
     return Tables(
         autoencoders=tables.autoencoder_rows(encoders),
         clusterings=[row for rows in clusterings.values() for row in rows],
         n_clusters=inputs.chosen_k.curve,
-        codes=list(in_processes(tables.code_row, inputs.encoders, data, p.seed).values()),
+        codes=list(in_processes(code_row, inputs.encoders, p).values()),
         robustness=tables.robustness_rows(encoders),
         variational=tables.variational_rows(encoders),
         seeds=[tables.seed_row(data, key, seeds) for key, seeds in inputs.by_seed.items()],
     )
+
+
+def clustering_rows(p: Params, voters: dict[str, votes.Voters], key: str) -> list[dict[str, Any]]:
+    """Scores of one clustering, a line for each split."""
+    data = read_data(p)
+    clustering = artifacts.read_clustering(artifacts_of(p), key, data)
+    return tables.clustering_rows(clustering, data, voters, p.seed)
+
+
+def code_row(p: Params, key: str) -> dict[str, Any]:
+    """Scores of the codes of one encoder."""
+    data = read_data(p)
+    return tables.code_row(artifacts.read_encoder(artifacts_of(p), key, data), data, p.seed)
 
 
 def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
@@ -144,23 +164,23 @@ def draw(p: Params, inputs: Inputs, folder: Path) -> Figures:
     return Figures(
         overview=save(overview, "all", folder),
         searches={key: save(captioned, key, folder) for key, captioned in searches.items()},
-        encoders=in_processes(draw_encoder, inputs.encoders, data, p.seed, folder),
-        clusterings=in_processes(draw_clustering, inputs.clusterings, data, folder),
+        encoders=in_processes(draw_encoder, inputs.encoders, p, folder),
+        clusterings=in_processes(draw_clustering, inputs.clusterings, p, folder),
     )
 
 
-def draw_encoder(
-    encoder: ReportedEncoder, data: LabelledData, seed: int, folder: Path
-) -> list[SavedFigure]:
+def draw_encoder(p: Params, folder: Path, key: str) -> list[SavedFigure]:
     """Draws and saves the figures of one encoder."""
-    return save(encoder_figures.draw_encoder(encoder, data, seed), encoder.key, folder)
+    data = read_data(p)
+    encoder = artifacts.read_encoder(artifacts_of(p), key, data)
+    return save(encoder_figures.draw_encoder(encoder, data, p.seed), key, folder)
 
 
-def draw_clustering(
-    clustering: ReportedClustering, data: LabelledData, folder: Path
-) -> list[SavedFigure]:
+def draw_clustering(p: Params, folder: Path, key: str) -> list[SavedFigure]:
     """Draws and saves the figures of one clustering."""
-    return save(clustering_figures.draw_clustering(clustering, data), clustering.key, folder)
+    data = read_data(p)
+    clustering = artifacts.read_clustering(artifacts_of(p), key, data)
+    return save(clustering_figures.draw_clustering(clustering, data), key, folder)
 
 
 def save(captioned: Iterable[CaptionedFigure], key: str, folder: Path) -> list[SavedFigure]:
@@ -195,7 +215,7 @@ def describe(p: Params, inputs: Inputs, scored: Tables, saved: Figures) -> Repor
         searches=inputs.searches,
         figures=saved,
         pretrained={
-            key: StoredFeatures(features.folder(Path("artifacts", p.dataset.name), key)).config
+            key: StoredFeatures(features.folder(artifacts_of(p), key)).config
             for key in p.pretrained
         },
     )
@@ -322,12 +342,20 @@ def log_figures(run: tracking.Run, saved: Sequence[SavedFigure], results: Path) 
 
 
 def in_processes(
-    function: Callable[..., U], rows: Mapping[str, T], *arguments: Any
+    function: Callable[..., U], keys: Collection[str], *arguments: Any
 ) -> dict[str, U]:
-    """`function(row, *arguments)` by key, in several processes where there are enough rows."""
-    n_jobs = min(joblib.cpu_count(), 1 + len(rows) // ROWS_A_PROCESS)
+    """`function(*arguments, key)` by key, in processes of this machine where there are enough keys.
+
+    They read what they need from the files of the row, which may be more than one would send.
+    """
+    task = functools.partial(function, *arguments)
+    if len(keys) < ENOUGH_ROWS:
+        return {key: task(key) for key in keys}
+    outcomes = engine.each(task, keys, preload=PRELOAD, is_here=True)
+    results = {}
     what = function.__name__.replace("_", " ")
-    # its processes are shared by all calls; it leaves nothing behind, though the stage ends at once
-    with joblib.Parallel(n_jobs, backend="loky", return_as="generator") as parallel:
-        results = parallel(joblib.delayed(function)(row, *arguments) for row in rows.values())
-        return dict(zip(rows, progress.counted(what, results, len(rows)), strict=True))
+    for outcome in progress.counted(what, outcomes, len(keys)):
+        if outcome.error:
+            raise outcome.error
+        results[outcome.row] = cast("U", outcome.value)
+    return {key: results[key] for key in keys}

@@ -13,9 +13,9 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from narrows import engine, tracking
 from narrows.config import plugins
@@ -25,6 +25,7 @@ from narrows.config.sections import SAMPLES
 from narrows.engine import ONE_CORE, Files, Outcome, Slot
 from narrows.errors import UserError, is_users, lacks_memory, print_traceback, say, sentence
 from narrows.rendering import progress
+from narrows.stages.upcoming import Failure, Upcoming
 from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
@@ -39,15 +40,6 @@ REFINING = (*TRAINING, "sklearn.cluster", "sklearn.mixture")
 """What every worker imports that trains and clusters."""
 EVALUATING = ("torch", "torchmetrics", "sklearn.decomposition", "sklearn.neighbors", "umap")
 """What every worker imports that evaluates."""
-
-
-class Failure(NamedTuple):
-    """A row that failed."""
-
-    name: str
-    """Its name."""
-    why: str
-    """A sentence."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +142,7 @@ def refresh(
     with outputs.hold(home):
         rows.keep_only(home, members)
         try:
-            failures: dict[Path, Failure] = {}
-            for wave in _waves(members):
-                failures |= _bring(stage, wave, slot, preload, failures, is_here)
-            _raise(failures)
+            _raise(_bring(stage, members, slot, preload, is_here))
         finally:
             rows.keep_only(home, members)
             rows.write_index(home, members)
@@ -164,18 +153,9 @@ def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> No
     with outputs.hold(row.folder):
         rows.sweep(row.folder)
         try:
-            _raise(_bring(stage, [row], ONE_CORE, preload, {}))
+            _raise(_bring(stage, [row], ONE_CORE, preload))
         finally:
             rows.sweep(row.folder)
-
-
-def _waves(members: Sequence[Row]) -> list[list[Row]]:
-    """Rows, and after them those that read files of theirs."""
-    folders = {row.folder for row in members}
-    waves: tuple[list[Row], list[Row]] = [], []
-    for row in members:
-        waves[any(file.parent in folders for file in row.reads)].append(row)
-    return [wave for wave in waves if wave]
 
 
 def _raise(failures: Mapping[Path, Failure]) -> None:
@@ -197,47 +177,33 @@ def _bring(
     members: Sequence[Row],
     slot: Slot,
     preload: Sequence[str],
-    failed: Mapping[Path, Failure],
     is_here: bool = False,
 ) -> dict[Path, Failure]:
-    """Computes the rows that are neither current nor known; not those that read files of a row that
-    has failed.
+    """Computes the rows that are neither current nor known.
 
     Returns:
         Why rows failed, by their folders.
     """
-    waiting = {row.folder: _lacking(row, failed) for row in members}
-    failures = {folder: failure for folder, failure in waiting.items() if failure}
-    members = [row for row in members if row.folder not in failures]
-    fingerprints = {row.name: row.fingerprint() for row in members}
-    stale = [row for row in members if not rows.is_current(row, fingerprints[row.name])]
-    missing = [row for row in stale if not rows.restore(row, fingerprints[row.name])]
-    if stale:
-        known = f", {len(stale) - len(missing)} known from before" if stale != missing else ""
-        say(f"{stage}: {len(missing)} of {plural(len(members), 'row')} to compute{known}")
-    attempts = [rows.attempt(row, fingerprints[row.name]) for row in missing]
-    helpers = [
-        rows.attempt(replace(row, call=call), fingerprints[row.name], writes=False)
-        for row in missing
-        for call in row.helpers
-    ]
-    n_done = 0
-    tasks = [*attempts, *helpers]
-    outcomes = engine.each(compute, tasks, slot, _files, preload, is_here=is_here)
+    upcoming, n_done = Upcoming(members), 0
+    n_missing = upcoming.n_left
+    if n_missing or upcoming.n_known:
+        known = f", {upcoming.n_known} known from before" if upcoming.n_known else ""
+        say(f"{stage}: {n_missing} of {plural(len(members), 'row')} to compute{known}")
+    outcomes = engine.each(compute, upcoming, slot, _files, preload, is_here=is_here)
     with progress.watch(stage):
-        for outcome in progress.counted("rows", _of_rows(stage, outcomes), len(attempts)):
+        for outcome in progress.counted("rows", _of_rows(stage, outcomes), n_missing):
             attempt = outcome.row
             if outcome.error is None:
                 tracking.replay(outcome.value or [])
-                rows.finish(attempt, fingerprints[attempt.row.name])
+                upcoming.end(attempt)
                 n_done += 1
-                say(f"{stage}: {attempt.row.name} done, {n_done} of {len(missing)}")
+                say(f"{stage}: {attempt.row.name} done, {n_done} of {n_missing}")
             else:
-                failures[attempt.row.folder] = _failure(outcome)
-    if attempts:
+                upcoming.end(attempt, _failure(outcome))
+    if n_missing:
         finished.bound()
         rows.drop_stale()
-    return failures
+    return upcoming.failures
 
 
 def _of_rows(
@@ -255,12 +221,6 @@ def _of_rows(
     for name, why in lost:
         if name in done:
             say(f"{stage}: a helper of {name} has failed, which took longer without it: {why}")
-
-
-def _lacking(row: Row, failed: Mapping[Path, Failure]) -> Failure | None:
-    """Says that a row has to wait for one that has failed; None if there is none."""
-    missing = next((file.parent for file in row.reads if file.parent in failed), None)
-    return Failure(row.name, f"waits for {missing.name}, which has failed") if missing else None
 
 
 def compute(attempt: Attempt) -> list[Any]:
