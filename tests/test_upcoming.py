@@ -105,4 +105,3 @@ def test_a_row_that_is_computed_has_helpers_and_does_without_one_that_fails(
         Path(what).unlink()
     runner.refresh("rows", HOME, members, preload=())
     assert not Path("failed").exists(), "both rows are current"
-
