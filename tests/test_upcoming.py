@@ -94,6 +94,7 @@ def test_a_row_that_is_computed_has_helpers_and_does_without_one_that_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("narrows.engine.processes.n_cores", lambda: 2)
+    monkeypatch.setenv("NARROWS_WORKERS", "2")
     calls = tuple(Call(__name__, "help_compute", (what,)) for what in ("failed", "helped"))
     members = [replace(row("a", "helped"), helpers=calls), row("b", "b")]
     runner.refresh("rows", HOME, members, preload=())
