@@ -1,6 +1,8 @@
 """Draws of a search with a seed: those of Optuna's samplers, however often the search is killed."""
 
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -76,7 +78,8 @@ def start(storage: database.Storage, search: Search, seed: int | None) -> optuna
     study = studies.open_study(storage, "study", directions, registry.pruner(search), fresh)
     if seed is not None:
         draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
-        study.sampler = sampler.RepeatableSampler(study, fresh, draw)
+        depends = lambda n, n_results: registry.depends(search, n, n_results)  # noqa: E731
+        study.sampler = sampler.RepeatableSampler(study, fresh, draw, depends)
     return study
 
 
@@ -115,6 +118,110 @@ def test_a_search_that_is_killed_draws_what_optuna_draws(
     assert len(study.trials) == n_trials + n_kills
     assert complete(study) == plain(search, 3, n_trials)
     assert complete(study)[0] == OWN
+
+
+@dataclass
+class Crew:
+    """Workers with a seed, each with a study object of its own, whose trials begin and end in an
+    order by chance."""
+
+    storage: database.Storage
+    search: Search
+    chance: random.Random
+    share_killed: float = 0.0
+    """Of the trials: their workers die amid them, and others come."""
+    most: int = 0
+    """How many trials were running at once."""
+
+    def draw(self, n_workers: int, n_trials: int) -> optuna.Study:
+        """Runs the trials."""
+        workers = [start(self.storage, self.search, seed=3) for _ in range(n_workers)]
+        running: dict[int, optuna.Trial] = {}
+        while (n_finished := studies.n_finished(workers[0])) < n_trials:
+            i = self.chance.randrange(n_workers)
+            if i in running:
+                if self.end(workers[i], running.pop(i)):
+                    workers[i] = start(self.storage, self.search, seed=3)
+            elif n_finished + len(running) < n_trials and not studies.has_to_wait(workers[i]):
+                running[i] = workers[i].ask()
+                self.most = max(self.most, len(running))
+        return workers[0]
+
+    def end(self, study: optuna.Study, trial: optuna.Trial) -> bool:
+        """Ends a trial; whether its worker was killed, with all or none of the values drawn."""
+        is_killed = self.chance.random() < self.share_killed
+        if not is_killed:
+            study.tell(trial, values(trial, len(self.search.objectives)))
+            return False
+        if self.chance.random() < 0.5:
+            search_space.draw(self.search.space, trial)
+        studies.leave(study, trial.number)
+        return True
+
+
+@pytest.mark.parametrize("share_killed", [0.0, 0.3])
+@pytest.mark.parametrize("n_workers", [2, 3])
+@pytest.mark.parametrize(("word", "n_objectives", "n_trials"), KINDS)
+def test_workers_with_a_seed_draw_side_by_side_what_optuna_draws(
+    storage: database.Storage,
+    word: str,
+    n_objectives: int,
+    n_trials: int,
+    n_workers: int,
+    share_killed: float,
+) -> None:
+    """Also beyond the first six trials, which are random: from the seventh on one runs at a time,
+    but of a sequence as many as there are workers."""
+    search = search_of(word, n_objectives)
+    crew = Crew(storage, search, random.Random(n_workers), share_killed)
+    study = crew.draw(n_workers, n_trials)
+    assert complete(study) == plain(search, 3, n_trials)
+    assert crew.most == n_workers
+    if not share_killed:
+        assert [trial.number for trial in study.trials] == list(range(n_trials))
+
+
+def test_a_draw_waits_for_those_that_it_depends_on(storage: database.Storage) -> None:
+    """The first six are random, the seventh looks at all of them."""
+    search = search_of("tpe", 1)
+    study, other = (start(storage, search, seed=3) for _ in range(2))
+    first = [study.ask() for _ in range(6)]
+    assert studies.has_to_wait(study)
+    for n, trial in enumerate(reversed(first)):
+        assert studies.has_to_wait(other)
+        study.tell(trial, [float(n)])
+    assert not studies.has_to_wait(other)
+    other.ask()
+    assert studies.has_to_wait(study)
+    assert not studies.has_to_wait(start(storage, search, seed=None))
+    assert (registry.n_at_once(search), registry.n_at_once(search_of("qmc", 1))) == (6, N_TRIALS)
+
+
+def test_points_of_a_sequence_are_for_the_keys_of_the_first_trial_with_a_result(
+    storage: database.Storage,
+) -> None:
+    study = start(storage, search_of("qmc", 1), seed=3)
+    first = study.ask()
+    assert studies.has_to_wait(study)
+    study.tell(first, state=optuna.trial.TrialState.FAIL)
+    second = study.ask()
+    assert studies.has_to_wait(study)
+    study.tell(second, [1.0])
+    for _ in range(3):
+        assert not studies.has_to_wait(study)
+        study.ask()
+
+
+def test_with_a_pruner_one_trial_runs_at_a_time(storage: database.Storage) -> None:
+    usual = search_of("tpe", 1)
+    space = {key: SPACE[key] for key in ("code_size", "lr")}
+    search = replace(usual, pruner="median", space=space)
+    study = start(storage, search, seed=3)
+    trial = study.ask()
+    assert studies.has_to_wait(study)
+    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    assert not studies.has_to_wait(study)
+    assert registry.n_at_once(search) == 1
 
 
 def test_every_word_has_a_sampler_or_a_pruner() -> None:
@@ -184,7 +291,7 @@ def test_the_first_trials_of_small_codes_are_its_row_and_those_of_optuna(
     pruner = registry.pruner(search)
     seeded = studies.open_study(storage, "study", directions, pruner, fresh)
     draw = lambda trial: search_space.draw(search.space, trial)  # noqa: E731
-    seeded.sampler = sampler.RepeatableSampler(seeded, fresh, draw)
+    seeded.sampler = sampler.RepeatableSampler(seeded, fresh, draw, lambda n, n_results: True)
     for study in (usual, seeded):
         for n in range(search.n_trials):
             trial = study.ask()

@@ -1,6 +1,7 @@
-"""Rows of a stage that read what other rows of it leave."""
+"""Rows of a stage that read what other rows of it leave, and rows that have helpers."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,19 @@ def compute(content: str, reads: Path | None, attempt: Attempt) -> None:
         while not (HOME / "b/text").exists() and time.time() < deadline:
             time.sleep(0.02)
         assert (HOME / "b/text").exists()
+    if content == "helped":
+        deadline = time.time() + 60
+        while not Path("helped").exists() and time.time() < deadline:
+            time.sleep(0.02)
+        assert Path("helped").exists()
     text = content + (reads.read_text() if reads else "")
     (attempt.folder / "text").write_text(text)
+
+
+def help_compute(what: str, _: Attempt) -> None:
+    Path(what).touch()
+    if what == "failed":
+        raise UserError("there is no room")
 
 
 def row(key: str, content: str, reads: str | None = None) -> Row:
@@ -76,3 +88,21 @@ def test_a_row_waits_for_one_that_fails_and_others_do_not() -> None:
     with pytest.raises(UserError, match=sentences):
         runner.refresh("rows", HOME, members, preload=())
     assert {path.parent.name for path in HOME.rglob("text")} == {"c", "d"}
+
+
+def test_a_row_that_is_computed_has_helpers_and_does_without_one_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("narrows.engine.processes.n_cores", lambda: 2)
+    monkeypatch.setenv("NARROWS_WORKERS", "2")
+    calls = tuple(Call(__name__, "help_compute", (what,)) for what in ("failed", "helped"))
+    members = [replace(row("a", "helped"), helpers=calls), row("b", "b")]
+    runner.refresh("rows", HOME, members, preload=())
+    assert Path("failed").exists()
+    assert {path.parent.name for path in HOME.rglob("text")} == {"a", "b"}
+    said = capsys.readouterr().out
+    assert said.count("a helper of rows.a has failed, which took longer without it: there is") == 1
+    for what in ("failed", "helped"):
+        Path(what).unlink()
+    runner.refresh("rows", HOME, members, preload=())
+    assert not Path("failed").exists(), "both rows are current"

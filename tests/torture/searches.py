@@ -47,7 +47,8 @@ def storage(kind: str, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def begin(place: Path, url: str, n_workers: int, n_trials: int) -> subprocess.Popen[str]:
-    """Stage tune, whose draws have a seed, or a search by several workers, who have none."""
+    """Stage tune, whose draws have a seed and whose first ones run side by side, or a search by
+    several workers, who have none."""
     if n_workers == 1:
         return stages(place, "tune", NARROWS_STUDIES=url)
     options = ["--n-trials", str(n_trials), "--workers", str(n_workers), "--heartbeat", "1"]
@@ -58,7 +59,7 @@ def project(folder: Path) -> Path:
     """A project whose data is there."""
     project = Project(folder / "project", {"narrow": row(epochs=12)})
     params = project.read()
-    params["searches"]["tuned"]["n_trials"] = N_TRIALS
+    params["searches"]["tuned"] |= {"n_trials": N_TRIALS, "n_startup_trials": N_TRIALS // 2}
     project.write(params)
     project.repro("prepare")
     return project.folder
@@ -105,7 +106,7 @@ def undisturbed() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as place:
         folder = project(Path(place))
         url = f"sqlite:///{place}/studies.db"
-        ended(begin(folder, url, 1, N_TRIALS))
+        ended(stages(folder, "tune", NARROWS_STUDIES=url, NARROWS_WORKERS="1"))
         return parameters(url)
 
 

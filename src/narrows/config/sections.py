@@ -110,11 +110,11 @@ class Search:
     """What draws the values, a sampler of Optuna: tree-structured Parzen estimators, Gaussian
     processes, an evolution of whole fronts, CMA-ES, which draws choices and layers at random, or a
     quasi-random sequence. auto takes gp where all keys are ranges, and tpe elsewhere. Trials of
-    `dvc repro` are the same however often it is interrupted, with each of them; with gp and cmaes
-    on machines that round alike."""
+    `dvc repro` are the same however often it is interrupted and however many run at once, with each
+    of them; with gp and cmaes on machines that round alike."""
     n_startup_trials: PositiveInt = 10
     """Random trials before the sampler looks at results; of nsga2 the size of a generation. qmc
-    does not look at results."""
+    does not look at results. In `dvc repro` they run side by side."""
     pruner: Literal["none", "median", "percentile", "patient", "hyperband", "asha", "wilcoxon"] = (
         "none"
     )

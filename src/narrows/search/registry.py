@@ -40,6 +40,33 @@ def sampler(search: Search, seed: Seed) -> samplers.BaseSampler:
     return SAMPLERS[_sampler_name(search)](seed, search.n_startup_trials)
 
 
+def depends(search: Search, n: int, n_results: int) -> bool:
+    """Whether the n-th draw of a search, counted from 0, or what becomes of its trial, depends on
+    how trials before it end that still run.
+
+    Optuna's samplers count results where they decide whether to look at them, so that what is drawn
+    before there can be enough is random, whichever trials have ended. The sequence of points is for
+    the keys of the first trial with a result.
+
+    Args:
+        n_results: of the trials that began before the first one that still runs.
+    """
+    if search.pruner != "none":
+        return True
+    if _sampler_name(search) == "qmc":
+        return n_results == 0
+    return n >= search.n_startup_trials
+
+
+def n_at_once(search: Search) -> int:
+    """How many trials of a search with a seed, from the first on, may run at once."""
+    if search.pruner != "none":
+        return 1
+    if _sampler_name(search) == "qmc":
+        return search.n_trials
+    return min(search.n_trials, search.n_startup_trials)
+
+
 def _sampler_name(search: Search) -> str:
     """The word of `sampler`; for auto, Gaussian processes where they know how to compare two
     values of each key, and TPE elsewhere."""

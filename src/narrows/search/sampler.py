@@ -3,6 +3,8 @@ the same however often the search is stopped and started."""
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 SURPLUS = "surplus"  # user attribute of a trial that was not needed
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Space = dict[str, BaseDistribution]
 
 
@@ -90,7 +93,9 @@ class RepeatableSampler(BaseSampler):
     A sampler's random state goes on from draw to draw, and some write notes into their study; both
     end with a process or come in another order after a kill. So a new process draws again what the
     earlier ones drew, in a study in memory to which it tells what came of each; a retry of a trial
-    that died amid its draw is given what the trial would have been given.
+    that died amid its draw is given what the trial would have been given. Trials may run side by
+    side as long as no draw depends on how those before it end; they end in the replay in the order
+    in which they began.
     """
 
     begun: int | None = None
@@ -101,21 +106,24 @@ class RepeatableSampler(BaseSampler):
         study: optuna.Study,
         sampler: FreshSampler,
         draw: Callable[[optuna.Trial], Mapping[str, Any]],
+        depends: Callable[[int, int], bool],
     ):
         """
         Args:
             study: the study that the sampler draws for, whole where Hyperband shows only a part.
             sampler: what draws, in its first state, with a seed.
             draw: asks a trial for all its parameters.
+            depends: says whether the n-th draw depends on trials that still run, of n and of the
+                number of results before the first of them.
         """
-        self._study, self._sampler, self._draw = study, sampler, draw
+        self._study, self._sampler, self._draw, self._depends = study, sampler, draw, depends
         self._replay = optuna.create_study(
             study_name=study.study_name,  # Hyperband looks at it
             directions=study.directions,
             sampler=sampler,
             pruner=study.pruner,
         )
-        self._last: optuna.Trial | None = None  # of the replay, which has not ended there
+        self._open: deque[optuna.Trial] = deque()  # the last ones of the replay, not ended there
         self._draws: list[dict[str, Any]] = []  # of the originals, in their order
         self._params: dict[str, Any] = {}  # of the trial that runs
 
@@ -123,13 +131,23 @@ class RepeatableSampler(BaseSampler):
         """Draws all parameters of the trial, and those of earlier originals if it has not yet."""
         self.begun = trial.number
         earlier = history(self._study, before=first_number(trial))
-        for n in range(len(self._draws), len(earlier) + 1):
-            if self._last is not None:
-                self._end(self._last, earlier[n - 1])
-            self._last = self._replay.ask()
-            self._draw(self._last)
-            self._draws.append(self._last.params)
+        while len(self._draws) <= len(earlier):
+            self._end_all(earlier[: len(self._draws)])
+            replayed = self._replay.ask()
+            self._draw(replayed)
+            self._open.append(replayed)
+            self._draws.append(replayed.params)
         self._params = self._draws[len(earlier)]
+
+    def has_to_wait(self) -> bool:
+        """Whether the next draw depends on how a trial ends that still runs."""
+        trials = self._study.get_trials(deepcopy=False)
+        waiting = [first_number(t) for t in trials if t.state == TrialState.WAITING]
+        earlier = history(self._study, before=waiting[0] if waiting else len(trials))
+        ended = list(itertools.takewhile(lambda t: t.state.is_finished(), earlier))
+        n_results = sum(t.state in FINISHED for t in ended)
+        runs = any(t.state == TrialState.RUNNING for t in earlier)
+        return runs and self._depends(len(earlier), n_results)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> Space:
         """Empty: every parameter is asked for by `sample_independent`."""
@@ -154,11 +172,19 @@ class RepeatableSampler(BaseSampler):
         # a worker without a seed began this trial: its layers may be more than those drawn here
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
+    def _end_all(self, originals: list[FrozenTrial]) -> None:
+        """Lets trials of the replay end whose originals have ended, up to the first that has
+        not."""
+        for original in originals[len(self._draws) - len(self._open) :]:
+            if not original.state.is_finished():
+                return
+            self._end(self._open.popleft(), original)
+
     def _end(self, trial: optuna.Trial, ended: FrozenTrial) -> None:
         """Lets a trial of the replay end as the original that it stands for has ended."""
         if ended.params != trial.params:  # a worker without a seed drew it
             self._replay.tell(trial, state=TrialState.FAIL)
-            if ended.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            if ended.state in FINISHED:
                 self._replay.add_trial(ended)
             return
         for step, value in ended.intermediate_values.items():

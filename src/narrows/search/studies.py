@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import optuna
@@ -17,13 +17,20 @@ from optuna.trial import FrozenTrial, TrialState
 
 from narrows.errors import UserError
 from narrows.search.database import retry
-from narrows.search.sampler import SURPLUS, FreshSampler, RepeatableSampler
+from narrows.search.sampler import (
+    FINISHED,
+    SURPLUS,
+    FreshSampler,
+    RepeatableSampler,
+    first_number,
+    history,
+)
 from narrows.search.summary import Gains
 from narrows.store import outputs
 
 Study = optuna.Study
 """Trials that are judged by the same objectives, in a database or in memory."""
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+PARENT = "parent"  # user attribute of a study: its last invocation in the pipeline, its MLflow run
 MIN_FOR_IMPORTANCE = 4  # complete trials
 
 
@@ -46,9 +53,36 @@ def open_study(
         )
 
 
-def has_seed(study: optuna.Study) -> bool:
-    """Whether the study's draws are to be the same in every search."""
-    return isinstance(study.sampler, RepeatableSampler)
+def has_to_wait(study: optuna.Study) -> bool:
+    """Whether the next draw is to be the same in every search and depends on a trial that runs."""
+    sampler = study.sampler
+    return isinstance(sampler, RepeatableSampler) and sampler.has_to_wait()
+
+
+@contextlib.contextmanager
+def turn(study: optuna.Study) -> Iterator[None]:
+    """Lets workers of this machine whose draws have a seed begin trials one after the other, and
+    keeps from them a trial that has failed and is about to be begun again."""
+    has_seed = isinstance(study.sampler, RepeatableSampler)
+    with outputs.lock(f"trials-{study.study_name}") if has_seed else contextlib.nullcontext():
+        yield
+
+
+def announce(study: optuna.Study, invocation: str, parent: str | None) -> None:
+    """Says to those who help an invocation of a search below which MLflow run its trials stand;
+    None where nothing is tracked."""
+    study.set_user_attr(PARENT, [invocation, parent])
+
+
+def is_announced(study: optuna.Study, invocation: str) -> bool:
+    """Whether this invocation has begun to add trials."""
+    return bool(study.user_attrs.get(PARENT, [None])[0] == invocation)
+
+
+def parent(study: optuna.Study) -> str | None:
+    """What the last invocation has announced."""
+    run: str | None = study.user_attrs[PARENT][1]
+    return run
 
 
 def begun(study: optuna.Study) -> int | None:
@@ -60,6 +94,13 @@ def begun(study: optuna.Study) -> int | None:
 def n_finished(study: optuna.Study) -> int:
     """Number of trials with a result, those that were pruned included."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def have_begun(study: optuna.Study, n: int) -> bool:
+    """Whether so many trials have begun, retries not counted, and none waits to be begun again."""
+    trials = study.get_trials(deepcopy=False)
+    is_waiting = any(trial.state == TrialState.WAITING for trial in trials)
+    return not is_waiting and len(history(study, before=len(trials))) >= n
 
 
 def n_since_best(study: optuna.Study) -> int:
@@ -110,7 +151,7 @@ def winner(study: optuna.Study, objective: int = 0) -> FrozenTrial:
     """The best finished trial by one objective; of a front, its end."""
     best = [t for t in study.best_trials if t.values is not None]
     sign = _sign(study.directions[objective])
-    return min(best, key=lambda trial: (sign * trial.values[objective], trial.number))
+    return min(best, key=lambda trial: (sign * trial.values[objective], first_number(trial)))
 
 
 def table(study: optuna.Study, names: Sequence[str]) -> list[dict[str, Any]]:

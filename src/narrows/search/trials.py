@@ -9,6 +9,7 @@ data and the seed: a changed search is another study, and trials never mix. Code
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import optuna
@@ -37,6 +38,10 @@ class Limits:
     patience: int | None = None
     """Number of finished trials of the study since one was the best; None for any number."""
 
+    n_begun: int | None = None
+    """Number of trials after whose beginning the worker begins none, unless one waits to be begun
+    again; None for any number."""
+
     def passed(self) -> bool:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.time() >= self.deadline
@@ -44,6 +49,10 @@ class Limits:
     def reached(self, n_finished: int) -> bool:
         """Whether so many finished trials are enough."""
         return self.n_finished is not None and n_finished >= self.n_finished
+
+    def left_to_others(self, study: optuna.Study) -> bool:
+        """Whether so many trials have begun that the others are none of this worker's."""
+        return self.n_begun is not None and studies.have_begun(study, self.n_begun)
 
     def is_hopeless(self, study: optuna.Study) -> bool:
         """Whether so many trials have finished without a better one that no more is tried."""
@@ -58,8 +67,8 @@ def open_study(problem: Problem, storage: RDBStorage, seed: int | None = None) -
     """The problem's study, created where it is not there.
 
     Args:
-        seed: makes the draws repeatable, for a worker that is alone: several would draw the same.
-            None draws anew in each process.
+        seed: makes the draws repeatable, however many workers have it. None draws anew in each
+            process.
     """
     directions = [objective.module.DIRECTION for objective in problem.search.objectives]
     seed = None if seed is None else seed % 2**32  # numpy takes no larger one
@@ -70,7 +79,12 @@ def open_study(problem: Problem, storage: RDBStorage, seed: int | None = None) -
     study.set_metric_names(list(problem.objectives))  # for optuna-dashboard
     if seed is not None:
         space = problem.search.space
-        study.sampler = RepeatableSampler(study, sampler, lambda t: search_space.draw(space, t))
+        study.sampler = RepeatableSampler(
+            study,
+            sampler,
+            draw=lambda trial: search_space.draw(space, trial),
+            depends=lambda n, n_results: registry.depends(problem.search, n, n_results),
+        )
     return study
 
 
@@ -79,25 +93,27 @@ def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: 
 
     Trials that other workers are running count as if they were finished, so that several workers
     do not overshoot; a worker then waits for them, because one may die. Where two begin the last
-    one at the same time, the later is surplus: it fails before it draws anything. A worker with a
-    seed waits for all of them before it draws, because its draws depend on how they end.
+    one at the same time, the later is surplus: it fails before it draws anything. Workers with a
+    seed begin trials in turn, and wait where the next draw depends on how those that run end.
 
     Raises:
         UserError: more trials fail than the search is to have.
     """
-    database.twice(lambda: optuna.storages.fail_stale_trials(study))
+    with studies.turn(study):
+        database.twice(lambda: optuna.storages.fail_stale_trials(study))
     n_failed, n_own, n_breaks = 0, 0, 0
     while not limits.passed() and n_own != limits.n_own:
         before = studies.begun(study)
-        try:
-            ended = _next(problem, study, limits, open_log)
-        except database.ERRORS:
-            n_breaks += 1
-            if n_breaks > MAX_BREAKS:
-                raise
-            say(f"search: {problem.key}: the database broke off; the trial is handed on")
-            _give_back(study, before)
-            continue
+        with ExitStack() as turn:
+            try:
+                ended = _next(problem, study, limits, open_log, turn)
+            except database.ERRORS:
+                n_breaks += 1
+                if n_breaks > MAX_BREAKS:
+                    raise
+                say(f"search: {problem.key}: the database broke off; the trial is handed on")
+                _give_back(study, before)
+                continue
         if ended is None:
             return
         n_own += ended.state in studies.FINISHED
@@ -109,20 +125,23 @@ def add_trials(problem: Problem, study: optuna.Study, limits: Limits, open_log: 
 
 
 def _next(
-    problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog
+    problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog, turn: ExitStack
 ) -> FrozenTrial | None:
     """The next trial, ended; None where there are enough, or the time is up."""
     while not limits.passed():
+        turn.enter_context(studies.turn(study))
         states = [t.state for t in study.get_trials(deepcopy=False)]
         n_finished = sum(state in studies.FINISHED for state in states)
         n_running = states.count(TrialState.RUNNING)
-        if limits.reached(n_finished) or limits.is_hopeless(study):
+        is_enough = limits.reached(n_finished) or limits.left_to_others(study)
+        if is_enough or limits.is_hopeless(study):
             return None
-        if limits.reached(n_finished + n_running) or (n_running and studies.has_seed(study)):
-            time.sleep(0.5)
+        if limits.reached(n_finished + n_running) or studies.has_to_wait(study):
             optuna.storages.fail_stale_trials(study)
+            turn.close()
+            time.sleep(0.5)
             continue
-        number = _run(problem, study, limits, open_log)
+        number = _run(problem, study, limits, open_log, turn)
         return study.get_trials(deepcopy=False)[number]
     return None
 
@@ -132,11 +151,15 @@ def _give_back(study: optuna.Study, before: int | None) -> None:
     a database that is away is waited for."""
     begun = studies.begun(study)
     if begun is not None and begun != before:
-        database.twice(lambda: studies.leave(study, begun))
+        with studies.turn(study):
+            database.twice(lambda: studies.leave(study, begun))
 
 
-def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog) -> int:
-    """One trial from its draw to its values; returns its number."""
+def _run(
+    problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLog, turn: ExitStack
+) -> int:
+    """One trial from its draw to its values; returns its number. Others have their turn while it
+    is trained."""
     numbers: list[int] = []  # of the trial, once it has begun
     has_ended, before = False, studies.begun(study)
 
@@ -146,11 +169,16 @@ def _run(problem: Problem, study: optuna.Study, limits: Limits, open_log: OpenLo
         database.mark(begun)
         if limits.n_finished is not None:
             studies.refuse_surplus(study, begun, limits.n_finished)
-        run = database.run_of(begun)
-        record = study.get_trials(deepcopy=False)[begun.number]
         name = f"{problem.key}, trial {begun.number}"
-        with progress.watch(name), open_log(begun.number, *run) as log:
-            values = trial.values(problem, limits.passed, begun, record, log)
+        turn.close()
+        try:
+            run = database.run_of(begun)
+            record = study.get_trials(deepcopy=False)[begun.number]
+            with progress.watch(name), open_log(begun.number, *run) as log:
+                values = trial.values(problem, limits.passed, begun, record, log)
+        except BaseException:  # Optuna marks it as failed before it is handed on
+            turn.enter_context(studies.turn(study))
+            raise
         has_ended = True
         if values is None:
             raise optuna.TrialPruned

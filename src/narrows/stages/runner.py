@@ -109,6 +109,16 @@ def slot_on(device: str) -> Slot:
     return Slot(gpus=1.0) if on_gpu else ONE_CORE
 
 
+def n_slots_here(slot: Slot) -> int:
+    """How many rows run at once on this machine; 1 where they run on an engine that may have more
+    than one."""
+    from narrows.engine.processes import n_slots, visible_gpus
+
+    if engine.name() != engine.HERE:
+        return 1
+    return n_slots(slot, len(visible_gpus()) if slot.gpus else 0)
+
+
 def refresh(
     stage: str,
     home: Path,
@@ -181,7 +191,7 @@ def _bring(
         say(f"{stage}: {n_missing} of {plural(len(members), 'row')} to compute{known}")
     outcomes = engine.each(compute, upcoming, slot, _files, preload, is_here=is_here)
     with progress.watch(stage):
-        for outcome in progress.counted("rows", outcomes, n_missing):
+        for outcome in progress.counted("rows", _of_rows(stage, outcomes), n_missing):
             attempt = outcome.row
             if outcome.error is None:
                 tracking.replay(outcome.value or [])
@@ -194,6 +204,23 @@ def _bring(
         finished.bound()
         rows.drop_stale()
     return upcoming.failures
+
+
+def _of_rows(
+    stage: str, outcomes: Iterator[Outcome[Attempt, Any]]
+) -> Iterator[Outcome[Attempt, Any]]:
+    """Outcomes of rows themselves. What their helpers could not do is left to them, and told of
+    where they could do it."""
+    done, lost = set(), []
+    for outcome in outcomes:
+        if not outcome.row.helps:
+            done |= {outcome.row.row.name} if outcome.error is None else set()
+            yield outcome
+        elif outcome.error is not None:
+            lost.append(_failure(outcome))
+    for name, why in lost:
+        if name in done:
+            say(f"{stage}: a helper of {name} has failed, which took longer without it: {why}")
 
 
 def compute(attempt: Attempt) -> list[Any]:

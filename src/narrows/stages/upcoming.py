@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,13 +26,14 @@ class Upcoming(Iterator[Attempt]):
 
     It stops where every other row waits for one that runs, and goes on after `end` was called for
     that: an engine asks again after each outcome. What others wait for begins first, and what has
-    waited is next.
+    waited is next. Helpers of rows that run come where no row is ready.
     """
 
     def __init__(self, members: Sequence[Row]):
         read = {file.parent for row in members for file in row.reads}
         self._waiting = sorted(members, key=lambda row: row.folder not in read)
         self._ready: deque[Attempt] = deque()
+        self._helpers: deque[Attempt] = deque()
         self._running: set[Path] = set()
         self._fingerprints: dict[str, Fingerprint] = {}
         self.failures: dict[Path, Failure] = {}
@@ -41,11 +43,14 @@ class Upcoming(Iterator[Attempt]):
         self._ready.extend(self._released())
 
     def __next__(self) -> Attempt:
-        if not self._ready:
-            raise StopIteration
-        attempt = self._ready.popleft()
-        self._running.add(attempt.row.folder)
-        return attempt
+        if self._ready:
+            attempt = self._ready.popleft()
+            self._running.add(attempt.row.folder)
+            self._helpers.extend(self._helpers_of(attempt.row))
+            return attempt
+        if self._helpers:
+            return self._helpers.popleft()
+        raise StopIteration
 
     @property
     def n_left(self) -> int:
@@ -61,7 +66,13 @@ class Upcoming(Iterator[Attempt]):
         else:
             self.failures[row.folder] = failure
         self._running.remove(row.folder)
+        self._helpers = deque(a for a in self._helpers if a.row.folder != row.folder)
         self._ready.extendleft(self._released())
+
+    def _helpers_of(self, row: Row) -> list[Attempt]:
+        fingerprint = self._fingerprints[row.name]
+        rows_of_helpers = [replace(row, call=call) for call in row.helpers]
+        return [rows.attempt(helper, fingerprint, writes=False) for helper in rows_of_helpers]
 
     def _released(self) -> list[Attempt]:
         """Attempts at the rows that need no longer wait; takes these off the list."""

@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+import time
+
 from narrows.config.params import Params
 from narrows.data import prepared
+from narrows.data.prepared import Prepared
 from narrows.errors import UserError, say
-from narrows.search import database, runs, studies, trials
+from narrows.search import database, registry, runs, studies, trials
 from narrows.search.problem import Problem, problem, row_of
 from narrows.store import choices
 from narrows.store.choices import Winner
 from narrows.store.rows import Attempt
 
+PATIENCE_S = 60.0
+"""How long a helper waits for `find` to begin."""
 
-def find(p: Params, key: str, attempt: Attempt) -> None:
-    """Adds trials until the search has its `n_trials`, and writes the winner."""
-    search = p.searches[key]
-    data = prepared.read(p.dataset.name, p.autoencoders[search.row].config.input)
-    task = problem(p, key, data)
+
+def find(p: Params, key: str, invocation: str, attempt: Attempt) -> None:
+    """Adds trials until the search has its `n_trials`, and writes the winner.
+
+    Args:
+        invocation: what its helpers have in common with it, and with no earlier one.
+    """
+    search, (task, data) = p.searches[key], _problem(p, key)
     _say_what_is_outside(task)
     url = database.url()
     with database.explain_errors(url):
         study = trials.open_study(task, database.open_storage(url), p.seed)
         if studies.n_finished(study) < search.n_trials:
             limits = trials.Limits(n_finished=search.n_trials, deadline=None)
-            with runs.start_search(task, data) as (_, open_log):
+            with runs.start_search(task, data) as (parent, open_log):
+                studies.announce(study, invocation, parent.id)
                 trials.add_trials(task, study, limits, open_log)
         winner = winner_of(task, study)
     choices.write_winner(attempt.folder, winner)
     n_trials = len(study.trials)
     say(f"tune: {key}: trial {winner.number} of {n_trials}, {winner.values}")
+
+
+def help_find(p: Params, key: str, invocation: str, _: Attempt) -> None:
+    """Adds trials beside `find`, below its MLflow run, as long as several may run at once."""
+    search, (task, data) = p.searches[key], _problem(p, key)
+    url, latest = database.url(), time.monotonic() + PATIENCE_S
+    with database.explain_errors(url):
+        study = trials.open_study(task, database.open_storage(url), p.seed)
+        while studies.n_finished(study) < search.n_trials and time.monotonic() < latest:
+            if studies.is_announced(study, invocation):
+                n_begun = registry.n_at_once(search)
+                limits = trials.Limits(search.n_trials, deadline=None, n_begun=n_begun)
+                open_log = runs.trial_runs(task, data, studies.parent(study))
+                return trials.add_trials(task, study, limits, open_log)
+            time.sleep(0.2)
+
+
+def _problem(p: Params, key: str) -> tuple[Problem, Prepared]:
+    data = prepared.read(p.dataset.name, p.autoencoders[p.searches[key].row].config.input)
+    return problem(p, key, data), data
 
 
 def _say_what_is_outside(problem: Problem) -> None:

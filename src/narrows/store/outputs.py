@@ -67,10 +67,11 @@ def hold(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
-    """One process of this project at a time, experiments in copies of it included; others wait."""
+    """One process of this project at a time, experiments in copies of it included; others wait. The
+    process that has it may take it again."""
     locks = project.root() / LOCKS
     locks.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(locks / f"{name}.lock"):
+    with filelock.FileLock(locks / f"{name}.lock", is_singleton=True):
         yield
 
 

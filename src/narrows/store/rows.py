@@ -46,6 +46,8 @@ class Row:
     """Computes it."""
     plugins: tuple[str, ...] = ()
     """Modules that the call loads by name; its code begins there and in the call's module."""
+    helpers: tuple[Call, ...] = ()
+    """Take over a part of its work where slots are free; without them it is computed as well."""
 
     def fingerprint(self) -> Fingerprint:
         """What its result would be computed from now.
@@ -121,6 +123,8 @@ class Attempt:
     checkpoints: Path
     """Folder of unfinished work, tied to this very row, data and code. It may not be there yet;
     what is found in it is resumed."""
+    helps: bool = False
+    """Whether it only helps another attempt at the row, and has no folder."""
 
 
 def is_current(row: Row, fingerprint: Fingerprint) -> bool:
@@ -152,7 +156,7 @@ def attempt(row: Row, fingerprint: Fingerprint, writes: bool = True) -> Attempt:
     checkpoints = CHECKPOINTS / f"{row.name}-{fingerprint.digest()}"
     if checkpoints.exists() and not checkpoints.is_dir():
         checkpoints.unlink()
-    return Attempt(row, fingerprint.identity(), partial, checkpoints)
+    return Attempt(row, fingerprint.identity(), partial, checkpoints, helps=not writes)
 
 
 def finish(done: Attempt, fingerprint: Fingerprint) -> None:
