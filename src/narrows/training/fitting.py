@@ -124,7 +124,10 @@ class Fit(Stepping):
         self.weights_of_parts = [len(range(rank, size, n)) * n / sum(sizes) for size in sizes]
         if n > 1 and not self.same_noise:
             together = tuple(rows[rank::n] for rows in together)
-        return tuple(self.train_x[rows].to(self.device) for rows in together)
+        x = self.train_x
+        if isinstance(x, Tensor):  # copies sample by sample, where x[rows] copies value by value
+            return tuple(x.index_select(0, rows) for rows in together)
+        return tuple(x[rows].to(self.device) for rows in together)
 
     def step(self, *batch: Tensor) -> None:
         """One step of the optimiser, on the mini-batches (B, ...) whose gradient it takes."""
