@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,7 @@ def fit(
     device: str = "auto",
     work: Path | None = None,
     on_epoch: OnEpoch = quiet,
+    before_checkpoint: Callable[[], None] = quiet,
     processes: Processes = ALONE,
 ) -> Fitted:
     """Trains until `epochs` or until `patience` runs out; resumes from `work` if it can.
@@ -265,6 +266,8 @@ def fit(
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there. None
             for a temporary folder.
         on_epoch: called after every epoch.
+        before_checkpoint: called after the `on_epoch` of an epoch that a checkpoint will hold, and
+            before that is written: a resumed training goes on behind it.
         processes: those that train the row together.
 
     Raises:
@@ -273,7 +276,8 @@ def fit(
     """
     _check_shares(min(row.config.train.batch_size, len(train), len(val)), processes)
     with _folder(work) as folder:
-        setting = _Setting(device, folder, on_epoch if processes.leads else quiet, processes)
+        calls = (on_epoch, before_checkpoint) if processes.leads else (quiet, quiet)
+        setting = _Setting(device, folder, *calls, processes)
         try:
             fitted = _fit(row, train, val, seed, setting)
         except UserError:
@@ -302,6 +306,7 @@ class _Setting:
     device: str
     work: Path
     on_epoch: OnEpoch
+    before_checkpoint: Callable[[], None]
     processes: Processes
 
 
@@ -326,20 +331,25 @@ def _fit_phase(module: Fit, setting: _Setting) -> Fitted:
     if checkpoint_in(setting.work) is None:
         setting.on_epoch(0, {}, module.model.eval())
         module.model.train()
-    (fitted,) = fit_models(
-        module, setting.device, setting.work, setting.on_epoch, setting.processes
-    )
+    track = (setting.on_epoch, setting.before_checkpoint)
+    (fitted,) = fit_models(module, setting.device, setting.work, *track, setting.processes)
     return fitted
 
 
 def fit_models(
-    module: Fit, device: str, work: Path, on_epoch: OnEpoch = quiet, processes: Processes = ALONE
+    module: Fit,
+    device: str,
+    work: Path,
+    on_epoch: OnEpoch = quiet,
+    before_checkpoint: Callable[[], None] = quiet,
+    processes: Processes = ALONE,
 ) -> list[Fitted]:
     """Trains all models of the module, each of which gets the same share of the seconds; resumes
     from `work` if it can."""
     train, module.same_noise = module.row.config.train, processes.same_noise
     progress = [Progress(train.patience) for _ in module.models]
-    seconds = run(module, device, train.epochs, work, [Track(progress, on_epoch)], processes)
+    track = Track(progress, on_epoch, before_checkpoint)
+    seconds = run(module, device, train.epochs, work, [track], processes)
     return [
         Fitted(
             model=own.best(model),
