@@ -88,17 +88,23 @@ def search(options: argparse.Namespace) -> list[Figure]:
     job = ROWS["small"] | {"batch_size": 128, "threads": options.threads}
     job |= {"samples": samples(1_024 if options.quick else 3_500)}
     job |= {"epochs": 2 if options.quick else 30, "repeats": 2 if options.quick else 6}
-    rates: Seconds = {name: [] for name in modules}
+    outcomes: dict[str, list[Figure]] = {name: [] for name in modules}
     with contenders(modules, options.threads) as running:
-        for i in range(1 if options.quick else 2):
+        for i in range(1 if options.quick else min(3, options.rounds)):
             for name, contender in running.items():
-                answer = contender.does(job)
-                rates[name].append(answer["outcome"])
-                print(f"bench: search, round {i + 1}, {name}: {answer['outcome']:.0f} an hour")
-    hours = {name: [3600 / rate for rate in by_round] for name, by_round in rates.items()}
+                outcome = contender.does(job)["outcome"]
+                outcomes[name].append(outcome)
+                rate, seconds = outcome["per_hour"], outcome["cpu_seconds"]
+                print(f"bench: search, round {i + 1}, {name}: {rate:.0f} an hour, {seconds:.1f} s")
+    hours = {k: [3600 / one["per_hour"] for one in turns] for k, turns in outcomes.items()}
     rows = figures("search, seconds a trial", hours)
     for figure in rows:
-        figure["trials_per_hour"] = spread(rates[figure["of"]])
+        turns = outcomes[figure["of"]]
+        figure["trials_per_hour"] = spread([one["per_hour"] for one in turns])
+        figure["cpu_seconds"] = spread([one["cpu_seconds"] for one in turns])
+        own = [one["cpu_seconds"] for one in outcomes["ours"]]
+        ratios = [one["cpu_seconds"] / ours for one, ours in zip(turns, own, strict=True)]
+        figure["cpu_ratio"] = spread(ratios)
     return rows
 
 

@@ -85,6 +85,8 @@ EXTRA = {  # key of a figure -> heading and digits
     "gemm_share": ("share of the products' rate", 2),
     "gflop_per_s": ("GFLOP/s", 0),
     "trials_per_hour": ("trials an hour", 0),
+    "cpu_seconds": ("CPU seconds", 2),
+    "cpu_ratio": ("times the first's", 2),
     "nmi": ("NMI", 2),
 }
 

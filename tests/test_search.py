@@ -26,6 +26,7 @@ from narrows.errors import UserError
 from narrows.search import best, database, sampler, studies, trials
 from narrows.search.problem import Problem, row_of
 from narrows.stages.winner import winner_of
+from narrows.store.rows import CHECKPOINTS
 from narrows.training import fitting
 
 SPACE = {"code_size": {"low": 2, "high": 6}, "train.optimizer.lr": {"low": 1e-3, "high": 1e-1}}
@@ -55,6 +56,8 @@ class Log:
         self.epochs[-1].append(epoch)
         if epoch == self.stop_at:
             raise KeyboardInterrupt
+
+    def write_down(self) -> None: ...
 
     def log_pruned(self) -> None:
         self.n_pruned += 1
@@ -118,6 +121,23 @@ def test_a_study_is_gone_on_with_until_it_holds_enough(storage: Any) -> None:
     best_row = row_of(task, best)
     assert best_row["code_size"] == best.params["code_size"]
     assert best_row["network"] == task.row["network"]
+
+
+def test_epochs_are_written_down_before_a_checkpoint_holds_them(storage: Any) -> None:
+    """A retry goes on behind the checkpoint, and does not log its epochs."""
+
+    class Careful(Log):
+        def __init__(self) -> None:
+            super().__init__()
+            self.written: list[tuple[list[int], list[Any]]] = []
+
+        def write_down(self) -> None:
+            self.written.append((list(self.epochs[-1]), list(CHECKPOINTS.rglob("last.ckpt"))))
+
+    log, task = Careful(), problem()
+    trials.add_trials(task, trials.open_study(task, storage), limits(1), log)
+    assert log.written[0] == ([1], [])
+    assert log.written[-1][0] == log.epochs[-1]
 
 
 def test_two_workers_draw_other_values(storage: Any) -> None:

@@ -104,6 +104,23 @@ def test_a_resumed_stage_goes_on_in_its_run() -> None:
     assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.4)]
 
 
+def test_epochs_that_are_logged_at_once_keep_their_times_and_are_there_once() -> None:
+    """More metrics than MLflow takes in a request; the first epoch is there before."""
+    epochs = [(n, 10_000 + n, {"val/loss": 1 / n, "lr": 0.5}) for n in range(1, 601)]
+    with start() as run:
+        run.log_epochs(epochs[:1])
+    with start(resumes=True) as run:
+        run.log_epochs(epochs)
+    (only,) = runs()
+    history = tracking.open_client().get_metric_history(only.info.run_id, "val/loss")
+    assert (
+        sorted(
+            (point.step, point.timestamp, {"val/loss": point.value, "lr": 0.5}) for point in history
+        )
+        == epochs
+    )
+
+
 def test_scores_are_added_to_the_finished_run() -> None:
     with start():
         pass

@@ -7,10 +7,11 @@ import optuna
 
 from contenders import _torch, lightning
 from contenders.job import Job
+from contenders.searched import Meter
 
 
-def fit(job: Job) -> float:
-    """Returns trials per hour, from the first one's start to the last one's end."""
+def fit(job: Job) -> dict[str, float]:
+    """What the search has cost."""
     train, val = _torch.tensors(job)
 
     def objective(trial: optuna.Trial) -> float:
@@ -19,13 +20,8 @@ def fit(job: Job) -> float:
         chosen = dataclasses.replace(job, layers=(*job.layers[:-1], code))
         return lightning.trained(lightning.Module(chosen, lr), train, val)
 
+    meter = Meter()
+    meter.start()
     study = optuna.create_study(direction="minimize")
     study.optimize(objective, n_trials=job.repeats)
-    return per_hour(study)
-
-
-def per_hour(study: optuna.Study) -> float:
-    trials = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    began = min(trial.datetime_start for trial in trials if trial.datetime_start)
-    ended = max(trial.datetime_complete for trial in trials if trial.datetime_complete)
-    return 3600 * len(trials) / (ended - began).total_seconds()
+    return meter.outcome(study)

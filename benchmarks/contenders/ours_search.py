@@ -10,14 +10,14 @@ import optuna
 from ruamel.yaml import YAML
 
 from contenders.job import Job
-from contenders.optuna_example import per_hour
+from contenders.searched import Meter
 from narrows.config import inheritance
 
 ROOT = Path(__file__).parents[2]
 
 
-def fit(job: Job) -> float:
-    """Returns trials per hour, from the first one's start to the last one's end."""
+def fit(job: Job) -> dict[str, float]:
+    """What the search has cost."""
     yaml = YAML(typ="safe")
     raw = inheritance.written_out(yaml.load(ROOT / "params.yaml"))
     row = raw["autoencoders"]["undercomplete"]
@@ -37,7 +37,9 @@ def fit(job: Job) -> float:
         np.save(data / "split.npy", np.repeat([0, 1], [len(train), len(val)]).astype(np.uint8))
         words = ["small-codes", "--n-trials", str(job.repeats), "--workers", "2"]
         search = [sys.executable, str(ROOT / "pipelines/search.py"), *words]
+        meter = Meter()
+        meter.start()
         subprocess.run(search, cwd=folder, check=True)
         storage = f"sqlite:///{folder}/studies/studies.db"
         (name,) = optuna.get_all_study_names(storage)
-        return per_hour(optuna.load_study(study_name=name, storage=storage))
+        return meter.outcome(optuna.load_study(study_name=name, storage=storage))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +19,9 @@ from narrows.rendering import figures
 from narrows.search.problem import Problem
 from narrows.search.summary import Gains
 from narrows.search.trial import OpenLog, TrialLog
+
+EVERY_S = 1.0
+"""Seconds between two looks at a trial that MLflow's page allows."""
 
 
 @contextmanager
@@ -60,7 +64,11 @@ def _start_trial(
     tags["trial"] = str(number)
     name = f"{problem.key}-{number}"
     with tracking.start_run(name, run[0], _data(data), tags, run[1], parent) as begun:
-        yield _RunLog(begun, data, f"{problem.key}: trial {number}")
+        log = _RunLog(begun, data, f"{problem.key}: trial {number}")
+        try:
+            yield log
+        finally:
+            log.write_down()
 
 
 def _data(data: Prepared) -> tracking.RunData:
@@ -72,12 +80,24 @@ class _RunLog:
 
     def __init__(self, run: tracking.Run, data: Prepared, name: str):
         self.run, self.data, self.name = run, data, name
+        self.waiting: list[tracking.Epoch] = []
+        """Epochs of the last moment: a request for each takes as long as a small epoch."""
+        self.due = 0.0
+        """`time.monotonic()` from which on the next epoch is sent."""
 
     def log_row(self, row: dict[str, Any]) -> None:
         self.run.log_params({k: v for k, v in row.items() if k != "name"} | {"kind": row["name"]})
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        self.run.log_metrics(metrics, step=epoch)
+        self.waiting.append((epoch, time.time_ns() // 1_000_000, metrics))
+        if time.monotonic() >= self.due:
+            self.write_down()
+
+    def write_down(self) -> None:
+        if self.waiting:
+            self.run.log_epochs(self.waiting)
+            self.waiting = []
+            self.due = time.monotonic() + EVERY_S
 
     def log_pruned(self) -> None:
         self.run.set_tag("trial_state", "PRUNED")

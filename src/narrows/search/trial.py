@@ -39,7 +39,11 @@ class TrialLog(Protocol):
         """The row that the trial trains, when it begins."""
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Metrics of an epoch, counted from 1; of several seeds those of the first."""
+        """Metrics of an epoch, counted from 1; of several seeds those of the first. They may wait
+        until `write_down`."""
+
+    def write_down(self) -> None:
+        """Writes what has waited: a checkpoint follows, behind which a retry goes on."""
 
     def log_pruned(self) -> None:
         """The trial was given up early."""
@@ -142,6 +146,7 @@ def _trainings(
             device=problem.device,
             work=folder / f"seed-{seed}",
             on_epoch=on_epoch,
+            before_checkpoint=log.write_down,
         )
         yield fitted, Trained(fitted.model, problem.train, problem.val, seed, rival)
         rival = fitted.model

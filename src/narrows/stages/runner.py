@@ -33,6 +33,7 @@ FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
 """What every worker imports that fits clusterers, and so is imported once for all of them."""
 TRAINING = (
     *("torch", "mlflow", "pytorch_lightning", "torchmetrics"),
+    "omegaconf",  # Lightning's first checkpoint imports it where it is there
     *("matplotlib.figure", "matplotlib.backends.backend_agg"),
 )
 """What every worker imports that trains."""

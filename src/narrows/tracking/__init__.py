@@ -8,11 +8,12 @@ from narrows.tracking.recording import (
     replay,
     start_run,
 )
-from narrows.tracking.run import FINGERPRINT, Run, RunData, depth, find_run, flat
+from narrows.tracking.run import FINGERPRINT, Epoch, Run, RunData, depth, find_run, flat
 from narrows.tracking.store import explain_errors, is_there, open_client, uri
 
 __all__ = [
     "FINGERPRINT",
+    "Epoch",
     "Run",
     "RunData",
     "amend_run",

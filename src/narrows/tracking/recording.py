@@ -24,7 +24,7 @@ from narrows.engine._base import REMOTE
 from narrows.errors import UserError, say
 from narrows.tracking import absence, provenance, store, waiting
 from narrows.tracking import run as runs
-from narrows.tracking.run import AMENDED, ANEW, RECORDED, RESUMED, Beginning, Run, RunData
+from narrows.tracking.run import AMENDED, ANEW, RECORDED, RESUMED, Beginning, Epoch, Run, RunData
 from narrows.tracking.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class Recording(Run):
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         self.calls.append(("log_metrics", [metrics, step]))
+
+    def log_epochs(self, epochs: Sequence[Epoch]) -> None:
+        self.calls.append(("log_epochs", [list(epochs)]))
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
         self.calls.append(("log_image", [key, image, step]))
@@ -104,6 +107,9 @@ class LastingRun(Run):
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         self._call("log_metrics", metrics, step)
+
+    def log_epochs(self, epochs: Sequence[Epoch]) -> None:
+        self._call("log_epochs", epochs)
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
         self._call("log_image", key, image, step)

@@ -13,7 +13,7 @@ import functools
 import json
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ ANEW, RESUMED, AMENDED = "anew", "resumed", "amended"
 RECORDED = "recorded "
 """What the id of a run that the store does not know yet begins with; its fingerprint follows."""
 PROCESS = "process"
+MOST_METRICS = 1000
+"""MLflow takes no more in a request."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Beginning:
     """When it began, in nanoseconds since 1970: a parent before what stands below it."""
 
 
+Epoch = tuple[int, int, dict[str, float]]
+"""A step, when it ended, in milliseconds since 1970, and its metrics."""
+
+
 class Run:
     """One MLflow run. This class logs nothing: it stands in where mlflow is not installed."""
 
@@ -82,6 +88,9 @@ class Run:
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         """Logs all metrics of one step in one request."""
+
+    def log_epochs(self, epochs: Sequence[Epoch]) -> None:
+        """Logs the metrics of several steps in one request."""
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
         """Logs a picture, uint8 (H, W, 3), under a key that is the same in every run."""
@@ -137,14 +146,20 @@ class MlflowRun(Run):
         write(self.client.log_batch, self.run_id, params=entities)
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
-        from mlflow.entities import Metric
-        from mlflow.utils.time import get_current_time_millis
+        self.log_epochs([(step, time.time_ns() // 1_000_000, metrics)])
 
-        if 0 < step <= self.logged:
-            return
-        now = get_current_time_millis()
-        entities = [Metric(key, value, now, step) for key, value in metrics.items()]
-        write(self.client.log_batch, self.run_id, metrics=entities)
+    def log_epochs(self, epochs: Sequence[Epoch]) -> None:
+        from mlflow.entities import Metric
+
+        entities = [
+            Metric(key, value, when, step)
+            for step, when, metrics in epochs
+            if not 0 < step <= self.logged
+            for key, value in metrics.items()
+        ]
+        for first in range(0, len(entities), MOST_METRICS):
+            batch = entities[first : first + MOST_METRICS]
+            write(self.client.log_batch, self.run_id, metrics=batch)
 
     def log_image(self, key: str, image: np.ndarray, step: int) -> None:
         if self.takes_files and not 0 < step <= self.logged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
@@ -88,8 +89,14 @@ class Track(Callback):
     """Follows the progress of each model of a `Fit`, and keeps it in the checkpoint so that a
     resumed training has all of it; training ends when the patience with every model has run out."""
 
-    def __init__(self, progress: list[Progress], on_epoch: OnEpoch):
+    def __init__(
+        self,
+        progress: list[Progress],
+        on_epoch: OnEpoch,
+        before_checkpoint: Callable[[], None],
+    ):
         self.progress, self.on_epoch = progress, on_epoch
+        self.before_checkpoint = before_checkpoint
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Raises `ValueError` where a checkpoint had the progress of another training."""
@@ -109,6 +116,9 @@ class Track(Callback):
             self.on_epoch(len(progress.rows), metrics, model)
             model.train()
         trainer.should_stop |= self._ended()
+
+    def on_save_checkpoint(self, *_: Any) -> None:
+        self.before_checkpoint()
 
     def state_dict(self) -> dict[str, Any]:
         return {"progress": [vars(progress) for progress in self.progress]}

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,11 @@ class Fit(Stepping):
         self.weights_of_parts = [len(range(rank, size, n)) * n / sum(sizes) for size in sizes]
         if n > 1 and not self.same_noise:
             together = tuple(rows[rank::n] for rows in together)
-        return tuple(self.train_x[rows].to(self.device) for rows in together)
+        x = self.train_x
+        if isinstance(x, Tensor):  # copies sample by sample, where x[rows] copies value by value
+            chosen = (x.index_select(0, rows.to(x.device)) for rows in together)
+            return tuple(batch.to(self.device) for batch in chosen)
+        return tuple(x[rows].to(self.device) for rows in together)
 
     def step(self, *batch: Tensor) -> None:
         """One step of the optimiser, on the mini-batches (B, ...) whose gradient it takes."""
@@ -243,6 +247,7 @@ def fit(
     device: str = "auto",
     work: Path | None = None,
     on_epoch: OnEpoch = quiet,
+    before_checkpoint: Callable[[], None] = quiet,
     processes: Processes = ALONE,
 ) -> Fitted:
     """Trains until `epochs` or until `patience` runs out; resumes from `work` if it can.
@@ -262,6 +267,8 @@ def fit(
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there. None
             for a temporary folder.
         on_epoch: called after every epoch.
+        before_checkpoint: called after the `on_epoch` of an epoch that a checkpoint will hold, and
+            before that is written: a resumed training goes on behind it.
         processes: those that train the row together.
 
     Raises:
@@ -270,7 +277,8 @@ def fit(
     """
     _check_shares(min(row.config.train.batch_size, len(train), len(val)), processes)
     with _folder(work) as folder:
-        setting = _Setting(device, folder, on_epoch if processes.leads else quiet, processes)
+        calls = (on_epoch, before_checkpoint) if processes.leads else (quiet, quiet)
+        setting = _Setting(device, folder, *calls, processes)
         try:
             fitted = _fit(row, train, val, seed, setting)
         except UserError:
@@ -299,6 +307,7 @@ class _Setting:
     device: str
     work: Path
     on_epoch: OnEpoch
+    before_checkpoint: Callable[[], None]
     processes: Processes
 
 
@@ -323,20 +332,25 @@ def _fit_phase(module: Fit, setting: _Setting) -> Fitted:
     if checkpoint_in(setting.work) is None:
         setting.on_epoch(0, {}, module.model.eval())
         module.model.train()
-    (fitted,) = fit_models(
-        module, setting.device, setting.work, setting.on_epoch, setting.processes
-    )
+    track = (setting.on_epoch, setting.before_checkpoint)
+    (fitted,) = fit_models(module, setting.device, setting.work, *track, setting.processes)
     return fitted
 
 
 def fit_models(
-    module: Fit, device: str, work: Path, on_epoch: OnEpoch = quiet, processes: Processes = ALONE
+    module: Fit,
+    device: str,
+    work: Path,
+    on_epoch: OnEpoch = quiet,
+    before_checkpoint: Callable[[], None] = quiet,
+    processes: Processes = ALONE,
 ) -> list[Fitted]:
     """Trains all models of the module, each of which gets the same share of the seconds; resumes
     from `work` if it can."""
     train, module.same_noise = module.row.config.train, processes.same_noise
     progress = [Progress(train.patience) for _ in module.models]
-    seconds = run(module, device, train.epochs, work, [Track(progress, on_epoch)], processes)
+    track = Track(progress, on_epoch, before_checkpoint)
+    seconds = run(module, device, train.epochs, work, [track], processes)
     return [
         Fitted(
             model=own.best(model),

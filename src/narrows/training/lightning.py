@@ -84,8 +84,8 @@ CONTENT = {"callbacks", "epoch", "loops", "optimizer_states", "state_dict"}
 
 
 class Last(ModelCheckpoint):
-    """The state after an epoch, in last.ckpt: after the last epoch, and after as many others as
-    leave nineteen twentieths of the time to training."""
+    """The state after an epoch, in last.ckpt: after the first and the last epoch, and after as many
+    others as leave nineteen twentieths of the time to training, a second apart at least."""
 
     def __init__(self, folder: Path):
         super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
@@ -96,7 +96,8 @@ class Last(ModelCheckpoint):
         began = time.monotonic()
         if trainer.strategy.broadcast(ends or began >= self.due):  # all processes or none
             super().on_train_epoch_end(trainer, pl_module)
-            self.due = time.monotonic() + 20 * (time.monotonic() - began)
+            ended = time.monotonic()
+            self.due = ended + max(1.0, 20 * (ended - began))
 
 
 def checkpoint_in(work: Path) -> Path | None:

@@ -79,7 +79,11 @@ class Stepping(pl.LightningModule):
 
     def backward_from(self, loss: Tensor) -> None:
         """Adds the gradient of a loss, in fp16 that of a multiple, which `step_optimizer` knows."""
-        self.manual_backward(self.scaler.scale(loss))
+        scaled = self.scaler.scale(loss)
+        if self.trainer.world_size == 1:
+            scaled.backward()
+        else:  # Lightning asks its callbacks around it, a fifth of a small step, and prepares DDP
+            self.manual_backward(scaled)
 
     def step_optimizer(self) -> None:
         """Moves the weights along the gradient; in fp16 not by one that is infinite."""
