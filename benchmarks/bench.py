@@ -96,14 +96,14 @@ def search(options: argparse.Namespace) -> list[Figure]:
                 outcomes[name].append(outcome)
                 rate, seconds = outcome["per_hour"], outcome["cpu_seconds"]
                 print(f"bench: search, round {i + 1}, {name}: {rate:.0f} an hour, {seconds:.1f} s")
-    hours = {k: [3600 / one["per_hour"] for one in turns] for k, turns in outcomes.items()}
+    hours = {k: [3600 / turn["per_hour"] for turn in turns] for k, turns in outcomes.items()}
     rows = figures("search, seconds a trial", hours)
     for figure in rows:
         turns = outcomes[figure["of"]]
-        figure["trials_per_hour"] = spread([one["per_hour"] for one in turns])
-        figure["cpu_seconds"] = spread([one["cpu_seconds"] for one in turns])
-        own = [one["cpu_seconds"] for one in outcomes["ours"]]
-        ratios = [one["cpu_seconds"] / ours for one, ours in zip(turns, own, strict=True)]
+        figure["trials_per_hour"] = spread([turn["per_hour"] for turn in turns])
+        figure["cpu_seconds"] = spread([turn["cpu_seconds"] for turn in turns])
+        pairs = zip(turns, outcomes["ours"], strict=True)
+        ratios = [turn["cpu_seconds"] / ours["cpu_seconds"] for turn, ours in pairs]
         figure["cpu_ratio"] = spread(ratios)
     return rows
 

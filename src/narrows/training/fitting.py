@@ -126,8 +126,7 @@ class Fit(Stepping):
             together = tuple(rows[rank::n] for rows in together)
         x = self.train_x
         if isinstance(x, Tensor):  # copies sample by sample, where x[rows] copies value by value
-            chosen = (x.index_select(0, rows.to(x.device)) for rows in together)
-            return tuple(batch.to(self.device) for batch in chosen)
+            return tuple(_samples(x, rows).to(self.device) for rows in together)
         return tuple(x[rows].to(self.device) for rows in together)
 
     def step(self, *batch: Tensor) -> None:
@@ -238,6 +237,11 @@ def quiet(*_: object, **__: object) -> None:
     """An `on_epoch` that does nothing."""
 
 
+def _samples(x: Tensor, rows: Tensor) -> Tensor:
+    """Samples (B, ...), or (M, B, ...) of M models, of as many rows of x."""
+    return x.index_select(0, rows.flatten().to(x.device)).unflatten(0, rows.shape)
+
+
 def fit(
     row: Plugin,
     train: Samples,
@@ -267,8 +271,7 @@ def fit(
         work: folder of this fit's checkpoints; what is found in it is resumed, and left there. None
             for a temporary folder.
         on_epoch: called after every epoch.
-        before_checkpoint: called after the `on_epoch` of an epoch that a checkpoint will hold, and
-            before that is written: a resumed training goes on behind it.
+        before_checkpoint: called between `on_epoch` and a checkpoint, behind which work is resumed.
         processes: those that train the row together.
 
     Raises:
