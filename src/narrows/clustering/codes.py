@@ -12,7 +12,7 @@ from narrows.errors import UserError
 from narrows.rendering import progress
 
 TOGETHER = 2**17
-"""Codes that are given their clusters at once: places in a map need 2 KB of memory each."""
+"""Codes that are given their clusters at once: places in a map need 1.4 KB of memory each."""
 
 
 def fit_predict(

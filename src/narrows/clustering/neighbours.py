@@ -28,7 +28,7 @@ def finite(z: np.ndarray) -> np.ndarray:
     for start in range(0, len(z), BLOCK):
         part = z[start : start + BLOCK]
         bad += int((~np.isfinite(part)).any(axis=1).sum())
-        n_negative += np.count_nonzero(np.signbit(part) & (part == 0))
+        n_negative += int(np.count_nonzero(np.signbit(part) & (part == 0)))
     if bad:
         raise UserError(
             f"clusterings: {bad:,} of {len(z):,} codes have a value that is not finite; "

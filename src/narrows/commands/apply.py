@@ -63,12 +63,12 @@ def main(words: Sequence[str]) -> int:
     with progress.watch("apply"), finished(p, options.run) as (artifacts, key):
         stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
         known = read_known(p, stored, read_array(data / "x.npy"))
-        asked = read_asked(p, stored, known, options.paths, options.n)
+        question = read_question(p, stored, known, options.paths, options.n)
         own_groups = groups_of(p, key, stored, known, options.names)
         samples = names.read(data / "samples.csv", len(known.x))
         known_names = samples.paths if samples else [f"row {i + 1}" for i in range(len(known.x))]
-        whole = [(asked.new, asked.describe())] if is_page else []
-        parts = whole or asked.describe_parts()
+        whole = [(question.new, question.describe())] if is_page else []
+        parts = whole or question.describe_parts()
         lines = tables(parts, known_names, bool(known.columns), own_groups, counts)
         if is_page:
             with folders.new(options.to) as folder:
@@ -81,13 +81,13 @@ def main(words: Sequence[str]) -> int:
             _answers.show(lines)
     remarks = [f"columns are read as {data / ASSUMED} says"] if known.columns else []
     answer = f"by {key}, {counted_outliers(counts)}"
-    _answers.report("apply", asked.new, remarks, answer, options.to)
+    _answers.report("apply", question.new, remarks, answer, options.to)
     return 0
 
 
 @dataclass(frozen=True)
-class Asked:
-    """New samples, and the row that is asked about them."""
+class Question:
+    """New samples, and the row that is to describe them."""
 
     new: NewSamples
     x: np.ndarray
@@ -104,20 +104,20 @@ class Asked:
 
     def describe_parts(self) -> Iterator[tuple[NewSamples, Description]]:
         """The same of some samples after the others, so that many more than fit in memory can be
-        asked about."""
+        described."""
         about = self.clustering, self.known, self.x, self.new.beyond, self.n_similar
         for rows, description in apply.describe_parts(*about):
             yield self.new.part(rows), description
 
 
-def read_asked(
+def read_question(
     p: Params, stored: StoredClustering, known: Known, paths: Sequence[Path], n_similar: int
-) -> Asked:
-    """The samples of the paths, and the row that is asked."""
+) -> Question:
+    """The samples of the paths, and the row that is to describe them."""
     data, own = Path("data", p.dataset.name), Path("artifacts", p.dataset.name)
     new, x = new_samples.read(paths, data, known.x, own, stored.encoder, p.device)
     known = dataclasses.replace(known, x=features.input_of(own, stored.encoder.config, known.x))
-    return Asked(new, x, saved.of_stored(stored), known, n_similar)
+    return Question(new, x, saved.of_stored(stored), known, n_similar)
 
 
 def tables(
