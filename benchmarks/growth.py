@@ -104,13 +104,15 @@ def pca(n: int, code: int, k: int) -> Callable[[], Any]:
     row = params.plugin("baselines", {"name": "pca", "code_size": code})
     split = np.array([1, 2, *[0] * 8], np.uint8)[np.arange(n) % 10]
     data = Prepared("digits", digits_on_disk(n), split, "")
-    state = encoders.baseline_state(row, Prepared("", data.x[:2000], split[:2000], ""), 0)
+    some = Prepared("", data.x[:2000], split[:2000], "")
+    state = encoders.baseline_state(row, some, 0)
     encoders.baseline_state = lambda *_: state  # learns from at most 85,598 samples
 
     def reconstruct(x: torch.Tensor) -> torch.Tensor:
         z = row.module.encode(state, to_unit(x).flatten(1).numpy())
         return torch.from_numpy(row.module.decode(state, z)).reshape(x.shape)
 
+    encoders.errors_by_split(reconstruct, some)  # imports
     return lambda: (
         encoders.fit_baseline(row, data, 0),
         encoders.errors_by_split(reconstruct, data),
