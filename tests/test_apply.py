@@ -22,6 +22,7 @@ from narrows.clustering.saved import Saved
 from narrows.commands import _base, apply, predict
 from narrows.data import names, new_files
 from narrows.errors import UserError
+from narrows.explore import apply as explore
 from narrows.explore.apply import Known, describe
 from narrows.tracking import models, registry
 
@@ -360,3 +361,28 @@ def test_a_table_takes_no_folder(projects: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(projects / "table")
     with pytest.raises(UserError, match=r"is a folder; accepted are \.csv, \.tsv and \.parquet"):
         apply.main([str(projects)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_written_in_parts_is_the_table_of_all(
+    name: str, projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of pictures, rows and documents; what was skipped stands behind the last ones."""
+    monkeypatch.chdir(projects / name)
+    paths = [YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]] * 14
+    sizes = []
+    table = apply.table
+
+    def counted(new: new_files.NewSamples, *rest: object) -> pd.DataFrame:
+        sizes.append(len(new.x))
+        return table(new, *rest)
+
+    monkeypatch.setattr(apply, "table", counted)
+    for folder in ("whole", "parts"):
+        for file in ("t.csv", "t.parquet"):
+            apply.main([*paths, "--run", "pca-kmeans", "--to", str(tmp_path / folder / file)])
+        monkeypatch.setattr(explore, "TOGETHER", explore.AT_ONCE)
+    assert sizes[0] > max(sizes[2:]) == explore.AT_ONCE
+    whole, parts = (pd.read_parquet(tmp_path / f / "t.parquet") for f in ("whole", "parts"))
+    pd.testing.assert_frame_equal(whole, parts)
+    assert len({(tmp_path / f / "t.csv").read_bytes() for f in ("whole", "parts")}) == 1

@@ -231,3 +231,16 @@ def test_arrays_are_read_and_written_by_blocks(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(_arrays.opened(Path("x.npy")), np.memmap)
     assert on_disk.samples(data.x, np.array([2999]))[0].tolist() == [1, 1]
     assert _stacked.stacked(iter([np.empty((0, 2))])) is None
+
+
+def test_bytes_as_they_are_are_what_scaling_would_make_of_them() -> None:
+    x = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+    usable = np.array([True, False, True, True])
+    layout = array.Layout(array.FIRST, (8, 8))
+    ends = np.zeros(1), np.full(1, 255.0)
+    taken, scaled = (
+        np.concatenate(list(array._scaled(kind, layout, *ends, usable)))
+        for kind in (x, x.astype(np.float64))
+    )
+    np.testing.assert_array_equal(taken, x[usable][:, None])
+    np.testing.assert_array_equal(taken, scaled)

@@ -115,6 +115,11 @@ def test_errors_are_those_of_samples_in_memory(
     monkeypatch.setattr(stored, "IN_MEMORY", 0)
     assert isinstance(data.samples("train"), StoredSamples)
     assert encoders.errors_by_split(halved, data) == errors
+    monkeypatch.setattr(stored, "IN_MEMORY", 2**30)
+    monkeypatch.setattr(stored, "AT_HAND", 0)
+    assert isinstance(data.samples("train"), torch.Tensor)
+    assert isinstance(data.in_order("train"), StoredSamples)
+    assert encoders.errors_by_split(halved, data) == errors
     for i, split in enumerate(splits.NAMES):
         clean = unit.to_unit(torch.from_numpy(data.x[data.split == i]))
         assert errors[split]["mse"] == pytest.approx((clean / 2).square().mean().item())

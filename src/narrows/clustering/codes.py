@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from narrows.clustering.clusterers._base import Clusterer
+from narrows.clustering.neighbours import finite
 from narrows.clustering.state import State
 from narrows.config.plugins import Plugin
 from narrows.errors import UserError
 from narrows.rendering import progress
+
+TOGETHER = 2**17
+"""Codes that are given their clusters at once: places in a map need 1.4 KB of memory each."""
 
 
 def fit_predict(
@@ -31,11 +35,22 @@ def fit_predict(
             finite.
     """
     method: Clusterer = clusterer.module
-    learned_from = codes[fitted]
+    codes = np.asarray(codes)  # may be memory-mapped
+    learned_from = codes if fitted.all() else codes[fitted]
     if n_clusters > len(learned_from):
         raise UserError(
             f"n_clusters is {n_clusters}, but there are {len(learned_from)} rows to learn from"
         )
     with progress.part(clusterer.name):
         state = method.fit(clusterer.config, learned_from, n_clusters, seed)
-        return state, method.predict(state, codes)
+        return state, predict(method, state, codes)
+
+
+def predict(method: Clusterer, state: State, codes: np.ndarray) -> np.ndarray:
+    """Clusters (N,) of codes (N, D), of some at a time where they are many."""
+    if len(codes) <= TOGETHER:
+        return method.predict(state, codes)
+    codes, parts = finite(codes), []
+    for start in range(0, len(codes), TOGETHER):
+        parts.append(method.predict(state, codes[start : start + TOGETHER]))
+    return np.concatenate(parts)

@@ -11,23 +11,31 @@ from narrows.clustering.state import State
 from narrows.data import blocks
 from narrows.errors import UserError
 
+BLOCK = 2**14
+"""Codes that are looked at together where all of them are."""
 MAX_FITTED = 100_000
 """Codes that a method with neighbours or a mixture learns from, at most."""
 
 
 def finite(z: np.ndarray) -> np.ndarray:
-    """The codes (N, D), with zeros of one sign, so that equal codes have equal bytes.
+    """The codes (N, D), with zeros of one sign, so that equal codes have equal bytes: themselves if
+    they are so already.
 
     Raises:
         UserError: a value is not finite.
     """
-    bad = int((~np.isfinite(z)).any(axis=1).sum())
+    bad = n_negative = 0
+    for start in range(0, len(z), BLOCK):
+        part = z[start : start + BLOCK]
+        bad += int((~np.isfinite(part)).any(axis=1).sum())
+        n_negative += int(np.count_nonzero(np.signbit(part) & (part == 0)))
     if bad:
         raise UserError(
             f"clusterings: {bad:,} of {len(z):,} codes have a value that is not finite; "
             "the encoder has to be trained again, with a lower learning rate for instance"
         )
-    return np.ascontiguousarray(z) + 0
+    z = np.ascontiguousarray(z)
+    return z + 0 if n_negative else z
 
 
 def trainable(z: np.ndarray) -> np.ndarray:
@@ -71,7 +79,10 @@ def distinct(
 
 def at_most(n_clusters: int, z: np.ndarray) -> int:
     """`n_clusters`, or the number of distinct codes where that is lower."""
-    return min(n_clusters, len(distinct(z)[0]))
+    n_seen = 4 * n_clusters  # most codes differ, so that the first ones say enough
+    while (n := len(distinct(z[:n_seen])[0])) < n_clusters and n_seen < len(z):
+        n_seen *= 4
+    return min(n_clusters, n)
 
 
 def nearest(

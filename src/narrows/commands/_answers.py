@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,20 +42,42 @@ def table(new: NewSamples, columns: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([rows, left_out], ignore_index=True) if len(left_out) else rows
 
 
-def show(rows: pd.DataFrame) -> None:
-    """Prints the table as CSV."""
-    rows.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+def show(parts: Iterable[pd.DataFrame]) -> None:
+    """Prints a table, which comes in parts of some rows, as CSV."""
+    for text in _csv(parts):
+        sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def save(rows: pd.DataFrame, file: Path) -> None:
-    """Writes the table, whole or not at all."""
+def save(parts: Iterable[pd.DataFrame], file: Path) -> None:
+    """Writes a table, which comes in parts of some rows, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as partial:
         if file.suffix.lower() == ".csv":
-            rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+            with partial.open("w", encoding="utf-8", newline="") as stream:
+                stream.writelines(_csv(parts))
         else:
-            rows.to_parquet(partial, index=False)
+            _write_parquet(parts, partial)
+
+
+def _csv(parts: Iterable[pd.DataFrame]) -> Iterator[str]:
+    options: Any = {"index": False, "float_format": "%.6g", "lineterminator": "\n"}
+    for i, rows in enumerate(parts):
+        yield rows.to_csv(header=i == 0, **options)
+
+
+def _write_parquet(parts: Iterable[pd.DataFrame], file: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for rows in parts:
+            schema = None if writer is None else writer.schema
+            table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+            if writer is None:
+                writer = stack.enter_context(parquet.ParquetWriter(file, table.schema))
+            writer.write_table(table)
 
 
 def report(command: str, new: NewSamples, remarks: list[str], answer: str, to: Path | None) -> None:

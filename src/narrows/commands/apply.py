@@ -16,8 +16,9 @@ import dataclasses
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ import numpy as np
 from scipy import sparse
 
 from narrows.clustering import neighbours, saved
+from narrows.clustering.saved import Saved
 from narrows.commands import _answers, _base
 from narrows.config import params
 from narrows.config.messages import plural
@@ -55,51 +57,91 @@ def main(words: Sequence[str]) -> int:
     """Prints the table, or writes it or the page."""
     options = arguments(words)
     check(options)
-    p = params.load()
+    p, counts = params.load(), list[int | None]()
     data = Path("data", p.dataset.name)
-    with progress.watch("apply"):
-        x = read_array(data / "x.npy")
-        with finished(p, options.run) as (artifacts, key):
-            stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
-            known = read_known(p, stored, x)
-            new, description = described(p, stored, known, options.paths, options.n)
-            own_groups = groups_of(p, key, stored, known, options.names)
-        samples = names.read(data / "samples.csv", len(x))
-        known_names = samples.paths if samples else [f"row {row + 1}" for row in range(len(x))]
-        rows = table(new, description, known_names, bool(known.columns), own_groups)
-        if options.to and options.to.suffix.lower() in _answers.TABLES:
-            _answers.save(rows, options.to)
-        elif options.to:
+    is_page = options.to is not None and options.to.suffix.lower() not in _answers.TABLES
+    with progress.watch("apply"), finished(p, options.run) as (artifacts, key):
+        stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
+        known = read_known(p, stored, read_array(data / "x.npy"))
+        question = read_question(p, stored, known, options.paths, options.n)
+        own_groups = groups_of(p, key, stored, known, options.names)
+        samples = names.read(data / "samples.csv", len(known.x))
+        known_names = samples.paths if samples else [f"row {i + 1}" for i in range(len(known.x))]
+        whole = [(question.new, question.describe())] if is_page else []
+        parts = whole or question.describe_parts()
+        lines = tables(parts, known_names, bool(known.columns), own_groups, counts)
+        if is_page:
             with folders.new(options.to) as folder:
                 root = getattr(p.dataset.config, "path", None)
-                page(folder, options.to, own_groups, new, description, known, samples, root)
-                _answers.save(rows, folder / "samples.csv")
-    if options.to is None:
-        _answers.show(rows)
+                page(folder, options.to, own_groups, *whole[0], known, samples, root)
+                _answers.save(lines, folder / "samples.csv")
+        elif options.to:
+            _answers.save(lines, options.to)
+        else:
+            _answers.show(lines)
     remarks = [f"columns are read as {data / ASSUMED} says"] if known.columns else []
-    answer = f"by {key}, {counted_outliers(description)}"
-    _answers.report("apply", new, remarks, answer, options.to)
+    answer = f"by {key}, {counted_outliers(counts)}"
+    _answers.report("apply", question.new, remarks, answer, options.to)
     return 0
 
 
-def described(
+@dataclass(frozen=True)
+class Question:
+    """New samples, and the row that is to describe them."""
+
+    new: NewSamples
+    x: np.ndarray
+    """The samples (N, ...) as its encoder takes them, or features of them where it takes those."""
+    clustering: Saved
+    known: Known
+    """What the row was made from, as its encoder takes it."""
+    n_similar: int
+
+    def describe(self) -> Description:
+        """What the row says of them."""
+        about = self.clustering, self.known, self.x, self.new.beyond, self.n_similar
+        return apply.describe(*about)
+
+    def describe_parts(self) -> Iterator[tuple[NewSamples, Description]]:
+        """The same of some samples after the others, so that many more than fit in memory can be
+        described."""
+        about = self.clustering, self.known, self.x, self.new.beyond, self.n_similar
+        for rows, description in apply.describe_parts(*about):
+            yield self.new.part(rows), description
+
+
+def read_question(
     p: Params, stored: StoredClustering, known: Known, paths: Sequence[Path], n_similar: int
-) -> tuple[NewSamples, Description]:
-    """New samples and what the row says of them, or of their features where its encoder takes
-    those."""
+) -> Question:
+    """The samples of the paths, and the row that is to describe them."""
     data, own = Path("data", p.dataset.name), Path("artifacts", p.dataset.name)
     new, x = new_samples.read(paths, data, known.x, own, stored.encoder, p.device)
     known = dataclasses.replace(known, x=features.input_of(own, stored.encoder.config, known.x))
-    return new, apply.describe(saved.of_stored(stored), known, x, new.beyond, n_similar)
+    return Question(new, x, saved.of_stored(stored), known, n_similar)
 
 
-def counted_outliers(description: Description) -> str:
-    """How many outliers there are, or that none can be told."""
-    if not np.isfinite(description.limit):
+def tables(
+    parts: Iterable[tuple[NewSamples, Description]],
+    known_names: Sequence[str],
+    has_columns: bool,
+    own_groups: Groups,
+    counts: list[int | None],
+) -> Iterator[pd.DataFrame]:
+    """The lines of the table, part by part; `counts` gets the number of outliers of each part, None
+    where none can be told."""
+    for new, description in parts:
+        can_tell = np.isfinite(description.limit)
+        counts.append(int(description.is_outlier.sum()) if can_tell else None)
+        yield table(new, description, known_names, has_columns, own_groups)
+
+
+def counted_outliers(counts: Sequence[int | None]) -> str:
+    """How many outliers there are in all parts, or that none can be told."""
+    if None in counts:
         return (
             "whose encoder reconstructs known samples without a loss: there is no outlier to tell"
         )
-    return plural(int(description.is_outlier.sum()), "outlier")
+    return plural(sum(count or 0 for count in counts), "outlier")
 
 
 def groups_of(

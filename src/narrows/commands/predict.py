@@ -56,7 +56,7 @@ def main(words: Sequence[str]) -> int:
         new, x = new_samples.read(paths, model, _like(served), model, encoder, "auto")
         columns = _columns(row, x)
     rows = _answers.table(new, columns)
-    _answers.save(rows, to) if to else _answers.show(rows)
+    _answers.save([rows], to) if to else _answers.show([rows])
     _answers.report("predict", new, [], f"by {served[kind]}", to)
     return 0
 

@@ -38,6 +38,19 @@ class NewSamples:
     warnings: list[str]
     """Sentences on what was changed so that it fits."""
 
+    def part(self, rows: slice) -> NewSamples:
+        """Consecutive samples; what was skipped and changed goes with the last ones."""
+        is_last = rows.stop >= len(self.x)
+        return NewSamples(
+            x=self.x[rows],
+            paths=self.paths[rows],
+            names=self.names[rows],
+            dates=self.dates[rows],
+            skipped=self.skipped if is_last else [],
+            beyond=self.beyond[rows],
+            warnings=self.warnings if is_last else [],
+        )
+
 
 def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = True) -> NewSamples:
     """Samples of all paths, in their order: what the dataset's plug-in encodes, and .npy of samples
@@ -76,7 +89,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = 
         )
     n_columns = len(table_frame.used(schema))
     return NewSamples(
-        x=np.concatenate([part.x for _, part in parts]),
+        x=_joined([part.x for _, part in parts]),
         paths=[path for path, part in parts for _ in part.x],
         names=[name for _, part in parts for name in part.names or _numbered(part)],
         dates=[date for _, part in parts for date in part.dates or [""] * len(part.x)],
@@ -92,6 +105,8 @@ def as_stored(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     Raises:
         UserError: values that are not finite, or no pixels, or outside [0, 1].
     """
+    if x.dtype == dtype == np.uint8:
+        return x  # any byte is a pixel
     if not np.isfinite(x).all():
         raise UserError("samples have values that are not finite")
     if dtype == np.uint8:
@@ -100,6 +115,11 @@ def as_stored(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     elif not (fits := (x >= 0) & (x <= 1)).all():
         raise UserError(f"values are from 0 to 1, found {x[~fits].flat[0]:g}")
     return x.astype(dtype)
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Samples (N, ...) of all parts; one alone stays where it is, which may be on disk."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _array(path: Path, like: np.ndarray) -> Dataset:

@@ -13,6 +13,8 @@ from narrows.data.blocks import BLOCK, take
 
 IN_MEMORY = 2**30
 """Number of bytes of samples above which they stay on disk."""
+AT_HAND = 2**26
+"""Number of bytes of samples above which they stay on disk where they are read in their order."""
 N_STRETCHES = 32  # stretches of `BLOCK` samples that are shuffled together
 
 
@@ -55,8 +57,9 @@ class StoredSamples:
 Samples = Tensor | StoredSamples
 
 
-def samples(x: np.ndarray, rows: np.ndarray) -> Samples:
-    """The rows (n,) of x (N, ...): in memory if they are at most `IN_MEMORY` bytes."""
-    if len(rows) * math.prod(x.shape[1:]) * x.itemsize > IN_MEMORY:
+def samples(x: np.ndarray, rows: np.ndarray, n_bytes: int | None = None) -> Samples:
+    """The rows (n,) of x (N, ...): in memory if they are at most `n_bytes`, or `IN_MEMORY`."""
+    limit = IN_MEMORY if n_bytes is None else min(n_bytes, IN_MEMORY)
+    if len(rows) * math.prod(x.shape[1:]) * x.itemsize > limit:
         return StoredSamples(x, rows)
     return torch.from_numpy(take(x, rows))

@@ -36,6 +36,10 @@ class Prepared:
         """The samples (n, ...) of one split, or all, as stored."""
         return on_disk.samples(self.x, self._rows(split))
 
+    def in_order(self, split: str = "all") -> Samples:
+        """The same for what reads them a few times from first to last: on disk from fewer on."""
+        return on_disk.samples(self.x, self._rows(split), on_disk.AT_HAND)
+
     def in_memory(self, split: str) -> Tensor:
         """The samples (n, ...) of one split as stored; where they would not fit in memory as
         floats, as many of them, chosen at random, as do."""

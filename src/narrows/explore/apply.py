@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ AT_ONCE = 256
 """Number of samples that are looked at together. Fewer are filled up to as many: a matrix product
 says something else of a row, in its last bits, with another number of rows, and what is said of a
 new sample must not depend on the others of its file."""
+TOGETHER = 64 * AT_ONCE
+"""Number of samples of which a table is written at once, where pictures are small enough."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,33 @@ def describe(
             array (N, 1), the root of their mean square.
         n_similar: number of similar samples for each new one.
     """
+    return _described(clustering, known, _Score(clustering, known), x, beyond, n_similar)
+
+
+def describe_parts(
+    clustering: Saved, known: Known, x: np.ndarray, beyond: np.ndarray, n_similar: int
+) -> Iterator[tuple[slice, Description]]:
+    """The same of consecutive samples, which rows these are and what is said of them; x may be
+    memory-mapped."""
+    score = _Score(clustering, known)
+    size = max(AT_ONCE, min(TOGETHER, blocks.n_in_memory(x.shape[1:]) // AT_ONCE * AT_ONCE))
+    for start in range(0, len(x), size):
+        rows = slice(start, min(start + size, len(x)))
+        part = np.array(x[rows])
+        blocks.forget(x)
+        yield rows, _described(clustering, known, score, part, beyond[rows], n_similar)
+
+
+def _described(
+    clustering: Saved,
+    known: Known,
+    score: _Score,
+    x: np.ndarray,
+    beyond: np.ndarray,
+    n_similar: int,
+) -> Description:
     n_new, size = len(x), min(AT_ONCE, blocks.n_together(x.shape[1:]))
     x, beyond = filled(x, size), filled(beyond, size)
-    score = _Score(clustering, known)
     z, similar = _codes(clustering, known, x, n_similar, size)
     together = zip(*(blocks.blocks(array, size) for array in (x, z, beyond)), strict=True)
     parts = [

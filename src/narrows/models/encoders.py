@@ -12,7 +12,7 @@ from narrows.config.plugins import Plugin
 from narrows.data import blocks, splits
 from narrows.data.on_disk import Samples
 from narrows.data.prepared import Prepared
-from narrows.data.repeats import first_equal
+from narrows.data.repeats import equalise, first_equal
 from narrows.data.unit import to_unit
 from narrows.models import reconstruction
 from narrows.models.autoencoder import Autoencoder, corrupt, reconstruct_all
@@ -39,12 +39,19 @@ def fit_baseline(
     row: Plugin, data: Prepared, seed: int
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The state that a baseline learns from train samples, and its codes (N, D) of all samples."""
+    state, samples = baseline_state(row, data, seed), data.in_order()
+    return state, equalise(_encoded(row, state, samples), first_equal(samples))
+
+
+def _encoded(row: Plugin, state: dict[str, np.ndarray], samples: Samples) -> np.ndarray:
+    """A baseline's codes (N, D) of samples as stored, in one array from the start."""
     baseline: Baseline = row.module
-    state = baseline_state(row, data, seed)
-    samples = data.samples()
-    batches = samples.split(blocks.n_together(data.x.shape[1:]))
-    codes = np.concatenate([baseline.encode(state, _flat(x)) for x in batches])
-    return state, codes[first_equal(samples)]
+    size = blocks.n_together(samples.shape[1:])
+    head = baseline.encode(state, _flat(samples[:size]))
+    codes = np.empty((len(samples), *head.shape[1:]), head.dtype)
+    for start, x in zip(range(0, len(samples), size), samples.split(size), strict=True):
+        codes[start : start + size] = baseline.encode(state, _flat(x))
+    return codes
 
 
 def baseline_state(row: Plugin, data: Prepared, seed: int) -> dict[str, np.ndarray]:
@@ -76,7 +83,7 @@ def errors_by_split(
     reconstruct: Callable[[Tensor], Tensor], data: Prepared
 ) -> dict[str, dict[str, float | None]]:
     """`errors` of clean samples on train, val and test."""
-    return {name: errors(reconstruct, data.samples(name)) for name in splits.NAMES}
+    return {name: errors(reconstruct, data.in_order(name)) for name in splits.NAMES}
 
 
 def errors(reconstruct: Callable[[Tensor], Tensor], samples: Samples) -> dict[str, float | None]:

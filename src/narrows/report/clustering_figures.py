@@ -15,6 +15,7 @@ from narrows.report.artifacts import LabelledData, ReportedClustering
 from narrows.report.encoder_figures import as_bars
 
 N_PER_KIND = 6  # typical, far and ambiguous samples of a cluster
+N_TOGETHER = 2**12  # codes that are compared with all centres at once
 MAX_CLUSTERS = 20  # with a line of their own on the sheet
 Rows = Integer[np.ndarray, " n"]
 
@@ -121,7 +122,7 @@ def choose_examples(
     examples = []
     for i, cluster in enumerate(names):
         rows = np.flatnonzero(clusters == cluster)
-        distances = np.linalg.norm(z[rows, None] - centres, axis=2)  # (len(rows), K)
+        distances = _distances(z, rows, centres)
         own = distances[:, i]
         by_distance = rows[np.argsort(own, kind="stable")]
         torn = by_distance[:0]
@@ -130,6 +131,15 @@ def choose_examples(
             torn = rows[np.argsort(other - own, kind="stable")]
         examples.append(Examples(cluster, by_distance[:n], by_distance[::-1][:n], torn[:n]))
     return examples
+
+
+def _distances(z: np.ndarray, rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Distances (n, K) of some rows (n,) of the codes to centres (K, D)."""
+    distances = np.empty((len(rows), len(centres)), np.result_type(z, centres))
+    for start in range(0, len(rows), N_TOGETHER):
+        own = z[rows[start : start + N_TOGETHER], None]
+        distances[start : start + N_TOGETHER] = np.linalg.norm(own - centres, axis=2)
+    return distances
 
 
 def _health(clustering: ReportedClustering) -> Iterator[CaptionedFigure]:

@@ -326,7 +326,8 @@ def _probes(data: LabelledData, encoder: ReportedEncoder, seed: int) -> Row:
         return dict.fromkeys(PROBES)
     train, test = data.mask("train"), data.mask("test")
     z, labels = encoder.codes, data.labels
-    linear = probes.linear_probe(z[train], labels[train], z[test], labels[test], seed)
+    known = blocks.subset(np.flatnonzero(train), probes.MAX_TRAIN_ROWS, seed)
+    linear = probes.linear_probe(z[known], labels[known], z[test], labels[test], seed)
     queries, rows = nearest_codes(data, encoder, probes.MAX_QUERIES, seed)
     own, nearest = labels[queries], labels[rows]  # (N,), (N, 10)
     return {

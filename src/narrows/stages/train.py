@@ -12,7 +12,7 @@ from narrows import tracking
 from narrows.config.plugins import Plugin, resolved
 from narrows.data import prepared
 from narrows.data.prepared import Prepared
-from narrows.data.repeats import first_equal
+from narrows.data.repeats import equalise, first_equal
 from narrows.errors import UserError, say
 from narrows.models import encoders
 from narrows.models.autoencoder import (
@@ -107,8 +107,8 @@ def write(
 ) -> None:
     """Encodes all samples and writes what a trained row leaves."""
     model, phases = fitted.model, (*fitted.layers, fitted)
-    x = data.samples()
-    codes = encode_all(model, x)[first_equal(x)]
+    x = data.in_order()
+    codes = equalise(encode_all(model, x), first_equal(x))
     train = {
         "precision": fitted.precision,
         "seed": seed,

@@ -1,14 +1,16 @@
-"""SHA-256 of files, read once a process as long as they do not change."""
+"""SHA-256 of files, read once a process as long as they do not change; large ones once at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from narrows.errors import UserError
+from narrows.store import digest_records
 
 
 def digest(*files: Path) -> str:
@@ -35,10 +37,16 @@ def digest_of(file: Path) -> str:
         status = file.stat()
     except OSError:
         raise UserError(f"{file} is missing; run `dvc repro`") from None
-    return _digest(file, status.st_ino, status.st_size, status.st_mtime_ns)
+    return _digest(file, *digest_records.state_of(status))
 
 
 @cache
 def _digest(file: Path, *_: int) -> str:
+    began, status = time.time(), file.stat()
+    known = digest_records.recall(status)
+    if known is not None:
+        return known
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest_records.record(file, status, began, sha256)
+    return sha256

@@ -276,6 +276,12 @@ def _scaled(
     array: np.ndarray, layout: Layout, low: np.ndarray, high: np.ndarray, usable: np.ndarray
 ) -> Iterator[np.ndarray]:
     """The usable samples as x has them, some at a time."""
+    if array.dtype == np.uint8 and layout.name != ROWS and (low[0], high[0]) == (0, WHITE):
+        start = 0
+        for block in blocks.blocks(array, blocks.n_together(layout.sample)):
+            yield layout.ordered(block)[usable[start : start + len(block)]]
+            start += len(block)
+        return
     for rows, values in _blocks(array, layout):
         unit = _unit(values[usable[rows]], low, high).clip(0, 1)
         if layout.name == ROWS:
