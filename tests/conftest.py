@@ -33,9 +33,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -> None:
-    """Workers of a run of all tests are forks of a process that has the libraries, and so are the
-    stages and commands that they start; a run of some files may need none of it."""
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+    """Workers that run folders are forks of a process that has the libraries, and so are the stages
+    and commands that they start; some files may need none of it."""
+    if any(map(os.path.isdir, config.args)):
         specs[:] = [execnet.XSpec(f"popen//python={warm.share()}")] * len(specs)
 
 
@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """What is there by now stays: no collection of garbage goes through it again."""
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Libraries that count their objects at the end find them gone."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
