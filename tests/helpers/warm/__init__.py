@@ -73,7 +73,8 @@ def workers(driver: subprocess.Popen[Any]) -> list[psutil.Process]:
     if python() == sys.executable:
         servers = [child for child in process.children() if "forkserver" in str(child.cmdline())]
     else:
-        servers = psutil.Process(_server()[0]).children()
+        forks = psutil.Process(_server()[0]).children()
+        servers = [fork for fork in forks if fork.pid != os.getpid()]  # which may be one, too
     folder, forked = process.cwd(), []
     for worker in (child for server in servers for child in server.children()):
         with contextlib.suppress(psutil.NoSuchProcess):
