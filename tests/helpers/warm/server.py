@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import types
+import weakref
 from typing import Any
 
 LIBRARIES = (
@@ -37,6 +38,9 @@ def main(place: str, program: str) -> None:
     for library in LIBRARIES:
         importlib.import_module(library)
     gc.freeze()  # no fork goes through these objects again
+    # What the libraries do at their end takes a fork longer than what a test does with it.
+    atexit.unregister(sys.modules["torch._dynamo.utils"].dump_compile_times)
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen()
