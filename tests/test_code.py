@@ -93,7 +93,9 @@ def test_an_edited_statement_makes_stale_exactly_what_reaches_it(
     before = digests(rows)
     by_row = {name: reached(row) for name, row in rows.items()}
     assert len(MODULES) > 150
-    by_some = [module for module in MODULES if any(module in modules for modules in by_row.values())]
+    by_some = [
+        module for module in MODULES if any(module in modules for modules in by_row.values())
+    ]
     n_stale = 0
     for module in by_some:
         file = code.file_of(module)

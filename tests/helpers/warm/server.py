@@ -21,7 +21,8 @@ import weakref
 from typing import Any
 
 LIBRARIES = (
-    *("torch", "pytorch_lightning", "torchmetrics", "umap", "pandas", "pydantic", "jinja2"),
+    *("torch", "torch._dynamo.utils", "pytorch_lightning", "torchmetrics"),
+    *("umap", "pandas", "pydantic", "jinja2"),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "scipy.stats"),
     *("sklearn.cluster", "sklearn.mixture", "sklearn.decomposition", "sklearn.neighbors"),
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.artifact.artifact_repo"),
