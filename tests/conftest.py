@@ -1,11 +1,18 @@
 """Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out."""
 
+import gc
+import multiprocessing
 import os
 import signal
+import sys
 
+import execnet
 import pytest
 
 pytest.register_assert_rewrite("helpers")
+from helpers import warm  # noqa: E402
+
+gc.set_threshold(100_000, 20, 100)  # as narrows.engine.collector, which is not to be imported here
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NARROWS_WORKERS", "1")  # of each test's stages; tests run side by side
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -23,6 +30,30 @@ LONGEST = (
 def pytest_xdist_auto_num_workers() -> int:
     """Of `-n auto`: one more than there are cores, since tests of stages and servers often wait."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -> None:
+    """Workers that run folders are forks of a process that has the libraries, and so are the stages
+    and commands that they start; some files may need none of it."""
+    if any(map(os.path.isdir, config.args)):
+        specs[:] = [execnet.XSpec(f"popen//python={warm.share()}")] * len(specs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker that is a fork starts the real Python, where a test does not ask for a fork."""
+    if hasattr(config, "workerinput") and warm.SHARED in os.environ:
+        sys.executable = sys.orig_argv[0]
+        multiprocessing.set_executable(sys.executable)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: no collection of garbage goes through it again."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Libraries that count their objects at the end find them gone."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

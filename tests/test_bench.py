@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from helpers import warm
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,7 +60,7 @@ def test_a_contender_answers_each_job(tmp_path: Path) -> None:
     job = {"layers": [784, 3], "loss": "mse", "batch_size": 32, "epochs": 1, "threads": 1}
     line = json.dumps(job | {"samples": str(tmp_path)}) + "\n"
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks/contend.py"), "gemm"],
+        [warm.python(), str(ROOT / "benchmarks/contend.py"), "gemm"],
         input=line * 2,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

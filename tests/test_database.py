@@ -2,7 +2,6 @@
 
 import gc
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -13,6 +12,7 @@ from typing import Any
 import optuna
 import pytest
 
+from helpers import warm
 from narrows.errors import UserError
 from narrows.search import database, studies
 
@@ -111,7 +111,7 @@ def test_a_trial_whose_process_was_killed_on_this_machine_is_tried_again_at_once
     url = f"sqlite:///{tmp_path}/studies.db"
     storage = database.open_storage(url)  # whose grace period is three minutes
     study = open_study(storage, "killed")
-    assert subprocess.run([sys.executable, "-c", DIE, url]).returncode == -9
+    assert subprocess.run([warm.python(), "-c", DIE, url]).returncode == -9
     assert states(study) == ["RUNNING"]
     optuna.storages.fail_stale_trials(study)
     assert states(study) == ["FAIL", "WAITING"]

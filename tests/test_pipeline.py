@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from helpers import finished, mlflow_store
+from helpers import finished, mlflow_store, warm
 from helpers.project import Project, deep_row, row
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -225,7 +225,7 @@ def test_a_new_process_predicts_from_what_is_on_disk(project: Project) -> None:
     project.write(params)
     assert project.computed("deep_cluster") == {"deep_clusterings/narrow-self"}
     keys = ("pca-kmeans", "narrow-kmeans", "narrow-dec", "narrow-self")
-    process = project.start("-c", PREDICT, *keys)
+    process = project.start("-c", PREDICT, *keys, python=warm.python())
     process.communicate(timeout=300)
     assert process.returncode == 0
 

@@ -11,6 +11,7 @@ import torch
 from mlflow import MlflowClient
 from sklearn.datasets import load_digits
 
+from helpers import warm
 from helpers.project import Project, row
 from narrows.config import params
 from narrows.data import prepared
@@ -51,7 +52,7 @@ def test_two_processes_train_what_one_trains(project: Project, noise: str) -> No
     if noise == "none":  # each process reads its own samples only
         raw["autoencoders"]["layered"]["corruption"] = {"name": "none"}
     project.write(raw | {"devices": 2, "searches": {}, "same_noise": noise == "same"})
-    started = project.start("pipelines/encode.py", "layered")
+    started = project.start("pipelines/encode.py", "layered", python=warm.python())
     output, _ = started.communicate(timeout=300)
     assert started.returncode == 0
     assert output.count("encode: layered: epoch 1,") == 1, "the other process is silent"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from helpers import mlflow_store
+from helpers import mlflow_store, warm
 from narrows import tracking
 from narrows.errors import UserError
 from narrows.tracking import provenance, system_metrics
@@ -139,7 +139,7 @@ def test_a_run_whose_process_was_killed_does_not_stay_running() -> None:
         "with tracking.start_run('deep', 'killed', data, {'stage': 'train'}):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert subprocess.run([warm.python(), "-c", code]).returncode == -9
     assert [run.info.status for run in runs("tags.fingerprint = 'killed'")] == ["RUNNING"]
     with start("other"):
         assert [run.info.status for run in runs("tags.fingerprint = 'killed'")] == ["KILLED"]
@@ -179,7 +179,7 @@ assert codes == [0] * 8, codes
 def test_eight_workers_on_a_fresh_store_lose_nothing(tmp_path: Path) -> None:
     """MLflow looks for an experiment or a data set and then inserts it: both happen eight times."""
     (tmp_path / "mlruns/mlflow.db").unlink()
-    subprocess.run([sys.executable, "-c", EIGHT], check=True)
+    subprocess.run([warm.python(), "-c", EIGHT], check=True)
     finished, names = runs(), [f"{worker}-{i}" for worker in range(8) for i in range(2)]
     assert sorted(run.info.run_name for run in finished) == names
     assert len({run.inputs.dataset_inputs[0].dataset.digest for run in finished}) == 1
@@ -248,7 +248,7 @@ def test_two_projects_on_one_new_store_lose_nothing(tmp_path: Path, monkeypatch)
     processes = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        command = [sys.executable, "-c", WRITE, name]
+        command = [warm.python(), "-c", WRITE, name]
         processes += [subprocess.Popen(command, cwd=tmp_path / name)]
     assert [process.wait() for process in processes] == [0, 0]
     assert sorted(run.info.run_name for run in runs()) == ["a", "b"]
@@ -278,7 +278,7 @@ def test_a_store_that_is_half_made_is_said_with_what_mends_it(tmp_path: Path) ->
     with pytest.raises(UserError, match=f"does not open: .*made anew: rm {file}$"), start():
         pass
     file.unlink()
-    assert subprocess.run([sys.executable, "-c", WRITE, "anew"]).returncode == 0
+    assert subprocess.run([warm.python(), "-c", WRITE, "anew"]).returncode == 0
 
 
 def test_without_mlflow_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:

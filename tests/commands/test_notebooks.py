@@ -3,11 +3,11 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers import warm
 from helpers.project import ROOT, environment
 
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -33,7 +33,7 @@ def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
     text, n_changes = re.subn(r"EPOCHS = \d+", "EPOCHS = 1", program(notebook))
     assert n_changes == 1
     done = subprocess.run(
-        [sys.executable, "-c", text],
+        [warm.python(), "-c", text],
         cwd=tmp_path,
         env=environment(ROOT / "src"),
         capture_output=True,

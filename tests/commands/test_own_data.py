@@ -4,12 +4,12 @@ import csv
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from helpers import warm
 from helpers.own_data import documents, example, pictures
 from helpers.project import ROOT, Project, row
 from narrows.config import params
@@ -30,7 +30,7 @@ THEIRS = ("torchvision", "huggingface")  # sets of libraries, which have the row
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each example's stages in the order of DVC; a process each, because importing torch costs."""
+    """Each example's stages in the order of DVC, in a process each."""
     folder = tmp_path_factory.mktemp("own")
     for name in NAMES:
         chosen = example(name, folder / "data")
@@ -38,7 +38,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             chosen["dataset"]["labels"] = "folders"
         (folder / name).mkdir()
         YAML(typ="safe").dump(chosen, folder / name / "params.yaml")
-        command = [sys.executable, "-c", RUN]
+        command = [warm.python(), "-c", RUN]
         done = subprocess.run(command, cwd=folder / name, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return folder
@@ -74,7 +74,7 @@ def test_an_example_with_an_encoder_of_others_runs_to_its_report(
     raw["autoencoders"][autoencoder]["train"]["epochs"] = 2
     raw |= {"n_clusters": 2, "seeds": {**raw["seeds"], "values": [0]}}
     YAML(typ="safe").dump(raw, tmp_path / "params.yaml")
-    command = [sys.executable, "-c", RUN]
+    command = [warm.python(), "-c", RUN]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     results = tmp_path / "results" / dataset
@@ -116,7 +116,7 @@ def test_the_guide_s_new_rows_are_encoded(results: Path) -> None:
     text = (ROOT / "docs/guides/tables.md").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     shutil.copy(next((results / "data").rglob("rows.csv")), results / "table/new.csv")
-    command = [sys.executable, "-c", block]
+    command = [warm.python(), "-c", block]
     done = subprocess.run(command, cwd=results / "table", capture_output=True, text=True)
     assert done.stdout.startswith("(60, "), done.stderr
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from helpers import warm
 from helpers.own_data import pictures
 from helpers.project import ROOT, Project, deep_row, row, share_environment
 
@@ -189,7 +190,7 @@ def project(tmp_path: Path) -> Project:
         )
     for name in ("pyproject.toml", "constraints.txt"):  # older than the environment
         os.utime(copy.folder / name, (0, 0))
-    share_environment(copy.folder / ".venv")
+    share_environment(copy.folder / ".venv", warm.python())
     shutil.rmtree(copy.folder / ".dvc")
     (copy.folder / "results/mnist_5k").mkdir(parents=True)
     typed(copy, "git init --quiet && dvc init --quiet")
@@ -204,7 +205,9 @@ def commit(project: Project) -> None:
 
 
 def environment(project: Project) -> dict[str, str]:
-    return project.env | {"HOME": str(project.folder.parent)}
+    """With the commands of the project's environment, whose stages alone begin warm."""
+    path = f"{project.folder / '.venv/bin'}{os.pathsep}{project.env['PATH']}"
+    return project.env | {"HOME": str(project.folder.parent), "PATH": path}
 
 
 def typed(project: Project, command: str) -> str:

@@ -5,6 +5,8 @@ a core each time. A server imports them once; `python()` is a program that asks 
 itself, which then runs whatever it was called with, in the caller's folder and environment, with
 its files open. Where a test kills processes, or looks at who is whose parent, it takes the real
 Python.
+
+A run of the whole suite has one server, whose forks its workers are, too: see `share`.
 """
 
 import atexit
@@ -21,13 +23,31 @@ from typing import Any
 import psutil
 
 CLIENT, SERVER = (Path(__file__).with_name(f"{name}.py") for name in ("client", "server"))
+SHARED = "NARROWS_TESTS_SERVER"
+"""The variable with the number of the shared server's process and its program."""
 
 
-@functools.cache
 def python() -> str:
     """Path of a program `python`, alone in its folder, which serves as long as this process lives.
     The real one where the system cannot say that a process has ended."""
-    return str(_start()[1]) if hasattr(os, "pidfd_open") else sys.executable
+    return _server()[1] if hasattr(os, "pidfd_open") else sys.executable
+
+
+def share() -> str:
+    """`python()` of this process and of all that it starts from now on."""
+    program = python()
+    if program != sys.executable:
+        os.environ[SHARED] = " ".join(map(str, _server()))
+    return program
+
+
+def _server() -> tuple[int, str]:
+    """Number of the server's process, and the program that asks it."""
+    if SHARED in os.environ:
+        pid, program = os.environ[SHARED].split(" ", 1)
+        return int(pid), program
+    server, path = _start()
+    return server.pid, str(path)
 
 
 @functools.cache
@@ -53,7 +73,8 @@ def workers(driver: subprocess.Popen[Any]) -> list[psutil.Process]:
     if python() == sys.executable:
         servers = [child for child in process.children() if "forkserver" in str(child.cmdline())]
     else:
-        servers = psutil.Process(_start()[0].pid).children()
+        forks = psutil.Process(_server()[0]).children()
+        servers = [fork for fork in forks if fork.pid != os.getpid()]  # which may be one, too
     folder, forked = process.cwd(), []
     for worker in (child for server in servers for child in server.children()):
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import fcntl
+import gc
 import importlib
 import json
 import multiprocessing
@@ -16,14 +17,16 @@ import socket
 import sys
 import threading
 import types
+import weakref
 from typing import Any
 
 LIBRARIES = (
-    *("torch", "pytorch_lightning", "torchmetrics", "umap", "pandas", "pydantic", "jinja2"),
+    *("torch", "torch._dynamo.utils", "pytorch_lightning", "torchmetrics"),
+    *("umap", "pandas", "pydantic", "jinja2"),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "scipy.stats"),
     *("sklearn.cluster", "sklearn.mixture", "sklearn.decomposition", "sklearn.neighbors"),
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.artifact.artifact_repo"),
-    *("sqlalchemy.dialects.sqlite", "alembic.command", "ruamel.yaml", "jaxtyping"),
+    *("sqlalchemy.dialects.sqlite", "alembic.command", "ruamel.yaml", "torchvision"),
     *("optuna", "optuna.storages._rdb.storage", "optuna.visualization.matplotlib"),
     *("dvc.cli", "dvc.cli.parser", "dvc.repo", "dvc.stage", "dvc.commands.repro"),
 )
@@ -32,8 +35,13 @@ BEYOND = 200  # numbers of files from here on are nobody's
 
 def main(place: str, program: str) -> None:
     """Serves until standard input ends."""
+    gc.set_threshold(100_000, 20, 100)  # as narrows.engine.collector
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.freeze()  # no fork goes through these objects again
+    # What the libraries do at their end takes a fork longer than what a test does with it.
+    atexit.unregister(sys.modules["torch._dynamo.utils"].dump_compile_times)
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen()
@@ -42,6 +50,7 @@ def main(place: str, program: str) -> None:
     if request:
         take_place(request, program)
         end(run(request["words"]))
+    end(0)
 
 
 def serve(listener: socket.socket) -> dict[str, Any] | None:
