@@ -23,7 +23,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import 
 
 LONGEST = (
     *("test_pipeline.py", "test_schedule.py", "test_search_workers.py", "test_resume.py"),
-    "test_kills.py",
+    *("test_kills.py", "test_promotion.py", "test_restoring.py", "test_report.py"),
+    *("test_pretrained.py", "test_search.py", "test_params.py"),
 )
 
 
