@@ -105,6 +105,7 @@ def test_the_pipelines_results_come_back_bit_for_bit(
         assert clusters.clusters.tolist() == done.clusters.tolist()
         assert np.array_equal(clusters.codes, done.codes)
         assert done.predict(data.x[900:]).tolist() == done.clusters[900:].tolist()
+        assert done.predict(data.x[:3:-1]).tolist() == done.clusters[:3:-1].tolist()
     before = {name: weight.clone() for name, weight in fitted.learned.items()}
     refined = nw.refine(p.deep_clusterings["narrow-dec"], fitted, data, device="cpu")
     done = nw.open("narrow-dec")

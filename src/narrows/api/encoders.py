@@ -121,7 +121,8 @@ class Fitted:
     def samples(self, x: Data | np.ndarray | Any) -> Samples:
         """Samples (N, ...) as its model takes them, uint8 or float32."""
         if not isinstance(x, Data):
-            return torch.from_numpy(stored(x, self.input_shape, self.dtype, self.scaling))
+            array = stored(x, self.input_shape, self.dtype, self.scaling)
+            return torch.from_numpy(np.require(array, requirements=["C", "W"]))  # as torch takes it
         if x.x.shape[1:] != self.input_shape:
             raise UserError(f"samples are of shape {self.input_shape}, found {x.x.shape[1:]}")
         same = x.scaling is None if self.scaling is None else self.scaling.equals(x.scaling)

@@ -85,7 +85,7 @@ class SavedEncoder:
         _check_shape(x, self.input_shape)
         if len(x) == 0:
             raise UserError("there are no samples")
-        return torch.from_numpy(np.ascontiguousarray(x))
+        return torch.from_numpy(np.require(x, requirements=["C", "W"]))
 
 
 @dataclass(frozen=True)
