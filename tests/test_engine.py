@@ -245,17 +245,22 @@ def count_down(folder: Path, x: int) -> int:
     return x
 
 
-@pytest.mark.parametrize("name", ["processes", "slurm"])
-def test_a_row_is_taken_when_those_before_it_have_been_dealt_with(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=["processes", "slurm"])
+def engine_folder(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The folder of a project whose rows run on each engine."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NARROWS_ENGINE", name)
+    monkeypatch.setenv("NARROWS_ENGINE", request.param)
     monkeypatch.setenv("NARROWS_SLURM", "cluster=local,timeout_min=5")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    return tmp_path
+
+
+def test_a_row_is_taken_when_those_before_it_have_been_dealt_with(engine_folder: Path) -> None:
     ended: list[int] = []
     rows = (x for x in range(9) if x < 2 or len(ended) < 4)
-    task = functools.partial(count_down, tmp_path)
+    task = functools.partial(count_down, engine_folder)
     for outcome in engine.each(task, rows, n_at_once=2):
         ended.append(outcome.row)
     assert len(ended) in (4, 5)  # where the fourth ends alone, another has begun beside it
@@ -277,16 +282,9 @@ class TwoReleased:
         return self.left.pop()
 
 
-@pytest.mark.parametrize("name", ["processes", "slurm"])
-def test_an_iterator_may_stop_and_go_on(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NARROWS_ENGINE", name)
-    monkeypatch.setenv("NARROWS_SLURM", "cluster=local,timeout_min=5")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+def test_an_iterator_may_stop_and_go_on(engine_folder: Path) -> None:
     rows, ended = TwoReleased(), []
-    for outcome in engine.each(functools.partial(count_down, tmp_path), rows):
+    for outcome in engine.each(functools.partial(count_down, engine_folder), rows):
         ended.append(outcome.row)
         rows.left += [1, 2] if outcome.row == 0 else []
     assert ended[0] == 0
