@@ -169,6 +169,7 @@ def test_a_store_that_goes_away_amid_a_run_gets_the_rest_later(
         engine = tracking.open_client()._tracking_client.store.engine
         with full(engine):
             run.log_metrics({"val/loss": 0.4}, step=2)
+            run.log_epochs([(n, 1_000 + n, {"val/loss": 1 / n}) for n in (3, 4)])
             run.log_image("reconstructions", PICTURE, step=2)
     sentence = r"/mlflow\.db: its disk is full, .* MiB are free; nothing else stops"
     assert re.search(sentence, capsys.readouterr().out)
@@ -178,7 +179,9 @@ def test_a_store_that_goes_away_amid_a_run_gets_the_rest_later(
     finished = {run.data.tags["fingerprint"]: run for run in runs()}
     assert {run.info.status for run in finished.values()} == {"FINISHED"}
     history = tracking.open_client().get_metric_history(finished["f1"].info.run_id, "val/loss")
-    assert [(point.step, point.value) for point in history] == [(1, 0.5), (2, 0.4)]
+    points = sorted((point.step, point.value) for point in history)
+    assert points == [(1, 0.5), (2, 0.4), (3, 1 / 3), (4, 0.25)]
+    assert {point.timestamp for point in history} >= {1_003, 1_004}
 
 
 @contextlib.contextmanager

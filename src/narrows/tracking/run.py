@@ -76,8 +76,9 @@ class Beginning:
     """When it began, in nanoseconds since 1970: a parent before what stands below it."""
 
 
-Epoch = tuple[int, int, dict[str, float]]
-"""A step, when it ended, in milliseconds since 1970, and its metrics."""
+Epoch = Sequence[Any]
+"""A step, when it ended, in milliseconds since 1970, and its metrics: a tuple, or a list that has
+waited in a file."""
 
 
 class Run:
