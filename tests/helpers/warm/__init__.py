@@ -76,8 +76,15 @@ def workers(driver: subprocess.Popen[Any]) -> list[psutil.Process]:
         forks = psutil.Process(_server()[0]).children()
         servers = [fork for fork in forks if fork.pid != os.getpid()]  # which may be one, too
     folder, forked = process.cwd(), []
-    for worker in (child for server in servers for child in server.children()):
+    for worker in (child for server in servers for child in _children(server)):
         with contextlib.suppress(psutil.NoSuchProcess):
             if worker.cwd() == folder:
                 forked.append(worker)
     return sorted(forked, key=lambda worker: worker.create_time())
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    """None where it has just ended, as forks of other tests do at any time."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return list(process.children())
+    return []
