@@ -8,6 +8,7 @@ from narrows.clustering.clusterers._base import Clusterer
 from narrows.clustering.neighbours import finite
 from narrows.clustering.state import State
 from narrows.config.plugins import Plugin
+from narrows.data import blocks
 from narrows.errors import UserError
 from narrows.rendering import progress
 
@@ -50,7 +51,5 @@ def predict(method: Clusterer, state: State, codes: np.ndarray) -> np.ndarray:
     """Clusters (N,) of codes (N, D), of some at a time where they are many."""
     if len(codes) <= TOGETHER:
         return method.predict(state, codes)
-    codes, parts = finite(codes), []
-    for start in range(0, len(codes), TOGETHER):
-        parts.append(method.predict(state, codes[start : start + TOGETHER]))
-    return np.concatenate(parts)
+    parts = blocks.blocks(finite(codes), TOGETHER)
+    return np.concatenate([method.predict(state, part) for part in parts])

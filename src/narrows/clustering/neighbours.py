@@ -25,8 +25,7 @@ def finite(z: np.ndarray) -> np.ndarray:
         UserError: a value is not finite.
     """
     bad = n_negative = 0
-    for start in range(0, len(z), BLOCK):
-        part = z[start : start + BLOCK]
+    for part in blocks.blocks(z, BLOCK):
         bad += int((~np.isfinite(part)).any(axis=1).sum())
         n_negative += int(np.count_nonzero(np.signbit(part) & (part == 0)))
     if bad:

@@ -51,7 +51,7 @@ def record(file: Path, status: os.stat_result, began: float, sha256: str) -> Non
     if status.st_size < SMALLEST or began - written < SETTLED_S:
         return
     place = _place(status)
-    partial = place.with_name(f".{place.name}.{os.getpid()}.part")
+    partial = place.with_name(f".{place.name}.{os.getpid()}.part")  # workers record at once
     with contextlib.suppress(OSError):  # without a record the bytes are read again
         if state_of(file.stat()) != state_of(status):
             return
