@@ -82,7 +82,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
             samples = SampleNames(
                 [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
             )
-    errors = residuals.errors(finished.artifacts, finished.encoder, x)
+    errors = residuals.errors(finished.artifacts, finished.encoder, finished.x, rows)
     arranged = album.arranged(x, codes, clusters, errors, learned=learned)
     name = finished.params.title
     if is_subset:
