@@ -22,10 +22,10 @@ from helpers.project import EXPERIMENT
 from narrows.commands import gallery
 from narrows.config import plugins
 from narrows.errors import UserError
-from narrows.explore import groups
+from narrows.explore import groups, residuals
 from narrows.explore.gallery import plane as plane_module
 from narrows.explore.groups import Named
-from narrows.store import choices, clusterings, encoders
+from narrows.store import choices, clusterings, encoders, features
 from narrows.store.choices import ChosenK, Recommendation
 
 ROW = "pca-kmeans"
@@ -167,6 +167,35 @@ def test_of_too_many_pictures_some_are_drawn(
         np.testing.assert_array_equal(thumbnail, project.x[PATHS.index(path)].transpose(1, 2, 0))
 
 
+@pytest.mark.parametrize("most", [len(PATHS), 6])
+def test_pictures_have_words_and_errors_of_their_own_features(
+    project: Project, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Features are the pixels. The red ones of every other picture sum up to more than 30 of 64,
+    of the others to less than 15."""
+    home = project.folder / "artifacts/mnist_5k"
+    place = features.folder(home, "effnet")
+    place.mkdir(parents=True)
+    flat = project.x.reshape(len(PATHS), -1).astype(np.float32) / 255
+    layer = {"weight": np.zeros((2, 192)), "bias": np.array([0.0, 22.0])}
+    layer["weight"][0, :64] = 1
+    features.write(place, {"words": ["red", "dark"], "low": 0.0, "high": 1.0}, flat, layer)
+    config = home / "encoders/pca/config.json"
+    changed = {**json.loads(config.read_text()), "input": "effnet", "input_shape": [192]}
+    config.write_text(json.dumps(changed))
+    monkeypatch.setattr(gallery, "MAX_SHOWN", most)
+    project.run()
+    content, _ = embedded(project.page.read_text(encoding="utf-8"))
+    words = content["words"]
+    assert len(words["guesses"]) == len(content["paths"]) == most
+    errors = residuals.errors(home, "pca", project.x, np.arange(len(PATHS)))
+    for at, (path, own) in enumerate(zip(content["paths"], words["guesses"], strict=True)):
+        error = np.sqrt(errors[PATHS.index(path)])
+        assert content["errors"][at] == pytest.approx(error, rel=1e-3)
+        word = "red" if PATHS.index(path) % 2 else "dark"
+        assert own == [words["vocabulary"].index(word), 100]
+
+
 def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
     project.run()
     content, _ = embedded(project.page.read_text(encoding="utf-8"))
@@ -234,6 +263,7 @@ def test_without_names_there_are_rows(project: Project, lines: int | None) -> No
     project.run()
     content, _ = embedded(project.page.read_text(encoding="utf-8"))
     assert (content["paths"], content["dates"]) == (None, None)
+    assert not Tags(project.page.read_text(encoding="utf-8")).of("input")  # nothing to search by
     with pytest.raises(UserError, match="no files to link to"):
         project.run("--folders", "links", "--to", "sorted")
     project.run("--folders", "copies", "--to", "sorted")

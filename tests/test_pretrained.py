@@ -248,21 +248,45 @@ def test_the_guides_block_runs(here: Path) -> None:
     assert len(set(names["groups"].clusters)) == 4
 
 
+def named_features(folder: Path, x: np.ndarray, words: list[str]) -> Path:
+    """Writes features with a classifier, whose logits are five times the features, and the encoder
+    `pca` that takes them; its config.json."""
+    place = store.folder(folder / "artifacts", "effnet")
+    place.mkdir(parents=True)
+    layer = {"weight": 5 * np.eye(len(words), dtype=np.float32), "bias": np.zeros(len(words))}
+    store.write(place, {"words": words, "low": 0.0, "high": 1.0}, x.astype(np.float32), layer)
+    config = folder / "artifacts/encoders/pca/config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"input": "effnet"}))
+    return config
+
+
 def test_words_for_clusters_are_those_that_others_do_not_have(here: Path) -> None:
     """A classifier of three features for three words: the first word is as likely everywhere, the
     other two tell the clusters apart; noise gets none."""
-    x = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], [1, 0, 1]], np.float32)
-    place = store.folder(here / "artifacts", "effnet")
-    place.mkdir(parents=True)
-    layer = {"weight": 5 * np.eye(3, dtype=np.float32), "bias": np.zeros(3, np.float32)}
-    store.write(place, {"words": ["thing", "cat", "dog"], "low": 0.0, "high": 1.0}, x, layer)
-    encoder_folder = here / "artifacts/encoders/pca"
-    encoder_folder.mkdir(parents=True)
-    (encoder_folder / "config.json").write_text(json.dumps({"input": "effnet"}))
+    x = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], [1, 0, 1]])
+    config = named_features(here, x, ["thing", "cat", "dog"])
     words = guesses.of_clusters(here / "artifacts", "pca", np.array([0, 0, 1, 1, -1]))
     assert {cluster: own[0] for cluster, own in words.items()} == {0: "cat", 1: "dog"}
-    (encoder_folder / "config.json").write_text(json.dumps({"input": "samples"}))
+    config.write_text(json.dumps({"input": "samples"}))
     assert guesses.of_clusters(here / "artifacts", "pca", np.array([0])) == {}
+
+
+def test_words_for_pictures_are_the_likeliest_with_their_probabilities(here: Path) -> None:
+    """Of logits 5, 5, 0 the probabilities are e^5 / (2 e^5 + 1) = 0.498 twice and 0.003, too
+    little for a word; of 5, 0, 0 they are 0.987 and 0.007 twice. The rows are more than a block,
+    and only those that are asked for."""
+    x = np.tile([[1, 0, 0], [1, 1, 0]], (1000, 1))
+    config = named_features(here, x, ["cat", "dog", "hen"])
+    rows = np.arange(1, 2000)
+    words = guesses.of_pictures(here / "artifacts", "pca", rows)
+    assert words is not None
+    assert words.vocabulary == ["cat", "dog"]
+    assert len(words.of_each) == len(rows)
+    assert sorted(zip(*[iter(words.of_each[0])] * 2, strict=True)) == [(0, 50), (1, 50)]
+    assert words.of_each[1] == [0, 99]
+    config.write_text(json.dumps({"input": "samples"}))
+    assert guesses.of_pictures(here / "artifacts", "pca", rows) is None
 
 
 def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Path) -> None:

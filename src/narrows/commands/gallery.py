@@ -82,7 +82,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
             samples = SampleNames(
                 [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
             )
-    errors = residuals.errors(finished.artifacts, finished.encoder, x)
+    errors = residuals.errors(finished.artifacts, finished.encoder, finished.x, rows)
     arranged = album.arranged(x, codes, clusters, errors, learned=learned)
     name = finished.params.title
     if is_subset:
@@ -101,7 +101,9 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
     with outputs.output(target) as folder:
         url = gallery_page.url(source, target) if source else None
         pictures = x if is_subset else thumbnails(finished, source)
-        gallery_page.write(folder, titles, pictures, arranged, samples, url, places(codes))
+        plane = places(codes)
+        guessed = guesses.of_pictures(finished.artifacts, finished.encoder, rows)
+        gallery_page.write(folder, titles, pictures, arranged, samples, url, plane, guessed)
     say(f"gallery: {(target / 'index.html').resolve()} shows {plural(len(x), 'picture')}")
 
 

@@ -16,6 +16,7 @@ from narrows.data.names import SampleNames
 from narrows.explore.gallery.album import Album
 from narrows.explore.gallery.plane import STEPS, along
 from narrows.explore.groups import KNOWN, Groups
+from narrows.explore.guesses import Guesses
 from narrows.rendering import html, sprites
 
 MAP_SIDE = 40  # pixels of a thumbnail on the map
@@ -42,6 +43,7 @@ def write(
     samples: SampleNames | None,
     source: str | None,
     plane: np.ndarray | None = None,
+    guessed: Guesses | None = None,
 ) -> Path:
     """The page's file, in a folder that is there.
 
@@ -51,6 +53,7 @@ def write(
         source: URL of the folder that the paths are relative to, as `url` returns it; None
             leaves originals without a link.
         plane: places (N, 2) of the pictures on a map, `plane.places`; None leaves it out.
+        guessed: words by row of x, by which the page finds pictures; None where there are none.
     """
     sheets = sprites.write(folder, "pictures", x, album.rows)
     covers = [_cover(album, i) for i in range(len(album.sections))]
@@ -71,6 +74,7 @@ def write(
         "rows": album.rows.tolist(),
         "paths": None if samples is None else [samples.paths[row] for row in album.rows],
         "dates": None if samples is None else [samples.dates[row] for row in album.rows],
+        "words": None if guessed is None else _words(guessed, album),
         "source": source,
         "distances": _short(album.distances),
         "errors": None if album.errors is None else _short(np.sqrt(album.errors)),
@@ -104,11 +108,17 @@ def _map(folder: Path, x: np.ndarray, album: Album, plane: np.ndarray) -> dict[s
     }
 
 
+def _words(guessed: Guesses, album: Album) -> dict[str, Any]:
+    """The words, and the numbers of each picture's by position."""
+    of_each = [guessed.of_each[row] for row in album.rows]
+    return {"vocabulary": guessed.vocabulary, "guesses": of_each}
+
+
 def _html(titles: Titles, album: Album, sheets: sprites.Sheets, content: dict[str, Any]) -> str:
     environment = html.environment()
     size = f":root {{ --aspect: {sheets.width} / {sheets.height}; }}\n"
     style = size + html.style("gallery.css")
-    script = "".join(map(html.script, ("groups.js", "gallery.js", "map.js")))
+    script = "".join(map(html.script, ("groups.js", "gallery.js", "search.js", "map.js")))
     return environment.get_template("gallery.html.j2").render(
         titles=titles,
         n=sum(size for cluster, _, size in album.sections if cluster != KNOWN),

@@ -200,6 +200,12 @@ if (album.groups.length) {
   unfolding(rest, GROUPS, get("groups"), add, count(rest.length, "group"));
 }
 
+// Numbers of the words that a classifier guesses for a picture, with their percentages.
+function guessesOf(at) {
+  const flat = album.words.guesses[at];
+  return Array.from({ length: flat.length / 2 }, (_, i) => flat.slice(2 * i, 2 * i + 2));
+}
+
 // One picture, with its like.
 let similar = null; // parsed when first asked for
 let current = 0;
@@ -219,6 +225,7 @@ function open(at) {
   get("name").textContent = label(at);
   const facts = [["Cluster", nameOf(rootOf(sectionOf(at).cluster))]];
   if (dates && dates[at]) facts.push(["Date", dates[at]]);
+  if (album.words && guessesOf(at).length) facts.push(["Perhaps", guessesOf(at).map(([word, percent]) => `${album.words.vocabulary[word]} ${percent} %`).join(", ")]);
   facts.push(["Distance to the mean", album.distances[at]]);
   if (album.errors) facts.push(["Reconstruction error", `${album.errors[at]}${outliers.has(at) ? ", an outlier" : ""}`]);
   if (paths) facts.push(["Row", album.rows[at]]);
@@ -237,8 +244,10 @@ function open(at) {
   get("viewer").scrollTop = 0;
 }
 
+let matches = null; // positions of the pictures that a search has left, best first, with percentages
 function walk(step) {
-  const next = current + step;
+  const order = matches ? [...matches.keys()] : null;
+  const next = order ? order[order.indexOf(current) + step] : current + step;
   if (next >= 0 && next < album.rows.length) open(next);
 }
 get("viewer").addEventListener("keydown", (event) => {

@@ -68,6 +68,7 @@ if (map) {
   }
 
   const hueOf = (root) => (root < 0 ? "hsl(0 0% 55%)" : `hsl(${(groups.clusters.findIndex((own) => own.cluster === root) * 137.5) % 360} 62% 52%)`);
+  const opacityOf = (at) => (!matches || matches.has(at) ? 1 : 0.15);
   const inSight = (x, y, room) => x > -room && y > -room && x < size[0] + room && y < size[1] + room;
 
   function paint() {
@@ -89,12 +90,13 @@ if (map) {
       if (x > box[2]) box[2] = x;
       if (y > box[3]) box[3] = y;
     }
-    visible = points;
+    visible = matches ? [...points.filter((at) => !matches.has(at)), ...points.filter((at) => matches.has(at))] : points; // those in front
     const room = Math.sqrt(Math.max(1, (box[2] - box[0]) * (box[3] - box[1])) / Math.max(1, visible.length));
     side = visible.length > MOST_THUMBNAILS ? 0 : Math.max(MIN_SIDE, Math.min(MAX_SIDE, 0.9 * room));
     if (side) {
       const longest = Math.max(sheet.width, sheet.height);
       for (const at of visible) {
+        context.globalAlpha = opacityOf(at);
         context.fillStyle = hueOf(rootOf(clusterAt[at]));
         drawThumbnail(at, (side * sheet.width) / longest, (side * sheet.height) / longest);
       }
@@ -102,10 +104,13 @@ if (map) {
       const dot = visible.length > 20_000 ? 2 : 3;
       let cluster = null;
       for (const at of visible) {
+        context.globalAlpha = opacityOf(at);
         if (clusterAt[at] !== cluster) context.fillStyle = hueOf(rootOf((cluster = clusterAt[at])));
-        context.fillRect(xs[at] * factor - left, ys[at] * factor - top, dot, dot);
+        const width = matches?.has(at) ? dot + 2 : dot;
+        context.fillRect(xs[at] * factor - left, ys[at] * factor - top, width, width);
       }
     }
+    context.globalAlpha = 1;
     if (view.zoom < 4 || !side) writeNames(style.color, style.backgroundColor);
     if (aiming) aim();
     if (aimed >= 0 && document.activeElement === canvas) ring(aimed);
@@ -255,6 +260,7 @@ if (map) {
     ask();
   }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ask);
+  highlight = ask;
   afterwards = () => {
     middles = null;
     ask();
