@@ -29,10 +29,11 @@ from narrows.stages.upcoming import Failure, Upcoming
 from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
-FITTING = ("mlflow", "sklearn.cluster", "sklearn.mixture")
+LOGGING = ("mlflow", "narrows.tracking.preloading")
+FITTING = (*LOGGING, "sklearn.cluster", "sklearn.mixture")
 """What every worker imports that fits clusterers, and so is imported once for all of them."""
 TRAINING = (
-    *("torch", "mlflow", "pytorch_lightning", "torchmetrics"),
+    *(*LOGGING, "torch", "pytorch_lightning", "torchmetrics"),
     "omegaconf",  # Lightning's first checkpoint imports it where it is there
     *("matplotlib.figure", "matplotlib.backends.backend_agg"),
 )
