@@ -204,7 +204,7 @@ def to_array(figure: Figure) -> Pixels:
 def save(figure: Figure | Pixels, path: Path, n_colours: int = 256) -> None:
     """Writes a PNG of at most `n_colours`, without metadata. Fewer colours make a smaller file."""
     picture = to_array(figure) if isinstance(figure, Figure) else figure
-    Image.fromarray(picture).quantize(n_colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.fromarray(picture).quantize(n_colours, dither=Image.Dither.NONE).save(path)
 
 
 def data_url(figure: Figure | Pixels) -> str:

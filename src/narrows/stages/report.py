@@ -49,7 +49,10 @@ from narrows.tracking import models, views
 from narrows.tracking.models import Served
 
 ENOUGH_ROWS = 8  # for fewer, processes take longer to start than they save
-PRELOAD = (__name__, "sklearn.linear_model", "sklearn.neighbors")
+PRELOAD = (
+    *(__name__, "narrows.tracking.preloading"),
+    *("sklearn.linear_model", "sklearn.neighbors"),
+)
 LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
 U = TypeVar("U")
 
@@ -237,8 +240,9 @@ def log(p: Params, inputs: Inputs, report: Report, results: Path) -> None:
     """Adds to the runs of all rows what was not known when they ended; marks them as current."""
     overview = log_overview(inputs, report, results)
     data = run_data(inputs, report)
-    ids = [log_encoder(p, e, report, results, data) for e in inputs.encoders.values()]
-    ids += [log_clustering(p, c, report, results, data) for c in inputs.clusterings.values()]
+    encoders = in_processes(log_encoder, inputs.encoders, p, report, results, data)
+    clusterings = in_processes(log_clustering, inputs.clusterings, p, report, results, data)
+    ids = [*encoders.values(), *clusterings.values()]
     trials = {
         search.key: views.Trials(
             search.study,
@@ -276,10 +280,10 @@ def log_overview(inputs: Inputs, report: Report, results: Path) -> dict[str, str
 
 
 def log_encoder(
-    p: Params, encoder: ReportedEncoder, report: Report, results: Path, data: tracking.RunData
+    p: Params, report: Report, results: Path, data: tracking.RunData, key: str
 ) -> str | None:
     """Scores, figures and a description for the encoder's run; returns the run's id."""
-    key = encoder.key
+    encoder = artifacts.read_encoder(artifacts_of(p), key, read_data(p))
     saved = [figure for figure in report.figures.encoders[key] if figure.name not in LOGGED_BEFORE]
     row = encoder_row(p, key)
     tests = [test for test in report.tables.autoencoders if test["split"] == "test"]
@@ -299,10 +303,10 @@ def log_encoder(
 
 
 def log_clustering(
-    p: Params, clustering: ReportedClustering, report: Report, results: Path, data: tracking.RunData
+    p: Params, report: Report, results: Path, data: tracking.RunData, key: str
 ) -> str | None:
     """Scores, figures and a description for the clustering's run; returns the run's id."""
-    key = clustering.key
+    clustering = artifacts.read_clustering(artifacts_of(p), key, read_data(p))
     is_baseline = clustering.encoder in report.baselines
     rungs = report.rungs.get(key, [])
     with tracking.amend_run(clustering.identity, data) as run:

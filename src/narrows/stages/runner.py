@@ -141,13 +141,28 @@ def refresh(
     Raises:
         UserError: a row failed, another process computes these rows, or a file is missing.
     """
-    with outputs.hold(home):
-        rows.keep_only(home, members)
-        try:
-            _raise(_bring(stage, members, slot, preload, is_here))
-        finally:
+    refresh_all(stage, {home: members}, slot, preload, is_here)
+
+
+def refresh_all(
+    stage: str,
+    homes: Mapping[Path, Sequence[Row]],
+    slot: Slot = ONE_CORE,
+    preload: Sequence[str] = FITTING,
+    is_here: bool = False,
+) -> None:
+    """The same for rows of several homes, each of which begins when what it reads is there."""
+    with contextlib.ExitStack() as held:
+        for home, members in homes.items():
+            held.enter_context(outputs.hold(home))
             rows.keep_only(home, members)
-            rows.write_index(home, members)
+        try:
+            every = [row for members in homes.values() for row in members]
+            _raise(_bring(stage, every, slot, preload, is_here))
+        finally:
+            for home, members in homes.items():
+                rows.keep_only(home, members)
+                rows.write_index(home, members)
 
 
 def refresh_single(stage: str, row: Row, preload: Sequence[str] = FITTING) -> None:

@@ -30,16 +30,17 @@ def main() -> None:
 
     batched = [key for key in keys if is_together(p, key, slot)]
     together = [together_row(own, settings, p, key) for key in batched]
-    batches = own.artifacts / "seed_batches"
-    runner.refresh("seeds", batches, together if settings else [], slot, runner.REFINING)
     batch_of = {row.folder.name: row for row in together}
     single = [encoder_row(s, p, key, batch_of.get(key)) for s in settings for key in keys]
-    home = own.artifacts / "seed_encoders"
-    runner.refresh("seeds", home, single, slot, runner.REFINING)
-
     n_clusters = choices.read_n_clusters(choices.k_folder(own.artifacts))
-    rows = [clustering_row(s, p, key, n_clusters) for key in p.seeds.rows for s in settings]
-    runner.refresh("seeds", own.artifacts / "seeds", rows, slot, runner.REFINING)
+    clusterings = [clustering_row(s, p, key, n_clusters) for key in p.seeds.rows for s in settings]
+    members = {
+        "seed_batches": together if settings else [],
+        "seed_encoders": single,
+        "seeds": clusterings,
+    }
+    homes = {own.artifacts / name: rows for name, rows in members.items()}
+    runner.refresh_all("seeds", homes, slot, runner.REFINING)
 
 
 def is_together(p: Params, key: str, slot: Slot) -> bool:
