@@ -1,6 +1,7 @@
 """Data whose labels are known: the rows that `narrows new` writes for it, with and without k.
 
     python benchmarks/labelled.py ~/clothing-dataset-small/photos [--seeds 0 1 2]
+    python benchmarks/labelled.py ~/flowers --set pretrained.effnet.version=lite2
     python benchmarks/labelled.py ~/bbc [--row sentences-umap-gmm]
     python benchmarks/labelled.py customers.csv --labels segment
 
@@ -25,6 +26,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from narrows.commands import new
+from narrows.config import search_space
 
 
 def change(folder: Path, **sections: Any) -> None:
@@ -79,10 +81,16 @@ def main() -> None:
     parser.add_argument("--labels", default="folders", help="folders, or a column of the table")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--row", nargs="+", default=[], help="keys of clusterings; all of them")
+    parser.add_argument(
+        "--set", nargs="+", default=[], help="other values of params.yaml: KEY=VALUE"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "project")
         new.main([str(folder), "--data", str(options.data.resolve())])
+        values = dict(assignment.split("=", 1) for assignment in options.set)
+        yaml, file = YAML(), folder / "params.yaml"
+        yaml.dump(search_space.changed(yaml.load(file), values), file)
         score(folder, options.labels, options.seeds, options.row)
 
 

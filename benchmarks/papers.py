@@ -6,8 +6,9 @@ k is given, the last epoch counts, every picture is clustered and scored, no lab
 choice; encoders learn from 90 % of the pictures. A line for each row and seed is added to
 benchmarks/results/papers.csv; lines that are there already are not measured again. NARROWS_WORKERS
 says how many are measured at once. CHANGES says how rows differ from params.yaml, which is written
-for 5,000 pictures. The committee of a student with seed s are the rows of COMMITTEE under the seeds
-2s and 2s + 1, whose lines are added, too; their clusters wait in .work/papers for it.
+for 5,000 pictures. The teachers of a student with seed s are the row TEACHER under the seeds 3s,
+3s + 1 and 3s + 2, whose lines are added, too; their clusters wait in .work/papers for it. The row
+`committee` is no row of params.yaml: the name that most of a student and its teachers give.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from narrows import engine
 from narrows.clustering import matching, metrics, refine
 from narrows.clustering.agreement import agreed
 from narrows.clustering.job import Job
-from narrows.clustering.state import hardened
+from narrows.clustering.state import hardened, one_hot
 from narrows.config import inheritance, params, plugins, search_space, yaml_file
 from narrows.config.sections import DeepClustering
 from narrows.data import prepared, splits
@@ -41,7 +42,8 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/papers.csv"
 WORK = ROOT / ".work/papers"
 K = 10
-COMMITTEE = ("denoising-conv-self-label", "affine-conv-self-label")
+TEACHER, N_TEACHERS = "affine-conv-self-label", 3
+VOTE = "committee"
 EPOCHS = {"denoising-conv": 5, "affine-conv": 5, "deep": 10}
 STEPS = 70_000 // 256  # of an epoch of a student
 STUDENT = {  # of the size that supervised networks for these pictures have
@@ -71,7 +73,7 @@ CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} |
     **{f"autoencoders.affine-conv-wide.{key}": value for key, value in STUDENT.items()},
     **{f"deep_clusterings.student.{key}": value for key, value in TEACHING.items()},
 }
-for key in COMMITTEE:
+for key in ("denoising-conv-self-label", TEACHER):
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 490 * 6  # six epochs
     CHANGES[f"deep_clusterings.{key}.method.max_updates"] = 1
 for key in ("deep-dec", "denoising-conv-idec"):
@@ -112,6 +114,8 @@ def measure(
     teachers: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Clusters (N,) of a row whose encoder is fitted under the same seed."""
+    if key == VOTE:
+        return voted(teachers)
     if key in p.deep_clusterings:
         names = agreed(teachers) if teachers else None
         return refined(p, p.deep_clusterings[key], seed, data, names)
@@ -124,6 +128,16 @@ def measure(
     fitted = z[splits.mask(data.split, p.cluster_on)]
     state = clusterer.module.fit(clusterer.config, fitted, K, seed)
     clusters: np.ndarray = clusterer.module.predict(state, z)
+    return clusters
+
+
+def voted(clusterings: Sequence[np.ndarray]) -> np.ndarray:
+    """The cluster (N,) that most of them give each sample, under the numbers of the first; of
+    equals that of the first."""
+    first, *others = clusterings
+    same = [matching.renumbering(other, first, K)[other] for other in others]
+    votes = sum((one_hot(own, K) for own in same), 1.5 * one_hot(first, K))
+    clusters: np.ndarray = votes.argmax(axis=1)
     return clusters
 
 
@@ -159,10 +173,17 @@ def refined(
 
 
 def committee(p: params.Params, key: str, seed: int) -> list[tuple[str, int]]:
-    """Rows and seeds whose agreement a row begins with; empty for a row without teachers."""
+    """Rows and seeds whose clusters a row reads; empty for a row without teachers."""
+    if key == VOTE:
+        return [("student", seed), *committee(p, "student", seed)]
     if key not in p.deep_clusterings or not p.deep_clusterings[key].teachers:
         return []
-    return [(teacher, n) for teacher in COMMITTEE for n in (2 * seed, 2 * seed + 1)]
+    return [(TEACHER, N_TEACHERS * seed + n) for n in range(N_TEACHERS)]
+
+
+def wave_of(p: params.Params, key: str) -> int:
+    """How many rows have to be there before a row, one after the other."""
+    return max((1 + wave_of(p, member) for member, _ in committee(p, key, 0)), default=0)
 
 
 def clusters_file(dataset: str, key: str, seed: int) -> Path:
@@ -227,9 +248,10 @@ def main() -> None:
     missing = [task for task in missing if (options.dataset, task[0], str(task[1])) not in there]
     members = {member for task in missing for member in committee(p, *task)}
     members = {m for m in members if not clusters_file(options.dataset, *m).exists()}
-    students = [task for task in missing if committee(p, *task)]
-    firsts = sorted({*members, *missing} - {*students}, key=lambda task: task[1])
-    for wave in (firsts, students):
+    waves: dict[int, list[tuple[str, int]]] = {0: [], 1: [], 2: []}
+    for task in sorted({*members, *missing}, key=lambda task: task[1]):
+        waves[wave_of(p, task[0])].append(task)
+    for wave in waves.values():
         for outcome in engine.each(functools.partial(record, options.dataset), wave):
             if outcome.error:
                 raise outcome.error
