@@ -10,6 +10,7 @@ clusters of the start.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Iterator
@@ -39,6 +40,12 @@ from narrows.training.steps import Stepping
 
 MIN_EFFECTIVE = 0.5
 """Share of the start's effective number of clusters at or below which a run has collapsed."""
+
+LOST = 0.3
+"""Effective clusters that a reading of the codes may have fewer than the last one. To join two
+equal groups and halve a third costs .65, whatever their number is."""
+N_READINGS = 5
+"""Readings of the same codes, at most, of which each loses more than that."""
 
 LOOKS = ("history", "assignments", "target", "done", "fell_back")
 """What checkpoints hold besides weights."""
@@ -248,9 +255,31 @@ class Refine(Stepping):
             return {}, soft
         if not self.history:
             return self.start.state, one_hot(self.start.clusters, self.n_clusters)
-        state, clusters = cluster_codes(self.job, codes)
+        state, clusters = self._reading(codes, self._effective(before) - LOST)
         names = renumbering(clusters, before, self.n_clusters)
         return {**state, "names": names}, one_hot(names[clusters], self.n_clusters)
+
+    def _reading(self, codes: np.ndarray, enough: float) -> tuple[State, np.ndarray]:
+        """What the start's clusterer learns of the codes (N, D), and the clusters (N,).
+
+        A map of codes can by bad luck lay two groups upon one another, and all that follows would
+        learn to confuse them. So the codes are read again from other seeds until the clusters are
+        worth `enough` equal ones; of readings that all lose more the one that loses least counts.
+        """
+        readings: list[tuple[float, State, np.ndarray]] = []
+        for i in range(N_READINGS):
+            job = dataclasses.replace(self.job, seed=self.job.seed + i)
+            state, clusters = cluster_codes(job, codes)
+            readings.append((self._effective(clusters), state, clusters))
+            if readings[-1][0] >= enough:
+                break
+        _, state, clusters = max(readings, key=lambda reading: reading[0])
+        return state, clusters
+
+    def _effective(self, clusters: np.ndarray) -> float:
+        """How many equal clusters those (N,) of the samples that are learned from are worth."""
+        fitted = clusters[self.job.fitted & (clusters >= 0)]
+        return health.effective(health.usage(fitted, self.n_clusters))
 
     def _soft(self, codes: np.ndarray) -> np.ndarray | None:
         """The method's own memberships (N, K), if it has any."""
