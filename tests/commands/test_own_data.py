@@ -49,11 +49,14 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_example_is_tried() -> None:
+def test_every_example_is_tried_and_says_why_it_has_these_rows() -> None:
+    """Three lines or more after the empty one, which `narrows new` takes over."""
     names = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
     assert names == sorted([*NAMES, "photos", "sentences"])
     for name in names:
         params.load(ROOT / "examples" / f"{name}.yaml")
+        header = (ROOT / "examples" / f"{name}.yaml").read_text().partition("seed:")[0]
+        assert header.partition("\n#\n")[2].count("\n# ") >= 2, name
 
 
 @pytest.mark.parametrize(
