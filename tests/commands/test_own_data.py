@@ -84,9 +84,13 @@ def test_an_example_with_an_encoder_of_others_runs_to_its_report(
     inputs = {row["autoencoder"]: row["input"] for row in rows(results / "autoencoders.csv")}
     rows_of = {**raw["baselines"], **raw["autoencoders"]}
     assert inputs == {key: row.get("input", "samples") for key, row in rows_of.items()}
-    assert f"trained by others on {trained_on}" in (results / "report.html").read_text()
-    scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
+    page = (results / "report.html").read_text()
+    assert page.count(f"trained by others on {trained_on}") == 2  # beside either table with rows
     (pretrained,) = raw["pretrained"]
+    assert page.count(f"of {pretrained}</span>") == sum(
+        rows_of[row["encoder"]].get("input") == pretrained for row in raw["clusterings"].values()
+    )
+    scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
     assert float(scores[f"{pretrained}-kmeans"]["acc"]) == 1.0
 
 
