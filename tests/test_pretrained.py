@@ -1,6 +1,7 @@
 """Encoders that others have trained: originals to features, and rows that take those."""
 
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -21,12 +22,15 @@ from narrows.config.plugins import Plugin
 from narrows.data import originals
 from narrows.data.datasets import image_folder
 from narrows.data.datasets._base import Original
+from narrows.engine.processes import n_cores
 from narrows.errors import UserError
 from narrows.explore import guesses
 from narrows.models import features
 from narrows.models.pretrained import efficientnet_lite, minilm
 from narrows.models.pretrained import torchvision as classifiers
+from narrows.stages import pretrained
 from narrows.store import features as store
+from narrows.store.digests import digest_of
 
 
 def network(file: Path, size: int = 8) -> None:
@@ -206,18 +210,36 @@ def test_weights_that_are_not_installed_name_the_extra(monkeypatch: pytest.Monke
         efficientnet_lite.weights(efficientnet_lite.Config())
 
 
-def test_a_classifier_of_torchvisions_gives_the_input_of_its_last_layer(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """512 numbers of a resnet18 with weights of chance, which lie where torch keeps its own."""
+def resnet18(here: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[classifiers.Config, Path]:
+    """The classifier, and where torch would keep its weights."""
     import torchvision
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(here))
-    cfg = classifiers.Config(model="resnet18")
     url = torchvision.models.get_model_weights("resnet18").DEFAULT.url
     (here / "checkpoints").mkdir()
-    model = torchvision.models.resnet18()
-    torch.save(model.state_dict(), here / "checkpoints" / url.rpartition("/")[2])
+    return classifiers.Config(model="resnet18"), here / "checkpoints" / url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", pickle.dumps(print)])
+def test_a_file_of_torchs_cache_is_read_only_if_it_is_the_published_one(
+    content: bytes, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg, file = resnet18(here, monkeypatch)
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"should have SHA-256 f37072fd\.\.\., found"):
+        classifiers.load(cfg, torch.device("cpu"))
+
+
+def test_a_classifier_of_torchvisions_gives_the_input_of_its_last_layer(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """512 numbers of a resnet18 with weights of chance, which lie where torch keeps its own and
+    pass for them."""
+    import torchvision
+
+    cfg, file = resnet18(here, monkeypatch)
+    torch.save(torchvision.models.resnet18().state_dict(), file)
+    monkeypatch.setattr(classifiers, "_digest", lambda file: digest_of(file)[:8])
     loaded = classifiers.load(cfg, torch.device("cpu"))
     x = np.random.default_rng(0).integers(0, 255, (2, 3, 224, 224), np.uint8)
     with torch.inference_mode():
@@ -259,6 +281,13 @@ def named_features(folder: Path, x: np.ndarray, words: list[str]) -> Path:
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps({"input": "effnet"}))
     return config
+
+
+def test_a_row_has_all_cores_unless_its_threads_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert pretrained.slot_on("cpu").threads() == n_cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert pretrained.slot_on("cpu").threads() == 1
 
 
 def test_words_for_clusters_are_those_that_others_do_not_have(here: Path) -> None:

@@ -143,9 +143,22 @@ def test_new_documents_are_encoded_the_same_way() -> None:
     new = text.encode(schema, data.arrays, Path("new.txt"))
     assert new.x[0].tolist() == [1.0 if term == "sea" else 0.0 for term in schema["terms"]]
     assert not new.warnings
+    other = text.encode(schema, data.arrays, Path("other.txt"))
+    assert other.blank == {0: "no known term"}
     with pytest.raises(NothingLeft) as nothing:
-        text.encode(schema, data.arrays, Path("other.txt"))
+        other.without_blank()
     assert nothing.value.skipped == [("other.txt", "no known term")]
+
+
+def test_documents_without_a_term_are_there_and_can_be_left_out() -> None:
+    """Of terms that two documents have, c.txt has none."""
+    write(a="sea ship", b="ship sea", c="quark", d=" ")
+    data = load(min_documents=2)
+    assert (data.names, data.blank) == (["a.txt", "b.txt", "c.txt"], {2: "no known term"})
+    assert not data.x[2].any()
+    less = data.without_blank()
+    assert (less.names, len(less.x), less.blank) == (["a.txt", "b.txt"], 2, {})
+    assert less.skipped == [("c.txt", "no known term"), ("d.txt", "empty")]
 
 
 @pytest.mark.parametrize(

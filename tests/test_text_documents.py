@@ -128,6 +128,32 @@ def test_a_query_is_encoded_as_the_encoder_takes_documents(
         assert first["name"].startswith("sea/")
 
 
+def test_documents_without_a_term_stay_where_an_encoder_reads_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of thirty-one has no term that another one has; the others have."""
+    monkeypatch.chdir(tmp_path)
+    prepared(tmp_path)
+    next(tmp_path.rglob("sea")).joinpath("odd.txt").write_text("quark")
+    file, yaml = tmp_path / "params.yaml", YAML(typ="safe")
+    settings = yaml.load(file)
+    settings["dataset"]["min_documents"] = 2
+    yaml.dump(settings, file)
+    fetch.main()
+    prepare.main()
+    assert len(np.load("data/text/x.npy")) == 31
+    for section, key in (
+        ("pretrained", "minilm"),
+        ("baselines", "texts"),
+        ("clusterings", "texts-kmeans"),
+    ):
+        del settings[section][key]
+    yaml.dump(settings, file)
+    prepare.main()
+    assert len(np.load("data/text/x.npy")) == 30
+    assert "sea/odd.txt" in Path("data/text/skipped.csv").read_text()
+
+
 def test_words_that_are_no_terms_stop_no_encoder_of_texts(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,11 +49,14 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_example_is_tried() -> None:
+def test_every_example_is_tried_and_says_why_it_has_these_rows() -> None:
+    """Three lines or more after the empty one, which `narrows new` takes over."""
     names = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
     assert names == sorted([*NAMES, "photos", "sentences"])
     for name in names:
         params.load(ROOT / "examples" / f"{name}.yaml")
+        header = (ROOT / "examples" / f"{name}.yaml").read_text().partition("seed:")[0]
+        assert header.partition("\n#\n")[2].count("\n# ") >= 2, name
 
 
 @pytest.mark.parametrize(
@@ -81,9 +84,13 @@ def test_an_example_with_an_encoder_of_others_runs_to_its_report(
     inputs = {row["autoencoder"]: row["input"] for row in rows(results / "autoencoders.csv")}
     rows_of = {**raw["baselines"], **raw["autoencoders"]}
     assert inputs == {key: row.get("input", "samples") for key, row in rows_of.items()}
-    assert f"trained by others on {trained_on}" in (results / "report.html").read_text()
-    scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
+    page = (results / "report.html").read_text()
+    assert page.count(f"trained by others on {trained_on}") == 2  # beside either table with rows
     (pretrained,) = raw["pretrained"]
+    assert page.count(f"of {pretrained}</span>") == sum(
+        rows_of[row["encoder"]].get("input") == pretrained for row in raw["clusterings"].values()
+    )
+    scores = {row["clustering"]: row for row in rows(results / "clusterings.csv")}
     assert float(scores[f"{pretrained}-kmeans"]["acc"]) == 1.0
 
 

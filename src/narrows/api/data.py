@@ -249,6 +249,7 @@ def _new(
     raw = Path(parent, "narrows", f"{name}-{name_of(plugins.resolved(source))[:12]}", "raw")
     source.module.fetch(source.config, raw)
     dataset: Dataset = source.module.load(source.config, raw)
+    dataset = dataset if encoder else dataset.without_blank()
     left_out = [f"skipped {counted(dataset.skipped)}"] if dataset.skipped else []
     for sentence in (*left_out, *dataset.warnings):
         say(f"{name}: {sentence}")

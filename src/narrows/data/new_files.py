@@ -67,7 +67,6 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = 
         UserError: nothing is there, a column is missing, or values do not fit.
     """
     schema, arrays = read_schema(data), read_arrays(data / "schema/arrays.npz")
-    schema |= {"is_x_used": is_x_used}
     parts: list[tuple[Path, Dataset]] = []
     skipped: list[tuple[Path, Skipped]] = []
     for path in paths:
@@ -76,6 +75,7 @@ def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = 
         try:
             is_as_stored = path.suffix == ".npy" and ".npy" not in schema.get("suffixes", ())
             part = _array(path, like) if is_as_stored else encoded(path, schema, arrays)
+            part = part.without_blank() if is_x_used else part
         except NothingLeft as nothing:
             skipped += [(path, reason) for reason in nothing.skipped]
             continue

@@ -27,13 +27,25 @@ N_LINES = 15  # on the terminal
 ASSUMED = "schema/assumed.txt"
 
 
-def prepare(dataset: Plugin, shares: Prepare, seed: int, raw_dir: Path, folder: Path) -> Dataset:
+def prepare(
+    dataset: Plugin,
+    shares: Prepare,
+    seed: int,
+    raw_dir: Path,
+    folder: Path,
+    is_x_alone: bool = True,
+) -> Dataset:
     """Reads what `fetch` left in `raw_dir`, splits it and writes all files into `folder`.
+
+    Args:
+        is_x_alone: whether no encoder reads what x was made from; if one does, samples of which x
+            says nothing are good as well.
 
     Raises:
         UserError: raw files are missing or hold nothing that can be used, or are too few to split.
     """
     data: Dataset = dataset.module.load(dataset.config, raw_dir)
+    data = data.without_blank() if is_x_alone else data
     fractions = (shares.test_fraction, shares.val_fraction)
     try:
         split = splits.assign(len(data.x), data.is_test, *fractions, seed)

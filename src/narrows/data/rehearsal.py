@@ -64,7 +64,7 @@ def _rehearse(dataset: Plugin, path: Path) -> None:
 
 def _load(dataset: Plugin, path: Path) -> None:
     """Reads what is listed as samples, which have to be enough."""
-    data: Dataset = dataset.module.load(dataset.config, RAW)
+    data: Dataset = dataset.module.load(dataset.config, RAW).without_blank()
     if len(data.x) < look.LEAST:
         raise look.too_few(path, dataset.name, len(data.x), data.skipped)
 

@@ -15,5 +15,6 @@ def main() -> None:
     """Writes samples, splits and labels, and says how many there are."""
     p = params.load()
     folder = Path("data", p.dataset.name)
-    data = prepare(p.dataset, p.prepare, p.seed, folder / "raw", folder)
+    is_x_alone = not p.pretrained
+    data = prepare(p.dataset, p.prepare, p.seed, folder / "raw", folder, is_x_alone)
     say("\n".join(f"prepare: {sentence}" for sentence in summary(data, folder)))

@@ -6,6 +6,7 @@ the user's are read on this machine, whatever engine computes other rows.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from narrows.config import params
 from narrows.config.params import Params
 from narrows.config.plugins import Plugin, resolved
-from narrows.engine import Slot
+from narrows.engine import ONE_CORE, Slot
 from narrows.errors import UserError
 from narrows.rendering import progress
 from narrows.stages import runner
@@ -24,16 +25,22 @@ from narrows.store.rows import Attempt, Call, Row
 
 
 def main() -> None:
-    """Brings all rows of `pretrained:` up to date, one after the other: each takes all cores."""
-    from narrows.engine.processes import n_cores
-
+    """Brings all rows of `pretrained:` up to date."""
     p = params.load()
     setting = runner.setting_of(p)
     members = [row_of(setting, p, key) for key in p.pretrained]
-    slot = runner.slot_on(p.device)
-    slot = slot if slot.gpus else Slot(cores=n_cores())
-    home = setting.artifacts / "pretrained"
-    runner.refresh("pretrained", home, members, slot, ("torch", "PIL"), is_here=True)
+    home, preload = setting.artifacts / "pretrained", ("torch", "PIL")
+    runner.refresh("pretrained", home, members, slot_on(p.device), preload, is_here=True)
+
+
+def slot_on(device: str) -> Slot:
+    """What a row needs: a GPU, or all cores, because there is mostly one row; where OMP_NUM_THREADS
+    says how many threads a row has, it has those, and others run beside it."""
+    from narrows.engine.processes import n_cores
+
+    slot = runner.slot_on(device)
+    is_free = slot == ONE_CORE and not os.environ.get("OMP_NUM_THREADS")
+    return Slot(cores=n_cores()) if is_free else slot
 
 
 def row_of(setting: Setting, p: Params, key: str) -> Row:

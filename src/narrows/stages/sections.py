@@ -19,7 +19,7 @@ from narrows.store import code
 
 DEVICES = ("device", "devices", "num_nodes", "same_noise")
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "prepare": ("seed", "dataset", "prepare"),
+    "prepare": ("seed", "dataset", "prepare", "pretrained"),
     "pretrained": ("device", "pretrained"),
     "tune": ("seed", "device", "autoencoders", "searches"),
     "encode": ("seed", *DEVICES, "baselines", "autoencoders"),

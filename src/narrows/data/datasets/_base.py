@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,14 +71,16 @@ class Dataset:
     skipped: Sequence[Skipped] = ()
     """What the source held and was left out."""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    """What `encode` needs to turn new rows into x in the same way, as JSON. `new_files.read` adds
-    `is_x_used` to it: false where an encoder reads what x was made from."""
+    """What `encode` needs to turn new rows into x in the same way, as JSON."""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Arrays that `encode` needs as well."""
     beyond: np.ndarray | None = None
     """float32 (N, C) of a table's C columns that became features: how far values lie above or,
     negative, below the range that became 0 to 1, in units of this range. Of a new array (N, 1): the
     root of the mean square of this."""
+    blank: Mapping[int, str] = field(default_factory=dict)
+    """Rows of which x says nothing, and why: good for encoders alone that read what x was made
+    from."""
     warnings: Sequence[str] = ()
     """Sentences on what was assumed, and what was changed so that it fits."""
     account: Sequence[str] = ()
@@ -102,6 +104,32 @@ class Dataset:
         for name, words in (("names", self.names), ("dates", self.dates)):
             if words is not None and len(words) != len(x):
                 raise UserError(f"{name} should be {len(x)} as x, found {len(words)}")
+
+    def without_blank(self) -> Dataset:
+        """The same without the rows of which x says nothing; they are skipped.
+
+        Raises:
+            NothingLeft: there are no others.
+        """
+        if not self.blank:
+            return self
+        used = [row for row in range(len(self.x)) if row not in self.blank]
+        names = self.names or [f"row {row + 1}" for row in range(len(self.x))]
+        blank = [Skipped(names[row], why) for row, why in self.blank.items()]
+        skipped = sorted([*self.skipped, *blank])
+        if not used:
+            raise NothingLeft(f"nothing can be used{aside(skipped)}", skipped)
+        return replace(
+            self,
+            x=self.x[used],
+            labels=None if self.labels is None else self.labels[used],
+            is_test=None if self.is_test is None else self.is_test[used],
+            names=self.names and [self.names[row] for row in used],
+            dates=self.dates and [self.dates[row] for row in used],
+            beyond=None if self.beyond is None else self.beyond[used],
+            skipped=skipped,
+            blank={},
+        )
 
 
 def _check_values(x: np.ndarray) -> None:

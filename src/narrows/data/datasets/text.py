@@ -93,39 +93,41 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         schema |= {"tokens": tokens.RULE, "stop_words": cfg.stop_words, "terms": terms}
         notes = [*notes, _summary(terms, documents.texts)]
         x = _tf_idf(documents.texts, schema, arrays)
-    used, skipped = _with_terms(x, documents)
     labels, label_names = None, None
     if documents.labels is not None:
-        labels, label_names = numbered([documents.labels[i] for i in used])
+        labels, label_names = numbered(documents.labels)
     return Dataset(
-        x[used],
+        x,
         labels,
         is_test=None,
-        names=[documents.names[i] for i in used],
+        names=documents.names,
         label_names=label_names,
-        skipped=skipped,
+        skipped=sorted(documents.skipped),
         schema=schema,
+        blank={} if cfg.embeddings else _without_terms(x),
         arrays=arrays,
         warnings=notes,
     )
 
 
 def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New documents as `load` made those that were learned from; unknown terms do not count, and
-    documents without a known one are left out where an encoder takes the terms."""
+    """New documents as `load` made those that were learned from; unknown terms do not count."""
     listed = _documents.find(path, schema["exclude"], is_remembered=False)
     documents = _documents.read(path, listed, schema["column"], None, schema["separator"])
     if schema["embeddings"]:
         x = _unit(_embedded(schema["embeddings"], documents.texts), arrays)
     else:
         x = _tf_idf(documents.texts, schema, arrays)
-    used, skipped = [*range(len(x))], documents.skipped
-    if schema.get("is_x_used", True):
-        used, skipped = _with_terms(x, documents)
-    if not used:
-        raise _files.none_left(path, "document", skipped)
-    names, notes = [documents.names[i] for i in used], documents.remarks
-    return Dataset(x[used], None, None, names, skipped=skipped, schema=schema, warnings=notes)
+    return Dataset(
+        x,
+        labels=None,
+        is_test=None,
+        names=documents.names,
+        skipped=sorted(documents.skipped),
+        schema=schema,
+        blank={} if schema["embeddings"] else _without_terms(x),
+        warnings=documents.remarks,
+    )
 
 
 def originals(
@@ -142,12 +144,8 @@ def originals(
     return by_name
 
 
-def _with_terms(x: np.ndarray, documents: _documents.Documents) -> tuple[list[int], list[Skipped]]:
-    """Rows that are not empty, and all that were skipped."""
-    used = np.flatnonzero(x.any(axis=1)).tolist()
-    unused = sorted(set(range(len(x))) - set(used))
-    skipped = [*documents.skipped, *(Skipped(documents.names[i], "no known term") for i in unused)]
-    return used, sorted(skipped)
+def _without_terms(x: np.ndarray) -> dict[int, str]:
+    return dict.fromkeys(np.flatnonzero(~x.any(axis=1)).tolist(), "no known term")
 
 
 def _no_terms(cfg: Config, path: Path, documents: _documents.Documents) -> NothingLeft:

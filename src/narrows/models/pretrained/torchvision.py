@@ -44,8 +44,9 @@ def weights(cfg: Config) -> Weights:
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            prefix = file.stem.rpartition("-")[2]  # of the SHA-256, as torch names its files
-            torch.hub.download_url_to_file(url, str(file), hash_prefix=prefix, progress=False)
+            torch.hub.download_url_to_file(
+                url, str(file), hash_prefix=_digest(file), progress=False
+            )
         except (OSError, RuntimeError) as error:
             raise UserError(
                 f"params.yaml: pretrained: {cfg.model}: its weights are not in {file.parent} and "
@@ -55,11 +56,12 @@ def weights(cfg: Config) -> Weights:
 
 
 def load(cfg: Config, device: torch.device) -> torch.nn.Module:
-    """The classifier with its weights."""
+    """The classifier with its weights, which are those that torchvision has published."""
     import torch
     import torchvision
 
     file = weights(cfg).file
+    _weights.checked(file, _digest(file))
     network = torchvision.models.get_model(cfg.model, weights=None)
     state = torch.load(file, map_location="cpu", weights_only=True)
     return _weights.into(network, state, file).to(device)
@@ -87,6 +89,11 @@ def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -
     finally:
         hook.remove()
     return inputs[0].float().cpu().numpy()
+
+
+def _digest(file: Path) -> str:
+    """The beginning of a file's SHA-256, which torch has in its name."""
+    return file.stem.rpartition("-")[2]
 
 
 def _last_layer(network: Any) -> torch.nn.Linear:
