@@ -1,6 +1,7 @@
 """Deep clustering by hand and on small planted clusters."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from helpers.plugins import build, members, plugin, row
 from helpers.refinements import LABELS, KilledError, job, killed_at, method, same, samples
 from narrows.clustering import health
 from narrows.clustering import refine as refinement
-from narrows.clustering.job import prepare_start
+from narrows.clustering.job import Job, prepare_start
 from narrows.clustering.matching import renumbering
 from narrows.clustering.refine import refine
 from narrows.clustering.state import hardened
@@ -143,6 +144,37 @@ class TestCollapse:
         chosen = method("self_label", max_updates=2)
         with pytest.raises(UserError, match=r"worth 0\.0 equal ones and the largest holds 0%"):
             refine(chosen, job(tmp_path, n_clusters=2))
+
+
+class TestReading:
+    """Looks at the whole set by clusterers that join clusters by bad luck, from some seeds."""
+
+    PARTED, JOINED = np.arange(120) % 2, np.arange(120) // 119
+
+    def clusters(self, monkeypatch, tmp_path, luck: Callable[[int], bool]) -> list[int]:
+        """Seeds that the codes were read from; the last clusters are those of a lucky one if there
+        was any."""
+        seeds = []
+
+        def read(task: Job, codes: np.ndarray) -> tuple[dict, np.ndarray]:
+            seeds.append(task.seed)
+            return {}, self.PARTED if luck(task.seed) else self.JOINED
+
+        monkeypatch.setattr(refinement, "cluster_codes", read)
+        chosen = method("self_label", max_updates=1, on_collapse="start")
+        task = dataclasses.replace(job(tmp_path, n_clusters=2), seed=7)
+        last = refine(chosen, task).assignments[-1]
+        assert len(set(np.bincount(last, minlength=2))) == (1 if any(map(luck, seeds)) else 2)
+        return seeds
+
+    def test_a_lucky_one_is_the_only_one(self, monkeypatch, tmp_path) -> None:
+        assert self.clusters(monkeypatch, tmp_path, lambda seed: True) == [7]
+
+    def test_an_unlucky_one_is_taken_again_from_another_seed(self, monkeypatch, tmp_path) -> None:
+        assert self.clusters(monkeypatch, tmp_path, lambda seed: seed == 9) == [7, 8, 9]
+
+    def test_five_are_enough(self, monkeypatch, tmp_path) -> None:
+        assert self.clusters(monkeypatch, tmp_path, lambda seed: False) == [7, 8, 9, 10, 11]
 
 
 class TestLosses:
