@@ -109,7 +109,7 @@ moved:
 .venv/installed: moved
 endif
 
-EXTRAS ?= [pictures]
+EXTRAS ?= [pictures,postgresql]
 
 # uv takes a quarter of pip's time; where it gets nowhere, as behind an index that only pip's settings
 # name, pip does it. Neither compiles what it installs: Python does when it imports a module first.

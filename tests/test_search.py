@@ -590,6 +590,7 @@ def test_clusters_are_judged_without_labels(
             "postgresql+psycopg://u:secret@localhost:1/x",
             r"postgresql\+psycopg://u:\*\*\*@localhost",
         ),
+        ("postgresql://u:secret@localhost:1/x", r"let the URL begin with postgresql\+psycopg://$"),
         ("sqlite:////proc/none/studies.db", "does not open"),
         ("sqlite:///other.db", "holds tables of something else"),
     ],

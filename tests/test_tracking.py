@@ -301,6 +301,18 @@ def test_a_store_that_does_not_open_is_told_without_its_password(monkeypatch) ->
         assert "secret" not in str(error.value)
 
 
+def test_a_store_without_its_driver_says_what_mends_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for store, advice in (
+        ("postgresql://me@127.0.0.1:1/none", "let the URL begin with postgresql+psycopg://"),
+        ("postgresql+psycopg://me@127.0.0.1:1/none", "pip install 'narrows[postgresql]'"),
+    ):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+        with pytest.raises(UserError) as error:
+            tracking.open_client()
+        assert str(error.value) == f"MLflow's store {store} does not open: {advice}"
+
+
 def test_a_store_that_is_no_url_is_told(monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
     with pytest.raises(UserError, match=r"^MLFLOW_TRACKING_URI is './mlruns'; accepted"), start():

@@ -183,6 +183,25 @@ _FULL = re.compile(  # numpy and torch have no error of their own for it
 )
 
 
+def lacks_driver(error: BaseException, url: str) -> str | None:
+    """What a user does where Python has no driver for a PostgreSQL of this URL; None for other
+    errors.
+
+    >>> lacks_driver(ImportError("No module named 'psycopg2'"), "postgresql://host/name")
+    'let the URL begin with postgresql+psycopg://'
+    >>> lacks_driver(ImportError("No module named 'psycopg'"), "postgresql+psycopg://host/name")
+    "pip install 'narrows[postgresql]'"
+    """
+    from sqlalchemy.exc import NoSuchModuleError
+
+    scheme = url.partition(":")[0]
+    if not (isinstance(error, ImportError | NoSuchModuleError) and scheme.startswith("postgres")):
+        return None
+    if scheme == "postgresql+psycopg":
+        return "pip install 'narrows[postgresql]'"
+    return "let the URL begin with postgresql+psycopg://"
+
+
 def _names(error: OSError) -> list[str]:
     """Paths that an error of the system names, that of the file that was written first."""
     return [os.fsdecode(n) for n in (error.filename2, error.filename) if isinstance(n, str | bytes)]

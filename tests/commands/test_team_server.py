@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.fernet import Fernet
 
 from helpers import finished, tracking_server, warm
 from helpers.project import ROOT, environment, row
@@ -201,6 +202,20 @@ def test_a_server_says_who_may_come_in(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url.replace("127.0.0.1", "localhost"))
     with pytest.raises(UserError, match="refuses: Invalid Host header"):
         train("refused")
+
+
+def test_every_process_of_the_server_reads_the_secret_of_a_webhook(
+    server: TrackingServer, sign_in: Callable[[str], None]
+) -> None:
+    """Without a key of its own each makes one up, and cannot read what another has kept."""
+    sign_in("admin")
+    forget()
+    client = tracking.open_client()
+    events = ["model_version.created", "model_version_alias.created"]
+    client.create_webhook("promoted", "https://1.1.1.1/", events, secret="of the receiver")
+    query = "--command=SELECT secret FROM webhooks"
+    stored = server.ask("psql", "--tuples-only", "--no-align", query).strip()
+    assert Fernet(tracking_server.WEBHOOK_KEY).decrypt(stored) == b"of the receiver"
 
 
 def test_a_backup_has_runs_and_accounts(

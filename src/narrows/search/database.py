@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
 
 from narrows import engine
 from narrows.engine import owner
-from narrows.errors import UserError, lacks_space, mask_passwords, sentence
+from narrows.errors import UserError, lacks_driver, lacks_space, mask_passwords, sentence
 from narrows.store import outputs, project
 
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -257,6 +257,7 @@ def _parse(url: str) -> sqlalchemy.URL:
 def _refusal(url: str, what: str, error: BaseException) -> UserError:
     file = sqlite_file(url)
     text = sentence(error, file) if file and lacks_space(error) else str(error)
+    text = lacks_driver(error, url) or text
     first_line = (text.splitlines() or [type(error).__name__])[0]
     message = mask_passwords(first_line.replace(url, "it"))
     return UserError(f"the storage of studies {mask_passwords(url)} {what}: {message}")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import filelock
 
-from narrows.errors import UserError, lacks_space, mask_passwords, sentence
+from narrows.errors import UserError, lacks_driver, lacks_space, mask_passwords, sentence
 from narrows.store import project
 from narrows.tracking import moved
 
@@ -254,6 +254,8 @@ def _connect(store: str, pid: int) -> MlflowClient:
         with lock():
             return _open(mlflow, store, url, file)
     except problems as error:
+        if advice := lacks_driver(error, store):
+            raise UserError(f"MLflow's store {masked()} does not open: {advice}") from None
         message = f"MLflow's store {masked()} does not open: {said(error)}"
         if _is_away(error):
             raise Away(message) from None
