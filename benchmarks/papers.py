@@ -222,8 +222,12 @@ def record(dataset: str, task: tuple[str, int]) -> dict[str, Any]:
 
 def commit() -> str:
     """The commit of this checkout; `-dirty` follows where its code was changed since."""
-    words = ("git", "describe", "--always", "--dirty", "--abbrev=12")
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    def said(*words: str) -> str:
+        return subprocess.run(("git", *words), cwd=ROOT, capture_output=True, text=True).stdout
+
+    is_changed = said("status", "--porcelain", "--", "src", "params.yaml", "benchmarks/*.py")
+    return said("rev-parse", "--short=12", "HEAD").strip() + ("-dirty" if is_changed else "")
 
 
 def processor() -> str:
