@@ -196,6 +196,21 @@ def test_pictures_have_words_and_errors_of_their_own_features(
         assert own == [words["vocabulary"].index(word), 100]
 
 
+def test_clusters_have_patches_and_without_words_a_guess_of_their_colours(project: Project) -> None:
+    """Pictures of the one are noise near black; of the other four in five are noise in red."""
+    project.run()
+    html = project.page.read_text(encoding="utf-8")
+    content, _ = embedded(html)
+    (name, patch), *_ = content["colours"]["0"]
+    assert name == "black"
+    assert all(value < 60 for value in bytes.fromhex(patch.removeprefix("#")))
+    assert content["colours"]["1"][0][0] == "red"
+    named = json.loads(next(text for a, text in Tags(html).of("script") if a.get("id") == "named"))
+    guesses = {own["cluster"]: own["guess"] for own in named["clusters"]}
+    assert guesses[0].split(", ")[0] == "mostly black"
+    assert guesses[1].split(", ")[0] == "mostly red"
+
+
 def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
     project.run()
     content, _ = embedded(project.page.read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ from narrows.data.datasets._base import NothingLeft
 from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
 from narrows.explore import guesses, residuals
-from narrows.explore.gallery import album, folders
+from narrows.explore.gallery import album, colours, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.explore.gallery.plane import places
 from narrows.explore.groups import Groups, Named
@@ -108,7 +108,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
 
 
 def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named: Named) -> Groups:
-    """Clusters and coarse groups with guessed words.
+    """Clusters and coarse groups with guessed words, or colours where the encoder has no words.
 
     Args:
         name: what the page calls the data.
@@ -117,6 +117,8 @@ def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named:
 
     def guess(clusters: np.ndarray) -> dict[int, str]:
         words = guesses.of_clusters(finished.artifacts, finished.encoder, clusters)
+        if not words:
+            return colours.guesses(colours.of_groups(finished.x, clusters), clusters)
         return {cluster: ", ".join(own) for cluster, own in words.items()}
 
     return finished.groups(guess(finished.clusters), guess, named, name, sizes)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.names import SampleNames
+from narrows.explore.gallery import colours
 from narrows.explore.gallery.album import Album
 from narrows.explore.gallery.plane import STEPS, along
 from narrows.explore.groups import KNOWN, Groups
@@ -71,6 +72,7 @@ def write(
         },
         "sections": [section._asdict() for section in album.sections],
         "covers": [len(cover) for cover in covers],
+        "colours": _colours(x, album),
         "rows": album.rows.tolist(),
         "paths": None if samples is None else [samples.paths[row] for row in album.rows],
         "dates": None if samples is None else [samples.dates[row] for row in album.rows],
@@ -105,6 +107,17 @@ def _map(folder: Path, x: np.ndarray, album: Album, plane: np.ndarray) -> dict[s
         "order": np.argsort(order)[album.rows].tolist(),
         "sheet": {"width": sheets.width, "height": sheets.height, "suffix": sheets.suffix},
         "label": "Map of the pictures",
+    }
+
+
+def _colours(x: np.ndarray, album: Album) -> dict[int, list[tuple[str, str]]]:
+    """Names and patches of each cluster's dominant colours."""
+    clusters = np.empty(len(x), int)
+    for cluster, first, size in album.sections:
+        clusters[album.rows[first : first + size]] = cluster
+    return {
+        cluster: [(colour.name, colour.patch) for colour in colours.dominant(every)]
+        for cluster, every in colours.of_groups(x, clusters).items()
     }
 
 

@@ -116,12 +116,28 @@ icon = (root) => {
   return element;
 };
 
+// Patches of the colours that many pixels of a group have: after a merge, those of all its clusters.
+function patches(root) {
+  const colours = new Map(membersOf(root).flatMap((cluster) => album.colours[cluster] || []));
+  if (!colours.size) return "";
+  const element = make("span", "patches");
+  element.title = `Colours: ${[...colours.keys()].join(", ")}`;
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", element.title);
+  for (const colour of colours.values()) {
+    const patch = make("i");
+    patch.style.backgroundColor = colour;
+    element.append(patch);
+  }
+  return element;
+}
+
 function cover(root) {
   const link = make("a", "cover");
   link.href = `#cluster-${root}`;
   const title = make("b", "", nameOf(root));
   title.dataset.nameOf = root;
-  link.append(montage(membersOf(root)), title, make("span", "faint", count(sizeOf(root), "picture")));
+  link.append(montage(membersOf(root)), title, make("span", "faint", count(sizeOf(root), "picture")), patches(root));
   if (guessOf(root)) link.append(make("span", "faint", guessOf(root)));
   near.observe(link);
   return link;
@@ -159,7 +175,9 @@ function groupSection(root) {
   heading.append(input(root));
   const apart = positions.filter((at) => outliers.has(at)).length;
   const facts = [guessOf(root), count(positions.length, "picture"), span(positions), apart ? `${count(apart, "outlier")} shown below` : ""];
-  head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")), tools(root));
+  const words = make("span", "faint");
+  words.append(patches(root), facts.filter(Boolean).join(" · "));
+  head.append(heading, words, tools(root));
   const body = make("div");
   part.append(head, body);
   unfolding(positions.filter(isUsual), FIRST, body, (some, into) => tiles(some, into, copies), count(positions.length, "picture"));
