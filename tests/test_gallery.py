@@ -21,6 +21,7 @@ from PIL import Image
 from helpers.project import EXPERIMENT
 from narrows.commands import gallery
 from narrows.config import plugins
+from narrows.data.places import Place
 from narrows.errors import UserError
 from narrows.explore import groups, residuals
 from narrows.explore.gallery import plane as plane_module
@@ -258,6 +259,23 @@ def test_browser_links_and_shows_every_name_and_runs_none(project: Project) -> N
         titles = {attrs.get("title") for attrs, _ in page.of("button")}
         assert "two\u240alines\u2409&amp;.png\n2019-05-04" in titles
         assert f"{PATHS[2]}\n2019-05-02" in titles
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_place_is_told_of_a_third_of_those_that_have_one(project: Project) -> None:
+    """Of pictures 0, 2, 4, 6, 8 three have a place, two the same; of the others four, each one."""
+    berlin, paris = Place(52.52, 13.4), Place(48.86, 2.35)
+    others = {i: Place(-10.0, -float(i)) for i in (1, 3, 5, 7)}
+    own = {0: berlin, 2: paris, 4: berlin, **others}
+    file = project.folder / "data/mnist_5k/samples.csv"
+    with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        degrees = [own.get(i, ("", "")) for i in range(len(PATHS))]
+        rows = [[path, "", *place] for path, place in zip(PATHS, degrees, strict=True)]
+        csv.writer(stream).writerows([["path", "date", "latitude", "longitude"], *rows])
+    project.run()
+    dom = dumped(project, "#picture-2")
+    assert re.findall("[0-9]+ of [0-9]+ near [^<·]+", dom) == ["2 of 5 near 52.52 N, 13.40 E"]
+    assert "<dt>Near</dt><dd>48.86 N, 2.35 E</dd>" in dom
 
 
 def dumped(project: Project, fragment: str) -> str:

@@ -23,7 +23,6 @@ from narrows.commands._base import FinishedRow
 from narrows.config.messages import plural
 from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
-from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
 from narrows.explore import guesses, residuals
 from narrows.explore.gallery import album, colours, folders
@@ -78,10 +77,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
     is_subset = len(rows) < len(x)
     if is_subset:
         x, codes, clusters, learned = x[rows], codes[rows], clusters[rows], learned[rows]
-        if samples is not None:
-            samples = SampleNames(
-                [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
-            )
+        samples = None if samples is None else samples.part(rows)
     errors = residuals.errors(finished.artifacts, finished.encoder, finished.x, rows)
     arranged = album.arranged(x, codes, clusters, errors, learned=learned)
     name = finished.params.title

@@ -74,8 +74,7 @@ def write(
         "covers": [len(cover) for cover in covers],
         "colours": _colours(x, album),
         "rows": album.rows.tolist(),
-        "paths": None if samples is None else [samples.paths[row] for row in album.rows],
-        "dates": None if samples is None else [samples.dates[row] for row in album.rows],
+        **_origins(samples, album),
         "words": None if guessed is None else _words(guessed, album),
         "source": source,
         "distances": _short(album.distances),
@@ -119,6 +118,15 @@ def _colours(x: np.ndarray, album: Album) -> dict[int, list[tuple[str, str]]]:
         cluster: [(colour.name, colour.patch) for colour in colours.dominant(every)]
         for cluster, every in colours.of_groups(x, clusters).items()
     }
+
+
+def _origins(samples: SampleNames | None, album: Album) -> dict[str, Any]:
+    """Paths, dates and places by position, each None where there are none at all."""
+    if samples is None:
+        return {"paths": None, "dates": None, "places": None}
+    own = samples.part(album.rows)
+    places = None if own.places is None else [place and str(place) for place in own.places]
+    return {"paths": own.paths, "dates": own.dates, "places": places}
 
 
 def _words(guessed: Guesses, album: Album) -> dict[str, Any]:
