@@ -8,6 +8,7 @@ import pytest
 
 from narrows import errors
 from narrows.data import names, new_files
+from narrows.data.places import Place
 from narrows.errors import UserError
 from narrows.store import reading
 from narrows.store.files import atomic_write, write_csv
@@ -97,3 +98,23 @@ def test_odd_names_of_samples_are_a_sentence(content: bytes, tmp_path: Path) -> 
     (tmp_path / "samples.csv").write_bytes(content)
     with pytest.raises(UserError, match=r"samples.csv: the columns should be path,date, found"):
         names.read(tmp_path / "samples.csv", 3)
+
+
+def test_names_dates_and_places_of_samples_are_read_back(tmp_path: Path) -> None:
+    """The columns of places are there where some sample has one; older files have none."""
+    file, paths = tmp_path / "samples.csv", ["a, b.jpg", "c.jpg"]
+    names.write(file, paths, ["2024-05-06", ""], [Place(-33.87, 151.21), None])
+    known = names.SampleNames(paths, ["2024-05-06", ""], [Place(-33.87, 151.21), None])
+    assert names.read(file, 2) == known
+    assert known.part(np.array([1])) == names.SampleNames(["c.jpg"], [""], [None])
+    names.write(file, paths, None, [None, None])
+    assert file.read_text() == 'path,date\n"a, b.jpg",""\n"c.jpg",""\n'
+    assert names.read(file, 2) == names.SampleNames(paths, ["", ""])
+
+
+@pytest.mark.parametrize("degrees", ["north,east", "1.5,"])
+def test_a_place_in_names_that_is_no_number_is_a_sentence(degrees: str, tmp_path: Path) -> None:
+    file = tmp_path / "samples.csv"
+    file.write_text(f"path,date,latitude,longitude\na.jpg,,,\nb.jpg,,{degrees}\n")
+    with pytest.raises(UserError, match="record 3 should have a latitude and a longitude, found"):
+        names.read(file, 2)

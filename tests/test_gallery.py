@@ -21,6 +21,7 @@ from PIL import Image
 from helpers.project import EXPERIMENT
 from narrows.commands import gallery
 from narrows.config import plugins
+from narrows.data.places import Place
 from narrows.errors import UserError
 from narrows.explore import groups, residuals
 from narrows.explore.gallery import plane as plane_module
@@ -196,6 +197,21 @@ def test_pictures_have_words_and_errors_of_their_own_features(
         assert own == [words["vocabulary"].index(word), 100]
 
 
+def test_clusters_have_patches_and_without_words_a_guess_of_their_colours(project: Project) -> None:
+    """Pictures of the one are noise near black; of the other four in five are noise in red."""
+    project.run()
+    html = project.page.read_text(encoding="utf-8")
+    content, _ = embedded(html)
+    (name, patch), *_ = content["colours"]["0"]
+    assert name == "black"
+    assert all(value < 60 for value in bytes.fromhex(patch.removeprefix("#")))
+    assert content["colours"]["1"][0][0] == "red"
+    named = json.loads(next(text for a, text in Tags(html).of("script") if a.get("id") == "named"))
+    guesses = {own["cluster"]: own["guess"] for own in named["clusters"]}
+    assert guesses[0].split(", ")[0] == "mostly black"
+    assert guesses[1].split(", ")[0] == "mostly red"
+
+
 def test_thumbnails_are_the_pictures_in_the_order_of_the_page(project: Project) -> None:
     project.run()
     content, _ = embedded(project.page.read_text(encoding="utf-8"))
@@ -243,6 +259,23 @@ def test_browser_links_and_shows_every_name_and_runs_none(project: Project) -> N
         titles = {attrs.get("title") for attrs, _ in page.of("button")}
         assert "two\u240alines\u2409&amp;.png\n2019-05-04" in titles
         assert f"{PATHS[2]}\n2019-05-02" in titles
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser")
+def test_a_place_is_told_of_a_third_of_those_that_have_one(project: Project) -> None:
+    """Of pictures 0, 2, 4, 6, 8 three have a place, two the same; of the others four, each one."""
+    berlin, paris = Place(52.52, 13.4), Place(48.86, 2.35)
+    others = {i: Place(-10.0, -float(i)) for i in (1, 3, 5, 7)}
+    own = {0: berlin, 2: paris, 4: berlin, **others}
+    file = project.folder / "data/mnist_5k/samples.csv"
+    with file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        degrees = [own.get(i, ("", "")) for i in range(len(PATHS))]
+        rows = [[path, "", *place] for path, place in zip(PATHS, degrees, strict=True)]
+        csv.writer(stream).writerows([["path", "date", "latitude", "longitude"], *rows])
+    project.run()
+    dom = dumped(project, "#picture-2")
+    assert re.findall("[0-9]+ of [0-9]+ near [^<·]+", dom) == ["2 of 5 near 52.52 N, 13.40 E"]
+    assert "<dt>Near</dt><dd>48.86 N, 2.35 E</dd>" in dom
 
 
 def dumped(project: Project, fragment: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import IFDRational
 
 from narrows.config import plugins
 from narrows.data.datasets import _files, _pictures, image_folder
 from narrows.data.datasets._base import Dataset
+from narrows.data.places import Place
 from narrows.errors import UserError
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)
@@ -77,6 +79,41 @@ def test_exif_turns_the_picture_and_dates_it() -> None:
         changed, taken = "2022-01-01T00:00:00", "2021-02-03T04:05:06"
         assert data.dates == [changed if name == "turned.tiff" else taken], name  # as Pillow saves
         Path("photos", name).unlink()
+
+
+def test_exif_places_the_picture_to_a_hundredth_of_a_degree() -> None:
+    """33 degrees, 51 minutes and 54 seconds are 33.865 degrees; a picture without a place is next
+    to one with it."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "S", 2: (33, 51, 54.5), 3: "E", 4: (151, 12, 36)})
+    exif[0x0112] = 1  # Pillow writes none into a PNG without a tag outside folders
+    for name in ("a.jpg", "b.png", "c.webp"):
+        picture(name, np.zeros((8, 8), np.uint8), exif=exif)
+    picture("d.jpg", np.ones((8, 8), np.uint8))
+    assert load(size=8, colour=False).places == [Place(-33.87, 151.21)] * 3 + [None]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {2: (52, 30, 0), 4: (13, 24, 0)},
+        {1: "N", 2: (52, 30, 0), 3: "E"},
+        {1: "N", 2: (52, 30, 0), 3: "?", 4: (13, 24, 0)},
+        {1: "N", 2: (91, 0, 0), 3: "E", 4: (13, 24, 0)},
+        {1: "N", 2: (52, 99, 0), 3: "E", 4: (13, 24, 0)},
+        {1: "N", 2: (52, 30), 3: "E", 4: (13, 24, 0)},
+        {1: "N", 2: (IFDRational(52, 0), 30, 0), 3: "E", 4: (13, 24, 0)},
+        {1: "N", 2: (52, IFDRational(0, 0), 0), 3: "E", 4: (13, 24, 0)},
+        {1: "N", 2: (0, 0, 0), 3: "E", 4: (0, 0, 0)},
+    ],
+)
+def test_a_place_that_makes_no_sense_is_none(tags: dict[int, Any]) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update(tags)
+    picture("a.jpg", np.zeros((8, 8), np.uint8), exif=exif)
+    data = load(size=8, colour=False)
+    assert data.names == ["a.jpg"]
+    assert data.places == [None]
 
 
 def test_damaged_exif_costs_no_picture() -> None:

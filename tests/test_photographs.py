@@ -12,6 +12,7 @@ from narrows.data import new_files, originals
 from narrows.data.datasets import _copies, _files, image_folder
 from narrows.data.datasets._base import Dataset, Original
 from narrows.data.datasets._pictures import Shape
+from narrows.data.places import Place
 from narrows.errors import UserError
 
 CONFIG = image_folder.Config(path="photos", size=60)
@@ -33,6 +34,7 @@ def photograph(
     upright = np.repeat(np.arange(width)[None] >= width // 2, height, axis=0)
     exif = Image.Exif()
     exif[0x0112], exif[0x0132] = 6, "2024:05:06 07:08:09"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52, 31, 12), 3: "W", 4: (0, 24, 0)})
     stored = Image.fromarray((255 * upright).astype(np.uint8)).convert("RGB")
     stored = stored.transpose(Image.Transpose.ROTATE_90)
     stored.save(Path("photos", name), exif=exif, **options)
@@ -60,6 +62,7 @@ def test_samples_features_and_thumbnails_need_the_file_once() -> None:
     assert (data.x[0, :, 10:50, :28] < 10).all()
     assert (data.x[0, :, 10:50, 32:] > 245).all()
     assert data.dates == ["2024-05-06T07:08:09"]
+    assert data.places == [Place(52.52, -0.4)]
     assert data.warnings[0] == "1 JPEG, of 800 x 1,200 pixels, fitted into 60 x 60"
     middle = original(data.schema).read(224)
     assert (middle[:, :, :110] < 10).all()

@@ -23,10 +23,9 @@ from narrows.commands._base import FinishedRow
 from narrows.config.messages import plural
 from narrows.data import blocks, new_files
 from narrows.data.datasets._base import NothingLeft
-from narrows.data.names import SampleNames
 from narrows.errors import UserError, say
 from narrows.explore import guesses, residuals
-from narrows.explore.gallery import album, folders
+from narrows.explore.gallery import album, colours, folders
 from narrows.explore.gallery import page as gallery_page
 from narrows.explore.gallery.plane import places
 from narrows.explore.groups import Groups, Named
@@ -78,10 +77,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
     is_subset = len(rows) < len(x)
     if is_subset:
         x, codes, clusters, learned = x[rows], codes[rows], clusters[rows], learned[rows]
-        if samples is not None:
-            samples = SampleNames(
-                [samples.paths[i] for i in rows], [samples.dates[i] for i in rows]
-            )
+        samples = None if samples is None else samples.part(rows)
     errors = residuals.errors(finished.artifacts, finished.encoder, finished.x, rows)
     arranged = album.arranged(x, codes, clusters, errors, learned=learned)
     name = finished.params.title
@@ -108,7 +104,7 @@ def page(finished: FinishedRow, source: Path | None, place: Path | None, named: 
 
 
 def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named: Named) -> Groups:
-    """Clusters and coarse groups with guessed words.
+    """Clusters and coarse groups with guessed words, or colours where the encoder has no words.
 
     Args:
         name: what the page calls the data.
@@ -117,6 +113,8 @@ def groups_of(finished: FinishedRow, name: str, sizes: Mapping[int, int], named:
 
     def guess(clusters: np.ndarray) -> dict[int, str]:
         words = guesses.of_clusters(finished.artifacts, finished.encoder, clusters)
+        if not words:
+            return colours.guesses(colours.of_groups(finished.x, clusters), clusters)
         return {cluster: ", ".join(own) for cluster, own in words.items()}
 
     return finished.groups(guess(finished.clusters), guess, named, name, sizes)

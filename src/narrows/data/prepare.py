@@ -1,8 +1,8 @@
 """Raw files -> x.npy, split.npy and labels.npy, and what a user's own data has besides.
 
 Labels leave in a file of their own that only `report` depends on: dvc.yaml is the proof that no
-earlier stage has seen them. Of a user's own data the samples' names and dates are in samples.csv,
-what was left out in skipped.csv, and schema/ says how new samples are encoded.
+earlier stage has seen them. Of a user's own data the samples' names, dates and places are in
+samples.csv, what was left out in skipped.csv, and schema/ says how new samples are encoded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from narrows.config.messages import plural
 from narrows.config.plugins import Plugin
 from narrows.config.sections import Prepare
-from narrows.data import blocks, splits
+from narrows.data import blocks, names, splits
 from narrows.data.datasets._base import Dataset, aside, counted
 from narrows.data.tables import beyond
 from narrows.errors import UserError
@@ -55,10 +55,8 @@ def prepare(
     save(folder / "x.npy", data.x)
     save(folder / "split.npy", split)
     save(folder / "labels.npy", np.empty(0, np.int64) if data.labels is None else data.labels)
-    names = data.names or ()
-    samples = list(zip(names, data.dates or [""] * len(names), strict=True))
     label_names = list(enumerate(data.label_names or ()))
-    write_csv(folder / "samples.csv", samples, ("path", "date"), quoted=True)
+    names.write(folder / "samples.csv", data.names or (), data.dates, data.places)
     write_csv(folder / "skipped.csv", data.skipped, ("path", "reason"), quoted=True)
     write_csv(folder / "label_names.csv", label_names, ("label", "name"), quoted=True)
     save_schema(folder / "schema", data)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from narrows.data import blocks
+from narrows.data.places import Place
 from narrows.errors import UserError
 
 
@@ -66,6 +67,8 @@ class Dataset:
     """Name of every row: path relative to the user's folder, or identifier; None without names."""
     dates: Sequence[str] | None = None
     """Date of every row, ISO 8601, empty where it has none; None without names."""
+    places: Sequence[Place | None] | None = None
+    """Place of every row, None where it has none; None where no row can have one."""
     label_names: Sequence[str] | None = None
     """What the user called label 0, 1, ...; None where the source has numbers."""
     skipped: Sequence[Skipped] = ()
@@ -101,9 +104,10 @@ class Dataset:
             if array is not None and (array.dtype != dtype or array.shape != (len(x),)):
                 kind = np.dtype(dtype)
                 raise UserError(f"{name} should be {kind} ({len(x)},) as x, {_found(array)}")
-        for name, words in (("names", self.names), ("dates", self.dates)):
-            if words is not None and len(words) != len(x):
-                raise UserError(f"{name} should be {len(x)} as x, found {len(words)}")
+        about = {"names": self.names, "dates": self.dates, "places": self.places}
+        for name, own in about.items():
+            if own is not None and len(own) != len(x):
+                raise UserError(f"{name} should be {len(x)} as x, found {len(own)}")
 
     def without_blank(self) -> Dataset:
         """The same without the rows of which x says nothing; they are skipped.
@@ -126,6 +130,7 @@ class Dataset:
             is_test=None if self.is_test is None else self.is_test[used],
             names=self.names and [self.names[row] for row in used],
             dates=self.dates and [self.dates[row] for row in used],
+            places=self.places and [self.places[row] for row in used],
             beyond=None if self.beyond is None else self.beyond[used],
             skipped=skipped,
             blank={},

@@ -19,6 +19,7 @@ from typing import IO
 from narrows.data.datasets import _files, _pictures
 from narrows.data.datasets._files import ListedFile
 from narrows.data.datasets._pictures import Picture, Shape, Unreadable
+from narrows.data.places import Place
 from narrows.store import finished, outputs
 from narrows.store.outputs import WORK
 
@@ -94,7 +95,7 @@ def _copy(stream: IO[bytes]) -> bytes | None:
             or not _pictures.is_in_one_scan(stream)
         ):
             return None
-        known = [image.format, whole, _pictures.date_of(image)]
+        known = [image.format, whole, _pictures.date_of(image), _pictures.place_of(image)]
         small = image.reduce(min(image.size) // SIDE)
         if turn := _pictures.turn_of(image):
             small = small.transpose(Image.Transpose[turn])
@@ -108,9 +109,10 @@ def _decode(copy: bytes, shape: Shape) -> Picture:
     from PIL import Image
 
     with Image.open(io.BytesIO(copy), formats=JPEG) as image:
-        kind, (width, height), date = json.loads(image.info["comment"])
+        kind, (width, height), date, degrees = json.loads(image.info["comment"])
     small = _pictures.decode(io.BytesIO(copy), shape, JPEG)
-    return small._replace(format=kind, size=(width, height), date=date)
+    place = Place(*degrees) if degrees else None
+    return small._replace(format=kind, size=(width, height), date=date, place=place)
 
 
 def _write(sha256: str, copy: bytes) -> None:

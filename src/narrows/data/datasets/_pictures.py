@@ -12,6 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from narrows.data import places
+from narrows.data.places import Place
 from narrows.data.scales import WHITE_IS_0
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ HEIC = {".heic", ".heif"}
 FRAMED = {"GIF", "PNG", "TIFF", "WEBP"}
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 TAKEN, CHANGED, EXIF = 0x9003, 0x0132, 0x8769  # EXIF tags: DateTimeOriginal, DateTime, its folder
+GPS = 0x8825  # another folder
+REFERENCES, ANGLES = (1, 3), (2, 4)  # tags of it: N or S, E or W, and how far
 ORIENTATION = 0x0112
 PHOTOMETRIC, SAMPLE_FORMAT, NODATA = 262, 339, 42113  # TIFF tags; the last is GDAL's, a text
 HUGE = 3e38  # floats as large as they can be mean that there is no value
@@ -72,6 +76,8 @@ class Picture(NamedTuple):
     """Pillow's name of the format."""
     size: tuple[int, int]
     """Width and height of the file's picture in pixels."""
+    place: Place | None
+    """Where it was taken, by EXIF; None where that does not say."""
     has_more: bool
     """Whether other frames follow, which are not looked at."""
 
@@ -90,7 +96,7 @@ def formats() -> tuple[str, ...]:
 
 
 def decode(stream: Stream, shape: Shape, accepted: tuple[str, ...]) -> Picture:
-    """The picture upright, in the middle of the background, and its EXIF date.
+    """The picture upright, in the middle of the background, and its EXIF date and place.
 
     A JPEG is decoded at a fraction of its size where that is enough (Pillow's `draft`), so that a
     picture of 100 million pixels takes a few megabytes. Not so one of several scans, progressive
@@ -111,11 +117,12 @@ def decode(stream: Stream, shape: Shape, accepted: tuple[str, ...]) -> Picture:
             kind = _kind(image)
             if image.format == "PNG":  # whose EXIF may follow the pixels: their faults come first
                 image.load()
-            date = date_of(image)
+            date, place = date_of(image), place_of(image)
             image.load()
             turn = turn_of(image)  # now, as Pillow has turned a TIFF itself
             pixels = _values(image, kind, turn, shape) if kind else _drawn(image, turn, shape)
-            return Picture(pixels, kind, date, str(image.format), whole, _has_more(image))
+            form = str(image.format)
+            return Picture(pixels, kind, date, form, whole, place, _has_more(image))
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -260,6 +267,12 @@ def date_of(image: Image) -> str:
     except ValueError:
         return ""
     return taken.isoformat()
+
+
+def place_of(image: Image) -> Place | None:
+    """Where it was taken; None where it does not say or nothing that makes sense."""
+    letters, angles = ([_exif(image, tag, GPS) for tag in tags] for tags in (REFERENCES, ANGLES))
+    return places.of_gps(letters, angles)
 
 
 def turn_of(image: Image) -> str | None:

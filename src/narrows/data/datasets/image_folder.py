@@ -179,6 +179,7 @@ def _load(
         is_test=None,
         names=used,
         dates=[pictures[name].date for name in used],
+        places=[pictures[name].place for name in used],
         label_names=label_names,
         skipped=sorted(skipped),
         schema={**schema, "ranges": scaled.ranges},

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from narrows.data.names import SampleNames
+from narrows.explore.gallery import colours
 from narrows.explore.gallery.album import Album
 from narrows.explore.gallery.plane import STEPS, along
 from narrows.explore.groups import KNOWN, Groups
@@ -71,9 +72,9 @@ def write(
         },
         "sections": [section._asdict() for section in album.sections],
         "covers": [len(cover) for cover in covers],
+        "colours": _colours(x, album),
         "rows": album.rows.tolist(),
-        "paths": None if samples is None else [samples.paths[row] for row in album.rows],
-        "dates": None if samples is None else [samples.dates[row] for row in album.rows],
+        **_origins(samples, album),
         "words": None if guessed is None else _words(guessed, album),
         "source": source,
         "distances": _short(album.distances),
@@ -106,6 +107,26 @@ def _map(folder: Path, x: np.ndarray, album: Album, plane: np.ndarray) -> dict[s
         "sheet": {"width": sheets.width, "height": sheets.height, "suffix": sheets.suffix},
         "label": "Map of the pictures",
     }
+
+
+def _colours(x: np.ndarray, album: Album) -> dict[int, list[tuple[str, str]]]:
+    """Names and patches of each cluster's dominant colours."""
+    clusters = np.empty(len(x), int)
+    for cluster, first, size in album.sections:
+        clusters[album.rows[first : first + size]] = cluster
+    return {
+        cluster: [(colour.name, colour.patch) for colour in colours.dominant(every)]
+        for cluster, every in colours.of_groups(x, clusters).items()
+    }
+
+
+def _origins(samples: SampleNames | None, album: Album) -> dict[str, Any]:
+    """Paths, dates and places by position, each None where there are none at all."""
+    if samples is None:
+        return {"paths": None, "dates": None, "places": None}
+    own = samples.part(album.rows)
+    places = None if own.places is None else [place and str(place) for place in own.places]
+    return {"paths": own.paths, "dates": own.dates, "places": places}
 
 
 def _words(guessed: Guesses, album: Album) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The gallery: groups of pictures, near-duplicates, oddities, one picture with its like.
 const album = JSON.parse(get("album").textContent);
-const { sheet, sections, paths, dates } = album;
+const { sheet, sections, paths, dates, places } = album;
 const PER_SHEET = sheet.columns * sheet.columns;
 const PER_CHUNK = 240;
 const FIRST = 48; // pictures of a group before "Show all"
@@ -101,6 +101,17 @@ function span(positions) {
   return days[0] === days.at(-1) ? days[0] : `${days[0]} to ${days.at(-1)}`;
 }
 
+// The commonest place, where a third of the pictures with a place have it.
+function whereabouts(positions) {
+  if (!places) return "";
+  const own = positions.map((at) => places[at]).filter(Boolean);
+  const counts = new Map();
+  for (const place of own) counts.set(place, (counts.get(place) || 0) + 1);
+  const [place, n] = [...counts].reduce((most, other) => (other[1] > most[1] ? other : most), ["", 0]);
+  if (!n || 3 * n < own.length) return "";
+  return `${n.toLocaleString("en")} of ${positions.length.toLocaleString("en")} near ${place}`;
+}
+
 // Nine pictures of a cluster, or of those of a group in turn.
 function montage(clusters) {
   const element = make("div", "montage");
@@ -116,12 +127,28 @@ icon = (root) => {
   return element;
 };
 
+// Patches of the colours that many pixels of a group have: after a merge, those of all its clusters.
+function patches(root) {
+  const colours = new Map(membersOf(root).flatMap((cluster) => album.colours[cluster] || []));
+  if (!colours.size) return "";
+  const element = make("span", "patches");
+  element.title = `Colours: ${[...colours.keys()].join(", ")}`;
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", element.title);
+  for (const colour of colours.values()) {
+    const patch = make("i");
+    patch.style.backgroundColor = colour;
+    element.append(patch);
+  }
+  return element;
+}
+
 function cover(root) {
   const link = make("a", "cover");
   link.href = `#cluster-${root}`;
   const title = make("b", "", nameOf(root));
   title.dataset.nameOf = root;
-  link.append(montage(membersOf(root)), title, make("span", "faint", count(sizeOf(root), "picture")));
+  link.append(montage(membersOf(root)), title, make("span", "faint", count(sizeOf(root), "picture")), patches(root));
   if (guessOf(root)) link.append(make("span", "faint", guessOf(root)));
   near.observe(link);
   return link;
@@ -158,8 +185,10 @@ function groupSection(root) {
   const heading = make("h2");
   heading.append(input(root));
   const apart = positions.filter((at) => outliers.has(at)).length;
-  const facts = [guessOf(root), count(positions.length, "picture"), span(positions), apart ? `${count(apart, "outlier")} shown below` : ""];
-  head.append(heading, make("span", "faint", facts.filter(Boolean).join(" · ")), tools(root));
+  const facts = [guessOf(root), count(positions.length, "picture"), span(positions), whereabouts(positions), apart ? `${count(apart, "outlier")} shown below` : ""];
+  const words = make("span", "faint");
+  words.append(patches(root), facts.filter(Boolean).join(" · "));
+  head.append(heading, words, tools(root));
   const body = make("div");
   part.append(head, body);
   unfolding(positions.filter(isUsual), FIRST, body, (some, into) => tiles(some, into, copies), count(positions.length, "picture"));
@@ -225,6 +254,7 @@ function open(at) {
   get("name").textContent = label(at);
   const facts = [["Cluster", nameOf(rootOf(sectionOf(at).cluster))]];
   if (dates && dates[at]) facts.push(["Date", dates[at]]);
+  if (places && places[at]) facts.push(["Near", places[at]]);
   if (album.words && guessesOf(at).length) facts.push(["Perhaps", guessesOf(at).map(([word, percent]) => `${album.words.vocabulary[word]} ${percent} %`).join(", ")]);
   facts.push(["Distance to the mean", album.distances[at]]);
   if (album.errors) facts.push(["Reconstruction error", `${album.errors[at]}${outliers.has(at) ? ", an outlier" : ""}`]);
