@@ -63,4 +63,5 @@ def addresses(project: Project) -> Iterator[list[str]]:
         server.wait(timeout=30)
     except subprocess.TimeoutExpired:
         server.kill()
+        server.wait()
     server.stdout.close()
