@@ -1,6 +1,5 @@
 """MLflow's page as it is after a repro, looked at in a browser."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from helpers.project import Project
 from narrows import tracking
 from narrows.store import clusterings
-from narrows.tracking import models, registry, system_metrics
+from narrows.tracking import models, registry
 from narrows.tracking.promotion import Candidate
 
 ENCODERS = ["narrow", "other", "pca", "tuned"]
@@ -120,37 +119,6 @@ def test_a_run_tells_what_it_is(page: Any, addresses: list[str]) -> None:
     assert picture.evaluate("e => e.complete && e.naturalWidth") > 100
 
 
-def test_the_map_of_an_encoder_and_what_the_machine_did(
-    page: Any, addresses: list[str], project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Metrics of the machine, which a run has from its second minute on, as MLflow names them."""
-    monkeypatch.chdir(project.folder)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    open_runs(page, addresses[1])
-    picture = page.locator("img[src*='images%2Fmap']").first
-    page.mouse.move(1000, 700)
-    for _ in range(20):  # charts are made when they come into sight
-        if picture.is_visible():
-            break
-        page.mouse.wheel(0, 500)
-        page.wait_for_timeout(300)
-    page.wait_for_function("e => e.complete", arg=picture.element_handle())
-    assert picture.evaluate("e => e.naturalWidth") > 100
-
-    for variable, value in (("START_S", 0.0), ("SAMPLE_S", 0.01), ("N_SAMPLES", 1)):
-        monkeypatch.setattr(system_metrics, variable, value)
-    name = "cpu_utilization_percentage"
-    client = tracking.open_client()
-    data = tracking.RunData("digits", "d" * 64, (2, 3))
-    with tracking.start_run("watched", "w", data, {"stage": "train"}) as run:
-        while system_metrics.PREFIX + name not in client.get_run(run.id).data.metrics:
-            time.sleep(0.1)
-    experiment = client.get_run(run.id).info.experiment_id
-    home = addresses[0].split("#")[0]
-    page.goto(f"{home}#/experiments/{experiment}/runs/{run.id}/system-metrics")
-    page.get_by_text(name).first.wait_for()
-
-
 def test_the_compare_page_has_params_and_metrics_of_two_runs(
     page: Any, addresses: list[str]
 ) -> None:
@@ -199,3 +167,16 @@ def test_run_model_and_version_lead_to_one_another(
     models_text = text(page)
     assert "other Ready" in models_text
     assert "pca-kmeans Ready" in models_text
+
+
+def test_the_map_of_an_encoder(page: Any, addresses: list[str]) -> None:
+    open_runs(page, addresses[1])
+    picture = page.locator("img[src*='images%2Fmap']").first
+    page.mouse.move(1000, 700)
+    for _ in range(20):  # charts are made when they come into sight
+        if picture.is_visible():
+            break
+        page.mouse.wheel(0, 500)
+        page.wait_for_timeout(300)
+    page.wait_for_function("e => e.complete", arg=picture.element_handle())
+    assert picture.evaluate("e => e.naturalWidth") > 100
