@@ -111,7 +111,7 @@ endif
 
 EXTRAS ?= [pictures,postgresql]
 
-# uv takes a quarter of pip's time; where it gets nowhere, as behind an index that only pip's settings
+# uv takes a sixth of pip's time; where it gets nowhere, as behind an index that only pip's settings
 # name, pip does it. Neither compiles what it installs: Python does when it imports a module first.
 unexport PYTHONDONTWRITEBYTECODE
 PINNED := --quiet --constraint constraints.txt

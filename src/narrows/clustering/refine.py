@@ -255,7 +255,7 @@ class Refine(Stepping):
             return {}, soft
         if not self.history:
             return self.start.state, one_hot(self.start.clusters, self.n_clusters)
-        state, clusters = self._reading(codes, self._effective(before) - LOST)
+        state, clusters = self._reading(codes, self.history[-1]["effective_clusters"] - LOST)
         names = renumbering(clusters, before, self.n_clusters)
         return {**state, "names": names}, one_hot(names[clusters], self.n_clusters)
 
@@ -270,16 +270,13 @@ class Refine(Stepping):
         for i in range(N_READINGS):
             job = dataclasses.replace(self.job, seed=self.job.seed + i)
             state, clusters = cluster_codes(job, codes)
-            readings.append((self._effective(clusters), state, clusters))
-            if readings[-1][0] >= enough:
+            fitted = clusters[self.job.fitted & (clusters >= 0)]
+            worth = health.effective(health.usage(fitted, self.n_clusters))
+            readings.append((worth, state, clusters))
+            if worth >= enough:
                 break
         _, state, clusters = max(readings, key=lambda reading: reading[0])
         return state, clusters
-
-    def _effective(self, clusters: np.ndarray) -> float:
-        """How many equal clusters those (N,) of the samples that are learned from are worth."""
-        fitted = clusters[self.job.fitted & (clusters >= 0)]
-        return health.effective(health.usage(fitted, self.n_clusters))
 
     def _soft(self, codes: np.ndarray) -> np.ndarray | None:
         """The method's own memberships (N, K), if it has any."""

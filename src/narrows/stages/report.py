@@ -42,6 +42,7 @@ from narrows.report.artifacts import (
 )
 from narrows.report.page import Figures, Report, SavedFigure
 from narrows.report.tables import Tables
+from narrows.stages.runner import LOGGING
 from narrows.store import choices, features, outputs
 from narrows.store.choices import ChosenK
 from narrows.store.features import StoredFeatures
@@ -49,10 +50,7 @@ from narrows.tracking import models, views
 from narrows.tracking.models import Served
 
 ENOUGH_ROWS = 8  # for fewer, processes take longer to start than they save
-PRELOAD = (
-    *(__name__, "narrows.tracking.preloading"),
-    *("sklearn.linear_model", "sklearn.neighbors"),
-)
+PRELOAD = (__name__, *LOGGING, "sklearn.linear_model", "sklearn.neighbors")
 LOGGED_BEFORE = ("samples", "curves", "codes")  # figures that the stages of encoders log themselves
 U = TypeVar("U")
 

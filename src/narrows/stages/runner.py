@@ -30,6 +30,7 @@ from narrows.store import features, finished, outputs, rows
 from narrows.store.rows import Attempt, Row
 
 LOGGING = ("mlflow", "narrows.tracking.preloading")
+"""What every worker imports whose rows are runs."""
 FITTING = (*LOGGING, "sklearn.cluster", "sklearn.mixture")
 """What every worker imports that fits clusterers, and so is imported once for all of them."""
 TRAINING = (

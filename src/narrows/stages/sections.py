@@ -19,7 +19,7 @@ from narrows.store import code
 
 DEVICES = ("device", "devices", "num_nodes", "same_noise")
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "prepare": ("seed", "dataset", "prepare", "pretrained"),
+    "prepare": ("seed", "dataset", "prepare"),
     "pretrained": ("device", "pretrained"),
     "tune": ("seed", "device", "autoencoders", "searches"),
     "encode": ("seed", *DEVICES, "baselines", "autoencoders"),
@@ -49,6 +49,7 @@ def write(p: Params, better: Mapping[str, int]) -> None:
     for stage, sections in SECTIONS.items():
         lines = [f'"{name}": {texts[name]}' for name in sections]
         lines.append(f'"code": "{data if stage == "prepare" else package}"')
+        lines += [f'"is_x_alone": {json.dumps(not p.pretrained)}'] if stage == "prepare" else []
         lines += [f'"better": {json.dumps(better)}'] if stage == "tune" else []
         lines += [f'"models": {json.dumps(p.logged_models)}'] if stage == "report" else []
         text = "{\n" + ",\n".join(lines) + "\n}\n"
