@@ -1,13 +1,16 @@
-"""Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out."""
+"""Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out; shapes
+in annotations are checked."""
 
 import gc
 import multiprocessing
 import os
 import signal
 import sys
+from pathlib import Path
 
 import execnet
 import pytest
+from jaxtyping import install_import_hook
 
 pytest.register_assert_rewrite("helpers")
 from helpers import warm  # noqa: E402
@@ -20,6 +23,16 @@ os.environ["DVC_NO_ANALYTICS"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as jobs in the background have it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the package
+
+SOURCES = Path(__file__).parents[1] / "src"
+WITH_SHAPES = [
+    ".".join(file.relative_to(SOURCES).with_suffix("").parts)
+    for file in SOURCES.rglob("*.py")
+    if "from jaxtyping" in file.read_text(encoding="utf-8")
+]
+"""Modules whose annotations say shapes. A check of all others would take a tenth of all time, to no
+end: mypy has checked them."""
+install_import_hook(WITH_SHAPES, "beartype.beartype")
 
 LONGEST = (
     *("test_pipeline.py", "test_schedule.py", "test_search_workers.py", "test_resume.py"),
@@ -41,10 +54,11 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[execnet.XSpec]) -
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A worker that is a fork starts the real Python, where a test does not ask for a fork."""
+    """A worker that is a fork starts the real Python, where a test does not ask for a fork; its own
+    forkserver is a fork."""
     if hasattr(config, "workerinput") and warm.SHARED in os.environ:
         sys.executable = sys.orig_argv[0]
-        multiprocessing.set_executable(sys.executable)
+        multiprocessing.set_executable(warm.python())
 
 
 def pytest_collection_finish() -> None:

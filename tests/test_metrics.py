@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 
 from narrows.clustering import matching, metrics
 
@@ -149,3 +150,8 @@ def test_unmatched_clusters_are_numbered_on_and_noise_stays() -> None:
     clusters = np.array([9, 4, -1, 2, 4, 6])
     assert matching.renamed(clusters, {4: 0, 6: 7}, 8).tolist() == [9, 0, -1, 8, 0, 7]
     assert matching.renamed(np.empty(0, int), {}, 0).tolist() == []
+
+
+def test_shapes_in_annotations_are_checked_in_tests() -> None:
+    with pytest.raises(TypeCheckError):
+        metrics.nmi(LABELS, LABELS[:3])

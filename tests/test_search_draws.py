@@ -159,8 +159,7 @@ class Crew:
         return True
 
 
-@pytest.mark.parametrize("share_killed", [0.0, 0.3])
-@pytest.mark.parametrize("n_workers", [2, 3])
+@pytest.mark.parametrize(("n_workers", "share_killed"), [(2, 0.0), (3, 0.3)])
 @pytest.mark.parametrize(("word", "n_objectives", "n_trials"), KINDS)
 def test_workers_with_a_seed_draw_side_by_side_what_optuna_draws(
     storage: database.Storage,
