@@ -115,21 +115,21 @@ EXTRAS ?= [pictures,postgresql]
 # name, pip does it. Neither compiles what it installs: Python does when it imports a module first.
 unexport PYTHONDONTWRITEBYTECODE
 PINNED := --quiet --constraint constraints.txt
-install = $(BIN)/uv pip install --python $(BIN)/python $(PINNED) $(1) || \
-	$(BIN)/python -m pip install --no-compile $(PINNED) $(1)
+install = $(BIN)/uv pip install --python $(1)/bin/python $(PINNED) $(2) || \
+	$(1)/bin/python -m pip install --no-compile $(PINNED) $(2)
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "narrows needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	-test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv==0.13.9
-	$(call install,--editable '.$(EXTRAS)')
+	$(call install,.venv,--editable '.$(EXTRAS)')
 	@touch $@
 
-.venv-peers/installed: constraints.txt
+.venv-peers/installed: .venv/installed
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --constraint constraints.txt clustpy==0.0.3 keras==3.15.1 tensorflow-cpu==2.21.0 torch
+	$(call install,.venv-peers,clustpy==0.0.3 keras==3.15.1 tensorflow-cpu==2.21.0 torch)
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(call install,--editable '.[dev]')
+	$(call install,.venv,--editable '.[dev]')
 	@touch $@

@@ -1,5 +1,5 @@
-"""Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out; shapes
-in annotations are checked."""
+"""Set-up for all tests: workers share two cores, longest files first; MLflow sends nothing out, and
+shapes in annotations are checked."""
 
 import gc
 import multiprocessing
