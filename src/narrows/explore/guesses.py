@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Integer
+from scipy import sparse
 
 from narrows.data import blocks
 from narrows.store.encoders import StoredEncoder
@@ -96,22 +97,30 @@ def of_clusters(
     features = _with_words(artifacts, encoder)
     if features is None:
         return {}
-    shares = np.concatenate([*_probabilities(features, np.arange(len(clusters)))])
+    groups, places = np.unique(clusters, return_inverse=True)
+    sums, start = np.zeros((len(groups), len(features.config["words"]))), 0
+    for shares in _probabilities(features, np.arange(len(clusters))):
+        own = places[start : start + len(shares)]
+        cells, shape = (own, np.arange(len(own))), (len(groups), len(own))
+        sums += sparse.coo_array((np.ones(len(own)), cells), shape) @ shares
+        start += len(shares)
+    means, every = sums / np.bincount(places)[:, None], sums.sum(axis=0) / len(clusters)
     return {
-        int(cluster): [features.config["words"][i] for i in best(shares, clusters == cluster)]
-        for cluster in np.unique(clusters[clusters >= 0])
+        int(group): [features.config["words"][i] for i in best(own, every)]
+        for group, own in zip(groups, means, strict=True)
+        if group >= 0
     }
 
 
-def best(shares: Float[np.ndarray, "N W"], members: np.ndarray, n: int = N_WORDS) -> list[int]:
+def best(
+    own: Float[np.ndarray, " W"], every: Float[np.ndarray, " W"], n: int = N_WORDS
+) -> list[int]:
     """The words that say most of what is special in a group: the largest terms of the divergence
     (Kullback & Leibler 1951) of its mean probabilities from those of all samples.
 
-    >>> shares = np.array([[0.6, 0.4, 0.0], [0.6, 0.0, 0.4], [0.6, 0.0, 0.4]])
-    >>> best(shares, np.array([True, False, False]), 2)  # the first word is everywhere
+    >>> best(np.array([0.6, 0.4, 0.0]), np.array([0.6, 0.1, 0.3]), 2)  # the first is everywhere
     [1, 0]
     """
-    own, every = shares[members].mean(axis=0), shares.mean(axis=0)
     tiny = np.finfo(np.float32).tiny
     terms = own * np.log(np.maximum(own, tiny) / np.maximum(every, tiny))
     return [int(i) for i in np.argsort(-terms, kind="stable")[:n]]
