@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,12 +20,17 @@ from scipy import sparse
 
 from helpers import warm
 from helpers.own_data import example
+from narrows import engine
 from narrows.clustering.saved import Saved
 from narrows.commands import _base, apply, predict
 from narrows.data import names, new_files
+from narrows.engine import Outcome
 from narrows.errors import UserError
+from narrows.explore import answers
 from narrows.explore import apply as explore
+from narrows.explore.answers import Answer
 from narrows.explore.apply import Known, describe
+from narrows.explore.question import Question
 from narrows.tracking import models, registry
 
 RUN = """
@@ -363,26 +370,113 @@ def test_a_table_takes_no_folder(projects: Path, monkeypatch: pytest.MonkeyPatch
         apply.main([str(projects)])
 
 
+def in_project(name: str, projects: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Goes there, and lets parts be small; its data, so often that there are six of them."""
+    monkeypatch.chdir(projects / name)
+    monkeypatch.setattr(explore, "TOGETHER", explore.AT_ONCE)
+    path = YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]
+    return [path] * (1400 // len(np.load(f"data/{name}/x.npy")))
+
+
+def in_process(task: Any, rows: Any, *_: Any, **__: Any) -> Any:
+    """An engine that starts no process."""
+    return (Outcome(row, task(row)) for row in rows)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_written_in_parts_is_the_table_of_all(
     name: str, projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of pictures, rows and documents; what was skipped stands behind the last ones."""
-    monkeypatch.chdir(projects / name)
-    paths = [YAML(typ="safe").load(Path("params.yaml"))["dataset"]["path"]] * 14
-    sizes = []
-    table = apply.table
-
-    def counted(new: new_files.NewSamples, *rest: object) -> pd.DataFrame:
-        sizes.append(len(new.x))
-        return table(new, *rest)
-
-    monkeypatch.setattr(apply, "table", counted)
-    for folder in ("whole", "parts"):
+    paths = in_project(name, projects, monkeypatch)
+    monkeypatch.setattr(engine, "each", in_process)
+    for folder, together in (("parts", explore.AT_ONCE), ("whole", 4096)):
+        monkeypatch.setattr(explore, "TOGETHER", together)
         for file in ("t.csv", "t.parquet"):
             apply.main([*paths, "--run", "pca-kmeans", "--to", str(tmp_path / folder / file)])
-        monkeypatch.setattr(explore, "TOGETHER", explore.AT_ONCE)
-    assert sizes[0] > max(sizes[2:]) == explore.AT_ONCE
     whole, parts = (pd.read_parquet(tmp_path / f / "t.parquet") for f in ("whole", "parts"))
     pd.testing.assert_frame_equal(whole, parts)
     assert len({(tmp_path / f / "t.csv").read_bytes() for f in ("whole", "parts")}) == 1
+    assert not list(answers.FOLDER.iterdir())
+
+
+def test_a_killed_table_goes_on_and_is_the_same(
+    projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of rows; the second part fails, the others are there already and are not computed again, but
+    for the last, of which a power cut has left half."""
+    paths = in_project("table", projects, monkeypatch)
+    words = [*paths, "--run", "pca-kmeans", "--to"]
+    apply.main([*words, str(tmp_path / "through.parquet")])
+    computed: list[int] = []
+    write = answers.write
+
+    def stops_at_the_second(file: Path, answer: Answer) -> None:
+        if file.stem == "000001":
+            raise KeyboardInterrupt
+        write(file, answer)
+
+    def counted(task: Any, rows: Any, *_: Any, **__: Any) -> Any:
+        for outcome in in_process(task, sorted(rows, key=lambda row: row[0] == 1)):
+            computed.append(outcome.row[0])
+            yield outcome
+
+    monkeypatch.setattr(engine, "each", counted)
+    monkeypatch.setattr(answers, "write", stops_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        apply.main([*words, str(tmp_path / "resumed.parquet")])
+    assert not (tmp_path / "resumed.parquet").exists()
+    assert computed == [0, 2, 3, 4, 5, 1]
+    (folder,) = answers.FOLDER.iterdir()
+    (folder / "000003.parquet").write_bytes((folder / "000003.parquet").read_bytes()[:-9])
+    monkeypatch.setattr(answers, "write", write)
+    apply.main([*words, str(tmp_path / "resumed.parquet")])
+    assert sorted(computed[6:]) == [1, 3]
+    assert (tmp_path / "resumed.parquet").read_bytes() == (
+        tmp_path / "through.parquet"
+    ).read_bytes()
+
+
+def test_parts_are_of_one_row_these_files_and_these_options(
+    projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(projects / "table")
+    file = tmp_path / "folder/new.csv"
+    file.parent.mkdir()
+    file.write_text("colour,size\nred,1\n")
+    question = Question("table", Path("artifacts/table"), "pca-kmeans", False, 5, "cpu")
+    questions = [question, replace(question, n_similar=4)]
+    names = {answers.fingerprint_of(q, [answers.state_of(file.parent)]) for q in questions}
+    file.write_text("colour,size\nred,2\n")
+    names.add(answers.fingerprint_of(question, [answers.state_of(file.parent)]))
+    (file.parent / "more.csv").touch()
+    names.add(answers.fingerprint_of(question, [answers.state_of(file.parent)]))
+    assert len(names) == 4
+
+
+def test_parts_without_a_sample_and_what_is_said_of_several(
+    projects: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A part of documents without a known term; a category that is new in two parts."""
+    in_project("text", projects, monkeypatch)
+    monkeypatch.setattr(engine, "each", in_process)
+    rows = [f"quark{i}" for i in range(256)] + [f"ship {i}" for i in range(50)]
+    (tmp_path / "new").mkdir()
+    for i, text in enumerate(rows):
+        (tmp_path / f"new/{i:03}.txt").write_text(text)
+    apply.main([str(tmp_path / "new"), "--to", str(tmp_path / "t.parquet"), "-n", "1"])
+    table = pd.read_parquet(tmp_path / "t.parquet")
+    assert table["skipped"].tolist() == [""] * 50 + ["no known term"] * 256
+    assert table["name"].tolist()[:1] + table["name"].tolist()[50:51] == ["256.txt", "000.txt"]
+    assert "50 samples by pca-kmeans" in (said := capsys.readouterr().err)
+    assert "skipped 256 no known term" in said
+    monkeypatch.chdir(projects / "table")
+    (tmp_path / "new.csv").write_text("colour,size\n" + "green,1\n" * 300)
+    apply.main([str(tmp_path / "new.csv"), "--to", str(tmp_path / "t.csv")])
+    assert pd.read_csv(tmp_path / "t.csv")["name"].tolist() == [f"row {i + 1}" for i in range(300)]
+    said = capsys.readouterr().err
+    assert "'colour': 256 values of other categories, for example green (so in 1 other" in said
+    assert "apply: 300 samples" in said

@@ -65,6 +65,24 @@ def test_columns_are_scaled_each_by_its_own_ends_which_new_rows_may_pass() -> No
     assert array.encode(data.schema, data.arrays, Path("one.npy")).x.tolist() == [[0, 0, 0.5]]
 
 
+def test_parts_are_encoded_as_the_whole_is() -> None:
+    """The fourth of five rows is no number; rows keep the numbers that they have in the file."""
+    data = load(np.arange(6.0).reshape(3, 2))
+    np.save("new.npy", np.array([[0.0, 1], [5, 9], [2, 3], [np.nan, 1], [4, 5]]))
+    parts = list(array.parts(data.schema, Path("new.npy"), 2))
+    assert [part.n for part in parts] == [2, 2, 1]
+    whole, *some = (
+        array.encode(data.schema, data.arrays, Path("new.npy"), part) for part in (None, *parts)
+    )
+    np.testing.assert_array_equal(np.concatenate([own.x for own in some]), whole.x)
+    assert [name for own in some for name in own.names or ()] == whole.names
+    assert (
+        [item for own in some for item in own.skipped]
+        == whole.skipped
+        == [("row 4", "NaN or infinity")]
+    )
+
+
 def test_what_is_from_0_to_1_stays_as_it_is() -> None:
     x = np.array([[0.25, 0.5], [0.125, 0.75]])
     assert load(x).x.tolist() == x.tolist()

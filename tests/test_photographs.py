@@ -12,6 +12,7 @@ from narrows.data import new_files, originals
 from narrows.data.datasets import _copies, _files, image_folder
 from narrows.data.datasets._base import Dataset, Original
 from narrows.data.datasets._pictures import Shape
+from narrows.data.new_files import NewSamples, Piece
 from narrows.data.places import Place
 from narrows.errors import UserError
 
@@ -101,7 +102,9 @@ def test_new_files_are_seen_in_the_same_way() -> None:
     Path("photos/a.jpg").rename("b.jpg")
     new = new_files.encoded(Path("b.jpg"), data.schema, {})
     assert np.array_equal(new.x, data.x)
-    (single,) = originals.new(data.schema, [Path("b.jpg")], ["b.jpg"], new.x)
+    path, beyond = Path("b.jpg"), np.zeros((1, 1), np.float32)
+    samples = NewSamples(new.x, [path], ["b.jpg"], [""], [], beyond, [], [Piece(path)])
+    (single,) = originals.new(data.schema, samples)
     assert single.read(100).shape == (3, 100, 100)
 
 

@@ -289,6 +289,32 @@ def test_every_type_of_parquet_is_used_or_left_out_with_a_reason() -> None:
         load(pa.table(columns), categorical=("list",))
 
 
+@pytest.mark.parametrize("file", ["new.csv", "new.parquet"])
+def test_parts_are_encoded_as_the_whole_is(file: str) -> None:
+    """Five rows, two at a time; of the CSV the fourth row lacks a value, which that part says."""
+    data = load(csv({"n": AGE, "Ort": ["Bonn", "Ulm"] * 30}))
+    Path("new.csv").write_text("n,Ort\n1,Ulm\n2,Bonn\n3,Ulm\n4\n5,Jena\n")
+    columns = {"n": [1, 2, 3, 4, 5], "Ort": ["Ulm", "Bonn", "Ulm", None, "Jena"]}
+    parquet.write_table(pa.table(columns), "new.parquet")
+    parts = list(table.parts(data.schema, Path(file), 2))
+    assert [(part.first, part.n) for part in parts] == [(0, 2), (2, 2), (4, 1)]
+    whole, *some = (table.encode(data.schema, {}, Path(file), part) for part in (None, *parts))
+    np.testing.assert_array_equal(np.concatenate([own.x for own in some]), whole.x)
+    if file == "new.csv":
+        has_remark = [any("row 4: the last" in line for line in own.warnings) for own in some]
+        assert has_remark == [False, True, False]
+
+
+@pytest.mark.parametrize("file", ["new.csv", "new.parquet"])
+def test_a_table_without_rows_is_a_part_of_none(file: str) -> None:
+    data = load(csv({"n": AGE}))
+    Path("new.csv").write_text("n\n")
+    parquet.write_table(pa.table({"n": pa.array([], pa.int64())}), "new.parquet")
+    (part,) = table.parts(data.schema, Path(file), 2)
+    with pytest.raises(NothingLeft, match="has a header and no rows"):
+        table.encode(data.schema, {}, Path(file), part)
+
+
 def test_bytes_and_lists_where_there_were_values_are_told_of() -> None:
     data = load(pa.table({"plan": ["free", "pro"] * 20, "age": AGE[:40]}))
     new = pa.table({"plan": [b"\xff", b"\xfe", b"\xfd"], "age": [[1], [2], [3]]})

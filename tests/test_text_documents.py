@@ -25,7 +25,7 @@ from narrows.data.datasets._base import Original
 from narrows.errors import UserError
 from narrows.models import features as extraction
 from narrows.stages import fetch, prepare
-from narrows.store import choices, clusterings, encoders, features
+from narrows.store import choices, clusterings, digests, encoders, features
 from narrows.store.choices import ChosenK
 from narrows.tracking import models, registry
 
@@ -96,7 +96,7 @@ def finish() -> None:
 
 
 def digest(data: Path) -> str:
-    return str(apply.digest(data / "x.npy", data / "split.npy"))
+    return digests.digest(data / "x.npy", data / "split.npy")
 
 
 @pytest.fixture

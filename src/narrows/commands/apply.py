@@ -16,36 +16,30 @@ import dataclasses
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
-from narrows.clustering import neighbours, saved
-from narrows.clustering.saved import Saved
+from narrows.clustering import neighbours
 from narrows.commands import _answers, _base
 from narrows.config import params
 from narrows.config.messages import plural
 from narrows.config.params import Params
-from narrows.data import names, splits, table_frame
-from narrows.data.new_files import NewSamples
+from narrows.data import names, new_files, table_frame
+from narrows.data.new_files import NewSamples, Piece
 from narrows.data.prepare import ASSUMED
-from narrows.data.tables import beyond
 from narrows.errors import UserError
-from narrows.evaluation import outliers
-from narrows.explore import apply, groups, new_samples
+from narrows.explore import answers, groups
+from narrows.explore.answers import Answer, Answers
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
 from narrows.explore.groups import KNOWN, Groups, Named
+from narrows.explore.question import Answerer, Question
 from narrows.rendering import progress
-from narrows.store import clusterings, features
-from narrows.store.clusterings import StoredClustering
-from narrows.store.digests import digest
-from narrows.store.reading import existing, read_array, read_schema
+from narrows.store.reading import read_array, read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,143 +51,100 @@ def main(words: Sequence[str]) -> int:
     """Prints the table, or writes it or the page."""
     options = arguments(words)
     check(options)
-    p, counts = params.load(), list[int | None]()
+    p = params.load()
     data = Path("data", p.dataset.name)
     is_page = options.to is not None and options.to.suffix.lower() not in _answers.TABLES
     with progress.watch("apply"), finished(p, options.run) as (artifacts, key):
-        stored = clusterings.open_clustering(artifacts, key, key in p.deep_clusterings)
-        known = read_known(p, stored, read_array(data / "x.npy"))
-        question = read_question(p, stored, known, options.paths, options.n)
-        own_groups = groups_of(p, key, stored, known, options.names)
-        samples = names.read(data / "samples.csv", len(known.x))
-        known_names = samples.paths if samples else [f"row {i + 1}" for i in range(len(known.x))]
-        whole = [(question.new, question.describe())] if is_page else []
-        parts = whole or question.describe_parts()
-        lines = tables(parts, known_names, bool(known.columns), own_groups, counts)
-        if is_page:
-            with folders.new(options.to) as folder:
-                root = getattr(p.dataset.config, "path", None)
-                page(folder, options.to, own_groups, *whole[0], known, samples, root)
-                _answers.save(lines, folder / "samples.csv")
-        elif options.to:
-            _answers.save(lines, options.to)
-        else:
-            _answers.show(lines)
-    remarks = [f"columns are read as {data / ASSUMED} says"] if known.columns else []
-    answer = f"by {key}, {counted_outliers(counts)}"
-    _answers.report("apply", question.new, remarks, answer, options.to)
+        is_deep = key in p.deep_clusterings
+        question = Question(p.dataset.name, artifacts, key, is_deep, options.n, p.device)
+        report = (page_of if is_page else table_of)(p, question, options)
+    has_columns = bool(table_frame.used(read_schema(data)))
+    remarks = [f"columns are read as {data / ASSUMED} says"] if has_columns else []
+    _answers.report("apply", report, remarks, options.to)
     return 0
 
 
-@dataclass(frozen=True)
-class Question:
-    """New samples, and the row that is to describe them."""
-
-    new: NewSamples
-    x: np.ndarray
-    """The samples (N, ...) as its encoder takes them, or features of them where it takes those."""
-    clustering: Saved
-    known: Known
-    """What the row was made from, as its encoder takes it."""
-    n_similar: int
-
-    def describe(self) -> Description:
-        """What the row says of them."""
-        about = self.clustering, self.known, self.x, self.new.beyond, self.n_similar
-        return apply.describe(*about)
-
-    def describe_parts(self) -> Iterator[tuple[NewSamples, Description]]:
-        """The same of some samples after the others, so that many more than fit in memory can be
-        described."""
-        about = self.clustering, self.known, self.x, self.new.beyond, self.n_similar
-        for rows, description in apply.describe_parts(*about):
-            yield self.new.part(rows), description
+def table_of(p: Params, question: Question, options: argparse.Namespace) -> _answers.Report:
+    """Writes the table, or prints it."""
+    with answers.on(question, options.paths) as parts:
+        known_names = names_of(question)
+        own_groups = groups_of(p, question, options.names)
+        lines = tables(parts, known_names, own_groups)
+        _answers.save(lines, options.to) if options.to else _answers.show(lines)
+        totals = parts.totals
+    answer = f"by {question.key}, {counted_outliers(totals.n_outliers)}"
+    return _answers.Report(totals.n_samples, totals.sentences(), totals.skipped, answer)
 
 
-def read_question(
-    p: Params, stored: StoredClustering, known: Known, paths: Sequence[Path], n_similar: int
-) -> Question:
-    """The samples of the paths, and the row that is to describe them."""
-    data, own = Path("data", p.dataset.name), Path("artifacts", p.dataset.name)
-    new, x = new_samples.read(paths, data, known.x, own, stored.encoder, p.device)
-    known = dataclasses.replace(known, x=features.input_of(own, stored.encoder.config, known.x))
-    return Question(new, x, saved.of_stored(stored), known, n_similar)
+def page_of(p: Params, question: Question, options: argparse.Namespace) -> _answers.Report:
+    """Writes the page, for which all samples are in memory, with the table beside it."""
+    new_files.check(options.paths)
+    answerer = Answerer(question)
+    new, x = answerer.read([Piece(path) for path in options.paths])
+    description = answerer.describe(new, x)
+    rows = answers.lines(new, description, bool(answerer.known.columns))
+    parts = Answers([Answer(rows, new.skipped, new.warnings)])
+    own_groups = groups_of(p, question, options.names)
+    samples = names.read(question.data / "samples.csv", len(answerer.known.x))
+    root = getattr(p.dataset.config, "path", None)
+    with folders.new(options.to) as folder:
+        page(folder, options.to, own_groups, new, description, answerer.known, samples, root)
+        _answers.save(tables(parts, names_of(question), own_groups), folder / "samples.csv")
+    totals = parts.totals
+    answer = f"by {question.key}, {counted_outliers(totals.n_outliers)}"
+    return _answers.Report(totals.n_samples, totals.sentences(), totals.skipped, answer)
+
+
+def names_of(question: Question) -> Sequence[str]:
+    """Names of the known samples."""
+    n = len(read_array(question.data / "x.npy"))
+    samples = names.read(question.data / "samples.csv", n)
+    return samples.paths if samples else [f"row {i + 1}" for i in range(n)]
 
 
 def tables(
-    parts: Iterable[tuple[NewSamples, Description]],
-    known_names: Sequence[str],
-    has_columns: bool,
-    own_groups: Groups,
-    counts: list[int | None],
+    parts: Answers, known_names: Sequence[str], own_groups: Groups
 ) -> Iterator[pd.DataFrame]:
-    """The lines of the table, part by part; `counts` gets the number of outliers of each part, None
-    where none can be told."""
-    for new, description in parts:
-        can_tell = np.isfinite(description.limit)
-        counts.append(int(description.is_outlier.sum()) if can_tell else None)
-        yield table(new, description, known_names, has_columns, own_groups)
+    """The lines of the table, some at a time; those of what was skipped come last."""
+    known = np.array(known_names, object)
+    for rows in parts.rows():
+        rows = rows.copy()
+        for column in rows.filter(regex=r"^similar_\d+$"):
+            rows[column] = known[rows[column].to_numpy()].tolist()
+        at, clusters = list(rows.columns).index("cluster") + 1, rows["cluster"].tolist()
+        if own_groups.named != Named():
+            rows.insert(at, "group", [own_groups.named.label(cluster) for cluster in clusters])
+        if own_groups.coarse:
+            rows.insert(at, "coarse", [own_groups.coarse.get(cluster, "") for cluster in clusters])
+        rows["skipped"] = ""
+        yield rows
+    yield from map(_answers.left_out, parts.skipped())
 
 
-def counted_outliers(counts: Sequence[int | None]) -> str:
-    """How many outliers there are in all parts, or that none can be told."""
-    if None in counts:
+def counted_outliers(n: int | None) -> str:
+    """How many outliers there are, or that none can be told."""
+    if n is None:
         return (
             "whose encoder reconstructs known samples without a loss: there is no outlier to tell"
         )
-    return plural(sum(count or 0 for count in counts), "outlier")
+    return plural(n, "outlier")
 
 
-def groups_of(
-    p: Params, key: str, stored: StoredClustering, known: Known, names_file: Path | None
-) -> Groups:
+def groups_of(p: Params, question: Question, names_file: Path | None) -> Groups:
     """Coarse groups of the clusters, and what a page's reader called them."""
-    clusters = stored.clusters
-    identity = groups.identity_of(p.dataset.name, key, clusters)
+    stored, key = question.stored, question.key
+    identity = groups.identity_of(p.dataset.name, key, stored.clusters)
+    coarse = _base.coarse_letters(
+        Path("artifacts", p.dataset.name), np.asarray(stored.codes), stored.clusters
+    )
     return Groups(
         dataset=f"New pictures, {p.title}",
         clustering=key,
         identity=identity,
         sizes={},
-        coarse=_base.coarse_letters(Path("artifacts", p.dataset.name), known.codes, clusters),
+        coarse=coarse,
         named=groups.read_names(names_file, identity) if names_file else Named(),
     )
-
-
-def table(
-    new: NewSamples,
-    description: Description,
-    known_names: Sequence[str],
-    has_columns: bool,
-    own_groups: Groups,
-) -> pd.DataFrame:
-    """A line for each sample, and one for each file that was skipped."""
-    import pandas as pd
-
-    n, clusters = len(new.x), description.answer.clusters
-    columns: dict[str, Any] = {
-        "cluster": pd.array(clusters, dtype="Int64"),
-    }
-    if own_groups.coarse:
-        columns["coarse"] = [own_groups.coarse.get(int(c), "") for c in clusters]
-    if own_groups.named != Named():
-        columns["group"] = [own_groups.named.label(int(c)) for c in clusters]
-    columns |= {
-        "membership": description.answer.soft.max(axis=1, initial=0),
-        "distance": description.answer.distances,
-        "error": description.answer.errors,
-    }
-    if has_columns:
-        columns |= {"score": description.scores, "columns": description.reasons}
-    can_tell = np.isfinite(description.limit)
-    columns |= {
-        "rank": description.ranks,
-        "outlier": pd.array(description.is_outlier if can_tell else [None] * n, dtype="boolean"),
-    }
-    for i in range(description.similar.shape[1]):
-        columns[f"similar_{i + 1}"] = [known_names[row] for row in description.similar[:, i]]
-        columns[f"similar_{i + 1}_distance"] = description.similar_distances[:, i]
-    return _answers.table(new, columns)
 
 
 def page(
@@ -270,20 +221,6 @@ def _place_together(
     paths = [os.path.relpath(file, common) for file in files]
     dates = [*new.dates, *(samples.dates[row] for row in rows)]
     return names.SampleNames(paths, dates), gallery_page.url(common, target)
-
-
-def read_known(p: Params, stored: StoredClustering, x: np.ndarray) -> Known:
-    """What the row was made from, which has to be what lies in data/ now."""
-    data = Path("data", p.dataset.name)
-    split = existing(data / "split.npy")
-    if stored.encoder.config["data_digest"] != digest(data / "x.npy", split):
-        key = stored.folder.name
-        raise UserError(f"{key} was made from other data than {data} holds now; run `dvc repro`")
-    reference = outliers.reference(splits.mask(read_array(split, mmap=False), "train"))
-    columns = table_frame.used(read_schema(data))
-    shape = (len(x), len(columns))
-    outside = beyond.read(data / "schema", shape) if columns else sparse.csr_array(shape)
-    return Known(x, np.asarray(stored.codes), reference, columns, outside)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ import numpy as np
 
 from narrows.commands import _answers, _base
 from narrows.data import blocks
+from narrows.data.datasets._base import kind_of
 from narrows.errors import UserError
 from narrows.explore import new_samples
 from narrows.rendering import progress
@@ -55,9 +57,11 @@ def main(words: Sequence[str]) -> int:
         row, encoder = _loaded(model, kind, served[kind])
         new, x = new_samples.read(paths, model, _like(served), model, encoder, "auto")
         columns = _columns(row, x)
-    rows = _answers.table(new, columns)
-    _answers.save([rows], to) if to else _answers.show([rows])
-    _answers.report("predict", new, [], f"by {served[kind]}", to)
+    rows = _answers.tables(new, columns)
+    _answers.save(rows, to) if to else _answers.show(rows)
+    skipped = Counter(kind_of(file.reason) for _, file in new.skipped)
+    about = _answers.Report(len(new.x), new.warnings, skipped, f"by {served[kind]}")
+    _answers.report("predict", about, [], to)
     return 0
 
 

@@ -18,6 +18,7 @@ from narrows.config.plugins import Plugin
 from narrows.data import names
 from narrows.data.datasets import _files
 from narrows.data.datasets._base import Original
+from narrows.data.new_files import NewSamples
 from narrows.errors import UserError
 from narrows.store.reading import read_array, read_schema
 
@@ -74,21 +75,23 @@ def of(
     return [_named(by_name, name, root) for name in paths]
 
 
-def new(
-    schema: Mapping[str, Any], paths: Sequence[Path], samples: Sequence[str], x: np.ndarray
-) -> list[Original]:
-    """The originals of new samples, in their order.
+def new(schema: Mapping[str, Any], samples: NewSamples) -> list[Original]:
+    """The originals of new samples, in their order: of those that came as arrays these are all that
+    there is.
 
     Args:
         schema: that `prepare` left.
-        paths: path of the user's that each sample came from.
-        samples: name of each, as `new_files` gives it.
-        x: the samples, which are all that there is of those that came as arrays.
     """
+    paths = samples.paths
     if "originals" not in schema or any(path.suffix == ".npy" for path in paths):
-        return of_array(x)
-    by_path = {path: _of(schema, path, None) for path in dict.fromkeys(paths)}
-    return [_named(by_path[path], name, path) for path, name in zip(paths, samples, strict=True)]
+        return of_array(samples.x)
+    by_path: dict[Path, dict[str, Original]] = {}
+    for piece in samples.pieces:
+        if piece.part or piece.path not in by_path:
+            own = _of(schema, piece.path, piece.part.content if piece.part else None)
+            by_path.setdefault(piece.path, {}).update(own)
+    names = zip(paths, samples.names, strict=True)
+    return [_named(by_path[path], name, path) for path, name in names]
 
 
 def of_array(x: np.ndarray) -> list[Original]:
@@ -105,9 +108,7 @@ def of_array(x: np.ndarray) -> list[Original]:
     return [_Enlarged(x, row).original() for row in range(len(x))]
 
 
-def _of(
-    schema: Mapping[str, Any], path: Path, listed: Sequence[_files.ListedFile] | None
-) -> Mapping[str, Original]:
+def _of(schema: Mapping[str, Any], path: Path, listed: Any) -> Mapping[str, Original]:
     by_name: Mapping[str, Original] = plugins.load("datasets", schema["dataset"]).originals(
         schema, path, listed
     )

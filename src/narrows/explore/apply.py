@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ AT_ONCE = 256
 says something else of a row, in its last bits, with another number of rows, and what is said of a
 new sample must not depend on the others of its file."""
 TOGETHER = 64 * AT_ONCE
-"""Number of samples of which a table is written at once, where pictures are small enough."""
+"""Number of samples that are read and described at once, where pictures are small enough."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,12 @@ class Description:
 
 
 def describe(
-    clustering: Saved, known: Known, x: np.ndarray, beyond: np.ndarray, n_similar: int
+    clustering: Saved,
+    known: Known,
+    x: np.ndarray,
+    beyond: np.ndarray,
+    n_similar: int,
+    score: Score | None = None,
 ) -> Description:
     """Clusters, scores and the most similar known samples for new ones.
 
@@ -76,32 +81,9 @@ def describe(
         beyond: how far values lie outside what became 0 to 1, (N, C) as in `known.beyond`; of an
             array (N, 1), the root of their mean square.
         n_similar: number of similar samples for each new one.
+        score: of the clustering and the known samples, where others were described before.
     """
-    return _described(clustering, known, _Score(clustering, known), x, beyond, n_similar)
-
-
-def describe_parts(
-    clustering: Saved, known: Known, x: np.ndarray, beyond: np.ndarray, n_similar: int
-) -> Iterator[tuple[slice, Description]]:
-    """The same of consecutive samples, which rows these are and what is said of them; x may be
-    memory-mapped."""
-    score = _Score(clustering, known)
-    size = max(AT_ONCE, min(TOGETHER, blocks.n_in_memory(x.shape[1:]) // AT_ONCE * AT_ONCE))
-    for start in range(0, len(x), size):
-        rows = slice(start, min(start + size, len(x)))
-        part = np.array(x[rows])
-        blocks.forget(x)
-        yield rows, _described(clustering, known, score, part, beyond[rows], n_similar)
-
-
-def _described(
-    clustering: Saved,
-    known: Known,
-    score: _Score,
-    x: np.ndarray,
-    beyond: np.ndarray,
-    n_similar: int,
-) -> Description:
+    score = score or Score(clustering, known)
     n_new, size = len(x), min(AT_ONCE, blocks.n_together(x.shape[1:]))
     x, beyond = filled(x, size), filled(beyond, size)
     z, similar = _codes(clustering, known, x, n_similar, size)
@@ -131,6 +113,16 @@ def _described(
     )
 
 
+def n_together(*shapes: Sequence[int]) -> int:
+    """How many samples, of these shapes, are read and described at once.
+
+    >>> n_together((1, 28, 28)), n_together((3, 224, 224), (1280,))
+    (16384, 256)
+    """
+    least = min(blocks.n_in_memory(shape) for shape in shapes)
+    return max(AT_ONCE, min(TOGETHER, least // AT_ONCE * AT_ONCE))
+
+
 def filled(array: np.ndarray, size: int) -> np.ndarray:
     """Rows (N, ...), the last one repeated until they are a multiple of `size`."""
     return np.concatenate([array, np.repeat(array[-1:], -len(array) % size, axis=0)])
@@ -153,8 +145,8 @@ def _codes(
     return z, similar
 
 
-class _Score:
-    """How odd samples are, and what that is of known rows."""
+class Score:
+    """How odd samples are, and what that is of known rows, which takes a look at many of them."""
 
     def __init__(self, clustering: Saved, known: Known):
         self.clustering, self.columns = clustering, known.columns

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from narrows.data import new_files
-from narrows.data.new_files import NewSamples
+from narrows.data.new_files import NewSamples, Piece
 from narrows.store import features
 from narrows.store.encoders import StoredEncoder
 from narrows.store.reading import read_schema
@@ -33,8 +33,22 @@ def read(
     Raises:
         UserError: as `new_files.read` and `features.of_new` do.
     """
+    new_files.check(paths)
+    pieces = [Piece(path) for path in paths]
+    return read_pieces(pieces, data, like, artifacts, encoder, device)
+
+
+def read_pieces(
+    pieces: Sequence[Piece],
+    data: Path,
+    like: np.ndarray,
+    artifacts: Path,
+    encoder: StoredEncoder,
+    device: str,
+) -> tuple[NewSamples, np.ndarray]:
+    """The same of files and folders, or parts of them."""
     taken = features.of_encoder(artifacts, encoder.config)
-    new = new_files.read(paths, data, like, is_x_used=taken is None)
+    new = new_files.read_pieces(pieces, data, like, is_x_used=taken is None)
     if taken is None:
         return new, new.x
     from narrows.models.features import of_new

@@ -110,6 +110,6 @@ def of_new(
         schema: that `prepare` left.
     """
     row = plugin("pretrained", stored.config["row"])
-    samples = originals.new(schema, new.paths, new.names, new.x)
+    samples = originals.new(schema, new)
     scaling = Scaling.between(stored.config["low"], stored.config["high"])
     return scaling.to_unit(np.concatenate([*extract(row, samples, device)]))

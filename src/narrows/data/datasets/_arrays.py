@@ -7,12 +7,15 @@ import math
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import numpy as np
 from numpy.lib import format as npy
 
+from narrows.data import blocks
+from narrows.data.datasets._base import Part
 from narrows.errors import UserError, unreadable
 from narrows.store import outputs
 
@@ -50,6 +53,14 @@ def headers(path: Path) -> dict[str, Header]:
             return {"": _header(stream)[0]}
     except Exception as error:  # headers and archives may claim anything
         raise unreadable(path, error, NO_ARRAYS) from None
+
+
+def in_parts(array: np.ndarray, n: int) -> Iterator[Part]:
+    """Samples (N, ...), n at a time, as copies; of none an empty part."""
+    first = 0
+    for block in blocks.blocks(array, n) if len(array) else [array]:
+        yield Part(len(block), first, block)
+        first += len(block)
 
 
 def opened(path: Path, name: str = "") -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,18 @@ class Original(NamedTuple):
     whatever the size. Any thread may call it."""
     file: Path | None = None
     """The file that is this sample and no other; None for a row of a table or of an array."""
+
+
+class Part(NamedTuple):
+    """Consecutive samples of a user's file or folder, not yet encoded; any process can encode
+    them."""
+
+    n: int
+    """Number of samples, those included that will turn out to be unusable."""
+    first: int
+    """Number of samples before them."""
+    content: Any
+    """The samples as the plug-in's `encode` takes them: cells, values, or where their files lie."""
 
 
 class NothingLeft(UserError):
@@ -187,9 +200,22 @@ def counted(skipped: Sequence[Skipped]) -> str:
     >>> counted([Skipped("a", "empty"), Skipped("b", "broken: 1"), Skipped("c", "broken: 2")])
     '2 broken, 1 empty'
     """
-    kinds = [item.reason.partition(":")[0] for item in skipped]
-    order = sorted(set(kinds), key=lambda kind: (-kinds.count(kind), kind))
-    return ", ".join(f"{kinds.count(kind):,} {kind}" for kind in order)
+    return counted_kinds(Counter(kind_of(item.reason) for item in skipped))
+
+
+def counted_kinds(kinds: Mapping[str, int]) -> str:
+    """The same of numbers by kind."""
+    order = sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+    return ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
+
+
+def kind_of(reason: str) -> str:
+    """Kind of a reason, without its details.
+
+    >>> kind_of("broken: no end")
+    'broken'
+    """
+    return reason.partition(":")[0]
 
 
 def _found(array: np.ndarray) -> str:

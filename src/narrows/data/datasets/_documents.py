@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from narrows.data import decoding
 from narrows.data.datasets import _files
-from narrows.data.datasets._base import Skipped
+from narrows.data.datasets._base import Part, Skipped
 from narrows.data.datasets._files import ListedFile, composed
 from narrows.data.tables.reading import NO_TABLE
 from narrows.errors import UserError
@@ -50,18 +50,32 @@ def read(
         column: column of a CSV with the text.
         labels: `folders`, or a column of the CSV; documents without a label are left out.
     """
-    if path.is_dir() or path.suffix.lower() not in CSV:
+    if not is_table(path):
         return _folder(path if path.is_dir() else path.parent, files, labels)
     if column is None:
         raise UserError(f"params.yaml: dataset.column is missing: which column of {path} is text?")
     return _table(path, files, column, labels, separator)
 
 
+def is_table(path: Path) -> bool:
+    """Whether documents are the rows of this file."""
+    return not path.is_dir() and path.suffix.lower() in CSV
+
+
+def in_parts(documents: Documents, n: int) -> Iterator[Part]:
+    """Documents of a table, n at a time; what was left out goes with the first ones."""
+    for start in range(0, len(documents.texts), n):
+        rows = slice(start, start + n)
+        left_out = (documents.skipped, documents.remarks) if start == 0 else ([], [])
+        some = Documents(documents.texts[rows], documents.names[rows], None, *left_out)
+        yield Part(len(some.texts), start, some)
+
+
 def file_of(path: Path, name: str) -> Path | None:
     """The file of the document that `read` has named so; None for a row of a CSV."""
     if path.is_dir():
         return path / name
-    return None if path.suffix.lower() in CSV else path
+    return None if is_table(path) else path
 
 
 def _folder(root: Path, files: Sequence[ListedFile], labels: str | None) -> Documents:

@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
-from narrows.data.datasets._base import NothingLeft, Skipped, aside
+from narrows.data.datasets._base import NothingLeft, Part, Skipped, aside
 from narrows.errors import UserError
 from narrows.rendering import progress
 from narrows.store import outputs, project
@@ -208,6 +208,21 @@ def usable(files: Sequence[ListedFile]) -> tuple[list[ListedFile], list[Skipped]
             first[file.sha256] = file.path
             used.append(file)
     return used, skipped
+
+
+def in_parts(files: Sequence[ListedFile], n: int) -> Iterator[Part]:
+    """Consecutive files, at most n that can be used in a part, and the others between them; what
+    is repeated says so as its problem, since a part does not know the others."""
+    _, skipped = usable(files)
+    problems = dict(skipped)
+    marked = [file._replace(problem=problems.get(file.path, "")) for file in files]
+    start, n_used, n_before = 0, 0, 0
+    for at, file in enumerate(marked):
+        if n_used == n and not file.problem:
+            yield Part(n_used, n_before, marked[start:at])
+            start, n_used, n_before = at, 0, n_before + n_used
+        n_used += not file.problem
+    yield Part(n_used, n_before, marked[start:])
 
 
 def none_left(root: Path, kind: str, skipped: Sequence[Skipped], advice: str = "") -> NothingLeft:

@@ -15,7 +15,7 @@ import numpy as np
 from narrows.config.plugins import config
 from narrows.data import blocks
 from narrows.data.datasets import _arrays, _files
-from narrows.data.datasets._base import Dataset, Skipped, numbered
+from narrows.data.datasets._base import Dataset, Part, Skipped, numbered
 from narrows.data.datasets._stacked import stacked
 from narrows.data.unit import WHITE
 from narrows.errors import UserError
@@ -121,29 +121,32 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     )
 
 
-def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New samples, an .npy or .npz like the one that was learned from, or one sample alone;
-    warnings say how many have values beyond its range, which are cut.
+def parts(schema: Mapping[str, Any], path: Path, n: int) -> Iterator[Part]:
+    """New samples, n at a time, as the file has them; raises as `encode` does."""
+    return _arrays.in_parts(_opened(schema, path), n)
+
+
+def encode(
+    schema: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    path: Path,
+    part: Part | None = None,
+) -> Dataset:
+    """New samples, an .npy or .npz like the one that was learned from, or one sample alone; all, or
+    those of a part. Warnings say how many have values beyond its range, which are cut.
 
     Raises:
         UserError: no array of such samples.
     """
-    if path.is_dir() or path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path} is no .npy and no .npz")
-    is_npz = path.suffix.lower() == _arrays.NPZ
-    key = _arrays.chosen(path, (schema["key"] or None) if is_npz else None)
-    array = _numbers(_arrays.opened(path, key), path)
+    array, first = (part.content, part.first) if part else (_opened(schema, path), 0)
     layout = Layout(schema["layout"], tuple(schema["sample"]))
     low, high = arrays["low"], arrays["high"]
-    array = array[None] if array.shape == layout.sample else array
-    if array.shape[1:] != layout.sample:
-        raise UserError(f"{path}: samples are of shape {layout.sample}, found {array.shape}")
     usable, beyond = np.full(len(array), True), np.zeros((len(array), 1), np.float32)
     for rows, values in _blocks(array, layout):
         usable[rows] = np.isfinite(values).all(axis=1)
         beyond[rows, 0] = _outside(values, low, high)
     beyond = beyond[usable]
-    skipped = [_no_number(row) for row in np.flatnonzero(~usable).tolist()]
+    skipped = [_no_number(first + row) for row in np.flatnonzero(~usable).tolist()]
     x = stacked(_scaled(array, layout, low, high, usable))
     if x is None:
         raise _files.none_left(path, "sample", skipped)
@@ -153,12 +156,26 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
         x,
         None,
         None,
-        names=[f"row {row + 1}" for row in np.flatnonzero(usable).tolist()],
+        names=[f"row {first + row + 1}" for row in np.flatnonzero(usable).tolist()],
         skipped=skipped,
         schema=schema,
         beyond=beyond,
         warnings=[remark] if n_beyond else [],
     )
+
+
+def _opened(schema: Mapping[str, Any], path: Path) -> np.ndarray:
+    """The user's array (N, ...) of new samples."""
+    if path.is_dir() or path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path} is no .npy and no .npz")
+    is_npz = path.suffix.lower() == _arrays.NPZ
+    key = _arrays.chosen(path, (schema["key"] or None) if is_npz else None)
+    array = _numbers(_arrays.opened(path, key), path)
+    sample = tuple(schema["sample"])
+    array = array[None] if array.shape == sample else array
+    if array.shape[1:] != sample:
+        raise UserError(f"{path}: samples are of shape {sample}, found {array.shape}")
+    return array
 
 
 def _label_file(cfg: Config, file: Path) -> Path | None:

@@ -23,7 +23,7 @@ from pydantic import Field, PositiveInt
 from narrows.config.plugins import config
 from narrows.data import decoding, scales
 from narrows.data.datasets import _copies, _files, _pictures
-from narrows.data.datasets._base import Dataset, Original, Skipped, numbered
+from narrows.data.datasets._base import Dataset, Original, Part, Skipped, numbered
 from narrows.data.datasets._files import ListedFile, composed
 from narrows.data.datasets._pictures import Picture, Shape
 from narrows.errors import UserError
@@ -89,21 +89,34 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     return _load(root, used, skipped, schema, labels=labels, odd=odd)
 
 
-def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New pictures, a folder or one file, as `load` made those that were learned from."""
-    suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    with _quiet():
-        files = _files.find(
-            path,
-            suffixes,
-            is_remembered=False,
-            exclude=schema["exclude"],
-            also=_copies.remember,
-        )
+def parts(schema: Mapping[str, Any], path: Path, n: int) -> Iterator[Part]:
+    """New pictures, a folder or one file, n at a time: the listing of their files."""
+    yield from _files.in_parts(_found(schema, path), n)
+
+
+def encode(
+    schema: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    path: Path,
+    part: Part | None = None,
+) -> Dataset:
+    """New pictures, a folder or one file, as `load` made those that were learned from; all, or
+    those of a part."""
+    files = part.content if part else _found(schema, path, _copies.remember)
     root = path if path.is_dir() else path.parent
     dataset = _load(root, *_files.usable(files), schema, ranges=schema["ranges"])
     _copies.bound()
     return dataset
+
+
+def _found(
+    schema: Mapping[str, Any], path: Path, also: _files.Also | None = None
+) -> list[ListedFile]:
+    suffixes = _pictures.SUFFIXES | _pictures.HEIC
+    with _quiet():
+        return _files.find(
+            path, suffixes, is_remembered=False, exclude=schema["exclude"], also=also
+        )
 
 
 def originals(
@@ -113,11 +126,9 @@ def originals(
 
     Args:
         path: the folder, or one file.
-        listed: what `fetch` found; None looks again.
+        listed: what `fetch` found, or is in a part; None looks again.
     """
-    suffixes = _pictures.SUFFIXES | _pictures.HEIC
-    exclude = schema["exclude"]
-    files = listed or _files.find(path, suffixes, is_remembered=False, exclude=exclude)
+    files = listed or _found(schema, path)
     root, accepted = path if path.is_dir() else path.parent, _pictures.formats()
     return {
         file.path: Original(

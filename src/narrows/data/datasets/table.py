@@ -7,10 +7,11 @@ dates the time and their place in the year and in the week.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 from pydantic import Field, NonNegativeInt
@@ -18,7 +19,7 @@ from pydantic import Field, NonNegativeInt
 from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data.datasets import _files
-from narrows.data.datasets._base import Dataset, NothingLeft, Skipped, numbered
+from narrows.data.datasets._base import Dataset, NothingLeft, Part, Skipped, numbered
 from narrows.data.tables import account, columns, reading
 from narrows.data.tables.cells import Cells, cells
 from narrows.data.tables.reading import CSV, PARQUET, Layout, Sheet
@@ -129,27 +130,34 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     )
 
 
-def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New rows as `load` encoded those that were learned from; warnings say what did not fit.
+def parts(schema: Mapping[str, Any], path: Path, n: int) -> Iterator[Part]:
+    """New rows, n at a time: their cells. Raises as `encode` does."""
+    first, layout = 0, _layout_in(schema)
+    with _opened(path) as stream:
+        for sheet in reading.parts(stream, path, layout, n):
+            yield Part(sheet.n_rows, first, sheet)
+            first += sheet.n_rows
+
+
+def encode(
+    schema: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    path: Path,
+    part: Part | None = None,
+) -> Dataset:
+    """New rows as `load` encoded those that were learned from, all or those of a part; warnings say
+    what did not fit.
 
     Raises:
         UserError: no table, or a column that was learned from is missing.
         NothingLeft: a table without rows.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; accepted are .csv, .tsv and .parquet files")
-    try:
-        layout = Layout(**{key: schema[key] for key in Layout._fields})
-    except KeyError as error:
-        raise UserError(
-            f"the schema of the known rows has no {error}: it is of an older version; run "
-            "`dvc repro prepare`"
-        ) from None
-    try:
-        with path.open("rb") as stream:
+    layout = _layout_in(schema)
+    if part:
+        sheet = part.content
+    else:
+        with _opened(path) as stream:
             sheet = reading.read(stream, path, layout)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
     for column in schema["columns"]:
         if "features" in column and column["name"] not in sheet.columns:
             there = columns.listed(sheet.columns)
@@ -175,6 +183,29 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
         beyond=encoded.beyond,
         warnings=[f"{path}: {remark}" for remark in remarks],
     )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a table."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; accepted are .csv, .tsv and .parquet files")
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _layout_in(schema: Mapping[str, Any]) -> Layout:
+    """How the known rows were written."""
+    try:
+        return Layout(**{key: schema[key] for key in Layout._fields})
+    except KeyError as error:
+        raise UserError(
+            f"the schema of the known rows has no {error}: it is of an older version; run "
+            "`dvc repro prepare`"
+        ) from None
 
 
 def layout_of(cfg: Config) -> Layout:

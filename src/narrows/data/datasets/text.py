@@ -8,7 +8,7 @@ papers' own scale is this one times the root of the number of terms. `tokens` sa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,8 @@ from narrows.config.messages import plural
 from narrows.config.plugins import config
 from narrows.data import tokens
 from narrows.data.datasets import _documents, _files
-from narrows.data.datasets._base import Dataset, NothingLeft, Original, Skipped, numbered
+from narrows.data.datasets._base import Dataset, NothingLeft, Original, Part, Skipped, numbered
+from narrows.data.datasets._documents import Documents
 from narrows.data.datasets._files import ListedFile
 from narrows.errors import UserError
 from narrows.store.digests import digest_of
@@ -110,10 +111,24 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
     )
 
 
-def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Path) -> Dataset:
-    """New documents as `load` made those that were learned from; unknown terms do not count."""
+def parts(schema: Mapping[str, Any], path: Path, n: int) -> Iterator[Part]:
+    """New documents, n at a time: the listing of their files, or texts of a .csv."""
     listed = _documents.find(path, schema["exclude"], is_remembered=False)
-    documents = _documents.read(path, listed, schema["column"], None, schema["separator"])
+    if _documents.is_table(path):
+        yield from _documents.in_parts(_read(schema, path, listed), n)
+    else:
+        yield from _files.in_parts(listed, n)
+
+
+def encode(
+    schema: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    path: Path,
+    part: Part | None = None,
+) -> Dataset:
+    """New documents as `load` made those that were learned from, all or those of a part; unknown
+    terms do not count."""
+    documents = _read(schema, path, part.content if part else None)
     if schema["embeddings"]:
         x = _unit(_embedded(schema["embeddings"], documents.texts), arrays)
     else:
@@ -131,11 +146,10 @@ def encode(schema: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: Pa
 
 
 def originals(
-    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | None
+    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | Documents | None
 ) -> dict[str, Original]:
-    """The texts by name; `listed` is what `fetch` found, None looks again."""
-    files = listed or _documents.find(path, schema["exclude"], is_remembered=False)
-    documents = _documents.read(path, files, schema["column"], None, schema["separator"])
+    """The texts by name; `listed` is what `fetch` found or is in a part, None looks again."""
+    documents = _read(schema, path, listed)
     by_name = {}
     for name, text in zip(documents.names, documents.texts, strict=True):
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -144,11 +158,21 @@ def originals(
     return by_name
 
 
+def _read(
+    schema: Mapping[str, Any], path: Path, listed: Sequence[ListedFile] | Documents | None
+) -> Documents:
+    """The documents of the files, which may have been read before; None looks for them."""
+    if isinstance(listed, Documents):
+        return listed
+    files = listed or _documents.find(path, schema["exclude"], is_remembered=False)
+    return _documents.read(path, files, schema["column"], None, schema["separator"])
+
+
 def _without_terms(x: np.ndarray) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(~x.any(axis=1)).tolist(), "no known term")
 
 
-def _no_terms(cfg: Config, path: Path, documents: _documents.Documents) -> NothingLeft:
+def _no_terms(cfg: Config, path: Path, documents: Documents) -> NothingLeft:
     """Of documents without a term that counts, which so are skipped as those before them."""
     unused = [
         Skipped(name, "no term that some documents share and most lack") for name in documents.names

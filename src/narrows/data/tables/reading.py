@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -75,8 +76,25 @@ def read(stream: IO[bytes], file: Path, layout: Layout, is_beginning: bool = Fal
     """
     if file.suffix.lower() in PARQUET:
         return _parquet(stream, file, is_beginning)
-    try:
+    with _sentences(file, layout):
         return _csv(stream, file, layout, is_beginning)
+
+
+def parts(stream: IO[bytes], file: Path, layout: Layout, n: int) -> Iterator[Sheet]:
+    """The same n rows at a time, which are all that is in memory; without rows one sheet of none.
+    Remarks are on the rows of a sheet; those on the header stand in the first one."""
+    if file.suffix.lower() in PARQUET:
+        yield from _parquet_parts(stream, file, n)
+        return
+    with _sentences(file, layout):
+        yield from _csv_parts(stream, file, layout, n)
+
+
+@contextlib.contextmanager
+def _sentences(file: Path, layout: Layout) -> Iterator[None]:
+    """Says what Python's reader of CSV or its decoders found."""
+    try:
+        yield
     except csv.Error as error:
         hint = "; a quote is not closed" if "end of data" in str(error) else ""
         raise UserError(f"{file}: {NO_TABLE}: {error}{hint}") from None
@@ -88,7 +106,7 @@ def _parquet(stream: IO[bytes], file: Path, is_beginning: bool) -> Sheet:
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with _parquet_errors(file):
         source = parquet.ParquetFile(stream)
         _check_size(source.metadata.num_rows, source.metadata.num_columns, file)
         if is_beginning:
@@ -97,11 +115,42 @@ def _parquet(stream: IO[bytes], file: Path, is_beginning: bool) -> Sheet:
             table = pa.Table.from_batches(batches, source.schema_arrow)
         else:
             table = source.read()
-        table.validate(full=True)  # offsets that lead out of the file's memory
+        return _sheet(table, file)
+
+
+def _parquet_parts(stream: IO[bytes], file: Path, n: int) -> Iterator[Sheet]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with _parquet_errors(file):
+        source = parquet.ParquetFile(stream)
+        _check_size(min(n, source.metadata.num_rows), source.metadata.num_columns, file)
+        empty = _sheet(source.schema_arrow.empty_table(), file)
+        batches = source.iter_batches(n)
+    n_sheets = 0
+    while True:
+        with _parquet_errors(file):
+            if (batch := next(batches, None)) is None:
+                break
+            sheet = _sheet(pa.Table.from_batches([batch], source.schema_arrow), file)
+        yield sheet
+        n_sheets += 1
+    if not n_sheets:
+        yield empty
+
+
+@contextlib.contextmanager
+def _parquet_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
     except UserError:
         raise
     except Exception as error:  # parsers of hostile bytes raise anything
         raise unreadable(file, error, NO_TABLE) from None
+
+
+def _sheet(table: pa.Table, file: Path) -> Sheet:
+    table.validate(full=True)  # offsets that lead out of the file's memory
     names = [str(name) for name in table.column_names]
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise UserError(f"{file}: there are two columns {twice[0]!r}")
@@ -125,61 +174,82 @@ def _check_size(n_rows: int, n_columns: int, file: Path) -> None:
 def _csv(stream: IO[bytes], file: Path, layout: Layout, is_beginning: bool) -> Sheet:
     text, encoding = decoding.open_text(stream, layout.encoding, is_beginning)
     with text:
-        sheet = _cells(text, file, layout, is_beginning)
-    if not layout.encoding and (remark := decoding.remark(encoding)):
-        sheet.remarks.insert(0, remark)
-    return sheet
+        rows = _Rows(text, file, layout)
+        sheet = rows.sheet(rows.together if is_beginning else None)
+    return replace(sheet, remarks=_in_order(sheet, encoding, rows, layout))
 
 
-def _cells(text: TextIOWrapper, file: Path, layout: Layout, is_beginning: bool) -> Sheet:
-    """Rows of text, block by block, as columns; of the beginning the first block."""
-    import pyarrow as pa
+def _csv_parts(stream: IO[bytes], file: Path, layout: Layout, n: int) -> Iterator[Sheet]:
+    text, encoding = decoding.open_text(stream, layout.encoding)
+    with text:
+        rows = _Rows(text, file, layout)
+        first = rows.sheet(n)
+        yield replace(first, remarks=_in_order(first, encoding, rows, layout))
+        while (sheet := rows.sheet(n)).n_rows:
+            yield sheet
 
-    for _ in range(layout.skip_rows):
-        text.readline()
-    csv.field_size_limit(1 << 30)  # of the whole process, which may have set another
-    is_space = layout.separator == " "
-    reader = csv.reader(
-        text, delimiter=layout.separator, skipinitialspace=not is_space, strict=True
-    )
-    lines: list[int] = []
-    rows = _numbered(reader, lines)
-    header = next((row for row in rows if _n_filled(row)), None)
-    if header is None:
-        raise UserError(f"{file}: {NO_TABLE}: it has no header")
-    if any("\0" in cell for cell in header):
-        raise UserError(
-            f"{file}: its text holds characters of code 0, as UTF-16 without a mark does; set "
-            "dataset.encoding, for example utf-16-le"
+
+def _in_order(sheet: Sheet, encoding: str, rows: _Rows, layout: Layout) -> list[str]:
+    """Remarks on the letters, the header and the rows of a sheet."""
+    letters = "" if layout.encoding else decoding.remark(encoding)
+    about = [letters, first_line.remark(rows.header, layout.decimal), *sheet.remarks]
+    return [remark for remark in about if remark] + rows.renamed
+
+
+class _Rows:
+    """A CSV below its header, as columns of some rows after the others."""
+
+    def __init__(self, text: TextIOWrapper, file: Path, layout: Layout):
+        for _ in range(layout.skip_rows):
+            text.readline()
+        csv.field_size_limit(1 << 30)  # of the whole process, which may have set another
+        is_space = layout.separator == " "
+        reader = csv.reader(
+            text, delimiter=layout.separator, skipinitialspace=not is_space, strict=True
         )
-    _check_size(1, len(header), file)
-    n_above, n_rows = len(lines), 0
-    names, renamed = _names(header)
-    chunks: list[list[pa.Array]] = [[] for _ in names]
-    short, has_surplus = _ShortRows(), False
-    while block := list(itertools.islice(rows, max(1, BLOCK // len(names)))):
-        if not n_rows:
-            _check_header(header, block, file, layout, lines[n_above:])
-        has_surplus |= max(map(len, block)) > len(names)
-        for column, cells in zip(chunks, _cut(block, len(names), n_rows, file, short), strict=True):
-            column.append(pa.array(cells, pa.large_string()))
-        n_rows += len(block)
-        if short.n_cells > max(BLOCK, n_rows * len(names) / 2):  # a short file would fill memory
+        self.file, self.layout = file, layout
+        self._lines: list[int] = []
+        self._rows = _numbered(reader, self._lines)
+        header = next((row for row in self._rows if _n_filled(row)), None)
+        if header is None:
+            raise UserError(f"{file}: {NO_TABLE}: it has no header")
+        if any("\0" in cell for cell in header):
             raise UserError(
-                f"{file}: most rows have fewer values than the header, which has {len(names):,}"
+                f"{file}: its text holds characters of code 0, as UTF-16 without a mark does; set "
+                "dataset.encoding, for example utf-16-le"
             )
-        if is_beginning:
-            break
-    remarks = [remark] if (remark := first_line.remark(header, layout.decimal)) else []
-    if has_surplus:
-        remarks.append("rows end with a separator that the header does not have")
-    if short.n:
-        remarks.append(
-            f"{plural(short.n, 'row')} {'has' if short.n == 1 else 'have'} fewer values than the "
-            f"header, for example row {short.first}: the last columns there are gaps"
-        )
-    columns = [pa.chunked_array(column, pa.large_string()) for column in chunks]
-    return Sheet(dict(zip(names, columns, strict=True)), n_rows, remarks + renamed)
+        _check_size(1, len(header), file)
+        self.header, self.n_above, self.n_before = header, len(self._lines), 0
+        self.names, self.renamed = _names(header)
+        self.together = max(1, BLOCK // len(header))
+        """Rows that are Python's strings at once."""
+
+    def sheet(self, n: int | None = None) -> Sheet:
+        """The next n rows, or all that are left, block by block; remarks are on these."""
+        import pyarrow as pa
+
+        chunks: list[list[pa.Array]] = [[] for _ in self.names]
+        odd, n_rows = _OddRows(), 0
+        while block := self._block(self.together if n is None else min(self.together, n - n_rows)):
+            odd.has_surplus |= max(map(len, block)) > len(self.names)
+            cut = _cut(block, len(self.names), self.n_before, self.file, odd)
+            for column, cells in zip(chunks, cut, strict=True):
+                column.append(pa.array(cells, pa.large_string()))
+            n_rows, self.n_before = n_rows + len(block), self.n_before + len(block)
+            if odd.n_cells > max(BLOCK, n_rows * len(self.names) / 2):
+                raise UserError(  # a short file would fill memory
+                    f"{self.file}: most rows have fewer values than the header, which has "
+                    f"{len(self.names):,}"
+                )
+        columns = [pa.chunked_array(column, pa.large_string()) for column in chunks]
+        return Sheet(dict(zip(self.names, columns, strict=True)), n_rows, odd.remarks())
+
+    def _block(self, n: int) -> list[list[str]]:
+        block = list(itertools.islice(self._rows, n))
+        if block and not self.n_before:
+            lines = self._lines[self.n_above :]
+            _check_header(self.header, block, self.file, self.layout, lines)
+        return block
 
 
 def _numbered(reader: Reader, lines: list[int]) -> Iterator[list[str]]:
@@ -192,12 +262,25 @@ def _numbered(reader: Reader, lines: list[int]) -> Iterator[list[str]]:
 
 
 @dataclass
-class _ShortRows:
-    """How many rows lack values, the first of them, counted from 1, and how many values."""
+class _OddRows:
+    """How many rows lack values, the first of them, counted from 1, and how many values; whether
+    rows have more than the header."""
 
     n: int = 0
     first: int = 0
     n_cells: int = 0
+    has_surplus: bool = False
+
+    def remarks(self) -> list[str]:
+        remarks = []
+        if self.has_surplus:
+            remarks.append("rows end with a separator that the header does not have")
+        if self.n:
+            remarks.append(
+                f"{plural(self.n, 'row')} {'has' if self.n == 1 else 'have'} fewer values than the "
+                f"header, for example row {self.first}: the last columns there are gaps"
+            )
+        return remarks
 
     def count(self, row: int, n_cells: int) -> None:
         self.first = self.first or row
@@ -206,7 +289,7 @@ class _ShortRows:
 
 
 def _cut(
-    block: list[list[str]], width: int, n_before: int, file: Path, short: _ShortRows
+    block: list[list[str]], width: int, n_before: int, file: Path, short: _OddRows
 ) -> list[tuple[str, ...]]:
     """The columns of a block of rows, whose surplus has to be empty.
 
