@@ -123,7 +123,7 @@ def _parquet_parts(stream: IO[bytes], file: Path, n: int) -> Iterator[Sheet]:
     from pyarrow import parquet
 
     with _parquet_errors(file):
-        source = parquet.ParquetFile(stream)
+        source = parquet.ParquetFile(stream, pre_buffer=False)  # it keeps all that it has read
         _check_size(min(n, source.metadata.num_rows), source.metadata.num_columns, file)
         empty = _sheet(source.schema_arrow.empty_table(), file)
         batches = source.iter_batches(n)
