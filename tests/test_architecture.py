@@ -11,8 +11,8 @@ from narrows.config import plugins
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src/narrows"
 ROOMS = (  # a room imports itself and those before it
-    *("errors", "config", "store", "rendering", "data", "models", "training", "clustering"),
-    *("evaluation", "engine", "tracking", "search", "report", "stages", "explore", "commands"),
+    *("errors", "config", "store", "rendering", "engine", "data", "models", "training"),
+    *("clustering", "evaluation", "tracking", "search", "report", "stages", "explore", "commands"),
     *("api", "sklearn"),
 )
 FACE = {"__init__.py", "__main__.py", "sklearn.py", "py.typed"}  # what others import or start

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
 from narrows.config import plugins
+from narrows.data import spread
 from narrows.data.datasets import _files, _pictures, image_folder
 from narrows.data.datasets._base import Dataset
 from narrows.data.places import Place
@@ -251,6 +252,28 @@ def test_a_wrong_path_is_a_sentence(path: str, message: str) -> None:
     Path("file").touch()
     with pytest.raises(UserError, match=message):
         image_folder.fetch(image_folder.Config(path=path), Path("raw"))
+
+
+def test_many_pictures_are_decoded_by_processes_into_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Seven files, two at a time, of which the third is cut; the last then changes."""
+    for i in range(7):
+        picture(f"{i}.png", np.full((8, 8), 30 * i, np.uint8))
+    Path("photos/2.png").write_bytes(Path("photos/2.png").read_bytes()[:40])
+    threads = load(size=8)
+    monkeypatch.setattr(spread, "MANY", 7)
+    monkeypatch.setattr(spread, "TOGETHER", 2)
+    with spread.over_processes():
+        processes = load(size=8)
+        assert spread.is_worth_it(7)
+        Path("photos/6.png").write_bytes(b"another")
+        with pytest.raises(UserError, match=r"6\.png changed after fetch"):
+            image_folder.load(image_folder.Config(path="photos"), Path("raw"))
+    assert not spread.is_worth_it(7)
+    np.testing.assert_array_equal(processes.x, threads.x)
+    assert (processes.names, processes.skipped) == (threads.names, threads.skipped)
+    assert [file.path for file in processes.skipped] == ["2.png"]
 
 
 def test_a_picture_that_changes_between_the_stages_stops() -> None:

@@ -46,7 +46,9 @@ def picture(root: Path, file: ListedFile, shape: Shape, accepted: tuple[str, ...
         Unreadable: as `_pictures.decode` does.
         UserError: it is read, and is not what was listed any more.
     """
-    has_copy = file.size >= LEAST_BYTES and shape.size <= SIDE
+    if file.size < LEAST_BYTES:
+        return _pictures.decode(io.BytesIO(_files.content(root, file)), shape, accepted)
+    has_copy = shape.size <= SIDE
     if has_copy:
         with contextlib.suppress(OSError, ValueError, Unreadable):  # not there, or damaged
             place = COPIES / file.sha256

@@ -21,6 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
+from narrows.data import spread
 from narrows.data.datasets._base import NothingLeft, Part, Skipped, aside
 from narrows.errors import UserError
 from narrows.rendering import progress
@@ -46,6 +47,8 @@ EXCLUDED = (
 )
 """Folders that a NAS, an archive or a system puts among a user's files."""
 N_THREADS = min(16, os.cpu_count() or 1)  # hashing and decoding let go of Python's lock
+
+TOGETHER = 8  # files that a thread is handed at once
 
 
 class ListedFile(NamedTuple):
@@ -183,14 +186,30 @@ def open_listed(root: Path, file: ListedFile) -> Iterator[IO[bytes]]:
     """The file's bytes, which have to be those that were listed."""
     try:
         with (root / file.path).open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
-                raise UserError(f"{root / file.path} changed after fetch; run `dvc repro` again")
+            _check(root, file, hashlib.file_digest(stream, "sha256").hexdigest())
             stream.seek(0)
             yield stream
     except FileNotFoundError:
-        raise UserError(f"{root / file.path} went away after fetch; run `dvc repro` again") from (
-            None
-        )
+        raise _gone(root, file) from None
+
+
+def content(root: Path, file: ListedFile) -> bytes:
+    """The same bytes, read once, of a file that is small."""
+    try:
+        whole = (root / file.path).read_bytes()
+    except FileNotFoundError:
+        raise _gone(root, file) from None
+    _check(root, file, hashlib.sha256(whole).hexdigest())
+    return whole
+
+
+def _check(root: Path, file: ListedFile, sha256: str) -> None:
+    if sha256 != file.sha256:
+        raise UserError(f"{root / file.path} changed after fetch; run `dvc repro` again")
+
+
+def _gone(root: Path, file: ListedFile) -> UserError:
+    return UserError(f"{root / file.path} went away after fetch; run `dvc repro` again")
 
 
 def usable(files: Sequence[ListedFile]) -> tuple[list[ListedFile], list[Skipped]]:
@@ -243,12 +262,31 @@ def in_order(
     return in_threads(open_and_use, files)
 
 
+def side_by_side(use: Callable[[Sequence[S]], list[T]], items: Sequence[S]) -> Iterator[T]:
+    """The same by processes where there are many items and `spread` may start them.
+
+    Args:
+        use: results for some items; picklable, as items and results are.
+    """
+    if not spread.is_worth_it(len(items)):
+        yield from in_threads(lambda item: use([item])[0], items)
+        return
+    yield from progress.counted("files", spread.of_many(use, items), len(items))
+
+
 def in_threads(use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
     """Results of a function in the order of the items, computed by several threads."""
     with ThreadPoolExecutor(N_THREADS) as pool:
         starts = range(0, len(items), 1000)  # so that no more results wait
-        parts = (pool.map(use, items[start : start + 1000]) for start in starts)
+        parts = (_mapped(pool, use, items[start : start + 1000]) for start in starts)
         yield from progress.counted("files", chain.from_iterable(parts), len(items))
+
+
+def _mapped(pool: ThreadPoolExecutor, use: Callable[[S], T], items: Sequence[S]) -> Iterator[T]:
+    """The same of some items, a few together: to hand one to a thread takes as long as half of what
+    is done with a small file."""
+    groups = (items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER))
+    return chain.from_iterable(pool.map(lambda own: [use(item) for item in own], groups))
 
 
 def composed(text: str) -> str:

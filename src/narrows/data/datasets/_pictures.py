@@ -111,7 +111,9 @@ def decode(stream: Stream, shape: Shape, accepted: tuple[str, ...]) -> Picture:
         with Image.open(stream, formats=accepted) as image:
             whole = image.size
             image.draft("RGB" if shape.colour else "L", (2 * shape.size, 2 * shape.size))
-            width, height = image.size if is_in_one_scan(stream) else whole
+            width, height = whole
+            if width * height > shape.max_pixels and is_in_one_scan(stream):
+                width, height = image.size
             if width * height > shape.max_pixels:
                 raise Unreadable(f"too large: {width} x {height} pixels")
             kind = _kind(image)
@@ -247,6 +249,8 @@ def _fitted(image: Image, turn: str | None, shape: Shape, ground: Any) -> Image:
     side, edge = shape.size, min(image.size) if shape.is_filled else max(image.size)
     width, height = (max(1, round(side * length / edge)) for length in image.size)
     resized = image.resize((width, height), pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    if (width, height) == (side, side):
+        return resized
     square = pillow.new(image.mode, (side, side), ground)
     square.paste(resized, ((side - width) // 2, (side - height) // 2))
     return square

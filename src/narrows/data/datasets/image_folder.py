@@ -207,9 +207,9 @@ def _read_into(
 ) -> dict[str, Picture]:
     """Reads all files, and says what they are, by path, without their pixels."""
     pictures: dict[str, Picture] = {}
-    decode = functools.partial(_decode, root, shape, _pictures.formats())
+    decode = functools.partial(_decode_all, root, shape, _pictures.formats())
     with _quiet():
-        for file, result in zip(files, _files.in_threads(decode, files), strict=True):
+        for file, result in zip(files, _files.side_by_side(decode, files), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(file.path, result))
             else:
@@ -230,6 +230,16 @@ def _facts(pictures: Sequence[Picture], shape: Shape) -> str:
     if n_more := sum(picture.has_more for picture in pictures):
         line += f"; {n_more:,} have several frames, of which the first is used"
     return line
+
+
+def _decode_all(
+    root: Path, shape: Shape, accepted: tuple[str, ...], files: Sequence[ListedFile]
+) -> list[Picture | str]:
+    """The same of some files, maybe in a process of its own."""
+    if "HEIF" in accepted:
+        _pictures.formats()  # which registers what opens it
+    with _without_pillows_limit():
+        return [_decode(root, shape, accepted, file) for file in files]
 
 
 def _decode(root: Path, shape: Shape, accepted: tuple[str, ...], file: ListedFile) -> Picture | str:
