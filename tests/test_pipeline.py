@@ -91,6 +91,10 @@ def test_every_row_is_a_finished_run_with_its_scores(project: Project) -> None:
         if "reconstructions_by_epoch" in file.path
     }
     assert steps == {0, 1, 2}
+    (output,) = (model for run in runs.values() for model in run.outputs.model_outputs)
+    winner = client.get_logged_model(output.model_id)
+    assert (winner.status, winner.source_run_id) == ("READY", runs["tuned"].info.run_id)
+    assert {"val/mse", "code_size"} <= {metric.key for metric in winner.metrics} | {*winner.params}
 
 
 def test_a_second_repro_runs_nothing(project: Project) -> None:

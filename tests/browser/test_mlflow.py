@@ -144,7 +144,7 @@ def test_the_compare_page_has_params_and_metrics_of_two_runs(
 def test_run_model_and_version_lead_to_one_another(
     page: Any, addresses: list[str], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row with `log_model`, and a champion."""
+    """A row with `log_model`, the winner of a search, and a champion."""
     monkeypatch.chdir(project.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     artifacts, data = Path("artifacts/digits"), Path("data/digits")
@@ -166,6 +166,7 @@ def test_run_model_and_version_lead_to_one_another(
     page.locator(f"a[href*='/models/narrows-digits/versions/{version}']").wait_for()
     models_text = text(page)
     assert "other Ready" in models_text
+    assert "tuned Ready" in models_text
     assert "pca-kmeans Ready" in models_text
 
 

@@ -164,10 +164,11 @@ class Params:
 
     @property
     def logged_models(self) -> list[str]:
-        """Keys of the rows that stage `report` logs as models, searches for their winners."""
+        """Keys of the rows that stage `report` logs as models: those that ask for it, and the
+        searches, for their winners."""
         encoders = {**self.baselines, **self.autoencoders}
         own = {key: row.config.log_model for key, row in encoders.items()}
-        own |= {key: self.autoencoders[s.row].config.log_model for key, s in self.searches.items()}
+        own |= dict.fromkeys(self.searches, True)
         clusterings: dict[str, Any] = {**self.clusterings, **self.deep_clusterings}
         own |= {key: row.log_model for key, row in clusterings.items()}
         return [key for key, is_logged in own.items() if is_logged]

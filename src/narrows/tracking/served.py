@@ -12,7 +12,6 @@ from mlflow.exceptions import BAD_REQUEST, MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
-from narrows.clustering import saved
 from narrows.data import new_files
 from narrows.errors import UserError
 
@@ -25,11 +24,14 @@ class Served(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Loads the row from the model's artifacts."""
+        from narrows.clustering import saved  # torch, which a model is logged without
+
         ((kind, place),) = context.artifacts.items()  # "clustering" or "encoder"
         served = json.loads((Path(place) / "served.json").read_text())
         self.dtype = np.dtype(served["dtype"])
-        load = saved.load if kind == "clustering" else saved.load_encoder
-        self.saved = load(Path(place), served[kind])
+        self.is_clustering = kind == "clustering"
+        load = saved.load if self.is_clustering else saved.load_encoder
+        self.saved: Any = load(Path(place), served[kind])
 
     # an array is a type that MLflow takes no signature from; without one it warns at every start
     def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:
@@ -44,7 +46,7 @@ class Served(PythonModel):
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
 
     def _answers(self, x: np.ndarray) -> pd.DataFrame:
-        if not isinstance(self.saved, saved.Saved):
+        if not self.is_clustering:
             codes, errors = list(self.saved.codes(x).astype(np.float64)), self.saved.errors(x)
             return pd.DataFrame({"code": codes, "reconstruction_error": errors.astype(np.float64)})
         answer = self.saved.describe(x)

@@ -89,7 +89,7 @@ class AutoencoderRow:
     """What it takes: `samples`, or the key of a row of `pretrained`, whose features it squeezes."""
     log_model: bool = dataclasses.field(default=False, metadata=ASIDE)
     """Whether stage `report` logs the encoder to MLflow as a model, too; no result depends on it.
-    The winner of a search is logged where the row that was searched is."""
+    The winner of a search always is."""
 
     def __post_init__(self) -> None:
         if self.loss == "bce" and self.output_activation != "sigmoid":
