@@ -1,6 +1,7 @@
 """Draws of a search with a seed: those of Optuna's samplers, however often the search is killed."""
 
 import random
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from narrows.config import params, plugins, search_space
 from narrows.config.sections import Search
-from narrows.search import database, registry, sampler, studies
+from narrows.errors import UserError
+from narrows.search import database, hub, registry, sampler, studies
 
 pytestmark = pytest.mark.filterwarnings("ignore:Heartbeat of storage:UserWarning")
 SPACE = {
@@ -229,12 +231,75 @@ def test_every_word_has_a_sampler_or_a_pruner() -> None:
     assert set(words["pruner"]) == set(registry.PRUNERS)
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """OptunaHub's cache, in which nothing is."""
+    monkeypatch.setenv("OPTUNAHUB_CACHE_HOME", str(tmp_path / "cache"))
+    hub.auto_sampler.cache_clear()
+    yield tmp_path / "cache"
+    hub.auto_sampler.cache_clear()
+
+
+@pytest.mark.usefixtures("cache")
 def test_auto_compares_values_where_all_are_ranges() -> None:
     search = search_of("auto", 1)
+    assert registry.explained(search).startswith("sampler auto is tpe; OptunaHub's AutoSampler is ")
+    assert registry.explained(search_of("tpe", 1)) == ""
     assert isinstance(registry.sampler(search, 0), optuna.samplers.TPESampler)
     ranges = {key: SPACE[key] for key in ("code_size", "lr")}
     only = Search(row="row", space=ranges, objectives=search.objectives, n_trials=1, sampler="auto")
     assert isinstance(registry.sampler(only, 0), optuna.samplers.GPSampler)
+
+
+AUTO_SAMPLER = """
+from optuna.samplers import RandomSampler
+
+class AutoSampler(RandomSampler):
+    def __init__(self, *, seed=None):
+        super().__init__(seed)
+"""
+
+
+def test_auto_is_what_optunahub_has_where_it_was_fetched(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry on this disk stands for that of GitHub, and answers for one commit."""
+    pytest.importorskip("optunahub", reason="pip install 'narrows[hub]'")
+    origin = tmp_path / "github/optuna/optunahub-registry"
+    package = origin / "package" / hub.PACKAGE
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(AUTO_SAMPLER)
+    (tmp_path / "git.config").write_text(
+        "[user]\nname = a\nemail = a@b\n[safe]\ndirectory = *\n[uploadpack]\n"
+        f'allowAnySHA1InWant = true\n[url "{tmp_path}/github/"]\ninsteadOf = https://github.com/\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "git.config"))
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["commit", "-qm", "y"]):
+        more = ["--allow-empty"] if words[0] == "commit" else []
+        subprocess.run(["git", *words, *more], cwd=origin, check=True)
+    ask = ["git", "rev-parse", "HEAD~1"]
+    commit = subprocess.run(ask, cwd=origin, check=True, capture_output=True, text=True).stdout
+    monkeypatch.setattr(hub, "COMMIT", commit.strip())
+    assert hub.auto_sampler() is None, "no search downloads it"
+    hub.auto_sampler.cache_clear()
+    hub.fetch()
+    search = search_of("auto", 2)
+    assert type(registry.sampler(search, 3)).__name__ == "AutoSampler"
+    assert registry.explained(search) == "sampler auto is OptunaHub's AutoSampler"
+    assert registry.depends(search, 1, 1)
+    assert registry.n_at_once(search) == 1
+    assert (cache / "github.com").is_dir()
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_registry_that_is_not_reached_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optunahub", reason="pip install 'narrows[hub]'")
+    (tmp_path / "git.config").write_text(f'[url "{tmp_path}/"]\ninsteadOf = https://github.com/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "git.config"))
+    with pytest.raises(UserError, match=r"registry is not reached: .*does not appear to be a git"):
+        hub.fetch()
 
 
 @pytest.mark.parametrize("word", sorted(registry.SAMPLERS))

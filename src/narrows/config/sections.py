@@ -109,7 +109,8 @@ class Search:
     sampler: Literal["tpe", "gp", "nsga2", "cmaes", "qmc", "auto"] = "tpe"
     """What draws the values, a sampler of Optuna: tree-structured Parzen estimators, Gaussian
     processes, an evolution of whole fronts, CMA-ES, which draws choices and layers at random, or a
-    quasi-random sequence. auto takes gp where all keys are ranges, and tpe elsewhere. Trials of
+    quasi-random sequence. auto is the AutoSampler of OptunaHub where you have fetched it
+    (docs/guides/search.md), else gp where all keys are ranges, and tpe elsewhere. Trials of
     `dvc repro` are the same however often it is interrupted and however many run at once, with each
     of them; with gp and cmaes on machines that round alike."""
     n_startup_trials: PositiveInt = 10

@@ -8,6 +8,7 @@ from optuna import pruners, samplers
 
 from narrows.config import search_space
 from narrows.config.sections import Search
+from narrows.search import hub
 
 Seed = int | None
 SAMPLERS: dict[str, Callable[[Seed, int], samplers.BaseSampler]] = {
@@ -18,6 +19,7 @@ SAMPLERS: dict[str, Callable[[Seed, int], samplers.BaseSampler]] = {
     # workers without a seed share a sequence by what the study says of its last point
     "qmc": lambda seed, n: samplers.QMCSampler(seed=seed, scramble=seed is not None),
 }
+HUB = "OptunaHub's AutoSampler"
 """By name: the sampler of a seed, or without one, and of a number of trials to begin with."""
 PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
     "none": pruners.NopPruner,
@@ -37,7 +39,20 @@ def sampler(search: Search, seed: Seed) -> samplers.BaseSampler:
         search: a row of `searches:`.
         seed: makes its draws those of the seed, below 2**32; None draws anew in each process.
     """
-    return SAMPLERS[_sampler_name(search)](seed, search.n_startup_trials)
+    name = _sampler_name(search)
+    if name == HUB:
+        chosen: samplers.BaseSampler = hub.auto_sampler()(seed=seed)
+        return chosen
+    return SAMPLERS[name](seed, search.n_startup_trials)
+
+
+def explained(search: Search) -> str:
+    """What a search draws by that leaves the choice to us; empty for any other."""
+    if search.sampler != "auto":
+        return ""
+    name = _sampler_name(search)
+    is_here = "" if name == HUB else f"; {HUB} is not here (docs/guides/search.md)"
+    return f"sampler auto is {name}{is_here}"
 
 
 def depends(search: Search, n: int, n_results: int) -> bool:
@@ -51,7 +66,7 @@ def depends(search: Search, n: int, n_results: int) -> bool:
     Args:
         n_results: of the trials that began before the first one that still runs.
     """
-    if search.pruner != "none":
+    if search.pruner != "none" or _sampler_name(search) == HUB:
         return True
     if _sampler_name(search) == "qmc":
         return n_results == 0
@@ -60,7 +75,7 @@ def depends(search: Search, n: int, n_results: int) -> bool:
 
 def n_at_once(search: Search) -> int:
     """How many trials of a search with a seed, from the first on, may run at once."""
-    if search.pruner != "none":
+    if search.pruner != "none" or _sampler_name(search) == HUB:
         return 1
     if _sampler_name(search) == "qmc":
         return search.n_trials
@@ -68,10 +83,12 @@ def n_at_once(search: Search) -> int:
 
 
 def _sampler_name(search: Search) -> str:
-    """The word of `sampler`; for auto, Gaussian processes where they know how to compare two
-    values of each key, and TPE elsewhere."""
+    """The word of `sampler`; for auto, what OptunaHub has for it where a user has fetched that,
+    Gaussian processes where they know how to compare two values of each key, and TPE elsewhere."""
     if search.sampler != "auto":
         return search.sampler
+    if hub.auto_sampler() is not None:
+        return HUB
     are_ranges = all(isinstance(key, search_space.Range) for key in search.space.values())
     return "gp" if are_ranges else "tpe"
 

@@ -21,7 +21,7 @@ from narrows.config import params
 from narrows.config.messages import plural
 from narrows.data import prepared
 from narrows.errors import say
-from narrows.search import database, runs, studies, summary, trials, workers
+from narrows.search import database, registry, runs, studies, summary, trials, workers
 from narrows.search.problem import Problem, problem
 from narrows.stages import fetch, prepare, pretrained, runner
 from narrows.store import outputs, project
@@ -64,6 +64,8 @@ def search(p: params.Params, options: argparse.Namespace) -> None:
         _prepare(p, taken)
         data = prepared.read(p.dataset.name, taken)
         task = problem(p, options.search, data)
+        if sentence := registry.explained(task.search):
+            say(f"search: {task.key}: {sentence}")
         study = trials.open_study(task, database.open_storage(url, options.heartbeat))
         n_finished = None
         if options.n_trials is not None:

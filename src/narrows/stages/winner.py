@@ -26,6 +26,8 @@ def find(p: Params, key: str, invocation: str, attempt: Attempt) -> None:
     """
     search, (task, data) = p.searches[key], _problem(p, key)
     _say_what_is_outside(task)
+    if sentence := registry.explained(search):
+        say(f"tune: {key}: {sentence}")
     url = database.url()
     with database.explain_errors(url):
         study = trials.open_study(task, database.open_storage(url), p.seed)
