@@ -104,6 +104,7 @@ def test_what_a_store_that_is_away_did_not_take_is_logged_when_it_answers(
     assert files >= {"config.json", "reconstructions"}
     history = tracking.open_client().get_metric_history(first.info.run_id, "val/loss")
     assert [point.step for point in history] == [1, 2]
+    assert max(point.timestamp for point in history) <= first.info.end_time
 
 
 def archived(folder: Path) -> bytes:
@@ -261,7 +262,7 @@ def test_what_a_store_refuses_while_it_answers_holds_up_nothing(
             run.log_metrics({"no\nname": 1.0})
             run.log_metrics({"test/acc": 0.5})
     tracking.log_what_waits()
-    assert "MLflow refuses log_metrics of deep: Invalid value" in capsys.readouterr().out
+    assert "MLflow refuses log_epochs of deep: Invalid value" in capsys.readouterr().out
     (only,) = runs()
     assert (only.data.metrics, only.info.status) == ({"test/acc": 0.5}, "FINISHED")
 

@@ -1,5 +1,6 @@
 """A team's server as deploy/ sets it up: two people, two machines; it goes away and comes back."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
-N_EPOCHS, N_TRIALS = 40, 2
+AWAY_S = float(os.environ.get("NARROWS_TEST_AWAY_S", "2"))
+IS_LONG = AWAY_S > 2
+N_EPOCHS, N_TRIALS = (150, 2) if IS_LONG else (40, 2)
+ROW = row(epochs=N_EPOCHS, **({"batch_size": 2} if IS_LONG else {}))
+"""Trains for longer than the server is away."""
 PICTURE = np.full((8, 8, 3), 200, np.uint8)
 
 
@@ -87,7 +92,9 @@ class Machine:
 
     def __init__(self, server: TrackingServer, folder: Path, name: str):
         self.user, self.folder = name, folder / name
-        home = {"HOME": str(folder / name), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        home = {"HOME": str(folder / name)}
+        if not IS_LONG:
+            home["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
         self.env = environment(ROOT / "src") | server.of(name) | home
 
     def start(self, stage: str) -> subprocess.Popen[str]:
@@ -104,23 +111,28 @@ class Machine:
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    output = process.communicate(timeout=300)[0]
+    output = process.communicate(timeout=900)[0]
     assert process.returncode == 0, output
     return output
 
 
-def interrupt(server: TrackingServer, machine: Machine, stage: str) -> str:
+def interrupt(
+    server: TrackingServer, machine: Machine, stage: str
+) -> tuple[str, tuple[float, float]]:
     """Computes a stage, and the server goes away once a training has logged a step; returns what
-    the stage prints."""
+    the stage prints, and when the server was away."""
     process = machine.start(stage)
     while not any("val/loss" in run.data.metrics for run in machine.runs()):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
     server.door.shut()
-    time.sleep(2)
+    gone = time.time()
+    time.sleep(AWAY_S)
+    back, goes_on = time.time(), process.poll() is None
     server.door.open()
+    assert goes_on or not IS_LONG
     assert "RUNNING" in {run.info.status for run in machine.runs()}
-    return ended(process)
+    return ended(process), (gone, back)
 
 
 def test_a_server_that_goes_away_loses_nothing(
@@ -133,16 +145,19 @@ def test_a_server_that_goes_away_loses_nothing(
     search = {"row": "narrow", "space": {"code_size": {"low": 4, "high": 8}}, "n_trials": N_TRIALS}
     search["objectives"] = [{"name": "reconstruction"}]
     (tmp_path / "anna").mkdir()
-    finished.make(tmp_path / "anna", autoencoders={"narrow": row(epochs=N_EPOCHS)})
+    finished.make(tmp_path / "anna", autoencoders={"narrow": ROW})
     shutil.copytree(tmp_path / "anna", tmp_path / "ben")
     finished.change(tmp_path / "ben", searches={"tuned": search})
     anna, ben = Machine(server, tmp_path, "anna"), Machine(server, tmp_path, "ben")
     for machine, stage in ((anna, "encode"), (ben, "tune")):
         sign_in(machine.user)
-        output = interrupt(server, machine, stage)
+        output, (gone, back) = interrupt(server, machine, stage)
         assert f"MLflow's store {server.url} does not take a run: " in output
         tracking.log_what_waits()  # as the next `dvc repro` does
         assert "MLflow: what it lacked of " in output + capsys.readouterr().out
+        times = [t for run in machine.runs() for t in times_of(run) if gone < t < back]
+        assert times, "training goes on while the server is away"
+        assert max(times) - min(times) > AWAY_S / 2 or not IS_LONG
     assert {run.info.status for run in (*anna.runs(), *ben.runs())} == {"FINISHED"}
     stages = [run.data.tags["stage"] for run in (*anna.runs(), *ben.runs())]
     assert sorted(stages) == ["baseline", "search", "train", *["trial"] * N_TRIALS]
@@ -152,9 +167,17 @@ def test_a_server_that_goes_away_loses_nothing(
     compared(trials[0], training, capsys)
 
 
+def history_of(run: Any) -> list[Any]:
+    return list(tracking.open_client().get_metric_history(run.info.run_id, "val/loss"))
+
+
+def times_of(run: Any) -> list[float]:
+    """When the epochs of a run ended, as they say themselves."""
+    return [point.timestamp / 1000 for point in history_of(run)]
+
+
 def steps_of(run: Any) -> list[int]:
-    history = tracking.open_client().get_metric_history(run.info.run_id, "val/loss")
-    return [point.step for point in history]
+    return [point.step for point in history_of(run)]
 
 
 def compared(own: Any, other: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ class Recording(Run):
         self.calls.append(("log_params", [params]))
 
     def log_metrics(self, metrics: dict[str, float], step: int = 0) -> None:
-        self.calls.append(("log_metrics", [metrics, step]))
+        self.log_epochs([(step, _now_ms(), metrics)])
 
     def log_epochs(self, epochs: Sequence[Epoch]) -> None:
         self.calls.append(("log_epochs", [list(epochs)]))
