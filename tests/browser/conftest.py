@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -50,6 +51,9 @@ def addresses(project: Project) -> Iterator[list[str]]:
     server = project.start("-m", "narrows", "ui", "--port", str(port))
     assert server.stdout is not None
     lines = [server.stdout.readline() for _ in range(3)]
+    # it logs each request, and stands still once a pipe is full that nobody reads
+    reader = threading.Thread(target=server.stdout.read)
+    reader.start()
     for _ in range(120):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
@@ -64,4 +68,5 @@ def addresses(project: Project) -> Iterator[list[str]]:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+    reader.join()
     server.stdout.close()

@@ -1,5 +1,6 @@
 """MLflow's page as it is after a repro, looked at in a browser."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from helpers.project import Project
 from narrows import tracking
 from narrows.store import clusterings
-from narrows.tracking import models, registry
+from narrows.tracking import models, registry, system_metrics
 from narrows.tracking.promotion import Candidate
 
 ENCODERS = ["narrow", "other", "pca", "tuned"]
@@ -181,3 +182,25 @@ def test_the_map_of_an_encoder(page: Any, addresses: list[str]) -> None:
         page.wait_for_timeout(300)
     page.wait_for_function("e => e.complete", arg=picture.element_handle())
     assert picture.evaluate("e => e.naturalWidth") > 100
+
+
+def test_what_the_machine_did_while_a_run_went_on(
+    page: Any, addresses: list[str], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run has it from its second minute on; here at once."""
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for variable, value in (("START_S", 0.0), ("SAMPLE_S", 0.1), ("N_SAMPLES", 1)):
+        monkeypatch.setattr(system_metrics, variable, value)
+    names = ("cpu_utilization_percentage", "system_memory_usage_percentage")
+    keys = {system_metrics.PREFIX + name for name in names}
+    client, data = tracking.open_client(), tracking.RunData("digits", "d" * 64, (2, 3))
+    with tracking.start_run("watched", "w", data, {"stage": "train"}) as run:
+        while not keys <= client.get_run(run.id).data.metrics.keys():
+            time.sleep(0.1)
+    experiment = client.get_run(run.id).info.experiment_id
+    home = addresses[0].split("#")[0]
+    page.goto(f"{home}#/experiments/{experiment}/runs/{run.id}/system-metrics")
+    for name in names:
+        page.get_by_text(name).first.wait_for()
+    page.locator("svg.main-svg").first.wait_for()  # a chart
