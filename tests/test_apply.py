@@ -243,6 +243,29 @@ def test_a_file_that_is_no_array_is_a_sentence(tmp_path: Path) -> None:
             new_files.read([file], tmp_path, like)
 
 
+def test_pixels_in_lines_are_samples(tmp_path: Path) -> None:
+    """Of data that its own file holds as arrays, like MNIST."""
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema/schema.json").write_text("{}")
+    np.savez(tmp_path / "schema/arrays.npz")
+    like, file = np.zeros((1, 1, 2, 2), np.uint8), tmp_path / "new.csv"
+    file.write_text("0,1,2,3\n255,0,0.0,7\n")
+    new = new_files.read([file], tmp_path, like)
+    assert new.x.dtype == np.uint8
+    assert new.x.tolist() == [[[[0, 1], [2, 3]]], [[[255, 0], [0, 7]]]]
+    assert new.names == ["row 1", "row 2"]
+    for content, sentence in (
+        ("1,2,3\n", "a line has the 4 values of a sample, found 3"),
+        ("", "a line has the 4 values of a sample, found "),
+        ("1,2,3,256\n", "pixels are whole numbers from 0 to 255, found 256"),
+        ("1,2,3,4\n1,2,3\n", "no table of numbers alone: "),
+        ("a,b,c,d\n1,2,3,4\n", "no table of numbers alone: "),
+    ):
+        file.write_text(content)
+        with pytest.raises(UserError, match=rf"new\.csv: {sentence}"):
+            new_files.read([file], tmp_path, like)
+
+
 def test_other_data_is_not_answered_from_old_codes(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,8 +115,8 @@ def _pieces(path: Path, schema: Mapping[str, Any], like: np.ndarray, n: int) -> 
 
 def read(paths: Sequence[Path], data: Path, like: np.ndarray, is_x_used: bool = True) -> NewSamples:
     """Samples of all paths, in their order: what the dataset's plug-in encodes, and .npy of samples
-    as x.npy holds them, unless the schema has `suffixes` with .npy among them; raises as `encoded`
-    does.
+    as x.npy holds them, unless the schema has `suffixes` with .npy among them. Data that has no
+    schema takes a .csv, too, with the values of one sample in each line. Raises as `encoded` does.
 
     Args:
         data: data/<dataset>.
@@ -205,12 +207,17 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _is_as_stored(path: Path, schema: Mapping[str, Any]) -> bool:
-    """Whether it is an .npy of samples as x.npy has them."""
+    """Whether it is an .npy or a .csv of samples as x.npy has them."""
+    if path.suffix == ".csv":
+        return "dataset" not in schema
     return path.suffix == ".npy" and ".npy" not in schema.get("suffixes", ())
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Samples (N, ...) of this shape, or one sample, of an .npy; memory-mapped."""
+    """Samples (N, ...) of this shape, or one sample, of an .npy; memory-mapped. Of a .csv a sample
+    is a line."""
+    if path.suffix == ".csv":
+        return _lines(path, shape)
     try:
         # only mapped, so that no header can ask for more memory than the file has bytes
         x = np.asarray(np.lib.format.open_memmap(path, mode="r"))
@@ -224,6 +231,19 @@ def _array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
+def _lines(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is empty
+            x = np.loadtxt(path, np.float32, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error, "no table of numbers alone") from None
+    n_values = math.prod(shape)
+    if x.shape[1] != n_values or not len(x):
+        raise UserError(f"{path}: a line has the {n_values} values of a sample, found {x.shape[1]}")
+    return x.reshape(-1, *shape)
+
+
 def plugin_of(path: Path, schema: Mapping[str, Any]) -> Any:
     """The plug-in that has left the schema and is to read new files.
 
@@ -235,7 +255,10 @@ def plugin_of(path: Path, schema: Mapping[str, Any]) -> Any:
     """
     kind = schema.get("dataset")
     if kind is None or not plugins.is_available("datasets", kind):
-        raise UserError(f"{path}: new samples of this dataset come as .npy, shaped as its x.npy")
+        raise UserError(
+            f"{path}: new samples of this dataset come as .npy, shaped as its x.npy, or as .csv "
+            "with the values of one in each line"
+        )
     return plugins.load("datasets", kind)
 
 
