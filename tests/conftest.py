@@ -35,9 +35,10 @@ end: mypy has checked them."""
 install_import_hook(WITH_SHAPES, "beartype.beartype")
 
 LONGEST = (
-    *("test_pipeline.py", "test_schedule.py", "test_search_workers.py", "test_resume.py"),
-    *("test_kills.py", "test_promotion.py", "test_restoring.py", "test_report.py"),
-    *("test_pretrained.py", "test_search.py", "test_params.py"),
+    *("test_pipeline.py", "test_kills.py", "test_search_draws.py", "test_search_workers.py"),
+    *("test_search.py", "test_schedule.py", "test_report.py", "test_promotion.py"),
+    *("test_restoring.py", "test_tracking.py", "test_resume.py", "test_pretrained.py"),
+    *("test_apply.py", "test_api.py", "test_training.py", "test_trials_side_by_side.py"),
 )
 
 

@@ -25,7 +25,7 @@ from narrows.search import studies
 from narrows.search.sampler import first_number
 from torture._base import PATIENCE, Campaign, Lost, ended, family, python, stages, wait_until_empty
 
-N_TRIALS, N_WORKERS = 60, 3
+N_TRIALS, N_WORKERS = 60, 4
 N_SIGNALS, N_STARTS = 8, 16
 
 
@@ -115,11 +115,11 @@ def processes_of(server: Any) -> list[psutil.Process]:
     return family(server.get_pid())
 
 
-def disturb(draw: random.Random, search: Any, server: Any) -> None:
-    """One signal to the search, to a worker, or to PostgreSQL; what is stopped goes on after some
-    seconds, and PostgreSQL comes back."""
-    target = draw.choice(["parent", "worker", "server"] if server else ["parent", "worker"])
-    is_stop = draw.random() < 0.3
+def disturb(draw: random.Random, n: int, search: Any, server: Any) -> None:
+    """The n-th signal: in turn to a worker, to PostgreSQL, and to the search itself. Every fourth
+    stops its target for some seconds, others end it; PostgreSQL comes back."""
+    targets = ["worker", "server", "parent"] if server else ["worker", "parent"]
+    target, is_stop = targets[n % len(targets)], n % 4 == 3
     members = processes_of(server) if target == "server" else family(search.pid)
     if not members:
         return
@@ -146,14 +146,13 @@ def send(processes: list[psutil.Process], what: signal.Signals) -> None:
             process.send_signal(what)
 
 
-def endure(search: subprocess.Popen[str], draw: random.Random, server: Any, n_signals: int) -> int:
-    """A search with at most so many signals; returns how many there were."""
-    n_sent = 0
+def endure(search: subprocess.Popen[str], draw: random.Random, server: Any, n_sent: int) -> int:
+    """A search with the signals that are left; returns how many there have been by then."""
     reader = threading.Thread(target=search.communicate)
     reader.start()
-    while n_sent < n_signals and search.poll() is None:
+    while n_sent < N_SIGNALS and search.poll() is None:
         time.sleep(draw.uniform(4, 12))
-        disturb(draw, search, server)
+        disturb(draw, n_sent, search, server)
         n_sent += 1
     reader.join(2 * PATIENCE)
     if reader.is_alive():
@@ -165,13 +164,13 @@ def endure(search: subprocess.Popen[str], draw: random.Random, server: Any, n_si
 
 def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int:
     """A search with several signals, begun again until it has all its trials."""
-    place, n_left = project(folder), N_SIGNALS
+    place, n_sent = project(folder), 0
     with storage(kind, folder) as (url, server):
         for n_starts in range(N_STARTS):
             missing = N_TRIALS - (n_finished(url) if n_starts else 0)
             if missing == 0:
                 break
-            n_left -= endure(begin(place, url, n_workers, missing), draw, server, n_left)
+            n_sent = endure(begin(place, url, n_workers, missing), draw, server, n_sent)
             wait_until_empty(place)
         trials = parameters(url)
     if n_workers == 1:
@@ -184,9 +183,12 @@ def attempt(kind: str, n_workers: int, draw: random.Random, folder: Path) -> int
 CAMPAIGNS = (
     Campaign("stage tune on sqlite", functools.partial(attempt, "sqlite", 1), n_sample=0),
     Campaign("stage tune on PostgreSQL", functools.partial(attempt, "postgres", 1), n_sample=0),
-    Campaign(
-        "search on PostgreSQL by three workers",
-        functools.partial(attempt, "postgres", N_WORKERS),
-        n_sample=0,
+    *(
+        Campaign(
+            f"search on {title} by {N_WORKERS} workers",
+            functools.partial(attempt, kind, N_WORKERS),
+            n_sample=0,
+        )
+        for title, kind in (("sqlite", "sqlite"), ("PostgreSQL", "postgres"))
     ),
 )
