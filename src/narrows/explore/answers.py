@@ -111,11 +111,7 @@ class Answers:
         return (read(part) if isinstance(part, Path) else part for part in self._parts)
 
     def rows(self) -> Iterator[pd.DataFrame]:
-        """Lines of samples, part by part.
-
-        Raises:
-            NothingLeft: there is none in any.
-        """
+        """Lines of samples, part by part."""
         self.totals = Totals()
         for answer in self:
             self.totals.add(answer)
