@@ -33,7 +33,7 @@ from narrows.data.new_files import NewSamples, Piece
 from narrows.data.prepare import ASSUMED
 from narrows.errors import UserError
 from narrows.explore import answers, groups
-from narrows.explore.answers import Answer, Answers
+from narrows.explore.answers import Answer, Answers, Totals
 from narrows.explore.apply import Description, Known
 from narrows.explore.gallery import folders
 from narrows.explore.groups import KNOWN, Groups, Named
@@ -71,9 +71,7 @@ def table_of(p: Params, question: Question, options: argparse.Namespace) -> _ans
         own_groups = groups_of(p, question, options.names)
         lines = tables(parts, known_names, own_groups)
         _answers.save(lines, options.to) if options.to else _answers.show(lines)
-        totals = parts.totals
-    answer = f"by {question.key}, {counted_outliers(totals.n_outliers)}"
-    return _answers.Report(totals.n_samples, totals.sentences(), totals.skipped, answer)
+    return report_of(question, parts.totals)
 
 
 def page_of(p: Params, question: Question, options: argparse.Namespace) -> _answers.Report:
@@ -90,7 +88,11 @@ def page_of(p: Params, question: Question, options: argparse.Namespace) -> _answ
     with folders.new(options.to) as folder:
         page(folder, options.to, own_groups, new, description, answerer.known, samples, root)
         _answers.save(tables(parts, names_of(question), own_groups), folder / "samples.csv")
-    totals = parts.totals
+    return report_of(question, parts.totals)
+
+
+def report_of(question: Question, totals: Totals) -> _answers.Report:
+    """What is said of all samples."""
     answer = f"by {question.key}, {counted_outliers(totals.n_outliers)}"
     return _answers.Report(totals.n_samples, totals.sentences(), totals.skipped, answer)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ import numpy as np
 
 from narrows.commands import _answers, _base
 from narrows.data import blocks
-from narrows.data.datasets._base import kind_of
+from narrows.data.datasets._base import by_kind
 from narrows.errors import UserError
 from narrows.explore import new_samples
 from narrows.rendering import progress
@@ -59,7 +58,7 @@ def main(words: Sequence[str]) -> int:
         columns = _columns(row, x)
     rows = _answers.tables(new, columns)
     _answers.save(rows, to) if to else _answers.show(rows)
-    skipped = Counter(kind_of(file.reason) for _, file in new.skipped)
+    skipped = by_kind(file for _, file in new.skipped)
     about = _answers.Report(len(new.x), new.warnings, skipped, f"by {served[kind]}")
     _answers.report("predict", about, [], to)
     return 0

@@ -26,7 +26,7 @@ import numpy as np
 
 from narrows import engine
 from narrows.data import new_files
-from narrows.data.datasets._base import Skipped, kind_of
+from narrows.data.datasets._base import Skipped, by_kind
 from narrows.data.new_files import NewSamples, NothingIn, Piece
 from narrows.engine import ONE_CORE, Files
 from narrows.errors import UserError
@@ -82,7 +82,7 @@ class Totals:
 
     def add(self, answer: Answer) -> None:
         """Counts a part."""
-        self.skipped.update(kind_of(file.reason) for _, file in answer.skipped)
+        self.skipped.update(by_kind(file for _, file in answer.skipped))
         for sentence in answer.warnings:
             self.warnings.setdefault(re.sub(r"\d.*", "", sentence), []).append(sentence)
         self.n_samples += len(answer.rows)

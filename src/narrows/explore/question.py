@@ -80,7 +80,7 @@ class Answerer:
     def __init__(self, question: Question):
         self.question = question
         stored, own = question.stored, Path("artifacts", question.dataset)
-        self.own = own
+        self.own, self.encoder = own, stored.encoder
         samples = read_known(question.data, stored, read_array(question.data / "x.npy"))
         self.like: np.ndarray = samples.x
         """The known samples (M, ...), as in x.npy."""
@@ -106,8 +106,8 @@ class Answerer:
         """New samples, and the same as the row's encoder takes them; raises as
         `new_files.read_pieces` does."""
         data, own = self.question.data, self.own
-        encoder, device = self.question.stored.encoder, self.question.device
-        return new_samples.read_pieces(pieces, data, self.like, own, encoder, device)
+        device = self.question.device
+        return new_samples.read_pieces(pieces, data, self.like, own, self.encoder, device)
 
     def describe(self, new: NewSamples, x: np.ndarray) -> Description:
         """What the row says of new samples, and of what its encoder takes of them."""

@@ -19,8 +19,8 @@ SAMPLERS: dict[str, Callable[[Seed, int], samplers.BaseSampler]] = {
     # workers without a seed share a sequence by what the study says of its last point
     "qmc": lambda seed, n: samplers.QMCSampler(seed=seed, scramble=seed is not None),
 }
-HUB = "OptunaHub's AutoSampler"
 """By name: the sampler of a seed, or without one, and of a number of trials to begin with."""
+HUB = "OptunaHub's AutoSampler"
 PRUNERS: dict[str, Callable[[], pruners.BasePruner]] = {
     "none": pruners.NopPruner,
     "median": pruners.MedianPruner,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -200,7 +200,7 @@ def counted(skipped: Sequence[Skipped]) -> str:
     >>> counted([Skipped("a", "empty"), Skipped("b", "broken: 1"), Skipped("c", "broken: 2")])
     '2 broken, 1 empty'
     """
-    return counted_kinds(Counter(kind_of(item.reason) for item in skipped))
+    return counted_kinds(by_kind(skipped))
 
 
 def counted_kinds(kinds: Mapping[str, int]) -> str:
@@ -209,13 +209,13 @@ def counted_kinds(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{kinds[kind]:,} {kind}" for kind in order)
 
 
-def kind_of(reason: str) -> str:
-    """Kind of a reason, without its details.
+def by_kind(skipped: Iterable[Skipped]) -> Counter[str]:
+    """How many were left out, by their reasons without details.
 
-    >>> kind_of("broken: no end")
-    'broken'
+    >>> by_kind([Skipped("a", "broken: no end")])
+    Counter({'broken': 1})
     """
-    return reason.partition(":")[0]
+    return Counter(item.reason.partition(":")[0] for item in skipped)
 
 
 def _found(array: np.ndarray) -> str:
