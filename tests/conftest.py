@@ -35,6 +35,8 @@ end: mypy has checked them."""
 install_import_hook(WITH_SHAPES, "beartype.beartype")
 
 LONGEST = (
+    *("test_readme_commands.py", "test_team_server.py", "test_own_data.py"),
+    *("test_other_experiment.py", "test_experiments.py"),
     *("test_pipeline.py", "test_kills.py", "test_search_draws.py", "test_search_workers.py"),
     *("test_search.py", "test_schedule.py", "test_report.py", "test_promotion.py"),
     *("test_restoring.py", "test_tracking.py", "test_resume.py", "test_pretrained.py"),
@@ -73,6 +75,10 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker that begins one of the longest files last would end alone."""
+    """A worker that begins one of the longest files last would end alone. Whole projects run in
+    tests/commands, where a test has longer than elsewhere."""
+    for item in items:
+        if item.path.parent.name == "commands":
+            item.add_marker(pytest.mark.timeout(1200))
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))

@@ -5,6 +5,7 @@ narrows dashboard --port 8080
 
 import argparse
 import importlib.util
+import signal
 from collections.abc import Sequence
 
 from narrows.commands import _base
@@ -34,5 +35,7 @@ def main(words: Sequence[str]) -> int:
     with database.explain_errors(url):
         storage = database.open_storage(url)
         print(f"studies: http://127.0.0.1:{port}", flush=True)
+        # its server takes a KeyboardInterrupt during a request for an error of that page
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         run_server(storage, host="127.0.0.1", port=port, artifact_store=pictures.store())
     return 0
