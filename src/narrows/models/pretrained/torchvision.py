@@ -15,7 +15,7 @@ import numpy as np
 from narrows.config.messages import abbreviated, nearest
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.pretrained import _weights
+from narrows.models.pretrained import _pictures, _weights
 from narrows.models.pretrained._base import Classifier, Kind, Weights
 
 if TYPE_CHECKING:
@@ -76,11 +76,8 @@ def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -
     """Features (B, D) of pictures uint8 (B, 3, size, size): the input of the last linear layer."""
     import torch
 
-    from narrows.data.unit import WHITE
-
     colours = _published(cfg).transforms()
-    mean, std = (torch.tensor(part).reshape(3, 1, 1) for part in (colours.mean, colours.std))
-    x = (torch.from_numpy(np.asarray(originals)).float() / WHITE - mean) / std
+    x = torch.from_numpy(_pictures.standardised(originals, colours.mean, colours.std))
     last = _last_layer(network)
     inputs: list[torch.Tensor] = []
     hook = last.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
