@@ -320,7 +320,8 @@ def test_words_for_pictures_are_the_likeliest_with_their_probabilities(here: Pat
 
 def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Path) -> None:
     """Red and green pictures with a dark or a light grey beside: the colours' means tell them
-    apart. A new picture that is like a known one gets its cluster; all else goes on as it does."""
+    apart, refined or not. A new picture that is like a known one gets its cluster; all else goes on
+    as it does."""
     photos, draw = tmp_path / "photos", np.random.default_rng(0)
     photos.mkdir()
     for i in range(40):
@@ -329,7 +330,8 @@ def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Pat
         Image.fromarray(pixels).save(photos / f"{i:02}.png")
     folder = tmp_path / "project"
     squeezing = {**row(epochs=10), "code_activation": "linear", "code_size": 2, "input": "means"}
-    project = Project(folder, {"narrow": squeezing})
+    variational = {**squeezing, "name": "variational", "output_activation": "linear", "loss": "mse"}
+    project = Project(folder, {"narrow": squeezing, "variational": variational})
     network(folder / "n.onnx")
     p = project.read()
     pretrained = {"name": "onnx", "path": "n.onnx", "size": 8}
@@ -344,16 +346,25 @@ def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Pat
         "means-kmeans": {"encoder": "pca", "clusterer": {"name": "kmeans", "n_init": 2}}
     }
     p["seeds"]["rows"] = ["means-kmeans"]
-    p["deep_clusterings"] = {"deep": p["deep_clusterings"]["narrow-dec"]}
+    deep = p["deep_clusterings"]["narrow-dec"]
+    noise = {"name": "occlusion", "shape": "pixels", "fraction": 0.2}
+    methods = {"idec": "narrow", "vade": "variational", "self_label": "narrow"}
+    p["deep_clusterings"] = {"deep": deep}
+    for name, encoder in methods.items():
+        method = {**deep["method"], "name": name, "optimizer": {"name": "adam", "lr": 0.01}}
+        refined = {**deep, "encoder": encoder, "augmentation": noise, "method": method}
+        p["deep_clusterings"][name] = refined
     project.write(p)
     stages = ("pretrained", "tune", "encode", "choose_k", "cluster", "deep_cluster", "evaluate")
     finished.run(folder, "fetch", "prepare", *stages, "seeds")
     assert project.computed() == set(), "DVC finds all rows current"
     assert project.repro() == []
-    clusters = np.load(folder / "artifacts/image_folder/clusterings/means-kmeans/clusters.npz")
-    (values,) = [clusters[name] for name in clusters.files if clusters[name].shape == (40,)]
-    assert len(set(values[::2])) == len(set(values[1::2])) == 1
-    assert values[0] != values[1]
+    artifacts = folder / "artifacts/image_folder"
+    keys = ("clusterings/means-kmeans", *(f"deep_clusterings/{name}" for name in methods))
+    clusters = {key: np.load(artifacts / key / "clusters.npz")["clusters"] for key in keys}
+    for key, values in clusters.items():
+        assert len(set(values[::2])) == len(set(values[1::2])) == 1, key
+        assert values[0] != values[1], key
     new = tmp_path / "new"
     new.mkdir()
     shutil.copy(photos / "01.png", new / "green.png")
@@ -363,4 +374,4 @@ def test_rows_take_features_as_their_input_and_apply_does_the_same(tmp_path: Pat
         subprocess.run([warm.python(), *words], cwd=folder, env=project.env, check=True)
         assert "green.png" in out.read_text()
     first = (tmp_path / "means-kmeans.csv").read_text().splitlines()[1].split(",")
-    assert first[2] == str(values[1])
+    assert first[2] == str(clusters[keys[0]][1])
