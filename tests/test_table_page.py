@@ -211,7 +211,7 @@ def test_a_gap_that_was_encoded_is_a_gap_again() -> None:
     layout = Layout(",", ".", None, None, 0, ())
     schema = [table_columns.recognise(column, None, layout, 30) for column in sheet.values()]
     table_columns.place(schema)
-    x = table_columns.encode(sheet, len(source), schema).x
+    x = table_columns.encode(sheet, len(source), schema, {}).x
     frame = table_frame.decoded(x, table_frame.used({"columns": schema}))
     assert frame["n"].isna().tolist() == [False, False, True, False]
     assert frame["c"].tolist() == ["r", "g", "r", "(missing)"]

@@ -306,7 +306,7 @@ def _table(path: Path, head: Head) -> Proposal:
         dataset |= separator | decimal | skip_rows
         if head.texts:
             how = "with name: text and column:" if can_be_text else "saved as .csv without a title"
-            lines.append(f"to learn from long texts they are taken as documents, {how}")
+            lines.append(f"groups of long texts are better found in them as documents, {how}")
     is_text = dataset["name"] == "text"
     example = SENTENCES if is_text and head.is_english else dataset["name"]
     return _with_labels(example, dataset, labels, lines, head.n_rows)

@@ -38,7 +38,8 @@ def decoded(
     columns: Sequence[dict[str, Any]],
     beyond: Float[np.ndarray, "N C"] | None = None,
 ) -> pd.DataFrame:
-    """Numbers and dates in their own units, categories as words, NaN or None for what is missing.
+    """Numbers and dates in their own units, categories as words, NaN or None for what is missing;
+    None for texts, of which x has no words.
 
     Of a reconstruction a category is the likeliest one.
 
@@ -64,6 +65,9 @@ def decoded(
     frame: dict[str, Any] = {}
     for c, column in enumerate(columns):
         start, stop = column["features"]
+        if column["kind"] == "text":
+            frame[column["name"]] = np.full(len(x), None)
+            continue
         features = np.asarray(x[:, start:stop], np.float64)
         if column["kind"] == "categorical":
             words = np.array(column["categories"], object)[features.argmax(axis=1)]

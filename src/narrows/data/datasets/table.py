@@ -1,8 +1,8 @@
-"""A table of your own, CSV or Parquet: numbers, categories and dates, also with gaps.
+"""A table of your own, CSV or Parquet: numbers, categories, dates and texts, also with gaps.
 
 Every column's kind is decided by nine in ten of its cells, written to schema/ and can be overruled
 here. Numbers become [0, 1] from their 0.1 % to their 99.9 % quantile, categories one feature each,
-dates the time and their place in the year and in the week.
+dates the time and their place in the year and in the week, texts the components of their parts.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Config:
     """Columns that are numbers, whatever they look like."""
     categorical: tuple[str, ...] = ()
     """Columns that are categories, whatever they look like."""
+    text: tuple[str, ...] = ()
+    """Columns that are free text, whatever they look like; it needs `narrows[tables]`."""
     max_categories: Annotated[int, Field(ge=2)] = 30
     """Most categories of a column, `(other)` included, which takes the rarest."""
 
@@ -104,6 +106,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         columns.recognise(column, _kinds(cfg).get(name), layout, cfg.max_categories)
         for name, column in table.items()
     ]
+    arrays = columns.learn_texts(table, schema)
     columns.place(schema)
     if not n_rows or not columns.feature_names(schema):
         raise NothingLeft(
@@ -111,11 +114,11 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
             f"from ({'; '.join([account.summary(schema), *sheet.remarks])})",
             skipped,
         )
-    encoded = columns.encode(table, n_rows, schema)
+    encoded = columns.encode(table, n_rows, schema, arrays)
     rare = {column["name"] for column in schema if column["kind"] == "categorical"}
     remarks = {name: text for name, text in encoded.remarks.items() if name not in rare}
     labels, label_names = numbered(_words(table[cfg.labels])) if cfg.labels else (None, None)
-    general = [account.summary(schema), *sheet.remarks]
+    general = [account.summary(schema), *account.unread(schema), *sheet.remarks]
     return Dataset(
         encoded.x,
         labels,
@@ -124,6 +127,7 @@ def load(cfg: Config, raw_dir: Path) -> Dataset:
         label_names=label_names,
         skipped=skipped,
         schema=_schema(layout, schema),
+        arrays=arrays,
         beyond=encoded.beyond,
         warnings=[*general, *account.by_kind(schema), *account.named(remarks)],
         account=[*general, *account.by_column(schema, remarks)],
@@ -172,7 +176,7 @@ def encode(
         for name, column in sheet.columns.items()
         if name in used
     }
-    encoded = columns.encode(table, sheet.n_rows, schema["columns"])
+    encoded = columns.encode(table, sheet.n_rows, schema["columns"], arrays)
     remarks = [*sheet.remarks, *account.named(encoded.remarks)]
     return Dataset(
         encoded.x,
@@ -220,7 +224,7 @@ def _schema(layout: Layout, schema: list[columns.Column]) -> dict[str, Any]:
 
 
 def _check_names(cfg: Config, sheet: Sheet, file: Path) -> None:
-    for key in ("labels", "names", "ignore", "numeric", "categorical"):
+    for key in ("labels", "names", "ignore", "numeric", "categorical", "text"):
         names = getattr(cfg, key)
         for name in names if isinstance(names, tuple) else [names] if names else []:
             if name not in sheet.columns:
@@ -247,7 +251,7 @@ def _labelled(
 def _kinds(cfg: Config) -> dict[str, str]:
     """Kinds of columns that params.yaml names, by column."""
     kinds = dict.fromkeys(cfg.numeric, "numeric") | dict.fromkeys(cfg.categorical, "categorical")
-    kinds |= dict.fromkeys(cfg.ignore, "ignored")
+    kinds |= dict.fromkeys(cfg.text, "text") | dict.fromkeys(cfg.ignore, "ignored")
     kinds |= {name: kind for kind in ("names", "labels") if (name := getattr(cfg, kind))}
     return kinds
 

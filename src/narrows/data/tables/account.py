@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from narrows.config.messages import plural
-from narrows.data.tables import dates
+from narrows.data.tables import dates, texts
 from narrows.data.tables.columns import Column, ends, first_parts, legible, listed
 from narrows.data.tables.kinds import USED
 
@@ -24,6 +24,13 @@ def summary(columns: Sequence[Column]) -> str:
     left = [f"{legible(c['name'])} ({c['kind']})" for c in columns if c["kind"] not in USED]
     text = f"{plural(len(columns), 'column')}: {', '.join(counts) or 'none to learn from'}"
     return text + (f"; left out: {first_parts(left, N_LEFT)}" if left else "")
+
+
+def unread(columns: Sequence[Column]) -> list[str]:
+    """A line on texts that need a package to be read; none where there is no such column."""
+    names = [column["name"] for column in columns if column["why"] == texts.NEEDS]
+    line = f"{listed(names, N_LEFT)}: {texts.NEEDS}; then run `dvc repro -f prepare`"
+    return [line] if names else []
 
 
 def by_kind(columns: Sequence[Column]) -> list[str]:
@@ -71,6 +78,8 @@ def _content(column: Column) -> str:
             text += f", in all {ends(column, 'least', 'largest')}"
         grouped = column["notation"]["thousands"]
         return text + (f", {grouped!r} between thousands" if grouped else "")
+    if column["kind"] == "text":
+        return f"{column['n_different']:,} different ones"
     if column["kind"] == "date":
         text = f"{ends(column, 'low', 'high')}, as {dates.described(column['format'])}"
         if column["other_formats"]:

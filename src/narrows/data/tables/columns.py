@@ -5,6 +5,7 @@ The schema is plain mappings, as JSON has them: the report for people, and all t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from narrows.data.tables import dates, kinds
+from narrows.data.tables import dates, kinds, texts
 from narrows.data.tables.cells import DAY_S, Cells
 from narrows.data.tables.kinds import USED
 from narrows.data.tables.reading import Layout
@@ -20,7 +21,7 @@ from narrows.errors import UserError
 
 Column = dict[str, Any]
 TAILS = (0.001, 0.999)  # quantiles that become 0 and 1: one wrong entry does not squeeze the rest
-VARIANCE = 0.04  # of a category's features together: numbers have about as much from 0 to 1
+VARIANCE = 0.04  # about a number's: of a category's features together, of a text's first one
 WAVE = 0.15  # height of a date's waves, whose four variances are then .045 together
 MISSING_ON = 0.5  # the feature that marks a gap; 0 where there is none
 FAR = 3.0  # ranges beyond the range of a column from which a value is told of
@@ -39,7 +40,7 @@ class Encoded:
     """Features float32 (N, D) in [0, 1]."""
     beyond: np.ndarray
     """float32 (N, C) of the used columns: how far a number or a date lies above (or, negative,
-    below) the range that became 0 to 1, in units of this range; 0 within it and of categories."""
+    below) the range that became 0 to 1, in units of this range; 0 within it and of words."""
     remarks: dict[str, str]
     """By column, what had to be bent to fit."""
 
@@ -81,6 +82,31 @@ def recognise(cells: Cells, chosen: str | None, layout: Layout, max_categories: 
     return column
 
 
+def learn_texts(sheet: Mapping[str, Cells], columns: Sequence[Column]) -> dict[str, np.ndarray]:
+    """What the encoding of columns of text needs beside the schema, to which it adds; raises as
+    `texts.learn` does."""
+    arrays: dict[str, np.ndarray] = {}
+    for i, column in enumerate(columns):
+        if column["kind"] != "text":
+            continue
+        cells = sheet[column["name"]]
+        learned = texts.learn(cells.words(), column["name"])
+        codes = texts.codes(cells.words(), learned)
+        counts = np.where(np.isnan(codes[:, 0]), 0, cells.counts)
+        known = np.nan_to_num(codes)
+        middle = counts @ known / counts.sum()
+        variance = float((counts @ np.square(known - middle)).max() / counts.sum())
+        column |= {
+            "arrays": f"text_{i}",
+            "n_numbers": codes.shape[1],
+            "on": round((VARIANCE / max(variance, 1e-6)) ** 0.5, 6),
+            "has_missing": bool(counts.sum() < len(cells.places)),
+        }
+        learned["middle"] = middle.astype(np.float32)
+        arrays |= {f"{column['arrays']}_{part}": array for part, array in learned.items()}
+    return arrays
+
+
 def place(columns: Sequence[Column]) -> None:
     """Gives every column that is used "features", the first of its columns of x and their end."""
     start = 0
@@ -91,14 +117,20 @@ def place(columns: Sequence[Column]) -> None:
             start = stop
 
 
-def encode(sheet: Mapping[str, Cells], n_rows: int, columns: Sequence[Column]) -> Encoded:
-    """Rows by the schema of `recognise` and `place`.
+def encode(
+    sheet: Mapping[str, Cells],
+    n_rows: int,
+    columns: Sequence[Column],
+    arrays: Mapping[str, np.ndarray],
+) -> Encoded:
+    """Rows by the schema of `recognise`, `learn_texts` and `place`.
 
     A category that was not there before counts as other, where there was any, or as none;
-    what is no number or no date counts as missing.
+    what is no number, no date and like no known text counts as missing.
 
     Args:
         sheet: cells by column; all that are used have to be there.
+        arrays: what `learn_texts` returned.
     """
     used = [column for column in columns if column["kind"] in USED]
     x = np.empty((n_rows, used[-1]["features"][1] if used else 0), np.float32)
@@ -106,6 +138,7 @@ def encode(sheet: Mapping[str, Cells], n_rows: int, columns: Sequence[Column]) -
     remarks: dict[str, str] = {}
     encoders: dict[str, Callable[[Cells, Column], tuple[np.ndarray, np.ndarray | float, str]]]
     encoders = {"numeric": _number, "categorical": _category, "date": _date}
+    encoders["text"] = functools.partial(_text, arrays)
     for i, column in enumerate(used):
         start, stop = column["features"]
         cells = sheet[column["name"]]
@@ -209,6 +242,8 @@ def _feature_names(column: Column) -> list[str]:
     if column["kind"] == "categorical":
         return [f"{name}={word}" for word in column["categories"]]
     parts = [name]
+    if column["kind"] == "text":
+        parts = [f"{name} {i + 1}" for i in range(column["n_numbers"])]
     if column["kind"] == "date":
         parts += [f"{name} {wave} of {cycle}" for cycle in CYCLES for wave in ("sine", "cosine")]
     return [*parts, f"{name} is missing"] if column["has_missing"] else parts
@@ -262,6 +297,29 @@ def _category(cells: Cells, column: Column) -> tuple[np.ndarray, float, str]:
     examples = sorted({*words[unseen], *([MISSING] if n_gaps else [])})
     n = int(counts[unseen].sum()) + n_gaps
     return features, 0.0, f"{n:,} values of other categories, for example {listed(examples[:3])}"
+
+
+def _text(
+    arrays: Mapping[str, np.ndarray], cells: Cells, column: Column
+) -> tuple[np.ndarray, float, str]:
+    """Its components around 1/2, which stands for what is missing, too."""
+    prefix = f"{column['arrays']}_"
+    own = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+    if not own:
+        raise UserError(
+            f"schema/arrays.npz has nothing of column {column['name']!r}; run `dvc repro prepare`"
+        )
+    codes = texts.codes(cells.words(), own)
+    is_odd = np.isnan(codes[:, 0])
+    scaled = 0.5 + column["on"] * (np.where(is_odd[:, None], own["middle"], codes) - own["middle"])
+    gap = np.full((1, codes.shape[1]), 0.5, np.float32)
+    features = np.concatenate([scaled.clip(0, 1), gap])[cells.places]  # -1 is the last
+    known = cells.rows(np.where(is_odd, np.nan, 1.0))
+    remarks = [
+        _odd(cells, is_odd, "share no three letters with others"),
+        _new_gaps(known, column),
+    ]
+    return _with_missing([features], known, column), 0.0, _joined(remarks)
 
 
 def _real(seconds: np.ndarray, column: Column) -> np.ndarray:

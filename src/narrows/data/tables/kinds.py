@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from narrows.data.tables import dates, numbers
+from narrows.data.tables import dates, numbers, texts
 from narrows.data.tables.cells import Cells
 from narrows.data.tables.numbers import Notation
 from narrows.data.tables.reading import Layout
 
-USED = ("numeric", "categorical", "date")
+USED = ("numeric", "categorical", "date", "text")
 NEARLY_ALL = 0.9
 CODES = 0.01  # share of cells with a zero in front from which digits are codes and no numbers
 MIN_ROWS = 20  # in fewer ones, values that all differ are no sign of an identifier
@@ -25,6 +25,7 @@ IDENTIFIERS = frozenset(
     """.split()
 )
 """Words in the name of a column of whole numbers that name rows or things."""
+LETTERS = re.compile(r"[^\W\d_]{2}")
 LEFT_BY_TOOLS = re.compile(r"Unnamed: 0|__index_level_\d+__|index|level_0")
 
 
@@ -118,11 +119,25 @@ def _is_even(values: np.ndarray) -> bool:
 
 def _of_words(cells: Cells, max_categories: int, why: str) -> Kind:
     n, n_different = int((cells.places >= 0).sum()), len(cells.values)
+    if not why and n >= MIN_ROWS and n_different > max_categories and _is_text(cells):
+        if texts.can_be_learned():
+            return Kind("text", "")
+        why = texts.NEEDS
     if n >= MIN_ROWS and n_different == n:
         return Kind("identifier", why or "words that all differ")
     if n >= MIN_ROWS and n_different > max(n / 2, max_categories):
         return Kind("almost all different", why)
     return Kind("categorical", why)
+
+
+def _is_text(cells: Cells) -> bool:
+    """Whether half of the rows or more have two words, not counting those with less than two
+    letters in a row."""
+    is_text = np.array(
+        [sum(bool(LETTERS.search(word)) for word in value.split()) > 1 for value in cells.values],
+        bool,
+    )
+    return bool(2 * cells.counts[is_text].sum() >= cells.counts.sum())
 
 
 def _hint(cells: Cells, counts: np.ndarray, layout: Layout) -> str:

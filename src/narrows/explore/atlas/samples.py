@@ -75,6 +75,7 @@ def table(
         return {
             name: _values(frame[column["name"]].to_numpy(), column["kind"])
             for name, column in zip(names, columns, strict=True)
+            if column["kind"] != "text"  # x has no words of it
         }
 
     return by_name
