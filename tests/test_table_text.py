@@ -31,7 +31,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def rows() -> pd.DataFrame:
     """Care and code in turns, whose jobs are all different; the balance says nothing of them."""
     words = [
-        f"{job}, {place}"
+        f"{job} who works in the {place} rooms"
         for place in PLACES
         for pair in zip(*JOBS.values(), strict=True)
         for job in pair

@@ -26,6 +26,7 @@ IDENTIFIERS = frozenset(
 )
 """Words in the name of a column of whole numbers that name rows or things."""
 LETTERS = re.compile(r"[^\W\d_]{2}")
+N_WORDS = 6  # of a text: names and headlines of fewer share too little to tell rows apart
 LEFT_BY_TOOLS = re.compile(r"Unnamed: 0|__index_level_\d+__|index|level_0")
 
 
@@ -131,10 +132,13 @@ def _of_words(cells: Cells, max_categories: int, why: str) -> Kind:
 
 
 def _is_text(cells: Cells) -> bool:
-    """Whether half of the rows or more have two words, not counting those with less than two
+    """Whether half of the rows have `N_WORDS` words or more, not counting those with less than two
     letters in a row."""
     is_text = np.array(
-        [sum(bool(LETTERS.search(word)) for word in value.split()) > 1 for value in cells.values],
+        [
+            sum(bool(LETTERS.search(word)) for word in value.split()) >= N_WORDS
+            for value in cells.values
+        ],
         bool,
     )
     return bool(2 * cells.counts[is_text].sum() >= cells.counts.sum())
