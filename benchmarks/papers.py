@@ -76,6 +76,7 @@ CHANGES = {f"autoencoders.{key}.train.epochs": n for key, n in EPOCHS.items()} |
 for key in ("denoising-conv-self-label", TEACHER):
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 490 * 6  # six epochs
     CHANGES[f"deep_clusterings.{key}.method.max_updates"] = 1
+    CHANGES[f"deep_clusterings.{key}.start.n_epochs"] = 50  # 200 are twice the seconds of a map
 for key in ("deep-dec", "denoising-conv-idec"):
     CHANGES[f"deep_clusterings.{key}.start"] = {"name": "umap_gmm"}
     CHANGES[f"deep_clusterings.{key}.method.interval"] = 245  # an epoch

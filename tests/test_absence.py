@@ -262,7 +262,7 @@ def test_what_a_store_refuses_while_it_answers_holds_up_nothing(
             run.log_metrics({"no\nname": 1.0})
             run.log_metrics({"test/acc": 0.5})
     tracking.log_what_waits()
-    assert "MLflow refuses log_epochs of deep: Invalid value" in capsys.readouterr().out
+    assert "MLflow refuses the epochs of deep: Invalid value" in capsys.readouterr().out
     (only,) = runs()
     assert (only.data.metrics, only.info.status) == ({"test/acc": 0.5}, "FINISHED")
 

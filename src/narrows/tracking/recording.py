@@ -331,7 +331,8 @@ def _log(recording: Recording) -> None:
                 file = Path(folder, arguments[0])
                 file.write_bytes(arguments[1])
                 arguments = [file]
-            with _refused(client, f"{method} of {name}"):
+            what = method.partition("_")[2]  # log_epochs, set_tag, ...
+            with _refused(client, f"the {what} of {name}"):
                 getattr(run, method)(*arguments)
 
 
