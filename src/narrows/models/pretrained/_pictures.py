@@ -36,6 +36,11 @@ class OwnFile:
     """What it was trained on, for the tables."""
 
 
+def size(cfg: OwnFile) -> int:
+    """Side in pixels of the squares that it takes."""
+    return cfg.size
+
+
 def weights(cfg: OwnFile) -> Weights:
     """The file itself; raises `UserError` where there is none."""
     return Weights(_weights.own_file(cfg.path), cfg.licence, cfg.trained_on)

@@ -17,10 +17,13 @@ import numpy as np
 from narrows.config.plugins import config
 from narrows.errors import UserError
 from narrows.models.pretrained import _pictures
-from narrows.models.pretrained._base import Classifier, Kind, Weights
+from narrows.models.pretrained._base import Classifier, Kind
+from narrows.models.pretrained._pictures import size, weights
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = ["KIND", "Config", "classifier", "features", "load", "size", "weights"]
 
 KIND: Kind = "pictures"
 
@@ -28,16 +31,6 @@ KIND: Kind = "pictures"
 @config
 class Config(_pictures.OwnFile):
     pass
-
-
-def size(cfg: Config) -> int:
-    """Side in pixels of the squares that it takes."""
-    return cfg.size
-
-
-def weights(cfg: Config) -> Weights:
-    """The file itself."""
-    return _pictures.weights(cfg)
 
 
 def load(cfg: Config, device: torch.device) -> tuple[Any, torch.device]:
