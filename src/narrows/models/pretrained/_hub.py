@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from narrows.errors import UserError
+from narrows.models.pretrained import _weights
 
 
 def file(repository: str, name: str) -> Path:
@@ -55,7 +56,7 @@ def _downloaded(repository: str, patterns: Sequence[str]) -> Path:
     try:
         return Path(snapshot_download(repository, allow_patterns=[*patterns]))
     except Exception as error:  # of the network, of the hub, of a name that none can have
-        message = " ".join(str(error).split())[:100]
+        message = _weights.on_a_line(error, 100)
         raise UserError(
             f"params.yaml: pretrained: {repository}: its weights are not in the Hugging Face cache "
             f"of this machine and cannot be downloaded ({message})"

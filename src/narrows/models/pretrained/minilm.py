@@ -14,7 +14,6 @@ import numpy as np
 from pydantic import Field
 
 from narrows.config.plugins import config
-from narrows.errors import UserError
 from narrows.models.pretrained import _weights
 from narrows.models.pretrained._base import Classifier, Kind, Weights
 
@@ -55,14 +54,10 @@ def weights(cfg: Config) -> Weights:
 
 def load(cfg: Config, device: torch.device) -> Any:
     """The network with its weights, and what cuts texts into pieces."""
-    try:
-        import safetensors.torch
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise UserError(
-            "params.yaml: pretrained: minilm needs the packages tokenizers and safetensors; "
-            f"`pip install 'narrows[{EXTRA}]'` brings them"
-        ) from None
+    _weights.check_text_libraries("minilm", EXTRA)
+    import safetensors.torch
+    from tokenizers import Tokenizer
+
     file = _weights.checked(weights(cfg).file, SHA256)
     with zipfile.ZipFile(file) as members:
         state = safetensors.torch.load(members.read("model.safetensors"))

@@ -14,7 +14,7 @@ import numpy as np
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.pretrained import _pictures
+from narrows.models.pretrained import _pictures, _weights
 from narrows.models.pretrained._base import Classifier, Kind
 from narrows.models.pretrained._pictures import size, weights
 
@@ -36,15 +36,12 @@ def load(cfg: Config, device: torch.device) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise UserError(
-            "params.yaml: pretrained: onnx needs the package onnxruntime, which is not on this "
-            "machine; `pip install 'narrows[onnx]'` brings it"
-        ) from None
+        raise _weights.missing("onnx", "onnxruntime", "onnx") from None
     file = weights(cfg).file
     try:
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     except Exception as error:  # a file may hold anything
-        message = " ".join(str(error).split())[:200]
+        message = _weights.on_a_line(error)
         raise UserError(f"{file}: no ONNX file that can be read: {message}") from None
     return session
 
@@ -60,6 +57,6 @@ def features(cfg: Config, network: Any, originals: np.ndarray | Sequence[str]) -
     try:
         answer = network.run(None, {network.get_inputs()[0].name: x})[0]
     except Exception as error:  # of shapes and types, for the most part
-        message = " ".join(str(error).split())[:200]
+        message = _weights.on_a_line(error)
         raise UserError(f"{cfg.path}: does not take pictures {x.shape[1:]}: {message}") from None
     return _pictures.vectors(answer, len(x), cfg.path)

@@ -74,7 +74,7 @@ def load(cfg: Config, device: torch.device) -> torch.nn.Module:
             device=device,
         )
     except Exception as error:  # a file may hold anything
-        message = " ".join(str(error).split())[:200]
+        message = _weights.on_a_line(error)
         raise UserError(f"{file}: no weights of open_clip's {cfg.model}: {message}") from None
     return network.eval()
 
@@ -120,10 +120,7 @@ def _published(cfg: Config) -> dict[str, Any]:
     try:
         import open_clip
     except ImportError:
-        raise UserError(
-            "params.yaml: pretrained: open_clip needs the package open_clip_torch, which is not on "
-            "this machine; `pip install 'narrows[clip]'` brings it"
-        ) from None
+        raise _weights.missing("open_clip", "open_clip_torch", "clip") from None
     published = dict(open_clip.get_pretrained_cfg(cfg.model, cfg.pretrained))
     if not published:
         known = [" ".join(names) for names in open_clip.list_pretrained()]

@@ -16,7 +16,7 @@ import numpy as np
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.pretrained import _hub
+from narrows.models.pretrained import _hub, _weights
 from narrows.models.pretrained._base import Classifier, Kind, Weights
 from narrows.store import project
 
@@ -67,7 +67,7 @@ def load(cfg: Config, device: torch.device) -> Any:
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:  # a folder may hold anything
-        message = " ".join(str(error).split())[:200]
+        message = _weights.on_a_line(error)
         raise UserError(
             f"{folder}: no model of sentence-transformers that can be read: {message}"
         ) from None

@@ -71,7 +71,7 @@ def load(cfg: Config, device: torch.device) -> tuple[torch.nn.Module, torch.nn.M
             cfg.model, pretrained=True, num_classes=n_classes, pretrained_cfg_overlay=origin
         )
     except Exception as error:  # a file may hold anything
-        message = " ".join(str(error).split())[:200]
+        message = _weights.on_a_line(error)
         raise UserError(f"{file}: no weights of timm's {cfg.model}: {message}") from None
     last = network.get_classifier()
     network.reset_classifier(0)
@@ -123,10 +123,7 @@ def _published(cfg: Config) -> Any:
     try:
         import timm
     except ImportError:
-        raise UserError(
-            "params.yaml: pretrained: timm needs the package timm, which is not on this machine; "
-            "`pip install 'narrows[timm]'` brings it"
-        ) from None
+        raise _weights.missing("timm", "timm", "timm") from None
     published = timm.get_pretrained_cfg(cfg.model) if ":" not in cfg.model else None
     if published is None:
         known = [*timm.list_models(), *timm.list_pretrained()]

@@ -16,7 +16,7 @@ import numpy as np
 
 from narrows.config.plugins import config
 from narrows.errors import UserError
-from narrows.models.pretrained import _pictures
+from narrows.models.pretrained import _pictures, _weights
 from narrows.models.pretrained._base import Classifier, Kind
 from narrows.models.pretrained._pictures import size, weights
 
@@ -43,7 +43,7 @@ def load(cfg: Config, device: torch.device) -> tuple[Any, torch.device]:
         try:
             return torch.jit.load(str(file), map_location=device).eval(), device
         except Exception as error:  # a file may hold anything
-            message = " ".join(str(error).split())[:200]
+            message = _weights.on_a_line(error)
             raise UserError(f"{file}: no TorchScript that can be read: {message}") from None
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from narrows.config.plugins import config
-from narrows.errors import UserError
 from narrows.models.pretrained import _weights
 from narrows.models.pretrained._base import Classifier, Kind, Weights
 
@@ -46,14 +45,10 @@ def weights(cfg: Config) -> Weights:
 
 def load(cfg: Config, device: torch.device) -> Any:
     """The vectors (32000, 256), and what cuts texts into pieces."""
-    try:
-        import safetensors.torch
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise UserError(
-            "params.yaml: pretrained: wordllama needs the packages tokenizers and safetensors; "
-            f"`pip install 'narrows[{EXTRA}]'` brings them"
-        ) from None
+    _weights.check_text_libraries("wordllama", EXTRA)
+    import safetensors.torch
+    from tokenizers import Tokenizer
+
     file = _weights.checked(weights(cfg).file, SHA256)
     tokenizer = Tokenizer.from_file(str(_weights.in_package("wordllama", PIECES, EXTRA)))
     return safetensors.torch.load_file(file)["embedding.weight"].float().to(device), tokenizer
